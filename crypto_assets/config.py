@@ -1,0 +1,147 @@
+"""Settings: the environment and `.env`, read once at the edge and handed on as values."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from crypto_assets.errors import ConfigurationError
+
+
+class Exchange(StrEnum):
+    """Where market data comes from."""
+
+    SIMULATOR = "simulator"
+    REPLAY = "replay"
+    BINANCE = "binance"
+
+
+class Engine(StrEnum):
+    """What runs the pure partition functions."""
+
+    LOCAL = "local"
+    SPARK = "spark"
+
+
+class Settings(BaseSettings):
+    """Every variable the platform reads; the defaults serve a run on one machine with nothing installed.
+
+    A field's description is the text of the README's configuration table.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    exchange: Exchange = Field(
+        Exchange.SIMULATOR, description="Where data comes from: `simulator`, `replay` or `binance`."
+    )
+    replay_uri: str | None = Field(
+        None, description="With `EXCHANGE=replay`: a folder holding `archive/data/…` and `recordings/…`."
+    )
+    symbols: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("BTCUSDT", "ETHUSDT", "BNBUSDT"), description="Symbols, separated by commas."
+    )
+    partitions_start: date = Field(
+        date(2023, 1, 1), description="First day that has a partition; 2017-08-17 is the earliest."
+    )
+    data_dir: Path = Field(Path(".data"), description="Folder of everything that the embedded run keeps.")
+    lake_uri: str | None = Field(
+        None, description="Lake: a folder, `s3://…` or `hdfs://…`. Default `$DATA_DIR/lake`."
+    )
+    landing_uri: str | None = Field(None, description="Landing zone of one-second archives on HDFS.")
+    checkpoints_uri: str | None = Field(None, description="Model checkpoints. Default `ckpts` in the lake.")
+    binance_archive_url: str | None = Field(
+        None, description="Base URL of the archive: `https://`, `http://` or `file://`."
+    )
+    binance_spot_rest_url: str | None = Field(None, description="Base URL of the spot REST API.")
+    binance_futures_rest_url: str | None = Field(None, description="Base URL of the USD-M REST API.")
+    binance_spot_ws_url: str | None = Field(None, description="Base URL of the spot WebSocket streams.")
+    binance_futures_ws_url: str | None = Field(None, description="Base URL of the USD-M WebSocket streams.")
+    capture_uri: str | None = Field(
+        None, description="Folder or URL of capture files, `{spot,usdm}/<symbol>_<yyyymmdd>.gz`."
+    )
+    simulator_seed: int = Field(7, description="Seed of the simulated market.")
+    simulator_speed: float = Field(
+        1.0, gt=0, description="How many times faster than the clock the simulated market streams."
+    )
+    kafka_bootstrap_servers: str | None = Field(
+        None, description="Kafka brokers; unset starts an embedded one."
+    )
+    schema_registry_url: str | None = Field(
+        None, description="Confluent-compatible schema registry; unset uses the project's `.avsc` files."
+    )
+    redis_url: SecretStr | None = Field(None, description="Redis; unset starts an embedded one.")
+    postgres_url: SecretStr | None = Field(None, description="PostgreSQL; unset starts an embedded one.")
+    warehouse_url: SecretStr | None = Field(
+        None, description="Redshift; unset starts the PostgreSQL stand-in."
+    )
+    warehouse_s3_uri: str | None = Field(None, description="Bucket and prefix of warehouse files.")
+    redshift_iam_role: str | None = Field(None, description="Role that Redshift's COPY assumes.")
+    spark_remote: str | None = Field(
+        None, description="Spark Connect address; unset runs Spark in the process."
+    )
+    engine: Engine = Field(Engine.LOCAL, description="What runs partition functions: `local` or `spark`.")
+    accept_checksum_mismatch: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset(),
+        description="Archive file names whose wrong published checksum is accepted, separated by commas.",
+    )
+    google_sheets_id: str | None = Field(None, description="Spreadsheet that aggregates are shared in.")
+    alert_webhook_url: SecretStr | None = Field(None, description="Where alerts are posted.")
+    stream_managed: bool = Field(
+        True, description="Whether the `market_stream` sensor starts collector and processor itself."
+    )
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _split_symbols(cls, value: object) -> object:
+        return tuple(_split(value).split(",")) if isinstance(value, str) else value
+
+    @field_validator("symbols")
+    @classmethod
+    def _check_symbols(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [s for s in value if not (s.isascii() and s.isalnum() and s == s.upper())]
+        if wrong or not value or len(set(value)) != len(value):
+            raise ValueError(
+                f"SYMBOLS must be distinct upper-case symbols such as BTCUSDT,ETHUSDT; got {','.join(value)!r}"
+            )
+        return value
+
+    @field_validator("accept_checksum_mismatch", mode="before")
+    @classmethod
+    def _split_files(cls, value: object) -> object:
+        return frozenset(filter(None, _split(value).split(","))) if isinstance(value, str) else value
+
+    @field_validator("partitions_start")
+    @classmethod
+    def _check_start(cls, value: date) -> date:
+        if value < date(2017, 8, 17):
+            raise ValueError("PARTITIONS_START is before 2017-08-17, the exchange's first day of klines")
+        return value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @cached_property
+    def lake(self) -> str:
+        """URI of the lake, `LAKE_URI` or the folder `lake` in `DATA_DIR`."""
+        return self.lake_uri or str(self.data_dir / "lake")
+
+
+def _split(text: str) -> str:
+    return "".join(text.split())
+
+
+def read_settings() -> Settings:
+    """The settings of this process; raises ConfigurationError with one line for each wrong variable."""
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue]
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise ConfigurationError("Configuration cannot be used.\n" + "\n".join(lines)) from None

@@ -1,0 +1,81 @@
+"""What can go wrong, as one tree.
+
+CryptoAssetsError
+├── ConfigurationError      a variable or an option cannot mean anything
+├── ExchangeError           the exchange, or the way to it
+│   ├── Unavailable         5xx, time-out, cut connection: try again
+│   ├── RateLimited         429 or 418: try again after `retry_after_s`
+│   ├── Blocked             451 or 403: this network may not ask
+│   └── Refused             the request itself is wrong (unknown symbol, bad interval)
+├── BadPayload              bytes that are not what their name says
+│   └── ChecksumMismatch    a file that is not the one its checksum describes
+├── InputIncomplete         what a calculation needs is not there
+└── LakeError               the lake cannot be read or written
+
+A message names the thing, says how much, what was kept and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class CryptoAssetsError(Exception):
+    """Root of every error raised on purpose; `retryable` says whether the same call may succeed later."""
+
+    retryable = False
+
+
+class ConfigurationError(CryptoAssetsError):
+    """Raised when settings name something impossible; the message lists what is allowed."""
+
+
+class ExchangeError(CryptoAssetsError):
+    """Raised when the exchange did not give what was asked for."""
+
+
+class Unavailable(ExchangeError):
+    """Raised after retries when a server answers 5xx, times out or cuts the connection."""
+
+    retryable = True
+
+
+class RateLimited(ExchangeError):
+    """Raised when the exchange asks for a pause longer than the client is allowed to wait."""
+
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Blocked(ExchangeError):
+    """Raised on HTTP 451 or 403: the exchange does not serve this address."""
+
+
+class Refused(ExchangeError):
+    """Raised on HTTP 4xx with an exchange error code, such as -1121 for an unknown symbol."""
+
+    def __init__(self, message: str, *, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class BadPayload(CryptoAssetsError):
+    """Raised when a whole file or message cannot be what it claims to be; single bad rows are kept as rejected."""
+
+
+class ChecksumMismatch(BadPayload):
+    """Raised when a freshly downloaded file does not have the sum published beside it."""
+
+    def __init__(self, message: str, *, expected: str, actual: str) -> None:
+        super().__init__(message)
+        self.expected = expected
+        self.actual = actual
+
+
+class InputIncomplete(CryptoAssetsError):
+    """Raised when an input of a calculation is missing; the message names the asset to materialise first."""
+
+
+class LakeError(CryptoAssetsError):
+    """Raised when the lake cannot be read or written: no space, no permission, no such bucket."""

@@ -1,0 +1,352 @@
+"""The schema, key and place of every dataset: the one declaration that writers, readers, checks and the UI share.
+
+Times are UTC microseconds. Prices and quantities of klines, trades and rates are DECIMAL, exactly as sent. Order-book
+levels and one-minute perpetual states are float64: a price or quantity of at most 15 significant digits survives it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pyarrow as pa
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+AMOUNT = pa.decimal128(28, 8)
+"""A price or quantity as the exchange prints it: at most 8 decimals."""
+WIDE_AMOUNT = pa.decimal128(38, 18)
+"""A statistic of the archive, which prints up to 16 decimals."""
+
+TIMEFRAMES: dict[str, timedelta] = {
+    "1m": timedelta(minutes=1),
+    "5m": timedelta(minutes=5),
+    "15m": timedelta(minutes=15),
+}
+"""Timeframes of the medallion layers and the length of their candles."""
+
+BOOK_LEVELS = 10
+
+
+def _field(name: str, kind: pa.DataType, description: str, *, nullable: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"description": description})
+
+
+KLINE_FIELDS = (
+    _field("open_time", TIMESTAMP, "start of the candle; its name everywhere"),
+    _field("open", AMOUNT, "price of the first trade, quote asset"),
+    _field("high", AMOUNT, "highest trade price, quote asset"),
+    _field("low", AMOUNT, "lowest trade price, quote asset"),
+    _field("close", AMOUNT, "price of the last trade, quote asset"),
+    _field("volume", AMOUNT, "traded base quantity"),
+    _field("close_time", TIMESTAMP, "last moment of the candle, as sent (ms or us resolution)"),
+    _field("quote_volume", AMOUNT, "traded quote quantity"),
+    _field("count", pa.int64(), "number of trades"),
+    _field("taker_buy_volume", AMOUNT, "base quantity bought by takers"),
+    _field("taker_buy_quote_volume", AMOUNT, "quote quantity bought by takers"),
+)
+
+PROVENANCE_FIELDS = (
+    _field("source", pa.string(), "where the row came from: live, rest, archive, capture or history"),
+    _field("received_at", TIMESTAMP, "when this platform, or the recorder of a capture, received the row"),
+    _field("topic", pa.string(), "Kafka topic of a live row", nullable=True),
+    _field("partition", pa.int32(), "Kafka partition of a live row", nullable=True),
+    _field("offset", pa.int64(), "Kafka offset of a live row", nullable=True),
+)
+
+BOOK_FIELDS = tuple(
+    _field(
+        f"{side}_{what}_{level}",
+        pa.float64(),
+        f"{side} {what} at level {level}, 1 is the best",
+        nullable=True,
+    )
+    for side in ("bid", "ask")
+    for level in range(1, BOOK_LEVELS + 1)
+    for what in ("price", "quantity")
+)
+
+REJECTED = pa.schema(
+    [
+        _field("raw", pa.binary(), "the bytes as received"),
+        _field("reason", pa.string(), "why they could not be used"),
+        _field("origin", pa.string(), "file or request they came from"),
+        _field("line", pa.int64(), "line or index within the origin, from 1", nullable=True),
+    ]
+)
+"""Rows that did not parse, or that lie in a file where they do not belong."""
+
+FLAGS: dict[str, int] = {
+    "duplicate_dropped": 1,
+    "sources_disagree": 2,
+    "filled": 4,
+    "out_of_range": 8,
+    "ohlc_violation": 16,
+    "outlier": 32,
+    "exchange_halt": 64,
+    "truncated": 128,
+    "off_grid": 256,
+    "derived": 512,
+    "no_trades": 1024,
+    "crossed": 2048,
+}
+"""Bits of the `flags` column.
+
+duplicate_dropped: further copies of this row were dropped. sources_disagree: one of them differed. filled: a single
+missing minute, interpolated. out_of_range: a price not above zero or a negative quantity. ohlc_violation: high, low,
+open and close contradict each other, or a part is larger than its whole. outlier: a move far outside what the candles
+around it show; real as far as anyone knows. exchange_halt: the candle beside a halt that the exchange's own files
+confirm. truncated: the candle ended before its timeframe did. off_grid: the open time was not a multiple of the
+timeframe. derived: aggregated here from one-minute candles. no_trades: the candle repeats the former close. crossed:
+the best bid is not below the best ask.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One dataset of the lake: what a row is, what makes it unique, and where a day of one symbol lies."""
+
+    name: str
+    payload: pa.Schema
+    """Columns that the exchange, or the calculation, gives."""
+    key: tuple[str, ...]
+    """Columns that identify a row within a symbol."""
+    folder: str
+    """Where a day lies, with `{symbol}` and `{day}`."""
+    file: str | None = None
+    """File of the day where it is a single one; parts otherwise."""
+    hourly: bool = False
+    """Whether parts lie in `hour=HH` folders."""
+    provenance: bool = False
+    """Whether rows carry the columns of PROVENANCE_FIELDS."""
+
+    @property
+    def time_column(self) -> str:
+        """Column that puts a row into its day: the first of the schema."""
+        return self.payload.names[0]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """All columns of a stored row."""
+        return pa.schema([*self.payload, *PROVENANCE_FIELDS]) if self.provenance else self.payload
+
+    def partition_path(self, symbol: str, day: date) -> str:
+        """Path of the day, relative to the lake: its folder, or its file where it has just one."""
+        folder = self.folder.format(symbol=symbol, day=day.isoformat())
+        return f"{folder}/{self.file}" if self.file else folder
+
+    def rejected_path(self, day: date) -> str:
+        """Folder of rows of this dataset that could not be used, relative to the lake."""
+        return f"bronze/_rejected/{self.name.removeprefix('bronze_')}/date={day.isoformat()}"
+
+
+def _bronze(
+    name: str, fields: tuple[pa.Field, ...], *, key: tuple[str, ...], place: str, hourly: bool = False
+) -> Dataset:
+    return Dataset(
+        name=f"bronze_{name}",
+        payload=pa.schema(fields),
+        key=key,
+        folder=f"bronze/{place}/symbol={{symbol}}/date={{day}}",
+        hourly=hourly,
+        provenance=True,
+    )
+
+
+def _silver(name: str, fields: tuple[pa.Field, ...], *, key: tuple[str, ...]) -> Dataset:
+    return Dataset(
+        name=f"silver_{name}",
+        payload=pa.schema(fields),
+        key=key,
+        folder="silver/symbol={symbol}/date={day}",
+        file=f"{name}.parquet",
+    )
+
+
+_FLAGS_FIELD = _field(
+    "flags", pa.int32(), "bit mask of cleaning flags: " + ", ".join(f"{v} {k}" for k, v in FLAGS.items())
+)
+
+BRONZE_KLINES = {
+    timeframe: _bronze(
+        f"klines_{timeframe}",
+        KLINE_FIELDS,
+        key=("open_time",),
+        place=f"klines/timeframe={timeframe}",
+        hourly=timeframe == "1m",
+    )
+    for timeframe in TIMEFRAMES
+}
+
+BRONZE_ORDERBOOK = _bronze(
+    "orderbook",
+    (
+        _field("time", TIMESTAMP, "when the snapshot was known: the later of exchange and receive time"),
+        _field("last_update_id", pa.int64(), "the exchange's id of the last change in the snapshot"),
+        *BOOK_FIELDS,
+    ),
+    key=("last_update_id", "time"),
+    place="orderbook",
+    hourly=True,
+)
+
+BRONZE_FUNDING_RATE = _bronze(
+    "funding_rate",
+    (
+        _field(
+            "funding_time",
+            TIMESTAMP,
+            "when the payment was exchanged, with the exchange's jitter of milliseconds",
+        ),
+        _field("funding_rate", AMOUNT, "rate paid by longs to shorts, fraction of notional"),
+        _field(
+            "mark_price", AMOUNT, "mark price of the payment; the archive does not give it", nullable=True
+        ),
+        _field(
+            "interval_hours",
+            pa.int32(),
+            "hours since the former payment; REST does not give it",
+            nullable=True,
+        ),
+    ),
+    key=("funding_time",),
+    place="funding_rate",
+)
+
+BRONZE_OPEN_INTEREST = _bronze(
+    "open_interest",
+    (
+        _field("time", TIMESTAMP, "when the figures were known: the end of the period they describe"),
+        _field(
+            "label",
+            TIMESTAMP,
+            "the exchange's own label, end of period until 2026-06-25, start of period since",
+        ),
+        _field("open_interest", WIDE_AMOUNT, "open contracts, base asset", nullable=True),
+        _field("open_interest_value", WIDE_AMOUNT, "open contracts, quote asset", nullable=True),
+        _field(
+            "top_trader_account_ratio", WIDE_AMOUNT, "long / short accounts of top traders", nullable=True
+        ),
+        _field(
+            "top_trader_position_ratio", WIDE_AMOUNT, "long / short positions of top traders", nullable=True
+        ),
+        _field("account_ratio", WIDE_AMOUNT, "long / short accounts", nullable=True),
+        _field("taker_volume_ratio", WIDE_AMOUNT, "taker buy / sell volume of the period", nullable=True),
+    ),
+    key=("time",),
+    place="open_interest",
+)
+
+BRONZE_MARK_PRICE = _bronze(
+    "mark_price",
+    (
+        _field("time", TIMESTAMP, "when the prices were known"),
+        _field("mark_price", AMOUNT, "mark price of the perpetual, quote asset"),
+        _field("index_price", AMOUNT, "index price of the underlying, quote asset"),
+        _field("estimated_funding_rate", AMOUNT, "running estimate of the next funding rate", nullable=True),
+        _field("next_funding_time", TIMESTAMP, "time of the next payment", nullable=True),
+    ),
+    key=("time",),
+    place="mark_price",
+)
+
+BRONZE_LIQUIDATIONS = _bronze(
+    "liquidations",
+    (
+        _field("time", TIMESTAMP, "time of the liquidation order"),
+        _field("side", pa.string(), "side of the order: SELL closes a long, BUY closes a short"),
+        _field("price", AMOUNT, "limit price, quote asset"),
+        _field("average_price", AMOUNT, "average fill price, quote asset"),
+        _field("original_quantity", AMOUNT, "ordered base quantity"),
+        _field("filled_quantity", AMOUNT, "filled base quantity"),
+        _field("status", pa.string(), "order status"),
+    ),
+    key=("time", "side", "price", "original_quantity", "filled_quantity"),
+    place="liquidations",
+)
+
+BRONZE_TRADES = _bronze(
+    "trades",
+    (
+        _field("time", TIMESTAMP, "when the trade was matched"),
+        _field("trade_id", pa.int64(), "the exchange's id, contiguous within a symbol"),
+        _field("price", AMOUNT, "price, quote asset"),
+        _field("quantity", AMOUNT, "base quantity"),
+        _field("quote_quantity", AMOUNT, "quote quantity"),
+        _field("is_buyer_maker", pa.bool_(), "true where the taker sold"),
+    ),
+    key=("trade_id",),
+    place="trades",
+)
+
+BRONZE = (
+    *BRONZE_KLINES.values(),
+    BRONZE_ORDERBOOK,
+    BRONZE_FUNDING_RATE,
+    BRONZE_OPEN_INTEREST,
+    BRONZE_MARK_PRICE,
+    BRONZE_LIQUIDATIONS,
+    BRONZE_TRADES,
+)
+
+SILVER_KLINES = {
+    timeframe: _silver(
+        f"klines_{timeframe}",
+        (
+            *KLINE_FIELDS,
+            _FLAGS_FIELD,
+            _field("source", pa.string(), "source of the copy that was kept, or derived"),
+        ),
+        key=("open_time",),
+    )
+    for timeframe in TIMEFRAMES
+}
+
+SILVER_ORDERBOOK = _silver(
+    "orderbook",
+    (*BRONZE_ORDERBOOK.payload, _FLAGS_FIELD),
+    key=("last_update_id", "time"),
+)
+
+SILVER_PERPETUAL = _silver(
+    "perpetual",
+    (
+        _field("open_time", TIMESTAMP, "the minute"),
+        _field("as_of", TIMESTAMP, "its end; every value of the row was known by then"),
+        _field("funding_rate", pa.float64(), "last settled rate, fraction of notional", nullable=True),
+        _field("funding_time", TIMESTAMP, "when that rate was settled", nullable=True),
+        _field("previous_funding_rate", pa.float64(), "the settled rate before it", nullable=True),
+        _field("next_funding_time", TIMESTAMP, "when the next rate settles", nullable=True),
+        _field("open_interest", pa.float64(), "open contracts, base asset", nullable=True),
+        _field("open_interest_value", pa.float64(), "open contracts, quote asset", nullable=True),
+        _field("open_interest_time", TIMESTAMP, "when the open interest was known", nullable=True),
+        _field("mark_price", pa.float64(), "last mark price, quote asset", nullable=True),
+        _field("index_price", pa.float64(), "last index price, quote asset", nullable=True),
+        _field(
+            "liquidated_long_count",
+            pa.int64(),
+            "long liquidations in the minute; a lower bound",
+            nullable=True,
+        ),
+        _field(
+            "liquidated_short_count",
+            pa.int64(),
+            "short liquidations in the minute; a lower bound",
+            nullable=True,
+        ),
+        _field(
+            "liquidated_long_volume",
+            pa.float64(),
+            "their filled value, quote asset; a lower bound",
+            nullable=True,
+        ),
+        _field(
+            "liquidated_short_volume",
+            pa.float64(),
+            "their filled value, quote asset; a lower bound",
+            nullable=True,
+        ),
+    ),
+    key=("open_time",),
+)
+
+SILVER = (*SILVER_KLINES.values(), SILVER_ORDERBOOK, SILVER_PERPETUAL)

@@ -50,9 +50,7 @@ class Settings(BaseSettings):
         date(2023, 1, 1), description="First day that has a partition; 2017-08-17 is the earliest."
     )
     data_dir: Path = Field(Path(".data"), description="Folder of everything that the embedded run keeps.")
-    lake_uri: str | None = Field(
-        None, description="Lake: a folder, `s3://…` or `hdfs://…`. Default `$DATA_DIR/lake`."
-    )
+    lake_uri: str | None = Field(None, description="Lake: a folder, `s3://…` or `hdfs://…`. Default `$DATA_DIR/lake`.")
     landing_uri: str | None = Field(None, description="Landing zone of one-second archives on HDFS.")
     checkpoints_uri: str | None = Field(None, description="Model checkpoints. Default `ckpts` in the lake.")
     binance_archive_url: str | None = Field(
@@ -69,22 +67,16 @@ class Settings(BaseSettings):
     simulator_speed: float = Field(
         1.0, gt=0, description="How many times faster than the clock the simulated market streams."
     )
-    kafka_bootstrap_servers: str | None = Field(
-        None, description="Kafka brokers; unset starts an embedded one."
-    )
+    kafka_bootstrap_servers: str | None = Field(None, description="Kafka brokers; unset starts an embedded one.")
     schema_registry_url: str | None = Field(
         None, description="Confluent-compatible schema registry; unset uses the project's `.avsc` files."
     )
     redis_url: SecretStr | None = Field(None, description="Redis; unset starts an embedded one.")
     postgres_url: SecretStr | None = Field(None, description="PostgreSQL; unset starts an embedded one.")
-    warehouse_url: SecretStr | None = Field(
-        None, description="Redshift; unset starts the PostgreSQL stand-in."
-    )
+    warehouse_url: SecretStr | None = Field(None, description="Redshift; unset starts the PostgreSQL stand-in.")
     warehouse_s3_uri: str | None = Field(None, description="Bucket and prefix of warehouse files.")
     redshift_iam_role: str | None = Field(None, description="Role that Redshift's COPY assumes.")
-    spark_remote: str | None = Field(
-        None, description="Spark Connect address; unset runs Spark in the process."
-    )
+    spark_remote: str | None = Field(None, description="Spark Connect address; unset runs Spark in the process.")
     engine: Engine = Field(Engine.LOCAL, description="What runs partition functions: `local` or `spark`.")
     accept_checksum_mismatch: Annotated[frozenset[str], NoDecode] = Field(
         frozenset(),

@@ -198,9 +198,7 @@ BRONZE_FUNDING_RATE = _bronze(
             "when the payment was exchanged, with the exchange's jitter of milliseconds",
         ),
         _field("funding_rate", AMOUNT, "rate paid by longs to shorts, fraction of notional"),
-        _field(
-            "mark_price", AMOUNT, "mark price of the payment; the archive does not give it", nullable=True
-        ),
+        _field("mark_price", AMOUNT, "mark price of the payment; the archive does not give it", nullable=True),
         _field(
             "interval_hours",
             pa.int32(),
@@ -223,12 +221,8 @@ BRONZE_OPEN_INTEREST = _bronze(
         ),
         _field("open_interest", WIDE_AMOUNT, "open contracts, base asset", nullable=True),
         _field("open_interest_value", WIDE_AMOUNT, "open contracts, quote asset", nullable=True),
-        _field(
-            "top_trader_account_ratio", WIDE_AMOUNT, "long / short accounts of top traders", nullable=True
-        ),
-        _field(
-            "top_trader_position_ratio", WIDE_AMOUNT, "long / short positions of top traders", nullable=True
-        ),
+        _field("top_trader_account_ratio", WIDE_AMOUNT, "long / short accounts of top traders", nullable=True),
+        _field("top_trader_position_ratio", WIDE_AMOUNT, "long / short positions of top traders", nullable=True),
         _field("account_ratio", WIDE_AMOUNT, "long / short accounts", nullable=True),
         _field("taker_volume_ratio", WIDE_AMOUNT, "taker buy / sell volume of the period", nullable=True),
     ),

@@ -1,0 +1,22 @@
+"""Fixtures that more than one folder of tests uses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of recorded exchange data: `$CRYPTO_ASSETS_REAL_DATA`, or `shared/data` beside the checkout."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("CRYPTO_ASSETS_REAL_DATA", beside))
+    if not (folder / "archive").is_dir():
+        pytest.skip(f"recorded exchange data is not at {folder}; set CRYPTO_ASSETS_REAL_DATA to run this test")
+    return folder

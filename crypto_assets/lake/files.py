@@ -1,0 +1,133 @@
+"""Files of the lake on any filesystem that fsspec knows: a write is whole or it is not there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from crypto_assets.errors import LakeError
+
+_TEMPORARY = re.compile(r"^\.(?P<name>.+)\.(?P<pid>\d+)-[0-9a-f]{8}\.tmp$")
+
+_ADVICE = {
+    errno.ENOSPC: "The disk is full: free space, or point LAKE_URI elsewhere.",
+    errno.EDQUOT: "The disk quota is used up: free space, or point LAKE_URI elsewhere.",
+    errno.EFBIG: "The file is larger than this process may write.",
+    errno.EACCES: "This user may not write there: change its permissions, or point LAKE_URI elsewhere.",
+    errno.EPERM: "This user may not write there: change its permissions, or point LAKE_URI elsewhere.",
+    errno.EROFS: "The filesystem is read-only: point LAKE_URI elsewhere.",
+    errno.ENOTDIR: "A file stands where a folder is needed: point LAKE_URI at a folder.",
+}
+
+
+class Files:
+    """Reads and publishes whole files below one URI (a folder, `file://`, `s3://`, `hdfs://`, …)."""
+
+    def __init__(self, uri: str, *, storage_options: Mapping[str, Any] | None = None) -> None:
+        if "://" not in uri:
+            uri = str(Path(uri).expanduser().resolve())
+        self._fs, self._root = fsspec.core.url_to_fs(uri, **(storage_options or {}))
+        self._local = isinstance(self._fs, LocalFileSystem)
+        self.uri = uri.rstrip("/")
+
+    def uri_of(self, path: str) -> str:
+        """Full URI of a path below the root."""
+        return f"{self.uri}/{path}"
+
+    def local_path(self, path: str) -> Path | None:
+        """Path on this machine, or None where the files lie elsewhere."""
+        return Path(self._root) / path if self._local else None
+
+    def read(self, path: str) -> bytes | None:
+        """Content of a file, or None where it does not exist; raises LakeError."""
+        with self._explained("read", path):
+            try:
+                return self._fs.cat_file(self._full(path))
+            except FileNotFoundError:
+                return None
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file, or None where it does not exist."""
+        with self._explained("read", path):
+            try:
+                return self._fs.info(self._full(path))["size"]
+            except FileNotFoundError:
+                return None
+
+    def names(self, folder: str) -> list[str]:
+        """Names of all files below a folder, relative to it, hidden ones left out; empty where it does not exist."""
+        with self._explained("list", folder):
+            full = self._full(folder)
+            found = self._fs.find(full) if self._fs.exists(full) else []
+        names = (name[len(full.rstrip("/")) + 1 :] for name in found)
+        return sorted(name for name in names if not name.rpartition("/")[2].startswith("."))
+
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders directly in a folder; empty where it does not exist."""
+        with self._explained("list", folder):
+            try:
+                listed = self._fs.ls(self._full(folder), detail=True, refresh=True)
+            except FileNotFoundError:
+                return []
+        return sorted(e["name"].rstrip("/").rpartition("/")[2] for e in listed if e["type"] == "directory")
+
+    def publish(self, path: str, content: bytes) -> bool:
+        """Make `content` the file's content at once for every reader; False where it was so already."""
+        if self.size(path) == len(content) and self.read(path) == content:
+            return False
+        with self._explained("write", path):
+            if self._local:
+                self._publish_local(Path(self._root) / path, content)
+            else:
+                self._fs.pipe_file(self._full(path), content)
+        return True
+
+    def remove(self, path: str) -> None:
+        """Delete a file; one that does not exist is fine."""
+        with self._explained("delete", path):
+            try:
+                self._fs.rm_file(self._full(path))
+            except FileNotFoundError:
+                return
+
+    def _full(self, path: str) -> str:
+        return f"{self._root}/{path}"
+
+    def _publish_local(self, target: Path, content: bytes) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(target)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}-{uuid4().hex[:8]}.tmp")
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    @contextmanager
+    def _explained(self, verb: str, path: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            advice = _ADVICE.get(error.errno or 0, "Check LAKE_URI and the credentials of its store.")
+            message = f"Cannot {verb} {self.uri_of(path)}: {error}. What was there stays as it was. {advice}"
+            raise LakeError(message) from error
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Delete temporary files of this target whose writer no longer lives."""
+    for candidate in target.parent.glob(f".{target.name}.*.tmp"):
+        match = _TEMPORARY.match(candidate.name)
+        if match and not Path(f"/proc/{match['pid']}").exists() and Path("/proc").is_dir():
+            candidate.unlink(missing_ok=True)

@@ -1,0 +1,219 @@
+"""The lake: a table for each dataset, symbol and day, published whole."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from filelock import FileLock
+
+from crypto_assets.lake.files import Files
+from crypto_assets.lake.manifest import MANIFEST_FILE, Manifest, Part, decode_manifest, encode_manifest
+from crypto_assets.schemas import REJECTED, Dataset
+
+READ_ATTEMPTS = 3
+"""A reader whose part was replaced between manifest and file takes the new manifest this many times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a publication did."""
+
+    uri: str
+    rows: int
+    bytes: int
+    sha256: str
+    changed: bool
+    """False where the lake held exactly this before."""
+
+
+class Lake:
+    """Reads and publishes days of datasets below one URI.
+
+    A reader sees a day as it was before a publication or as it is after it, never half of it; a publication that fails
+    leaves the former day. All methods raise LakeError with the reason where the store cannot be used.
+    """
+
+    def __init__(self, uri: str, *, storage_options: Mapping[str, Any] | None = None) -> None:
+        self.files = Files(uri, storage_options=storage_options)
+
+    @property
+    def uri(self) -> str:
+        """Where the lake lies."""
+        return self.files.uri
+
+    def uri_of(self, dataset: Dataset, symbol: str, day: date) -> str:
+        """URI of a day: its file, or the folder of its parts."""
+        return self.files.uri_of(dataset.partition_path(symbol, day))
+
+    def has(self, dataset: Dataset, symbol: str, day: date) -> bool:
+        """Whether the day was ever published, be it with zero rows."""
+        path = dataset.partition_path(symbol, day)
+        return self.files.size(path if dataset.file else f"{path}/{MANIFEST_FILE}") is not None
+
+    def days(self, dataset: Dataset, symbol: str) -> list[date]:
+        """Published days of a symbol, ascending."""
+        parent = dataset.folder.format(symbol=symbol, day="").removesuffix("/date=")
+        named = (name.removeprefix("date=") for name in self.files.folders(parent) if name.startswith("date="))
+        return [day for day in map(date.fromisoformat, named) if self.has(dataset, symbol, day)]
+
+    def read(
+        self,
+        dataset: Dataset,
+        symbol: str,
+        day: date,
+        *,
+        columns: Sequence[str] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> pa.Table | None:
+        """The day's rows with the dataset's schema, those in [start, end) of its time column where given.
+
+        None where the day was never published.
+        """
+        path = dataset.partition_path(symbol, day)
+        tables = self._read_files([path], columns) if dataset.file else self._read_parts(dataset, symbol, day, columns)
+        if tables is None:
+            return None
+        schema = dataset.schema if columns is None else pa.schema([dataset.schema.field(c) for c in columns])
+        table = (
+            pa.concat_tables([t.select(schema.names).cast(schema) for t in tables]) if tables else schema.empty_table()
+        )
+        return _between(table, dataset.time_column, start, end)
+
+    def read_days(
+        self,
+        dataset: Dataset,
+        symbol: str,
+        days: Iterable[date],
+        *,
+        columns: Sequence[str] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> pa.Table:
+        """Rows of those of the days that were published, in the order given; possibly none."""
+        tables = [self.read(dataset, symbol, day, columns=columns, start=start, end=end) for day in days]
+        schema = dataset.schema if columns is None else pa.schema([dataset.schema.field(c) for c in columns])
+        return pa.concat_tables([schema.empty_table(), *(t for t in tables if t is not None)])
+
+    def footer(self, dataset: Dataset, symbol: str, day: date) -> dict[str, str] | None:
+        """The notes published with a single-file day; None where it was never published."""
+        raw = self.files.read(dataset.partition_path(symbol, day))
+        if raw is None:
+            return None
+        stored = pq.read_schema(io.BytesIO(raw)).metadata or {}
+        return {key.decode(): value.decode() for key, value in stored.items() if not key.startswith(b"ARROW:")}
+
+    def publish(
+        self, dataset: Dataset, symbol: str, day: date, table: pa.Table, *, footer: Mapping[str, str] | None = None
+    ) -> Published:
+        """Make `table` the day of a single-file dataset, with `footer` as notes in the file.
+
+        Raises ValueError where the table has another schema than the dataset.
+        """
+        path = dataset.partition_path(symbol, day)
+        content = _to_parquet(table, dataset.schema, footer or {})
+        changed = self.files.publish(path, content)
+        sha256 = hashlib.sha256(content).hexdigest()
+        return Published(self.files.uri_of(path), table.num_rows, len(content), sha256, changed)
+
+    def manifest(self, dataset: Dataset, symbol: str, day: date) -> Manifest | None:
+        """The record of a day in parts; None where it was never published."""
+        raw = self.files.read(f"{dataset.partition_path(symbol, day)}/{MANIFEST_FILE}")
+        return None if raw is None else decode_manifest(raw)
+
+    def write_part(
+        self, dataset: Dataset, symbol: str, day: date, table: pa.Table, *, source: str, origin: str, version: str
+    ) -> list[Part]:
+        """Write rows (stored schema) as new files of a day; they belong to it once `publish_manifest` lists them."""
+        folder = dataset.partition_path(symbol, day)
+        parts: list[Part] = []
+        for place, rows in _by_hour(table, dataset) if dataset.hourly else [("", table)]:
+            path = f"{place}{source}-{version[:16]}.parquet"
+            content = _to_parquet(rows, dataset.schema, {})
+            self.files.publish(f"{folder}/{path}", content)
+            parts.append(Part(path, rows.num_rows, len(content), source, origin, version))
+        return parts
+
+    def publish_manifest(self, dataset: Dataset, symbol: str, day: date, manifest: Manifest) -> bool:
+        """Make these parts the day, then delete files that no longer belong to it; False where nothing changed."""
+        folder = dataset.partition_path(symbol, day)
+        changed = self.files.publish(f"{folder}/{MANIFEST_FILE}", encode_manifest(manifest))
+        listed = {MANIFEST_FILE, *(part.path for part in manifest.parts)}
+        for name in self.files.names(folder):
+            if name not in listed:
+                self.files.remove(f"{folder}/{name}")
+        return changed
+
+    def publish_rejected(self, dataset: Dataset, symbol: str, day: date, rejected: pa.Table, *, version: str) -> None:
+        """Keep rows that could not be used (schema REJECTED), under a name of their origin's version."""
+        path = f"{dataset.rejected_path(day)}/{symbol}-{version[:16]}.parquet"
+        self.files.publish(path, _to_parquet(rejected, REJECTED, {}))
+
+    @contextmanager
+    def writing(self, dataset: Dataset, symbol: str) -> Iterator[None]:
+        """Hold a symbol's days in parts alone, among the processes of this host; another writer waits."""
+        root = self.files.local_path(".locks")
+        if root is None:
+            digest = hashlib.sha256(self.uri.encode()).hexdigest()[:16]
+            root = Path(tempfile.gettempdir()) / f"crypto-assets-locks-{digest}"
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / f"{dataset.name}-{symbol}.lock"):
+            yield
+
+    def _read_parts(
+        self, dataset: Dataset, symbol: str, day: date, columns: Sequence[str] | None
+    ) -> list[pa.Table] | None:
+        folder = dataset.partition_path(symbol, day)
+        for _ in range(READ_ATTEMPTS):
+            manifest = self.manifest(dataset, symbol, day)
+            if manifest is None:
+                return None
+            tables = self._read_files([f"{folder}/{part.path}" for part in manifest.parts], columns)
+            if tables is not None:
+                return tables
+        raise FileNotFoundError(f"{self.files.uri_of(folder)} changed {READ_ATTEMPTS} times while it was read")
+
+    def _read_files(self, paths: Sequence[str], columns: Sequence[str] | None) -> list[pa.Table] | None:
+        """The tables of the files; None as soon as one does not exist."""
+        tables: list[pa.Table] = []
+        for path in paths:
+            raw = self.files.read(path)
+            if raw is None:
+                return None
+            tables.append(pq.read_table(io.BytesIO(raw), columns=None if columns is None else list(columns)))
+        return tables
+
+
+def _to_parquet(table: pa.Table, schema: pa.Schema, footer: Mapping[str, str]) -> bytes:
+    """The same bytes for the same rows and notes."""
+    if table.schema.names != schema.names:
+        raise ValueError(f"columns are {table.schema.names}, the dataset has {schema.names}")
+    ordered = table.cast(schema).combine_chunks().replace_schema_metadata(dict(footer))
+    sink = io.BytesIO()
+    pq.write_table(ordered, sink, compression="zstd", coerce_timestamps="us")
+    return sink.getvalue()
+
+
+def _by_hour(table: pa.Table, dataset: Dataset) -> Iterable[tuple[str, pa.Table]]:
+    hours = pc.hour(table[dataset.time_column])
+    for hour in sorted(pc.unique(hours).to_pylist()):
+        yield f"hour={hour:02d}/", table.filter(pc.equal(hours, hour))
+
+
+def _between(table: pa.Table, column: str, start: datetime | None, end: datetime | None) -> pa.Table:
+    if start is not None:
+        table = table.filter(pc.greater_equal(table[column], pa.scalar(start, table[column].type)))
+    if end is not None:
+        table = table.filter(pc.less(table[column], pa.scalar(end, table[column].type)))
+    return table

@@ -1,0 +1,82 @@
+"""The record of a partition that consists of parts: which files belong to it, and what its sources said."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from crypto_assets.spans import Span
+
+MANIFEST_FILE = "_manifest.json"
+"""Readers of Parquet folders pass over names that begin with an underscore."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One Parquet file of a partition; `path` is relative to the partition's folder."""
+
+    path: str
+    rows: int
+    bytes: int
+    source: str
+    origin: str
+    """Name of the file, or the question, that the rows came from."""
+    version: str
+    """sha256 of the origin's content: rows of another version of the same origin replace these."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a source said when it was asked for the partition, or for the spans that were missing."""
+
+    source: str
+    origin: str
+    version: str | None
+    """sha256 of what it gave; None where it has nothing (yet)."""
+    note: str
+    """The answer in words, for people."""
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """A span of time as it is stored."""
+
+    start: datetime
+    end: datetime
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """Everything that belongs to one partition. A file that it does not list does not exist for readers."""
+
+    parts: tuple[Part, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    halts: tuple[Interval, ...] = ()
+    """Spans without candles, as every source that answered confirms."""
+    rejected: int = 0
+    """Rows of the origins that could not be used and lie in `_rejected`."""
+
+    @property
+    def rows(self) -> int:
+        """Rows over all parts, copies of the same candle from two sources counted twice."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def bytes(self) -> int:
+        """Size of all parts."""
+        return sum(part.bytes for part in self.parts)
+
+    @property
+    def halt_spans(self) -> tuple[Span, ...]:
+        """The halts as spans."""
+        return tuple(Span(i.start, i.end) for i in self.halts)
+
+
+_decoder = msgspec.json.Decoder(Manifest)
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """The manifest as indented JSON, the same bytes for the same content."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+
+
+def decode_manifest(raw: bytes) -> Manifest:
+    """The manifest of these bytes; raises msgspec.ValidationError where they are none."""
+    return _decoder.decode(raw)

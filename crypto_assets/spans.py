@@ -1,0 +1,80 @@
+"""Half-open spans of time and of the slots of a timeframe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """The half-open interval [start, end) of aware UTC datetimes."""
+
+    start: datetime
+    end: datetime
+
+    def __str__(self) -> str:
+        same_day = self.start.date() == self.end.date()
+        return f"{self.start:%Y-%m-%d %H:%M}-{self.end:{'%H:%M' if same_day else '%Y-%m-%d %H:%M'}}"
+
+    @property
+    def minutes(self) -> int:
+        """Whole minutes in the span."""
+        return (self.end - self.start) // timedelta(minutes=1)
+
+    def overlaps(self, other: Span) -> bool:
+        """Whether the two share a moment."""
+        return self.start < other.end and other.start < self.end
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds since 1970-01-01 UTC of an aware datetime, exactly."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def from_us(us: int) -> datetime:
+    """The aware UTC datetime of microseconds since 1970-01-01 UTC."""
+    return EPOCH + timedelta(microseconds=us)
+
+
+def day_span(day: date) -> Span:
+    """The UTC day as a span."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return Span(start, start + timedelta(days=1))
+
+
+def known_span(day: date, timeframe: timedelta, *, now: datetime) -> Span:
+    """The part of a UTC day whose candles have closed by `now`; empty (start == end) for a day not yet begun."""
+    whole = day_span(day)
+    closed = EPOCH + (now - EPOCH) // timeframe * timeframe
+    return Span(whole.start, min(whole.end, max(whole.start, closed)))
+
+
+def missing_spans(open_times_us: npt.NDArray[np.int64], span: Span, timeframe: timedelta) -> tuple[Span, ...]:
+    """Runs of slots of `span` that hold none of the open times (int64 us, any order, duplicates allowed)."""
+    step = timeframe // MICROSECOND
+    start = to_us(span.start)
+    slots = (to_us(span.end) - start) // step
+    present = np.zeros(slots, dtype=bool)
+    index = (open_times_us - start) // step
+    present[index[(index >= 0) & (index < slots)]] = True
+    edges = np.flatnonzero(np.diff(np.concatenate(([True], present, [True])).astype(np.int8)))
+    return tuple(
+        Span(from_us(start + int(a) * step), from_us(start + int(b) * step))
+        for a, b in zip(edges[::2], edges[1::2], strict=True)
+    )
+
+
+def intersect(spans: Iterable[Span], others: Iterable[Span]) -> tuple[Span, ...]:
+    """Parts of `spans` that lie in one of `others`; both are without overlaps in themselves."""
+    held = list(others)
+    return tuple(
+        Span(max(a.start, b.start), min(a.end, b.end)) for a in sorted(spans) for b in sorted(held) if a.overlaps(b)
+    )

@@ -1,0 +1,45 @@
+# `make` alone lists the targets. What needs an `if` is Python, in tools/.
+PYTHON = $(firstword $(foreach python,python3.12 python3 python,$(shell \
+    $(python) -c 'import sys; sys.version_info[:2] == (3, 12) and print("$(python)")' 2>/dev/null)))
+INSTALLED = .venv/.installed
+RUN = .venv/bin/python -m
+ARGS =
+
+.PHONY: help env demo test ui bench lint format docs lock
+.DEFAULT_GOAL := help
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+
+env: $(INSTALLED) ## make .venv from requirements.lock (Python 3.12 and a package index are needed)
+
+demo: env ## three simulated symbols from raw files to features, every check, a picture
+	@$(RUN) crypto_assets.demo $(ARGS)
+
+test: env ## run every test; ARGS="-k orderbook" runs some
+	@$(RUN) tools.browser
+	@$(RUN) pytest -n auto --dist loadgroup $(ARGS)
+
+ui: env ## the asset graph in the browser; Ctrl-C ends all of it
+	@$(RUN) crypto_assets.ui $(ARGS)
+
+bench: env ## speed and memory, as ratios to bare library calls measured in the same run
+	@$(RUN) bench $(ARGS)
+
+lint: env ## ruff (lint, format) and pyright
+	@$(RUN) ruff check
+	@$(RUN) ruff format --check
+	@$(RUN) pyright
+
+format: env ## let ruff fix what it can
+	@$(RUN) ruff check --fix
+	@$(RUN) ruff format
+
+docs: env ## write again the picture of the graph and the tables that come from code
+	@$(RUN) tools.generated
+
+lock: env ## resolve pyproject.toml again into requirements.lock
+	@$(RUN) tools.lock
+
+$(INSTALLED): requirements.lock pyproject.toml tools/environment.py tools/uv.txt
+	@"$(or $(PYTHON),$(error Python 3.12 is not on PATH; install it, or name it: make env PYTHON=/path/to/python3.12))" tools/environment.py

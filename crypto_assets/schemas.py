@@ -47,6 +47,7 @@ KLINE_FIELDS = (
 
 PROVENANCE_FIELDS = (
     _field("source", pa.string(), "where the row came from: live, rest, archive, capture or history"),
+    _field("exchange", pa.string(), "whose data it is: binance, replay, simulator-<seed>, or imported"),
     _field("received_at", TIMESTAMP, "when this platform, or the recorder of a capture, received the row"),
     _field("topic", pa.string(), "Kafka topic of a live row", nullable=True),
     _field("partition", pa.int32(), "Kafka partition of a live row", nullable=True),

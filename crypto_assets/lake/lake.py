@@ -133,7 +133,16 @@ class Lake:
         return None if raw is None else decode_manifest(raw)
 
     def write_part(
-        self, dataset: Dataset, symbol: str, day: date, table: pa.Table, *, source: str, origin: str, version: str
+        self,
+        dataset: Dataset,
+        symbol: str,
+        day: date,
+        table: pa.Table,
+        *,
+        source: str,
+        origin: str,
+        version: str,
+        exchange: str = "",
     ) -> list[Part]:
         """Write rows (stored schema) as new files of a day; they belong to it once `publish_manifest` lists them."""
         folder = dataset.partition_path(symbol, day)
@@ -142,8 +151,16 @@ class Lake:
             path = f"{place}{source}-{version[:16]}.parquet"
             content = _to_parquet(rows, dataset.schema, {})
             self.files.publish(f"{folder}/{path}", content)
-            parts.append(Part(path, rows.num_rows, len(content), source, origin, version))
+            parts.append(Part(path, rows.num_rows, len(content), source, origin, version, exchange))
         return parts
+
+    def read_part(self, dataset: Dataset, symbol: str, day: date, part: Part, *, columns: Sequence[str]) -> pa.Table:
+        """Columns of one part, be it listed yet or not; raises FileNotFoundError where it does not exist."""
+        path = f"{dataset.partition_path(symbol, day)}/{part.path}"
+        tables = self._read_files([path], columns)
+        if tables is None:
+            raise FileNotFoundError(f"{self.files.uri_of(path)} does not exist")
+        return tables[0]
 
     def publish_manifest(self, dataset: Dataset, symbol: str, day: date, manifest: Manifest) -> bool:
         """Make these parts the day, then delete files that no longer belong to it; False where nothing changed."""
@@ -155,10 +172,10 @@ class Lake:
                 self.files.remove(f"{folder}/{name}")
         return changed
 
-    def publish_rejected(self, dataset: Dataset, symbol: str, day: date, rejected: pa.Table, *, version: str) -> None:
-        """Keep rows that could not be used (schema REJECTED), under a name of their origin's version."""
+    def publish_rejected(self, dataset: Dataset, symbol: str, day: date, rejected: pa.Table, *, version: str) -> bool:
+        """Keep rows that could not be used (schema REJECTED); False where this version of them was kept before."""
         path = f"{dataset.rejected_path(day)}/{symbol}-{version[:16]}.parquet"
-        self.files.publish(path, _to_parquet(rejected, REJECTED, {}))
+        return self.files.publish(path, _to_parquet(rejected, REJECTED, {}))
 
     @contextmanager
     def writing(self, dataset: Dataset, symbol: str) -> Iterator[None]:

@@ -23,6 +23,8 @@ class Part(msgspec.Struct, frozen=True):
     """Name of the file, or the question, that the rows came from."""
     version: str
     """sha256 of the origin's content: rows of another version of the same origin replace these."""
+    exchange: str = ""
+    """Whose data it is, as in the rows."""
 
 
 class Answer(msgspec.Struct, frozen=True):

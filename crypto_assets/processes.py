@@ -1,0 +1,69 @@
+"""Programs run as children: they end with their parent, and take with them whatever they started."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+PR_SET_PDEATHSIG = 1  # <sys/prctl.h>: the signal a child gets when its parent is gone, however it went
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+GRACE_S = 15.0
+"""How long a program may take to end by itself; Dagster's servers need some seconds."""
+
+
+def start_child(
+    command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own (a Ctrl-C reaches the parent only), its output appended to `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            env=dict(environment),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_end_with_parent if _LIBC else None,  # noqa: PLW1509  one system call, loaded before the fork
+        )
+
+
+def end_children(children: Iterable[subprocess.Popen[bytes]], *, grace_s: float = GRACE_S) -> None:
+    """Ask the children to end, wait, then kill what is left of them and of everything they started."""
+    family = [process for child in children for process in _family(child.pid)]
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
+    _, left = psutil.wait_procs(family, timeout=grace_s)
+    for process in left:
+        _kill(process)
+    psutil.wait_procs(left, timeout=grace_s)
+    for child in children:
+        child.wait()
+
+
+def _end_with_parent() -> None:
+    assert _LIBC is not None
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _kill(process: psutil.Process) -> None:
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:
+        return

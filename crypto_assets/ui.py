@@ -1,0 +1,104 @@
+"""Dagster's web server and daemon together, until Ctrl-C: `python -m crypto_assets.ui`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from crypto_assets.config import read_settings
+from crypto_assets.dagster_home import PROJECT, prepare_dagster_home
+from crypto_assets.errors import ConfigurationError
+from crypto_assets.processes import end_children, start_child
+
+POLL_S = 0.2
+
+
+def main() -> None:
+    """Serve the page until a signal or until one of the two programs ends; exit 1 in the latter case."""
+    options = _parse_arguments()
+    try:
+        settings = read_settings()
+    except ConfigurationError as error:
+        sys.exit(str(error))
+    home = prepare_dagster_home(settings.data_dir, environment=os.environ)
+    environment = {**os.environ, "DAGSTER_HOME": str(home), "DATA_DIR": str(settings.data_dir)}
+    port = options.port or _free_port(options.host)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with serve(host=options.host, port=port, environment=environment, logs=home / "output") as programs:
+        try:
+            ended = _wait_until_ready(f"http://{options.host}:{port}", programs)
+            if ended is None:
+                print(f"The graph is at http://{options.host}:{port} (Ctrl-C ends it). Runs: {home}", flush=True)
+                ended = _wait_for_an_end(programs)
+        except KeyboardInterrupt:
+            return
+    sys.exit(f"{ended} ended; the reason is in {home / 'output' / ended}.log")
+
+
+@contextmanager
+def serve(
+    *, host: str, port: int, environment: Mapping[str, str], logs: Path
+) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """Web server and daemon by name while the context lasts; their output goes to a file each in `logs`."""
+    workspace = ["-w", str(PROJECT / "workspace.yaml")]
+    commands = {
+        "webserver": ["dagster-webserver", "-h", host, "-p", str(port), *workspace],
+        "daemon": ["dagster-daemon", "run", *workspace],
+    }
+    programs: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name, (script, *arguments) in commands.items():
+            command = [str(Path(sys.executable).with_name(script)), *arguments]
+            programs[name] = start_child(command, environment=environment, folder=PROJECT, log=logs / f"{name}.log")
+        yield programs
+    finally:
+        end_children(programs.values())
+
+
+def _wait_until_ready(url: str, programs: Mapping[str, subprocess.Popen[bytes]]) -> str | None:
+    """None once the page answers; the name of the program that ended before."""
+    while (ended := _ended(programs)) is None:
+        try:
+            if httpx.get(f"{url}/server_info").is_success:
+                return None
+        except httpx.TransportError:
+            pass  # not listening yet
+        time.sleep(POLL_S)
+    return ended
+
+
+def _wait_for_an_end(programs: Mapping[str, subprocess.Popen[bytes]]) -> str:
+    while (ended := _ended(programs)) is None:
+        time.sleep(POLL_S)
+    return ended
+
+
+def _ended(programs: Mapping[str, subprocess.Popen[bytes]]) -> str | None:
+    return next((name for name, program in programs.items() if program.poll() is not None), None)
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make ui ARGS='…'", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=3000, help="port to listen on; 0 takes a free one")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -18,9 +18,12 @@ GRACE_S = 15.0
 
 
 def start_child(
-    command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
+    command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path, read_stdout: bool = False
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own (a Ctrl-C reaches the parent only), its output appended to `log`."""
+    """Start a program in a session of its own (a Ctrl-C reaches the parent only), its output appended to `log`.
+
+    With `read_stdout` its standard output is a pipe to the caller instead.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -28,8 +31,8 @@ def start_child(
             env=dict(environment),
             cwd=folder,
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE if read_stdout else output,
+            stderr=output,
             start_new_session=True,
             preexec_fn=_end_with_parent if _LIBC else None,  # noqa: PLW1509  one system call, loaded before the fork
         )

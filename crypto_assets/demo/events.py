@@ -1,0 +1,60 @@
+"""What a worker of the demo tells its parent, a JSON line each."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Order(msgspec.Struct, frozen=True):
+    """One run for the worker to do."""
+
+    run_id: str
+    symbol: str
+    assets: tuple[str, ...]
+    tags: dict[str, str]
+
+
+class Written(msgspec.Struct, frozen=True, tag=True):
+    """An asset partition was materialised."""
+
+    asset: str
+
+
+class Checked(msgspec.Struct, frozen=True, tag=True):
+    """A check was evaluated."""
+
+    asset: str
+    check: str
+    passed: bool
+    is_error: bool
+    sentence: str
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """A step failed; the run does not go on past it."""
+
+    step: str
+    sentence: str
+
+
+type Event = Written | Checked | Failed
+
+
+def encode_orders(orders: list[Order]) -> str:
+    """The worker's argument."""
+    return msgspec.json.encode(orders).decode()
+
+
+def decode_orders(argument: str) -> list[Order]:
+    """The orders in a worker's argument."""
+    return msgspec.json.decode(argument, type=list[Order])
+
+
+def encode_event(event: Event) -> str:
+    """One line of a worker's output."""
+    return msgspec.json.encode(event).decode()
+
+
+def decode_event(line: bytes) -> Event:
+    """The event of a line; raises msgspec.DecodeError where it is none."""
+    return msgspec.json.decode(line, type=Written | Checked | Failed)

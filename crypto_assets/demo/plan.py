@@ -1,0 +1,56 @@
+"""What the demo materialises, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from crypto_assets.schemas import BRONZE, BRONZE_KLINES, SILVER, SILVER_KLINES
+
+LEAD_IN_DAYS = 4
+"""Days of candles that the first day's features look back on."""
+GOLD_ASSET = "gold_features"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One run over a range of days, both ends included."""
+
+    assets: tuple[str, ...]
+    first: date
+    last: date
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """Each day of the range."""
+        return tuple(self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1))
+
+    @property
+    def partitions(self) -> int:
+        """Asset partitions that the stage writes for a symbol."""
+        return len(self.assets) * len(self.days)
+
+
+def plan_stages(*, days: int, today: date) -> tuple[Stage, ...]:
+    """Candles of the lead-in, then everything for the last complete `days` before `today`."""
+    first = today - timedelta(days=days)
+    candles = [dataset.name for dataset in (*BRONZE_KLINES.values(), *SILVER_KLINES.values())]
+    everything = [dataset.name for dataset in (*BRONZE, *SILVER)]
+    return (
+        Stage(tuple(candles), first - timedelta(days=LEAD_IN_DAYS), first - timedelta(days=1)),
+        Stage((*everything, GOLD_ASSET), first, today - timedelta(days=1)),
+    )
+
+
+def partition_tags(stage: Stage, symbol: str) -> dict[str, str]:
+    """Tags that make one run of the whole range of a symbol."""
+    return {
+        "dagster/asset_partition_range_start": f"{stage.first}|{symbol}",
+        "dagster/asset_partition_range_end": f"{stage.last}|{symbol}",
+    }
+
+
+def symbols_of_demo(symbols: Sequence[str]) -> tuple[str, ...]:
+    """The first three symbols: enough to see them side by side."""
+    return tuple(symbols[:3])

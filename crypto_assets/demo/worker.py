@@ -1,0 +1,67 @@
+"""Runs the demo's orders one after the other in this process: `python -m crypto_assets.demo.worker ORDERS`.
+
+Standard output carries events for the parent; Dagster's log goes to standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import dagster as dg
+
+from crypto_assets.demo.events import Checked, Event, Failed, Order, Written, decode_orders, encode_event
+
+
+def main() -> None:
+    """Run until an order fails; exit 1 then."""
+    from crypto_assets.definitions import defs
+
+    job = defs().resolve_job_def("medallion")
+    with dg.DagsterInstance.get() as instance:
+        for order in decode_orders(sys.argv[1]):
+            if not _run(order, job=job, instance=instance):
+                sys.exit(1)
+
+
+def _run(order: Order, *, job: dg.JobDefinition, instance: dg.DagsterInstance) -> bool:
+    instance.add_event_listener(order.run_id, _report)
+    result = job.execute_in_process(
+        instance=instance,
+        run_id=order.run_id,
+        asset_selection=[dg.AssetKey(name) for name in order.assets],
+        tags=order.tags,
+        raise_on_error=False,
+    )
+    return result.success
+
+
+def _report(entry: dg.EventLogEntry) -> None:
+    event = entry.dagster_event
+    told = None if event is None else _event_for_parent(event)
+    if told is not None:
+        print(encode_event(told), flush=True)
+
+
+def _event_for_parent(event: dg.DagsterEvent) -> Event | None:
+    match event.event_type:
+        case dg.DagsterEventType.ASSET_MATERIALIZATION if event.asset_key is not None:
+            return Written(event.asset_key.to_user_string())
+        case dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            evaluation = event.asset_check_evaluation_data
+            return Checked(
+                asset=evaluation.asset_key.to_user_string(),
+                check=evaluation.check_name,
+                passed=evaluation.passed,
+                is_error=evaluation.severity is dg.AssetCheckSeverity.ERROR,
+                sentence=evaluation.description or "",
+            )
+        case dg.DagsterEventType.STEP_FAILURE:
+            error = event.step_failure_data.error
+            cause = error.cause if error is not None and error.cause is not None else error
+            return Failed(event.step_key or "?", cause.message.strip() if cause is not None else event.message or "")
+        case _:
+            return None
+
+
+if __name__ == "__main__":
+    main()

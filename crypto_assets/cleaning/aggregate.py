@@ -1,0 +1,160 @@
+"""Longer candles from shorter ones, candles from trades, and whether both agree with what the exchange sent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import polars as pl
+import pyarrow as pa
+
+from crypto_assets.cleaning import rules
+from crypto_assets.cleaning.disagreements import DISAGREEMENTS, OTHER, as_text, list_differences
+from crypto_assets.cleaning.flags import has_flag, is_usable, raised
+from crypto_assets.cleaning.tables import frame_of, table_of
+from crypto_assets.schemas import BRONZE_TRADES, FLAGS, KLINE_FIELDS, SILVER_KLINES, TIMEFRAMES
+from crypto_assets.spans import MICROSECOND, Span
+
+SUMS = ("volume", "quote_volume", "count", "taker_buy_volume", "taker_buy_quote_volume")
+COMPARED = ("open", "high", "low", "close", *SUMS)
+"""Fields in which a candle equals what its minutes aggregate to; a close time is a label, not an aggregate."""
+
+AGGREGATED = "aggregated"
+"""Names the other side of a comparison with candles that were calculated here."""
+
+
+def aggregate_klines(klines_1m: pa.Table, *, timeframe: str) -> pa.Table:
+    """Candles of `timeframe` from silver one-minute candles: SILVER_KLINES payload, flag and source `derived`.
+
+    open is the first, close the last, high and low the extremes over the minutes that traded, volumes and count are
+    sums. A candle in which no minute traded repeats the former close, as its minutes do, flag `no_trades`. Only usable
+    minutes count (not filled, out of range, contradictory or off the grid); a candle without any is absent.
+    `truncated`: its last minute is absent or truncated.
+    """
+    return table_of(_aggregated(_silver(klines_1m, "1m"), timeframe=timeframe), SILVER_KLINES[timeframe].payload)
+
+
+def compare_with_aggregates(klines: pa.Table, klines_1m: pa.Table, *, timeframe: str) -> pa.Table:
+    """DISAGREEMENTS between silver candles that the exchange sent and what the one-minute candles aggregate to.
+
+    Derived candles are left out: they would agree with themselves. Where only one side has the candle, the field is
+    `open_time` and the absent side's value is null.
+    """
+    silver = _silver(klines, timeframe)
+    sent = silver.filter(is_usable() & ~has_flag("derived"))
+    derived = silver.filter(has_flag("derived"))
+    aggregated = (
+        _aggregated(_silver(klines_1m, "1m"), timeframe=timeframe)
+        .join(derived, on="open_time", how="anti")
+        .with_columns(source=pl.lit(AGGREGATED))
+    )
+    pairs = sent.join(aggregated, on="open_time", suffix=OTHER)
+    differences = pl.concat(
+        [
+            list_differences(pairs, fields=COMPARED),
+            _one_sided(sent, aggregated, kept_source=timeframe, other_source=AGGREGATED),
+            _one_sided(aggregated, sent, kept_source=AGGREGATED, other_source=timeframe),
+        ]
+    )
+    return table_of(differences.sort(differences.columns), DISAGREEMENTS)
+
+
+def klines_from_trades(
+    trades: pa.Table, *, timeframe: str, previous_close: Decimal | None = None, span: Span | None = None
+) -> pa.Table:
+    """Candles of trades in any order, copies of a trade id counted once: the payload of BRONZE_KLINES.
+
+    Candles of `span`, by default those from the first to the last trade. One without trades repeats the former close,
+    at the start of the span `previous_close`; where that is not given it is absent.
+    """
+    step = TIMEFRAMES[timeframe]
+    rows = frame_of(trades, BRONZE_TRADES.payload, name="trades").unique("trade_id").sort("trade_id")
+    bought = ~pl.col("is_buyer_maker")
+    candles = (
+        rows.group_by(pl.col("time").dt.truncate(step).alias("open_time"))
+        .agg(
+            open=pl.col("price").first(),
+            high=pl.col("price").max(),
+            low=pl.col("price").min(),
+            close=pl.col("price").last(),
+            volume=pl.col("quantity").sum(),
+            quote_volume=pl.col("quote_quantity").sum(),
+            count=pl.len().cast(pl.Int64),
+            taker_buy_volume=pl.col("quantity").filter(bought).sum(),
+            taker_buy_quote_volume=pl.col("quote_quantity").filter(bought).sum(),
+        )
+        .sort("open_time")
+    )
+    whole = _with_candles_without_trades(candles, step=step, previous_close=previous_close, span=span)
+    return table_of(whole.with_columns(close_time=_last_moment(step)), pa.schema(KLINE_FIELDS))
+
+
+def _with_candles_without_trades(
+    candles: pl.DataFrame, *, step: timedelta, previous_close: Decimal | None, span: Span | None
+) -> pl.DataFrame:
+    if span is None and candles.is_empty():
+        return candles
+    first, last = (
+        (span.start, span.end - step)
+        if span is not None
+        else (candles["open_time"].item(0), candles["open_time"].item(-1))
+    )
+    slots = pl.datetime_range(first, last, step, time_unit="us", time_zone="UTC", eager=True).alias("open_time")
+    former_close = pl.col("close").forward_fill().fill_null(pl.lit(previous_close, candles.schema["close"]))
+    return (
+        slots.to_frame()
+        .join(candles, on="open_time", how="left", maintain_order="left")
+        .with_columns(pl.col("open", "high", "low").fill_null(former_close), former_close, pl.col(SUMS).fill_null(0))
+        .drop_nulls("close")
+    )
+
+
+def _aggregated(klines_1m: pl.DataFrame, *, timeframe: str) -> pl.DataFrame:
+    """Usable silver minutes as candles of `timeframe`, with the columns of silver, by open time."""
+    step, minute = TIMEFRAMES[timeframe], TIMEFRAMES["1m"]
+    traded = ~rules.no_trades()
+    counted = traded | ~traded.any()
+    is_whole = pl.col("_last_minute") == pl.col("open_time") + (step - minute)
+    return (
+        klines_1m.filter(is_usable())
+        .sort("open_time")
+        .group_by(pl.col("open_time").dt.truncate(step).alias("_slot"), maintain_order=True)
+        .agg(
+            pl.col("open").filter(counted).first(),
+            pl.col("high").filter(counted).max(),
+            pl.col("low").filter(counted).min(),
+            pl.col("close").filter(counted).last(),
+            pl.col(SUMS).sum(),
+            pl.col("close_time").last(),
+            pl.col("open_time").last().alias("_last_minute"),
+            has_flag("truncated").last().alias("_last_is_truncated"),
+        )
+        .rename({"_slot": "open_time"})
+        .with_columns(
+            close_time=pl.when(is_whole).then("close_time").otherwise(_last_moment(step)),
+            flags=pl.lit(FLAGS["derived"], pl.Int32),
+            source=pl.lit("derived"),
+        )
+        .with_columns(raised({"truncated": ~is_whole | pl.col("_last_is_truncated"), "no_trades": rules.no_trades()}))
+    )
+
+
+def _last_moment(step: timedelta) -> pl.Expr:
+    return pl.col("open_time") + (step - rules.CLOSE_TIME_RESOLUTION_US * MICROSECOND)
+
+
+def _one_sided(kept: pl.DataFrame, other: pl.DataFrame, *, kept_source: str, other_source: str) -> pl.DataFrame:
+    """A row of DISAGREEMENTS for each candle that only `kept` has."""
+    alone = kept.join(other, on="open_time", how="anti")
+    return alone.select(
+        "open_time",
+        field=pl.lit("open_time"),
+        kept_value=as_text("open_time", kept.schema["open_time"]),
+        kept_source=pl.lit(kept_source),
+        other_value=pl.lit(None, pl.String),
+        other_source=pl.lit(other_source),
+    )
+
+
+def _silver(klines: pa.Table, timeframe: str) -> pl.DataFrame:
+    return frame_of(klines, SILVER_KLINES[timeframe].payload, name=f"silver_klines_{timeframe}")

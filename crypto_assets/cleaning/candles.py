@@ -1,0 +1,80 @@
+"""A candle of a neighbouring day, and candles interpolated between two others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+
+import polars as pl
+import pyarrow as pa
+
+from crypto_assets.cleaning import rules
+from crypto_assets.cleaning.flags import is_usable
+from crypto_assets.cleaning.tables import frame_of
+from crypto_assets.schemas import AMOUNT, KLINE_FIELDS, TIMEFRAMES
+from crypto_assets.spans import MICROSECOND
+
+_DIGIT = Decimal(1).scaleb(-AMOUNT.scale)
+_PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """Name and prices of a candle."""
+
+    open_time: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+
+
+def first_candle(klines: pa.Table, *, timeframe: str) -> Candle | None:
+    """The earliest usable candle of bronze or silver klines, None where there is none."""
+    return _candle_of(_usable_by_time(klines, timeframe=timeframe).head(1))
+
+
+def last_candle(klines: pa.Table, *, timeframe: str) -> Candle | None:
+    """The latest usable candle of bronze or silver klines, None where there is none."""
+    return _candle_of(_usable_by_time(klines, timeframe=timeframe).tail(1))
+
+
+def candles_by_time(rows: pl.DataFrame, open_times: Iterable[datetime]) -> dict[datetime, Candle]:
+    """Those of the open times for which `rows` hold a usable candle, with it."""
+    wanted = rows.filter(pl.col("open_time").is_in(list(open_times)) & is_usable())
+    return {row[0]: Candle(*row) for row in wanted.select("open_time", *_PRICES).iter_rows()}
+
+
+def interpolated_kline(before: Candle, after: Candle, *, step: timedelta) -> dict[str, object]:
+    """The candle between two others: each price is the mean of theirs, rounded half to even; nothing was traded."""
+    open_time = before.open_time + step
+    nothing = Decimal(0)
+    return {
+        "open_time": open_time,
+        **{price: _mean(getattr(before, price), getattr(after, price)) for price in _PRICES},
+        "volume": nothing,
+        "close_time": open_time + step - rules.CLOSE_TIME_RESOLUTION_US * MICROSECOND,
+        "quote_volume": nothing,
+        "count": 0,
+        "taker_buy_volume": nothing,
+        "taker_buy_quote_volume": nothing,
+    }
+
+
+def _mean(a: Decimal, b: Decimal) -> Decimal:
+    return ((a + b) / 2).quantize(_DIGIT, ROUND_HALF_EVEN)
+
+
+def _usable_by_time(klines: pa.Table, *, timeframe: str) -> pl.DataFrame:
+    step_us = TIMEFRAMES[timeframe] // MICROSECOND
+    rows = frame_of(klines, pa.schema(KLINE_FIELDS), name=f"klines_{timeframe}")
+    if "flags" in klines.column_names:
+        rows = rows.with_columns(pl.Series("flags", klines["flags"].to_numpy())).filter(is_usable())
+    wrong = rules.out_of_range(step_us) | rules.off_grid(step_us) | rules.ohlc_violation()
+    return rows.drop_nulls().filter(~wrong).sort("open_time")
+
+
+def _candle_of(rows: pl.DataFrame) -> Candle | None:
+    return next((Candle(*row) for row in rows.select("open_time", *_PRICES).iter_rows()), None)

@@ -1,0 +1,70 @@
+"""Where two copies of one candle differ: field by field, both values as text, and who said which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+import pyarrow as pa
+
+from crypto_assets.schemas import TIMESTAMP
+
+DISAGREEMENTS = pa.schema(
+    [
+        pa.field("open_time", TIMESTAMP, nullable=False),
+        pa.field("field", pa.string(), nullable=False),
+        pa.field("kept_value", pa.string()),
+        pa.field("kept_source", pa.string(), nullable=False),
+        pa.field("other_value", pa.string()),
+        pa.field("other_source", pa.string(), nullable=False),
+    ]
+)
+"""One row for each field in which the copy that was kept and another one differ; a null value was missing."""
+
+OTHER = "_other"
+"""Suffix of the other copy's columns in a frame of pairs."""
+
+CLOSE_TIME_RESOLUTION_US = 1_000
+"""Close times are compared in milliseconds: the archive prints 59.999999 s from 2025 on, REST 59.999 s."""
+
+
+def differs(field: str) -> pl.Expr:
+    """True where a pair differs in the field: exactly, and close times in milliseconds."""
+    kept, other = pl.col(field), pl.col(field + OTHER)
+    if field == "close_time":
+        kept, other = (side.to_physical() // CLOSE_TIME_RESOLUTION_US for side in (kept, other))
+    return kept.ne_missing(other)
+
+
+def list_differences(pairs: pl.DataFrame, *, fields: Sequence[str]) -> pl.DataFrame:
+    """One row of DISAGREEMENTS for each pair and field that differ, sorted and without repetitions.
+
+    `pairs` holds `open_time`, then `source` and the fields, and these again with the suffix OTHER.
+    """
+    found = pairs.select(differs(field).any().alias(field) for field in fields).row(0, named=True)
+    parts = [
+        pairs.filter(differs(field)).select(
+            "open_time",
+            field=pl.lit(field),
+            kept_value=as_text(field, pairs.schema[field]),
+            kept_source="source",
+            other_value=as_text(field + OTHER, pairs.schema[field]),
+            other_source="source" + OTHER,
+        )
+        for field, any_differs in found.items()
+        if any_differs
+    ]
+    rows = pl.concat([no_differences(), *parts])
+    return rows.unique().sort(rows.columns) if parts else rows
+
+
+def as_text(column: str, kind: pl.DataType) -> pl.Expr:
+    """The column as text: decimals with all digits, times with microseconds."""
+    if isinstance(kind, pl.Datetime):
+        return pl.col(column).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+    return pl.col(column).cast(pl.String)
+
+
+def no_differences() -> pl.DataFrame:
+    """An empty frame of DISAGREEMENTS."""
+    return pl.DataFrame(pl.from_arrow(DISAGREEMENTS.empty_table()))

@@ -27,9 +27,8 @@ def main() -> None:
     stages = plan_stages(days=options.days, today=datetime.now(UTC).date())
     home = prepare_dagster_home(settings.data_dir, environment=os.environ)
     first, last = stages[0].first, stages[-1].last
-    print(
-        f"{', '.join(symbols)}: simulated data, {first} to {last}, features of the last {options.days} days", flush=True
-    )
+    console = Console(highlight=False)
+    console.print(f"{', '.join(symbols)}: simulated, {first} to {last}, features of the last {options.days} days")
     outcome = run_symbols(
         symbols,
         stages=stages,

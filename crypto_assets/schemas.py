@@ -76,6 +76,29 @@ REJECTED = pa.schema(
 )
 """Rows that did not parse, or that lie in a file where they do not belong."""
 
+AGG_TRADES = pa.schema(
+    [
+        _field("time", TIMESTAMP, "when the trades were matched"),
+        _field("agg_trade_id", pa.int64(), "the exchange's id of the group, contiguous within a symbol"),
+        _field("price", AMOUNT, "price, quote asset"),
+        _field("quantity", AMOUNT, "base quantity of all trades of the group"),
+        _field("first_trade_id", pa.int64(), "id of the first trade of the group"),
+        _field("last_trade_id", pa.int64(), "id of the last trade of the group"),
+        _field("is_buyer_maker", pa.bool_(), "true where the taker sold"),
+    ]
+)
+"""Trades with the fills of one order at one price and moment joined; read from the exchange, not kept in the lake."""
+
+BOOK_DEPTH = pa.schema(
+    [
+        _field("time", TIMESTAMP, "when the depth was measured"),
+        _field("percentage", AMOUNT, "edge of the band, percent away from the price; below zero for bids"),
+        _field("depth", WIDE_AMOUNT, "base quantity between the price and the edge"),
+        _field("notional", WIDE_AMOUNT, "the same in the quote asset"),
+    ]
+)
+"""Depth of the perpetual's book within bands around the price; read from the archive, not kept in the lake."""
+
 FLAGS: dict[str, int] = {
     "duplicate_dropped": 1,
     "sources_disagree": 2,

@@ -1,0 +1,66 @@
+"""What each slot of a day holds, for pictures and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from crypto_assets.cleaning.flags import UNUSABLE, flag_mask
+from crypto_assets.cleaning.gaps import Gap, GapCause
+from crypto_assets.schemas import FLAGS, TIMEFRAMES
+from crypto_assets.spans import MICROSECOND, Span, to_us
+
+
+class Slot(IntEnum):
+    """What is known of a slot."""
+
+    MISSING = 0
+    """No candle; a source may still have it."""
+    HALT = 1
+    """No candle; the exchange confirms that there was none."""
+    FILLED = 2
+    """Interpolated."""
+    UNUSABLE = 3
+    """A candle that contradicts itself or is out of range."""
+    PRESENT = 4
+    """A candle, real or derived."""
+    NOT_YET = 5
+    """The candle has not closed."""
+
+
+def coverage_strip(
+    silver: pa.Table, *, timeframe: str, day: Span, gaps: Iterable[Gap] = (), known_until: datetime | None = None
+) -> npt.NDArray[np.int8]:
+    """A `Slot` for each slot of the day: 1,440 of them for 1m. Candles off the grid are in none.
+
+    `silver` are SILVER_KLINES of the day, `gaps` those of the cleaning. Slots from `known_until` on are NOT_YET.
+    """
+    step_us = TIMEFRAMES[timeframe] // MICROSECOND
+    start_us = to_us(day.start)
+    slots = (to_us(day.end) - start_us) // step_us
+    strip = np.full(slots, Slot.MISSING, np.int8)
+    for gap in gaps:
+        first, last = ((to_us(moment) - start_us) // step_us for moment in (gap.start, gap.end))
+        if gap.cause is GapCause.EXCHANGE_HALT:
+            strip[max(first, 0) : max(last, 0)] = Slot.HALT
+    if known_until is not None:
+        strip[max((to_us(known_until) - start_us) // step_us, 0) :] = Slot.NOT_YET
+    flags = silver["flags"].to_numpy()
+    index, off_grid = np.divmod(
+        silver["open_time"].to_numpy().astype("datetime64[us]").astype(np.int64) - start_us, step_us
+    )
+    states = np.where(flags & flag_mask(UNUSABLE), Slot.UNUSABLE, Slot.PRESENT)
+    states[flags & FLAGS["filled"] != 0] = Slot.FILLED
+    inside = (off_grid == 0) & (index >= 0) & (index < slots)
+    strip[index[inside]] = states[inside]
+    return strip
+
+
+def count_slots(strip: npt.NDArray[np.int8]) -> dict[str, int]:
+    """Slots of each kind, zeros included, under names such as `slots_present`."""
+    return {f"slots_{slot.name.lower()}": int(np.count_nonzero(strip == slot)) for slot in Slot}

@@ -1,0 +1,146 @@
+"""Makes a bronze partition as complete as can be known now; idempotent, and safe to kill anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from crypto_assets.binance.parsed import join_parsed
+from crypto_assets.convergence.delivery import Delivery, content_version, stored_rows
+from crypto_assets.convergence.plan import confirmed_halts, plan_requests
+from crypto_assets.convergence.recipes import RECIPES, Recipe
+from crypto_assets.convergence.sources import Sources
+from crypto_assets.convergence.work import PartitionWork, times_us
+from crypto_assets.errors import ExchangeError, InputIncomplete, Refused
+from crypto_assets.lake.lake import Lake
+from crypto_assets.lake.manifest import Manifest
+from crypto_assets.schemas import Dataset
+from crypto_assets.spans import Span, day_span, known_span, to_us
+
+
+@dataclass(frozen=True, slots=True)
+class Convergence:
+    """What a partition holds after it was converged, and what each source said."""
+
+    dataset: str
+    symbol: str
+    day: date
+    manifest: Manifest
+    added: Mapping[str, int]
+    """Rows written by this call, by source."""
+    missing: tuple[Span, ...]
+    """Spans of the day so far without a row, for datasets with a fixed pace."""
+    answers: tuple[str, ...]
+    """A sentence for each source that was asked."""
+    changed: bool
+
+    @property
+    def rows(self) -> int:
+        """Rows stored, copies from several sources counted each."""
+        return self.manifest.rows
+
+    @property
+    def bytes(self) -> int:
+        """Size of the partition."""
+        return self.manifest.bytes
+
+    @property
+    def rejected(self) -> int:
+        """Rows kept in `_rejected`."""
+        return self.manifest.rejected
+
+    @property
+    def halts(self) -> tuple[Span, ...]:
+        """Spans that the exchange confirms to hold no candle."""
+        return self.manifest.halt_spans
+
+    @property
+    def data_version(self) -> str:
+        """sha256 that changes when, and only when, the rows of the partition change."""
+        named = "\n".join(f"{part.path} {part.version}" for part in self.manifest.parts)
+        return hashlib.sha256(named.encode()).hexdigest()
+
+
+def converge(dataset: Dataset, *, symbol: str, day: date, lake: Lake, sources: Sources) -> Convergence:
+    """Complete a day of a bronze dataset: archive if published, captures, then REST for just what is missing.
+
+    Raises InputIncomplete for a day that has not begun, and, for datasets that must have rows, where no source had
+    any (the message names each and its answer); BadPayload and ExchangeError from the sources; LakeError. Whatever is
+    raised, the partition stays as it was.
+    """
+    recipe = RECIPES[dataset.name]
+    span = known_span(day, recipe.pace or timedelta(minutes=1), now=sources.now())
+    if span.start == span.end:
+        raise InputIncomplete(f"{dataset.name} {day} {symbol}: the day has not begun, there is nothing to fetch yet.")
+    with lake.writing(dataset, symbol):
+        work = PartitionWork(dataset, symbol, day, lake=lake, exchange=sources.exchange)
+        for question in recipe.questions(dataset, symbol, day_span(day), sources):
+            if not question.only_if_missing or _missing(work, recipe, span):
+                work.put(question)
+        missing = _missing(work, recipe, span)
+        rest_answered = bool(missing) and _ask_rest(work, recipe, missing, sources)
+        missing = _missing(work, recipe, span)
+        if not work.rows and recipe.required:
+            raise InputIncomplete(
+                f"{dataset.name} {day} {symbol}: no source has a row of this day. {' '.join(work.sentences)} "
+                "Check the symbol and the day, or import the day with history_klines."
+            )
+        halts = (
+            confirmed_halts(missing, archive_published=work.holds("archive"), rest_answered=rest_answered)
+            if recipe.required
+            else ()
+        )
+        manifest, changed = work.publish(halts)
+    return Convergence(dataset.name, symbol, day, manifest, work.added, missing, tuple(work.sentences), changed)
+
+
+def _missing(work: PartitionWork, recipe: Recipe, span: Span) -> tuple[Span, ...]:
+    """What to complete: the slots without a row; without a fixed pace, what follows the last row until the archive is
+    published."""
+    if recipe.pace:
+        return work.missing(span, pace=recipe.pace)
+    if work.rows and work.holds("archive"):
+        return ()
+    rest = work.after_last_row(span)
+    return (rest,) if rest.start < rest.end else ()
+
+
+def _ask_rest(work: PartitionWork, recipe: Recipe, missing: Sequence[Span], sources: Sources) -> bool:
+    """Fill the missing spans from REST; whether it answered.
+
+    A refusal (a symbol that it does not know) is an answer without rows that confirms nothing. Another error is
+    raised only where no archive holds the day.
+    """
+    if recipe.rest is None:
+        return False
+    requests = plan_requests(missing, timeframe=recipe.pace, page=recipe.page) if recipe.pace else list(missing)
+    try:
+        answers = [recipe.rest(sources, work.symbol, request) for request in requests]
+    except ExchangeError as error:
+        if not (work.holds("archive") or isinstance(error, Refused)):
+            raise
+        work.sentences.append(f"rest: {error}")
+        return False
+    parsed = join_parsed(answers, payload=work.dataset.payload)
+    payload = _inside(parsed.rows, work.dataset.time_column, missing)
+    version = content_version(payload)
+    asked = ", ".join(map(str, missing[:3])) + (f" and {len(missing) - 3} more spans" if len(missing) > 3 else "")
+    note = f"asked for {asked}: {payload.num_rows} rows."
+    rows = stored_rows(payload, work.dataset, source="rest", exchange=sources.exchange, received_at=sources.now())
+    work.take(Delivery("rest", f"rest {version[:16]}", version, rows, parsed.rejected, note))
+    work.sentences.append(f"rest: {note}")
+    return True
+
+
+def _inside(rows: pa.Table, column: str, spans: Sequence[Span]) -> pa.Table:
+    """Rows whose time lies in one of the ascending spans: what one request brought beyond the holes is held already."""
+    times = times_us(rows[column])
+    starts = np.array([to_us(span.start) for span in spans])
+    ends = np.array([to_us(span.end) for span in spans])
+    place = np.searchsorted(starts, times, side="right") - 1
+    return rows.filter(pa.array((place >= 0) & (times < ends[np.maximum(place, 0)])))

@@ -1,0 +1,129 @@
+"""A bronze partition while it is being completed."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crypto_assets.convergence.delivery import Delivery, Question, content_version
+from crypto_assets.convergence.plan import is_news
+from crypto_assets.errors import ConfigurationError
+from crypto_assets.lake.lake import Lake
+from crypto_assets.lake.manifest import Answer, Interval, Manifest, Part
+from crypto_assets.schemas import Dataset
+from crypto_assets.spans import Span, from_us, missing_spans
+
+IMPORTED = "imported"
+"""`exchange` of rows that a person brought; they may stand beside any exchange's."""
+
+
+class PartitionWork:
+    """Collects what sources give; nothing belongs to the partition until its manifest is published."""
+
+    def __init__(self, dataset: Dataset, symbol: str, day: date, *, lake: Lake, exchange: str) -> None:
+        self.dataset = dataset
+        self.symbol = symbol
+        self.day = day
+        self.lake = lake
+        self.held = lake.manifest(dataset, symbol, day)
+        held = self.held or Manifest()
+        self._exchange = exchange
+        others = {part.exchange for part in held.parts} - {exchange, IMPORTED}
+        if others and exchange != IMPORTED:
+            raise ConfigurationError(
+                f"{dataset.name} {day} {symbol} in {lake.uri} holds data of {', '.join(sorted(others))}, and EXCHANGE "
+                f"gives data of {exchange}. One lake keeps one exchange: set DATA_DIR or LAKE_URI to another place."
+            )
+        self.parts: list[Part] = list(held.parts)
+        self.sentences: list[str] = []
+        self.added: dict[str, int] = {}
+        self._rejected = held.rejected
+        self._held_answers = held.answers
+        self._answers: list[Answer] = []
+        self._times: dict[str, npt.NDArray[np.int64]] = {}
+
+    @property
+    def rows(self) -> int:
+        """Rows of all parts so far."""
+        return sum(part.rows for part in self.parts)
+
+    def holds(self, source: str) -> bool:
+        """Whether an origin of this source was found published."""
+        return any(answer.source == source for answer in self._answers)
+
+    def put(self, question: Question) -> None:
+        """Ask an origin if it offers something new, and keep what it says."""
+        before = next((a for a in self._held_answers if a.origin == question.origin), None)
+        identity = question.identity()
+        if identity is None:
+            self.sentences.append(f"{question.source}: {question.absent}")
+            self._answers += [before] if before else []
+            return
+        if before and not is_news(self._held_answers, origin=question.origin, identity=identity):
+            self.sentences.append(f"{question.source}: {before.note} Unchanged.")
+            self._answers.append(before)
+            return
+        delivery = question.ask()
+        self.take(delivery)
+        self.sentences.append(f"{question.source}: {delivery.note}")
+        self._answers.append(Answer(question.source, question.origin, identity, delivery.note))
+
+    def take(self, delivery: Delivery) -> None:
+        """Write what an origin delivered; parts of another version of the same origin leave the partition."""
+        self.parts = [part for part in self.parts if part.origin != delivery.origin]
+        if delivery.rows.num_rows:
+            self.parts += self.lake.write_part(
+                self.dataset,
+                self.symbol,
+                self.day,
+                delivery.rows,
+                source=delivery.source,
+                origin=delivery.origin,
+                version=delivery.version,
+                exchange=self._exchange,
+            )
+            self.added[delivery.source] = self.added.get(delivery.source, 0) + delivery.rows.num_rows
+        if delivery.rejected.num_rows and self.lake.publish_rejected(
+            self.dataset, self.symbol, self.day, delivery.rejected, version=content_version(delivery.rejected)
+        ):
+            self._rejected += delivery.rejected.num_rows
+
+    def keep_answers(self) -> None:
+        """Let the answers that the partition holds stand: nobody was asked."""
+        self._answers = list(self._held_answers)
+
+    def missing(self, span: Span, *, pace: timedelta) -> tuple[Span, ...]:
+        """Runs of slots of the span that no row fills."""
+        times = [self._part_times(part) for part in self.parts]
+        return missing_spans(np.concatenate(times) if times else np.empty(0, np.int64), span, pace)
+
+    def after_last_row(self, span: Span) -> Span:
+        """The part of the span after the last row held."""
+        last = max((int(times.max()) for times in map(self._part_times, self.parts) if times.size), default=None)
+        return span if last is None else Span(min(max(span.start, from_us(last + 1)), span.end), span.end)
+
+    def publish(self, halts: tuple[Span, ...]) -> tuple[Manifest, bool]:
+        """Make what was collected the partition; False where it was so already."""
+        manifest = Manifest(
+            parts=tuple(sorted(self.parts, key=lambda part: part.path)),
+            answers=tuple(self._answers),
+            halts=tuple(Interval(span.start, span.end) for span in halts),
+            rejected=self._rejected,
+        )
+        return manifest, self.lake.publish_manifest(self.dataset, self.symbol, self.day, manifest)
+
+    def _part_times(self, part: Part) -> npt.NDArray[np.int64]:
+        if part.path not in self._times:
+            column = self.dataset.time_column
+            table = self.lake.read_part(self.dataset, self.symbol, self.day, part, columns=[column])
+            self._times[part.path] = times_us(table[column])
+        return self._times[part.path]
+
+
+def times_us(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """A column of timestamps as int64 microseconds since 1970-01-01 UTC."""
+    return pc.cast(column, pa.int64()).to_numpy()

@@ -1,0 +1,143 @@
+"""Fills bronze klines of any range of days from files that a person brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crypto_assets.binance.parsed import Parsed
+from crypto_assets.binance.typed_rows import rejected_rows
+from crypto_assets.convergence.delivery import Delivery, content_version, stored_rows
+from crypto_assets.convergence.work import IMPORTED, PartitionWork
+from crypto_assets.history.columns import find_columns, read_klines
+from crypto_assets.history.files import HistoryFile, Piece, read_pieces
+from crypto_assets.lake.lake import Lake
+from crypto_assets.schemas import BRONZE_KLINES, REJECTED, TIMEFRAMES, Dataset
+
+Progress = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class LoadedHistory:
+    """What was loaded: rows by day, and what could not be read."""
+
+    files: int = 0
+    rows: int = 0
+    rejected: int = 0
+    changed_days: set[date] = field(default_factory=set[date])
+    """Days whose partition has other rows than before."""
+    rows_by_day: dict[date, int] = field(default_factory=dict[date, int])
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRequest:
+    """What the files hold and which part of it is wanted: days in [first_day, last_day], all where None."""
+
+    symbol: str
+    timeframe: str
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Our column names to the files', where they cannot be guessed."""
+    first_day: date | None = None
+    last_day: date | None = None
+
+    def wants(self, day: date) -> bool:
+        """Whether the day lies in the wanted range."""
+        return (self.first_day is None or day >= self.first_day) and (self.last_day is None or day <= self.last_day)
+
+
+def load_history(
+    files: Sequence[HistoryFile], request: HistoryRequest, *, lake: Lake, now: datetime, progress: Progress
+) -> LoadedHistory:
+    """Add the rows of the files to bronze partitions, a day at a time, with source `history`.
+
+    Loading the same files again changes nothing; a changed file replaces what it gave before. Raises BadPayload for a
+    file that cannot be read or lacks a column; the days loaded before it stay.
+    """
+    loaded = LoadedHistory()
+    for number, file in enumerate(files, start=1):
+        _load_file(file, request, lake=lake, received_at=now, loaded=loaded)
+        loaded.files = number
+        progress(
+            f"{number} of {len(files)} files: {file.name}; {loaded.rows:,} rows on {len(loaded.rows_by_day):,} days so "
+            f"far, {loaded.rejected:,} rejected"
+        )
+    return loaded
+
+
+def _load_file(
+    file: HistoryFile, request: HistoryRequest, *, lake: Lake, received_at: datetime, loaded: LoadedHistory
+) -> None:
+    dataset = BRONZE_KLINES[request.timeframe]
+    open_days: dict[date, list[pa.Table]] = {}
+    times_written: dict[date, int] = {}
+
+    def write(days: Sequence[date]) -> None:
+        for day in sorted(days):
+            rows = pa.concat_tables(open_days.pop(day)).combine_chunks()
+            stored = stored_rows(rows, dataset, source="history", exchange=IMPORTED, received_at=received_at)
+            # An unsorted file comes back to a day that was written: those rows are an origin of their own.
+            count = times_written.get(day, 0)
+            origin = file.name if count == 0 else f"{file.name} ({count + 1})"
+            times_written[day] = count + 1
+            version = content_version(rows)
+            note = f"{origin}: {rows.num_rows:,} rows."
+            delivery = Delivery("history", origin, version, stored, REJECTED.empty_table(), note)
+            if _add(delivery, dataset, request.symbol, day, lake=lake):
+                loaded.changed_days.add(day)
+            loaded.rows += rows.num_rows
+            loaded.rows_by_day[day] = loaded.rows_by_day.get(day, 0) + rows.num_rows
+
+    for piece in read_pieces(file):
+        parsed = _parse(piece, request, origin=file.name)
+        _keep_rejected(parsed.rejected, dataset, request.symbol, received_at.date(), lake=lake)
+        loaded.rejected += parsed.rejected.num_rows
+        touched = _by_day(parsed.rows, request)
+        for day, rows in touched.items():
+            open_days.setdefault(day, []).append(rows)
+        write([day for day in open_days if day not in touched])
+    write(list(open_days))
+
+
+def _parse(piece: Piece, request: HistoryRequest, *, origin: str) -> Parsed:
+    parsed = read_klines(
+        piece.frame,
+        columns=find_columns(piece.frame.columns, mapping=request.columns, origin=origin),
+        timeframe=TIMEFRAMES[request.timeframe],
+        symbol=request.symbol,
+        origin=origin,
+        first_line=piece.first_line,
+    )
+    torn = rejected_rows(
+        [(text.encode(), "has another number of columns than the header", line) for line, text in piece.torn],
+        origin=origin,
+    )
+    return Parsed(rows=parsed.rows, rejected=pa.concat_tables([parsed.rejected, torn]))
+
+
+def _by_day(rows: pa.Table, request: HistoryRequest) -> dict[date, pa.Table]:
+    days = pc.cast(pc.floor_temporal(rows["open_time"], unit="day"), pa.timestamp("us"))
+    days = pc.cast(days, pa.date32())
+    wanted = [day for day in pc.unique(days).to_pylist() if request.wants(day)]
+    return {day: rows.filter(pc.equal(days, pa.scalar(day, pa.date32()))) for day in wanted}
+
+
+def _add(delivery: Delivery, dataset: Dataset, symbol: str, day: date, *, lake: Lake) -> bool:
+    with lake.writing(dataset, symbol):
+        work = PartitionWork(dataset, symbol, day, lake=lake, exchange=IMPORTED)
+        if any(part.origin == delivery.origin and part.version == delivery.version for part in work.parts):
+            return False
+        work.take(delivery)
+        work.keep_answers()
+        held = work.held
+        _, changed = work.publish(held.halt_spans if held else ())
+        return changed
+
+
+def _keep_rejected(rejected: pa.Table, dataset: Dataset, symbol: str, day: date, *, lake: Lake) -> None:
+    """Rows without a readable time have no day of their own: they lie under the day on which they were loaded."""
+    if rejected.num_rows:
+        lake.publish_rejected(dataset, symbol, day, rejected, version=content_version(rejected))

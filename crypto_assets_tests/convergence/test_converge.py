@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from crypto_assets.binance.archive import ArchiveClient
+from crypto_assets.binance.parsed import Parsed, no_rejected
+from crypto_assets.convergence.converge import Convergence, converge
+from crypto_assets.convergence.sources import Sources
+from crypto_assets.errors import ConfigurationError, InputIncomplete, Refused, Unavailable
+from crypto_assets.lake.lake import Lake
+from crypto_assets.schemas import BRONZE_FUNDING_RATE, BRONZE_KLINES, BRONZE_ORDERBOOK
+from crypto_assets.spans import Span, day_span, to_us
+from crypto_assets_tests.convergence.archive_folder import DAY, put_klines, withdraw
+
+KLINES = BRONZE_KLINES["1m"]
+LATER = datetime(2024, 8, 20, tzinfo=UTC)
+START = day_span(DAY).start
+
+
+@dataclass
+class Rest:
+    """Answers klines and funding rates as scripted, and remembers what it was asked for."""
+
+    minutes: set[int] = field(default_factory=set)
+    funding_hours: set[int] = field(default_factory=set)
+    close: str = "61000.20"
+    error: Exception | None = None
+    asked: list[Span] = field(default_factory=list)
+
+    def klines(self, symbol: str, timeframe: str, start: datetime, end: datetime) -> Parsed:
+        self._ask(start, end)
+        opened = [START + timedelta(minutes=m) for m in sorted(self.minutes)]
+        opened = [t for t in opened if start <= t < end]
+        count = len(opened)
+        amounts = dict.fromkeys(KLINES.payload.names[1:], [self.close] * count)
+        rows = pl.DataFrame({**amounts, "open_time": opened, "count": [1] * count}).with_columns(
+            close_time=pl.Series(opened, dtype=pl.Datetime("us", "UTC")) + timedelta(milliseconds=59_999)
+        )
+        return Parsed(_payload(rows, KLINES.payload), no_rejected())
+
+    def funding_rates(self, symbol: str, start: datetime, end: datetime) -> Parsed:
+        self._ask(start, end)
+        times = [START + timedelta(hours=h) for h in sorted(self.funding_hours)]
+        times = [t for t in times if start <= t < end]
+        rows = pl.DataFrame(
+            {
+                "funding_time": pl.Series(times, dtype=pl.Datetime("us", "UTC")),
+                "funding_rate": ["0.0001"] * len(times),
+                "mark_price": ["61000"] * len(times),
+                "interval_hours": pl.Series([None] * len(times), dtype=pl.Int32),
+            }
+        )
+        return Parsed(_payload(rows, BRONZE_FUNDING_RATE.payload), no_rejected())
+
+    def _ask(self, start: datetime, end: datetime) -> None:
+        self.asked.append(Span(start, end))
+        if self.error:
+            raise self.error
+
+
+def _payload(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
+    if not frame.height:
+        return schema.empty_table()
+    return frame.select(schema.names).to_arrow().cast(schema)
+
+
+@dataclass
+class Place:
+    """A lake, an archive folder and a REST interface."""
+
+    lake: Lake
+    archive: Path
+    rest: Rest
+    sources: Sources
+
+    def converge(self, *, now: datetime = LATER, day: date = DAY) -> Convergence:
+        sources = replace(self.sources, now=lambda: now)
+        return converge(KLINES, symbol="BTCUSDT", day=day, lake=self.lake, sources=sources)
+
+    def minutes(self) -> list[int]:
+        table = self.lake.read(KLINES, "BTCUSDT", DAY)
+        assert table is not None
+        return sorted((to_us(t) - to_us(START)) // 60_000_000 for t in table["open_time"].to_pylist())
+
+    def contents(self) -> dict[str, tuple[bytes, int]]:
+        root = Path(self.lake.uri)
+        files = (path for path in root.rglob("*") if path.is_file() and path.suffix != ".lock")
+        return {str(path.relative_to(root)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    rest = Rest()
+    sources = Sources(
+        exchange="simulator-7",
+        spot=rest,  # type: ignore[arg-type]
+        futures=rest,  # type: ignore[arg-type]
+        archive=ArchiveClient(archive.as_uri(), downloads=tmp_path / "downloads"),
+        captures=None,
+        now=lambda: LATER,
+    )
+    return Place(Lake(str(tmp_path / "lake")), archive, rest, sources)
+
+
+def test_a_published_day_comes_from_the_archive_alone(place: Place) -> None:
+    put_klines(place.archive, DAY, range(1440))
+
+    result = place.converge()
+
+    assert (result.rows, dict(result.added), result.missing, result.halts) == (1440, {"archive": 1440}, (), ())
+    assert place.rest.asked == []
+    assert place.minutes() == list(range(1440))
+
+
+def test_a_repeat_with_nothing_new_writes_nothing(place: Place) -> None:
+    put_klines(place.archive, DAY, range(100, 1440))
+    first = place.converge()
+    before = place.contents()
+
+    again = place.converge()
+
+    assert place.contents() == before
+    assert (again.changed, dict(again.added), again.data_version) == (False, {}, first.data_version)
+
+
+def test_an_unpublished_day_is_taken_from_rest_up_to_the_last_closed_candle(place: Place) -> None:
+    place.rest.minutes = set(range(1440))
+
+    place.converge(now=START + timedelta(minutes=30, seconds=20))
+
+    assert place.minutes() == list(range(30))
+    assert place.rest.asked == [Span(START, START + timedelta(minutes=30))]
+
+
+def test_only_missing_minutes_are_asked_for(place: Place) -> None:
+    place.rest.minutes = set(range(1440))
+    place.converge(now=START + timedelta(minutes=30))
+    place.rest.asked.clear()
+
+    result = place.converge(now=START + timedelta(minutes=35))
+
+    assert place.rest.asked == [Span(START + timedelta(minutes=30), START + timedelta(minutes=35))]
+    assert dict(result.added) == {"rest": 5}
+    assert place.minutes() == list(range(35))
+
+
+def test_holes_of_an_archive_file_are_filled_from_rest_with_few_requests(place: Place) -> None:
+    put_klines(place.archive, DAY, set(range(1440)) - {10, 20, 21, 1400})
+    place.rest.minutes = set(range(1440))
+
+    result = place.converge()
+
+    assert place.minutes() == list(range(1440))
+    assert dict(result.added) == {"archive": 1436, "rest": 4}
+    assert len(place.rest.asked) == 2
+
+
+def test_minutes_that_archive_and_rest_lack_are_a_halt(place: Place) -> None:
+    put_klines(place.archive, DAY, set(range(1440)) - set(range(600, 660)))
+    place.rest.minutes = set(range(600))
+
+    assert place.converge().halts == (Span(START + timedelta(hours=10), START + timedelta(hours=11)),)
+
+
+def test_holes_before_the_archive_is_published_are_no_halt(place: Place) -> None:
+    place.rest.minutes = set(range(600))
+
+    result = place.converge()
+
+    assert result.halts == ()
+    assert result.missing == (Span(START + timedelta(hours=10), day_span(DAY).end),)
+
+
+def test_a_halt_is_not_confirmed_while_rest_does_not_answer(place: Place) -> None:
+    put_klines(place.archive, DAY, set(range(1440)) - {7, 8})
+    place.rest.error = Unavailable("the exchange answers 503")
+
+    result = place.converge()
+
+    assert result.halts == ()
+    assert any("503" in sentence for sentence in result.answers)
+
+
+def test_an_archive_file_published_later_takes_precedence_and_rest_rows_stay_for_comparison(place: Place) -> None:
+    place.rest.minutes = set(range(1440))
+    place.converge()
+    put_klines(place.archive, DAY, range(1440), close="61000.30")
+
+    result = place.converge()
+
+    assert dict(result.added) == {"archive": 1440}
+    table = place.lake.read(KLINES, "BTCUSDT", DAY)
+    assert table is not None
+    assert sorted(set(table["source"].to_pylist())) == ["archive", "rest"]
+
+
+def test_a_republished_file_replaces_its_rows(place: Place) -> None:
+    put_klines(place.archive, DAY, range(1440))
+    before = place.converge()
+    put_klines(place.archive, DAY, range(1440), close="61009.99")
+
+    after = place.converge()
+
+    assert after.changed
+    assert after.data_version != before.data_version
+    table = place.lake.read(KLINES, "BTCUSDT", DAY)
+    assert table is not None
+    assert {str(close) for close in table["close"].to_pylist()} == {"61009.99000000"}
+    assert len(list(Path(place.lake.uri_of(KLINES, "BTCUSDT", DAY)).rglob("*.parquet"))) == 24
+
+
+def test_a_withdrawn_file_leaves_the_rows_that_were_taken_from_it(place: Place) -> None:
+    path = put_klines(place.archive, DAY, range(1440))
+    place.converge()
+    withdraw(path)
+
+    assert place.converge().changed is False
+    assert place.minutes() == list(range(1440))
+
+
+def test_a_day_that_no_source_knows_names_each_answer(place: Place) -> None:
+    with pytest.raises(InputIncomplete) as raised:
+        place.converge()
+
+    message = str(raised.value)
+    assert "archive: BTCUSDT-1m-2024-08-05.zip is not published" in message
+    assert "rest: asked for 2024-08-05 00:00" in message
+    assert "0 rows" in message
+    assert "history_klines" in message
+
+
+def test_an_unknown_symbol_says_what_the_exchange_said(place: Place) -> None:
+    place.rest.error = Refused("Invalid symbol.", code=-1121)
+
+    with pytest.raises(InputIncomplete, match="rest: Invalid symbol"):
+        place.converge()
+
+
+def test_a_failure_of_rest_without_an_archive_file_is_raised_and_leaves_the_partition(place: Place) -> None:
+    place.rest.minutes = set(range(10))
+    place.converge(now=START + timedelta(minutes=10))
+    before = place.contents()
+    place.rest.error = Unavailable("the exchange answers 503")
+
+    with pytest.raises(Unavailable):
+        place.converge(now=START + timedelta(minutes=20))
+    assert place.contents() == before
+
+
+def test_a_day_in_the_future_has_nothing_to_fetch(place: Place) -> None:
+    with pytest.raises(InputIncomplete, match="has not begun"):
+        place.converge(now=START - timedelta(hours=1))
+
+
+def test_another_exchange_is_not_mixed_into_a_lake(place: Place) -> None:
+    put_klines(place.archive, DAY, range(1440))
+    place.converge()
+    place.sources = replace(place.sources, exchange="binance")
+
+    with pytest.raises(ConfigurationError, match=r"holds data of simulator-7, and EXCHANGE gives data of binance"):
+        place.converge()
+
+
+def test_an_optional_dataset_that_nobody_has_is_an_empty_partition(place: Place) -> None:
+    result = converge(BRONZE_ORDERBOOK, symbol="BTCUSDT", day=DAY, lake=place.lake, sources=place.sources)
+
+    assert (result.rows, result.manifest.parts) == (0, ())
+    assert place.lake.has(BRONZE_ORDERBOOK, "BTCUSDT", DAY)
+    assert "CAPTURE_URI" in " ".join(result.answers)
+
+
+def test_funding_payments_of_the_rest_of_a_day_are_added_as_they_come(place: Place) -> None:
+    place.rest.funding_hours = {0, 8, 16}
+
+    def funding_at(hour: int) -> int:
+        sources = replace(place.sources, now=lambda: START + timedelta(hours=hour))
+        return converge(BRONZE_FUNDING_RATE, symbol="BTCUSDT", day=DAY, lake=place.lake, sources=sources).rows
+
+    assert [funding_at(9), funding_at(10), funding_at(17), funding_at(48)] == [2, 2, 3, 3]
+
+
+def test_files_that_a_killed_run_left_are_removed_by_the_next(place: Place) -> None:
+    put_klines(place.archive, DAY, range(1440))
+    place.converge()
+    stray = Path(place.lake.uri_of(KLINES, "BTCUSDT", DAY)) / "hour=03" / "rest-0123456789abcdef.parquet"
+    stray.write_bytes(b"half a file")
+
+    place.converge()
+
+    assert not stray.exists()

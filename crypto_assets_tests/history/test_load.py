@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from crypto_assets.errors import BadPayload, InputIncomplete
+from crypto_assets.history.files import find_files
+from crypto_assets.history.load import HistoryRequest, LoadedHistory, load_history
+from crypto_assets.lake.lake import Lake
+from crypto_assets.schemas import BRONZE_KLINES
+
+NOW = datetime(2024, 9, 1, tzinfo=UTC)
+DAY = date(2024, 8, 5)
+MIDNIGHT = datetime(2024, 8, 5, tzinfo=UTC)
+KLINES = BRONZE_KLINES["1m"]
+
+
+def candles(start: datetime = MIDNIGHT, *, minutes: int = 3) -> pl.DataFrame:
+    opened = [start + timedelta(minutes=n) for n in range(minutes)]
+    return pl.DataFrame(
+        {
+            "open_time": [int(t.timestamp() * 1000) for t in opened],
+            "open": ["61000.10"] * minutes,
+            "high": ["61010.00"] * minutes,
+            "low": ["60990.00"] * minutes,
+            "close": ["61000.20"] * minutes,
+            "volume": ["1.50000000"] * minutes,
+            "close_time": [int(t.timestamp() * 1000) + 59_999 for t in opened],
+            "quote_volume": ["91500.25"] * minutes,
+            "count": [12] * minutes,
+            "taker_buy_volume": ["0.70000001"] * minutes,
+            "taker_buy_quote_volume": ["42700.1"] * minutes,
+        }
+    )
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+def load(folder: Path, lake: Lake, *, timeframe: str = "1m", columns: dict[str, str] | None = None) -> LoadedHistory:
+    request = HistoryRequest("BTCUSDT", timeframe, columns or {})
+    return load_history(find_files(str(folder)), request, lake=lake, now=NOW, progress=lambda _: None)
+
+
+def stored(lake: Lake, day: date = DAY) -> pl.DataFrame:
+    table = lake.read(KLINES, "BTCUSDT", day)
+    assert table is not None
+    return pl.DataFrame(pl.from_arrow(table)).sort("open_time")
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns", "text", "iso"])
+def test_the_unit_of_times_is_found_by_value(tmp_path: Path, lake: Lake, unit: str) -> None:
+    spelled = {
+        "s": pl.col("open_time") // 1000,
+        "ms": pl.col("open_time"),
+        "us": pl.col("open_time") * 1000,
+        "ns": pl.col("open_time") * 1_000_000,
+        "text": pl.from_epoch("open_time", time_unit="ms").dt.to_string("%Y-%m-%d %H:%M:%S"),
+        "iso": pl.from_epoch("open_time", time_unit="ms").dt.to_string("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    (tmp_path / "in").mkdir()
+    candles().drop("close_time").with_columns(open_time=spelled[unit]).write_csv(tmp_path / "in" / "a.csv")
+
+    assert load(tmp_path / "in", lake).rejected == 0
+
+    rows = stored(lake)
+    assert rows["open_time"].to_list() == [MIDNIGHT + timedelta(minutes=n) for n in range(3)]
+    assert rows["close_time"][0] == MIDNIGHT + timedelta(seconds=59, milliseconds=999)
+    assert rows["taker_buy_volume"][0] == Decimal("0.70000001")
+    assert set(rows["source"]) == {"history"}
+    assert set(rows["exchange"]) == {"imported"}
+
+
+def test_files_of_every_kind_in_one_folder_fill_their_days(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    candles().write_csv(folder / "a.csv", include_header=False)
+    with gzip.open(folder / "b.csv.gz", "wb") as packed:
+        packed.write(candles(MIDNIGHT + timedelta(days=1)).write_csv().encode())
+    numbers = candles(MIDNIGHT + timedelta(days=2)).with_columns(
+        pl.col("open", "high", "low", "close").cast(pl.Float64)
+    )
+    numbers.with_columns(pl.from_epoch("open_time", time_unit="ms")).write_parquet(folder / "c.parquet")
+
+    loaded = load(folder, lake)
+
+    assert loaded.rows_by_day == {DAY: 3, date(2024, 8, 6): 3, date(2024, 8, 7): 3}
+    assert loaded.changed_days == set(loaded.rows_by_day)
+    assert stored(lake, date(2024, 8, 7))["open"][0] == Decimal("61000.10")
+
+
+def test_columns_are_found_by_usual_names_or_by_the_mapping(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    names = {
+        "open_time": "Open Time",
+        "quote_volume": "Quote asset volume",
+        "count": "Number of trades",
+        "volume": "Amt",
+    }
+    candles().rename(names).write_csv(folder / "a.csv")
+
+    with pytest.raises(BadPayload, match=r"no column for volume; it has Open Time"):
+        load(folder, lake)
+    assert load(folder, lake, columns={"volume": "Amt"}).rows == 3
+
+
+def test_only_rows_of_the_symbol_are_taken(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    symbols = pl.Series("symbol", ["BTC/USDT", "ETH/USDT", "BTCUSDT"])
+    candles().with_columns(symbols).write_parquet(folder / "a.parquet")
+
+    assert load(folder, lake).rows == 2
+
+
+def test_loading_again_changes_nothing_and_a_changed_file_replaces_its_rows(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    candles().write_csv(folder / "a.csv")
+    load(folder, lake)
+    before = lake.manifest(KLINES, "BTCUSDT", DAY)
+
+    assert load(folder, lake).changed_days == set()
+    assert lake.manifest(KLINES, "BTCUSDT", DAY) == before
+
+    candles().with_columns(close=pl.lit("61009.99")).write_csv(folder / "a.csv")
+    assert load(folder, lake).changed_days == {DAY}
+    assert stored(lake)["close"].to_list() == [Decimal("61009.99")] * 3
+
+
+def test_rows_that_cannot_be_read_are_kept_with_their_line_and_reason(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    lines = candles().write_csv().splitlines()
+    lines[2] = lines[2].replace("61010.00", "much")
+    lines.insert(3, "1,2,3")
+    (folder / "a.csv").write_text("\n".join(lines) + "\n")
+
+    loaded = load(folder, lake)
+
+    assert (loaded.rows, loaded.rejected) == (2, 2)
+    kept = pl.read_parquet(f"{lake.uri}/{KLINES.rejected_path(NOW.date())}/*.parquet").sort("reason")
+    assert kept["reason"].to_list() == [
+        "has another number of columns than the header",
+        "high 'much' is not a number of at most 20 digits and 8 decimals",
+    ]
+    assert b"much" in kept["raw"][1]
+    assert set(kept["origin"]) == {"a.csv"}
+
+
+def test_days_outside_the_wanted_range_are_left_alone(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    candles(minutes=3 * 1440).write_parquet(folder / "a.parquet")
+    request = HistoryRequest("BTCUSDT", "1m", first_day=date(2024, 8, 6), last_day=date(2024, 8, 6))
+
+    loaded = load_history(find_files(str(folder)), request, lake=lake, now=NOW, progress=lambda _: None)
+
+    assert loaded.rows_by_day == {date(2024, 8, 6): 1440}
+    assert lake.days(KLINES, "BTCUSDT") == [date(2024, 8, 6)]
+
+
+def test_a_file_that_returns_to_a_day_loses_no_row(tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crypto_assets.history.files.BATCH_ROWS", 3)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    tomorrow, later = candles(MIDNIGHT + timedelta(days=1)), candles(MIDNIGHT + timedelta(minutes=3))
+    pl.concat([candles(), tomorrow, later]).write_parquet(folder / "a.parquet")
+
+    assert load(folder, lake).rows_by_day == {DAY: 6, date(2024, 8, 6): 3}
+    assert stored(lake).height == 6
+    assert load(folder, lake).changed_days == set()
+
+
+def test_a_place_without_files_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputIncomplete, match="holds no kline file: 0 files found"):
+        find_files(str(tmp_path))
+
+
+def test_an_empty_file_and_a_broken_one_are_refused(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.csv").write_bytes(b"")
+    with pytest.raises(BadPayload, match=r"a\.csv cannot be read: it is empty"):
+        load(folder, lake)
+    (folder / "a.csv").unlink()
+    (folder / "b.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(BadPayload, match=r"b\.parquet cannot be read"):
+        load(folder, lake)

@@ -1,0 +1,71 @@
+"""What a day of features is computed from, and how it is cut at a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+import pyarrow as pa
+
+from crypto_assets.schemas import TIMEFRAMES
+from crypto_assets.spans import MICROSECOND, day_span, to_us
+
+LEAD_IN_DAYS = 4
+"""Days before the day from which candles are read: 384 candles of 15m, of which RECURSION_CANDLES are needed."""
+BOOK_LEAD_IN = timedelta(hours=1)
+"""Order book read before the day."""
+PERPETUAL_LEAD_IN = timedelta(days=1)
+"""Perpetual states read before the day."""
+
+TIMEFRAME_US = {timeframe: length // MICROSECOND for timeframe, length in TIMEFRAMES.items()}
+MINUTE_US = TIMEFRAME_US["1m"]
+
+
+class Source(StrEnum):
+    """What must have been recorded for a feature to have a value."""
+
+    KLINES = "klines"
+    ORDERBOOK = "orderbook"
+    FUNDING = "funding"
+    OPEN_INTEREST = "open_interest"
+    MARK_PRICE = "mark_price"
+    LIQUIDATIONS = "liquidations"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureInputs:
+    """Silver tables of one symbol, sorted by time; rows outside the window of a day are not read.
+
+    klines: table of each timeframe, from LEAD_IN_DAYS before the day to its end; one may start later or be missing.
+    orderbook: from BOOK_LEAD_IN before the day. perpetual: from PERPETUAL_LEAD_IN before it. None where nothing was
+    captured.
+    """
+
+    klines: Mapping[str, pa.Table]
+    orderbook: pa.Table | None = None
+    perpetual: pa.Table | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The moments, in microseconds, from which each input of a day is read; the same for every row of the day."""
+
+    klines_us: int
+    orderbook_us: int
+    perpetual_us: int
+    day_us: int
+    end_us: int
+
+
+def anchor_of(day: date) -> Anchor:
+    """Where the inputs of a day begin and end."""
+    span = day_span(day)
+    return Anchor(
+        klines_us=to_us(span.start - timedelta(days=LEAD_IN_DAYS)),
+        orderbook_us=to_us(span.start - BOOK_LEAD_IN),
+        perpetual_us=to_us(span.start - PERPETUAL_LEAD_IN),
+        day_us=to_us(span.start),
+        end_us=to_us(span.end),
+    )

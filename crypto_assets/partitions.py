@@ -1,0 +1,143 @@
+"""The one partition vocabulary of the graph: a UTC day of a symbol, written `2024-08-05|BTCUSDT`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+
+from crypto_assets.config import Settings
+
+DATE = "date"  # Dagster sorts the dimensions of a key by name: the date comes first
+SYMBOL = "symbol"
+
+PARTITION_TAG = "dagster/partition"
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Partition:
+    """A UTC day of a symbol."""
+
+    symbol: str
+    day: date
+
+    @property
+    def key(self) -> str:
+        """How Dagster names it."""
+        return f"{self.day}|{self.symbol}"
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.symbol}"
+
+    def moved(self, days: int) -> Partition:
+        """The partition of the same symbol so many days later."""
+        return Partition(self.symbol, self.day + timedelta(days=days))
+
+
+@dataclass(frozen=True, slots=True)
+class DaySymbol:
+    """Days of symbols: from the first day to the one that runs now."""
+
+    first_day: date
+    symbols: tuple[str, ...]
+
+    @classmethod
+    def of(cls, settings: Settings) -> DaySymbol:
+        """As PARTITIONS_START and SYMBOLS say."""
+        return cls(settings.partitions_start, settings.symbols)
+
+    @property
+    def definition(self) -> dg.MultiPartitionsDefinition:
+        """The same for Dagster; two of the same days and symbols are equal."""
+        return dg.MultiPartitionsDefinition(
+            {
+                DATE: dg.DailyPartitionsDefinition(self.first_day.isoformat(), end_offset=1),
+                SYMBOL: dg.StaticPartitionsDefinition(list(self.symbols)),
+            }
+        )
+
+    def parse(self, key: str, *, now: datetime) -> Partition:
+        """The partition of a key; raises ValueError with a sentence where there is none (yet)."""
+        text, _, symbol = key.partition("|")
+        today = now.astimezone(UTC).date()
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            raise ValueError(f"{key!r} is not a partition. Partitions are written like {self.example.key}.") from None
+        if symbol not in self.symbols:
+            raise ValueError(
+                f"{key!r} names no symbol of this graph, which are {', '.join(self.symbols)}. Take one of them, or add "
+                "yours to SYMBOLS."
+            )
+        if day < self.first_day:
+            raise ValueError(
+                f"{key!r} is before the first day, {self.first_day}. Set PARTITIONS_START (2017-08-17 or later) to go "
+                "further back."
+            )
+        if day > today:
+            raise ValueError(
+                f"{key!r} lies in the future: it is {now:%Y-%m-%d %H:%M} UTC. The newest partition is "
+                f"{today}|{symbol}; it holds what is known so far."
+            )
+        return Partition(symbol, day)
+
+    def of_run(self, tags: Mapping[str, str], *, now: datetime) -> tuple[Partition, ...]:
+        """Partitions that the tags of a run name, symbol by symbol and ascending by day; empty where they name none.
+
+        Raises ValueError with a sentence where they name what cannot be.
+        """
+        start = tags.get(PARTITION_TAG, tags.get(RANGE_START_TAG))
+        end = tags.get(PARTITION_TAG, tags.get(RANGE_END_TAG))
+        if start is None or end is None:
+            return ()
+        first, last = self.parse(start, now=now), self.parse(end, now=now)
+        low, high = self.symbols.index(first.symbol), self.symbols.index(last.symbol)
+        days = (last.day - first.day).days + 1
+        if days < 1 or high < low:
+            raise ValueError(
+                f"The range from {start!r} to {end!r} is empty. Give {RANGE_START_TAG} the earlier day, and of two "
+                f"symbols the one that comes first in {', '.join(self.symbols)}."
+            )
+        return tuple(
+            Partition(symbol, first.day + timedelta(days=n))
+            for symbol in self.symbols[low : high + 1]
+            for n in range(days)
+        )
+
+    @property
+    def example(self) -> Partition:
+        """A partition to show how one is written."""
+        return Partition(self.symbols[0], max(self.first_day, date(2024, 8, 5)))
+
+    @property
+    def how_to_name(self) -> str:
+        """What a run that was started without a partition lacks."""
+        one, day = f'{{"{PARTITION_TAG}": "{self.example.key}"}}', self.example
+        many = "{" + ", ".join(f'"{k}": "{v}"' for k, v in range_tags(day, day.moved(6)).items()) + "}"
+        return (
+            "Which partition? A run is about a day of a symbol, or a range of days. For a day give it\n"
+            f"    --tags '{one}'\n"
+            "and for a range, both ends included,\n"
+            f"    --tags '{many}'\n"
+            f"Symbols are {', '.join(self.symbols)}; the first day is {self.first_day}."
+        )
+
+
+def range_tags(first: Partition, last: Partition) -> dict[str, str]:
+    """Tags of one run over all days from `first` to `last`, both included."""
+    return {RANGE_START_TAG: first.key, RANGE_END_TAG: last.key}
+
+
+def look_back(days: int) -> dg.MultiPartitionMapping:
+    """A day of a symbol reads the same symbol's day and the `days` before it; those before the first are not missed."""
+    window = dg.TimeWindowPartitionMapping(start_offset=-days, allow_nonexistent_upstream_partitions=True)
+    return dg.MultiPartitionMapping(
+        {
+            DATE: dg.DimensionPartitionMapping(DATE, window),
+            SYMBOL: dg.DimensionPartitionMapping(SYMBOL, dg.IdentityPartitionMapping()),
+        }
+    )

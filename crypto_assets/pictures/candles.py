@@ -1,0 +1,60 @@
+"""A day as candles of a quarter of an hour over their volume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from PIL import ImageDraw
+
+from crypto_assets.pictures import png
+from crypto_assets.spans import Span, to_us
+
+CANDLES = 96
+PRICE_HEIGHT, VOLUME_HEIGHT, MARGIN = 150, 40, 4
+
+Floats = npt.NDArray[np.float64]
+
+
+def candle_picture(klines: pa.Table, *, day: Span) -> str | None:
+    """Markdown of the day's candles; None where there are none. `klines` are usable ones, ascending."""
+    if klines.num_rows == 0:
+        return None
+    width_us = (to_us(day.end) - to_us(day.start)) // CANDLES
+    slot = (pc.cast(klines["open_time"], pa.int64()).to_numpy() - to_us(day.start)) // width_us
+    places, starts = np.unique(slot, return_index=True)
+    opens, highs, lows, closes, volumes = (
+        pc.cast(klines[name], pa.float64()).to_numpy() for name in ("open", "high", "low", "close", "volume")
+    )
+    ends = np.append(starts[1:], slot.size) - 1
+    high, low = np.maximum.reduceat(highs, starts), np.minimum.reduceat(lows, starts)
+    volume = np.add.reduceat(volumes, starts)
+
+    image = png.blank(PRICE_HEIGHT + VOLUME_HEIGHT + MARGIN)
+    draw = ImageDraw.Draw(image)
+    to_y = _scale(low.min(), high.max(), top=0, bottom=PRICE_HEIGHT - 1)
+    bars = _scale(0.0, volume.max(), top=PRICE_HEIGHT + MARGIN, bottom=PRICE_HEIGHT + MARGIN + VOLUME_HEIGHT - 1)
+    columns = zip(places, opens[starts], closes[ends], to_y(high), to_y(low), bars(volume), strict=True)
+    for place, first, last, top, bottom, bar in columns:
+        left = round(place * png.WIDTH / CANDLES) + 1
+        right, middle = left + 5, left + 2
+        colour = png.PRESENT if last >= first else png.DOWN
+        body = to_y(np.array([max(first, last), min(first, last)]))
+        draw.line((middle, top, middle, bottom), fill=colour)
+        draw.rectangle((left, body[0], right, body[1]), fill=colour)
+        draw.rectangle((left, bar, right, image.height - 1), fill=png.HALT)
+    return png.as_markdown(image, alt=f"price {low.min():,.8g} to {high.max():,.8g}, and volume")
+
+
+def _scale(low: float, high: float, *, top: int, bottom: int) -> Callable[[Floats], list[int]]:
+    """Values to rows of pixels, the highest value in row `top`."""
+    span = high - low
+
+    def to_rows(values: Floats) -> list[int]:
+        share = (values - low) / span if span > 0 else np.full(values.shape, 0.5)
+        return np.rint(bottom - share * (bottom - top)).astype(int).tolist()
+
+    return to_rows

@@ -8,7 +8,11 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """No trade in [start, end), and no candle that lies wholly inside; trades due then crowd in beside the halt."""
+    """No trade in [start, end), and no candle that lies wholly inside.
+
+    Trades that were due then come within a minute after the halt, or before it where it lasts over midnight; other
+    trades of the day stay as they are. Days that lie wholly in a halt have none, and ids go on without them.
+    """
 
     start: datetime
     end: datetime
@@ -18,7 +22,9 @@ class Halt:
 
 @dataclass(frozen=True, slots=True)
 class FlashCrash:
-    """Spot trades in [at, at + duration_ms) happen at `price` (1e-8 quote units); the next one does if there are none."""
+    """Spot trades in [at, at + duration_ms) happen at `price` in 1e-8, rounded down to a tick.
+
+    Where the span holds no trade, the day's next one has that price."""
 
     symbol: str
     at: datetime

@@ -1,0 +1,70 @@
+"""Parts of tapes: spans of time, runs of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from crypto_assets.simulator.market.calendar import DAY_US, number_of
+from crypto_assets.simulator.market.results import AggTrades, Tape, Trades
+
+
+def trades_of(tape: Tape, rows: slice) -> Trades:
+    """Some trades of a tape."""
+    return Trades(
+        trade_id=tape.trade_ids[rows],
+        time_us=tape.time_us[rows],
+        price=tape.price[rows],
+        quantity=tape.quantity[rows],
+        quote_quantity=tape.quote_quantity[rows],
+        is_buyer_maker=tape.is_buyer_maker[rows],
+    )
+
+
+def agg_trades_of(tape: Tape, rows: slice) -> AggTrades:
+    """Some aggregates of a tape."""
+    return AggTrades(
+        agg_id=tape.agg_ids[rows],
+        time_us=tape.agg_time_us[rows],
+        price=tape.agg_price[rows],
+        quantity=tape.agg_quantity[rows],
+        first_trade_id=tape.agg_first_id[rows],
+        last_trade_id=tape.agg_last_id[rows],
+        is_buyer_maker=tape.agg_is_buyer_maker[rows],
+    )
+
+
+def rows_between(times_us: np.ndarray, start_us: int, end_us: int) -> slice:
+    """Rows of sorted times in [start, end)."""
+    first, end = np.searchsorted(times_us, [start_us, end_us])
+    return slice(int(first), int(end))
+
+
+def chain[T: (Trades, AggTrades)](kind: type[T], parts: Sequence[T]) -> T:
+    """Parts one after the other; nothing of no parts."""
+    columns: dict[str, Any] = {}
+    for name in (column.name for column in fields(kind)):
+        none = np.empty(0, dtype=np.bool_ if name == "is_buyer_maker" else np.int64)
+        columns[name] = np.concatenate([getattr(part, name) for part in parts]) if parts else none
+    return kind(**columns)
+
+
+def cut(tape: Tape, until_us: int) -> Tape:
+    """The trades of a tape before `until_us`, for candles; what comes then counts as closed. Aggregates stay."""
+    end_of_day = (number_of(tape.day) + 1) * DAY_US
+    if until_us >= end_of_day:
+        return tape
+    rows = slice(0, int(np.searchsorted(tape.time_us, until_us)))
+    return replace(
+        tape,
+        time_us=tape.time_us[rows],
+        price=tape.price[rows],
+        quantity=tape.quantity[rows],
+        quote_quantity=tape.quote_quantity[rows],
+        is_buyer_maker=tape.is_buyer_maker[rows],
+        agg_index=tape.agg_index[rows],
+        closed=(*tape.closed, (until_us, end_of_day)),
+    )

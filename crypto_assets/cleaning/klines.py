@@ -20,7 +20,7 @@ from crypto_assets.cleaning.gaps import Gap, find_gaps, merged_spans
 from crypto_assets.cleaning.steps import CleaningSteps, Step
 from crypto_assets.cleaning.tables import frame_of, table_of
 from crypto_assets.schemas import BRONZE_KLINES, FLAGS, SILVER_KLINES, TIMEFRAMES
-from crypto_assets.spans import MICROSECOND, Span
+from crypto_assets.spans import MICROSECOND, Span, to_us
 
 DERIVED = "derived"
 """The `source` of rows that were calculated here."""
@@ -164,8 +164,8 @@ def _derived(rows: pl.DataFrame, day: _Day, klines_1m: pa.Table, *, timeframe: s
 def _judge_in_sequence(rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
     """Flags of the last step: those that need neighbours, or that say how a good candle is special."""
     usable = rows.filter(is_usable())
-    close_before = float(day.before.close) if day.before is not None else None
-    outliers = usable.filter(rules.outlier(usable, step_us=day.step_us, close_before=close_before))
+    before = (to_us(day.before.open_time), float(day.before.close)) if day.before is not None else None
+    outliers = usable.filter(rules.outlier(usable, step_us=day.step_us, before=before))
     return rows.with_columns(
         raised(
             {

@@ -78,16 +78,17 @@ def exchange_halt(step_us: int, halts: Iterable[Span]) -> pl.Expr:
     return open_us.is_in([to_us(halt.start) - step_us for halt in held] + [to_us(halt.end) for halt in held])
 
 
-def outlier(rows: pl.DataFrame, *, step_us: int, close_before: float | None) -> pl.Series:
+def outlier(rows: pl.DataFrame, *, step_us: int, before: tuple[int, float] | None) -> pl.Series:
     """True for candles whose range lies far from the candles before them.
 
     move = max(|ln(high / r)|, |ln(low / r)|), r = median of the last 5 closes before the candle.
     Outlier: move > max(0.05, 25 * median of the last 60 moves) * sqrt(slots since the candle before), or 0.20 in place
     of the maximum where fewer than 20 candles came before. Only candles before a candle judge it.
 
-    `rows` are sorted by `open_time`; `close_before` is the last close before the first of them. Rows without a positive
-    price are never outliers, they are out of range.
+    `rows` are sorted by `open_time`; `before` is open time (us) and close of the last candle before them. Rows without
+    a positive price are never outliers, they are out of range.
     """
+    open_before_us, close_before = before if before is not None else (None, None)
     judged = rows.select(
         pl.col("open_time").to_physical(),
         *(pl.when(pl.col(price) > 0).then(pl.col(price).cast(pl.Float64)) for price in _PRICES),
@@ -100,9 +101,10 @@ def outlier(rows: pl.DataFrame, *, step_us: int, close_before: float | None) -> 
         .fill_null(pl.col("open"))
     )
     distances = (pl.col(price).truediv(reference).log().abs() for price in ("high", "low"))
+    since_former = pl.col("open_time") - pl.col("open_time").shift(1).fill_null(pl.lit(open_before_us, pl.Int64))
     moves = judged.select(
         move=pl.max_horizontal(*distances),
-        slots=((pl.col("open_time").diff()) / step_us).clip(lower_bound=1.0).fill_null(1.0),
+        slots=(since_former / step_us).clip(lower_bound=1.0).fill_null(1.0),
     )
     scale = pl.col("move").rolling_median(OUTLIER_CANDLES, min_samples=OUTLIER_CANDLES_NEEDED).shift(1)
     threshold = (scale * OUTLIER_MOVES).clip(lower_bound=OUTLIER_FLOOR).fill_null(OUTLIER_FLOOR_UNSCALED)

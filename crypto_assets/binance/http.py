@@ -18,7 +18,7 @@ import msgspec
 import tenacity
 
 from crypto_assets.binance.file_transport import FileTransport
-from crypto_assets.binance.rate_limit import Cost, SharedLimits
+from crypto_assets.binance.rate_limit import Cost, Quota, SharedLimits
 from crypto_assets.errors import Blocked, ExchangeError, RateLimited, Refused, Unavailable
 
 _log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Http:
         monotonic: Callable[[], float] = time.monotonic,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.limits = limits or default_limits()
+        self._limits = limits or default_limits()
         self._patience = patience or Patience()
         self._sleep = sleep
         self._monotonic = monotonic
@@ -89,6 +89,10 @@ class Http:
                 return b"".join(self._pieces(response))
 
         return self._retrying()(once)
+
+    def learn_limit(self, url: str, quota: Quota, *, limit: int) -> None:
+        """Take a limit that the exchange at this address has told instead of the default."""
+        self._limits.learn(_host(url), quota, limit=limit)
 
     def find(self, url: str) -> bytes | None:
         """As `get`, with None where nothing is published at the address (404)."""
@@ -153,7 +157,7 @@ class Http:
         cost: Cost | None = None,
     ) -> Iterator[httpx.Response]:
         """An answer of 200 or 206 whose body is not yet read; everything else is raised as one of our errors."""
-        host = httpx.URL(url).netloc.decode()
+        host = _host(url)
         if cost:
             self._await_quota(host, cost)
         try:
@@ -187,14 +191,14 @@ class Http:
         seconds = _retry_after_s(response)
         if seconds is None:
             seconds = BAN_S if response.status_code == 418 else 60.0
-        host = httpx.URL(url).netloc.decode()
-        self.limits.pause(host, seconds=seconds)
+        host = _host(url)
+        self._limits.pause(host, seconds=seconds)
         return RateLimited(
             f"{_bare(url)}: HTTP {response.status_code}, no request for {seconds:.0f} s", retry_after_s=seconds
         )
 
     def _await_quota(self, host: str, cost: Cost) -> None:
-        while (seconds := self.limits.reserve(host, cost)) > 0:
+        while (seconds := self._limits.reserve(host, cost)) > 0:
             if seconds > max(self._patience.longest_wait_s, cost.quota.window_s):
                 raise RateLimited(f"{host} is to be left alone for {seconds:.0f} s more", retry_after_s=seconds)
             _log.info("waiting %.1f s for the %s limit of %s", seconds, cost.quota.name, host)
@@ -203,7 +207,7 @@ class Http:
     def _observe(self, host: str, cost: Cost, response: httpx.Response) -> None:
         used = response.headers.get(USED_WEIGHT_HEADER, "")
         if cost.quota.name == "weight" and used.isdecimal():
-            self.limits.observe(host, cost.quota, used=int(used))
+            self._limits.observe(host, cost.quota, used=int(used))
 
     def _retrying(self, *, stop: Callable[[tenacity.RetryCallState], bool] | None = None) -> tenacity.Retrying:
         return tenacity.Retrying(
@@ -229,7 +233,7 @@ class Http:
             mounts={"file://localhost": FileTransport(), "all://127.0.0.1": direct, "all://localhost": direct},
             timeout=self._patience.silence_s,
             headers={"User-Agent": "crypto-assets"},
-            follow_redirects=False,  # neither the exchange nor its archive redirects; a redirect could name a local file
+            follow_redirects=False,  # nobody here redirects, and an address given by a server could name a local file
         )
 
 
@@ -295,6 +299,10 @@ def _continues(response: httpx.Response, held: int) -> bool:
     if match is None or int(match[1]) != held:
         raise Unavailable(f"{_bare(str(response.url))}: another range than the one asked for")
     return True
+
+
+def _host(url: str) -> str:
+    return httpx.URL(url).netloc.decode()
 
 
 def _with_host(url: str) -> str:

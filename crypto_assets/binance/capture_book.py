@@ -1,0 +1,117 @@
+"""Book states of a recording: from partial books, and rebuilt from changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crypto_assets.binance.book import LocalBook
+from crypto_assets.binance.capture_messages import DepthDiff, DepthSnapshot, StreamKind
+from crypto_assets.binance.capture_reading import Reading
+from crypto_assets.binance.capture_rows import BookRows, Line, RejectedLines
+from crypto_assets.binance.capture_takers import Take
+from crypto_assets.binance.parsed import Parsed
+from crypto_assets.schemas import BOOK_LEVELS
+
+SILENCE_US = 1_000_000
+"""So long a deeper stream must have said nothing before a lesser one speaks for it."""
+
+BOOK_KINDS = (StreamKind.PARTIAL_DEPTH, StreamKind.DEPTH_DIFF, StreamKind.SHALLOW_DEPTH)
+"""Streams of book states, the one to prefer first: ten levels as sent, ten levels rebuilt, five levels."""
+
+Settle = Callable[..., None]
+"""Takes a message with `known_us` and `line`."""
+
+# Not strict: numbers stand in quotes on the wire.
+_SNAPSHOT = msgspec.json.Decoder(DepthSnapshot, strict=False)
+_DIFF = msgspec.json.Decoder(DepthDiff, strict=False)
+
+
+class BookTaker:
+    """Rows of BRONZE_ORDERBOOK, by the time they were known."""
+
+    by_time_known = True
+
+    def __init__(self, reading: Reading, *, pace_us: int | None) -> None:
+        self._reading = reading
+        self._rows = {kind: BookRows(pace_us=pace_us) for kind in BOOK_KINDS}
+        self._silence_us = max(SILENCE_US, pace_us or 0)
+        self.rejected = RejectedLines()
+        self.local = LocalBook(market=reading.market)
+        self.snapshots = 0
+        """REST snapshots that the local book started from."""
+        self.states_beyond_snapshot = 0
+        """Rebuilt states whose levels lie partly where the snapshot did not reach."""
+
+    @property
+    def takes(self) -> Mapping[StreamKind, Take]:
+        # Partial books of USD-M look like its changes, the ones of spot like a snapshot.
+        take_partial = self._take_change if self._reading.market == "usdm" else self._take_spot_partial
+        return {
+            StreamKind.DEPTH_DIFF: partial(self._take_change, settle=self._settle_change),
+            **{
+                kind: partial(take_partial, settle=partial(self._settle_partial, kind=kind))
+                for kind in (StreamKind.PARTIAL_DEPTH, StreamKind.SHALLOW_DEPTH)
+            },
+        }
+
+    def take_snapshot(self, body: bytes, line: Line) -> None:
+        """Take the answer of a REST depth request that a recorder has put among the messages."""
+        snapshot = self._reading.decoded(_SNAPSHOT, body, line, self.rejected)
+        if snapshot is not None:
+            self._reading.wait(self._settle_snapshot, snapshot, event_us=line.received_us, line=line)
+
+    def parsed(self) -> Parsed:
+        """States of the best stream, by time, and of the lesser ones where it was silent."""
+        best, *others = (self._rows[kind].table() for kind in BOOK_KINDS)
+        for lesser in others:
+            best = _with_silences_filled(best, lesser, silence_us=self._silence_us)
+        return Parsed(rows=best, rejected=self.rejected.table())
+
+    def _take_change(self, data: msgspec.Raw, line: Line, *, settle: Settle) -> None:
+        diff = self._reading.decoded(_DIFF, data, line, self.rejected)
+        if diff is None:
+            return
+        event_us = self._reading.event_us(diff.event_time, line, self.rejected)
+        if event_us is not None:
+            self._reading.wait(settle, diff, event_us=event_us, line=line)
+
+    def _take_spot_partial(self, data: msgspec.Raw, line: Line, *, settle: Settle) -> None:
+        state = self._reading.decoded(_SNAPSHOT, data, line, self.rejected)
+        if state is not None:
+            self._reading.wait(settle, state, event_us=line.received_us, line=line)
+
+    def _settle_change(self, diff: DepthDiff, *, known_us: int, line: Line) -> None:
+        if self.local.apply(diff):
+            self._add_rebuilt(known_us, line)
+
+    def _settle_snapshot(self, snapshot: DepthSnapshot, *, known_us: int, line: Line) -> None:
+        if self.local.load(snapshot):
+            self.snapshots += 1
+            self._add_rebuilt(known_us, line)
+
+    def _settle_partial(self, state: DepthDiff | DepthSnapshot, *, kind: StreamKind, known_us: int, line: Line) -> None:
+        if self._reading.covers(known_us):
+            self._rows[kind].add(known_us, state.last_id, state.bids, state.asks, received_us=line.received_us)
+
+    def _add_rebuilt(self, known_us: int, line: Line) -> None:
+        if self._reading.covers(known_us):
+            bids, asks = self.local.top(BOOK_LEVELS)
+            self.states_beyond_snapshot += self.local.reaches_beyond_snapshot(BOOK_LEVELS)
+            ids = self.local.last_update_id
+            self._rows[StreamKind.DEPTH_DIFF].add(known_us, ids, bids, asks, received_us=line.received_us)
+
+
+def _with_silences_filled(best: pa.Table, lesser: pa.Table, *, silence_us: int) -> pa.Table:
+    if not (best.num_rows and lesser.num_rows):
+        return best if best.num_rows else lesser
+    spoken, said = (np.sort(pc.cast(table["time"], pa.int64()).to_numpy()) for table in (best, lesser))
+    before = np.searchsorted(spoken, said, side="right") - 1
+    silent = (before < 0) | (said - spoken[before] > silence_us)
+    lesser = lesser.sort_by("time").filter(pa.array(silent))
+    return pa.concat_tables([best, lesser]).sort_by("time") if lesser.num_rows else best

@@ -1,0 +1,122 @@
+"""What all streams of a capture share while it is read: the time asked for, the clock, and the lines rejected."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from crypto_assets.binance.capture_messages import Clocked, Market
+from crypto_assets.binance.capture_rows import Line, RejectedLines
+from crypto_assets.binance.recorder_clock import RecorderClock
+from crypto_assets.binance.typed_rows import MICROSECONDS_FROM
+
+MAX_CLOCK_ERROR_US = 600_000_000
+"""An event whose time is further from its receive time has one of the two wrong."""
+LONGEST_MINUTE = 50_000
+"""Messages that wait for the end of their minute at most, so that wrong receive times cannot fill the memory."""
+
+_MINUTE_US = 60_000_000
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_CLOCKED = msgspec.json.Decoder(Clocked, strict=False)
+
+
+class _Waiting(NamedTuple):
+    """A message whose time is known once the clock of its minute is, and who takes it then."""
+
+    settle: Callable[..., None]
+    message: msgspec.Struct
+    event_us: int
+    line: Line
+
+
+class Reading:
+    """One pass over the capture files of a symbol for the rows in [start_us, end_us)."""
+
+    def __init__(self, *, symbol: str, market: Market, start_us: int, end_us: int) -> None:
+        self.symbol = symbol
+        self.market: Market = market
+        self.start_us, self.end_us = start_us, end_us
+        self.skipped: Counter[str] = Counter()
+        """Messages from which no row is made, by the kind of their stream."""
+        self.lags_us: list[int] = []
+        """Lag of the recorder's clock in each minute that has one."""
+        self._clock = RecorderClock()
+        self._minute = -1
+        self._waiting: list[_Waiting] = []
+
+    def covers(self, time_us: int) -> bool:
+        """Whether a row of this time is asked for."""
+        return self.start_us <= time_us < self.end_us
+
+    def begin_file(self) -> None:
+        """The lines to come are of another file, perhaps with another recorder's clock."""
+        self._clock = RecorderClock()
+        self._minute = -1
+
+    def move_to(self, received_us: int) -> None:
+        """The next line was received then; where that is another minute, the one before ends."""
+        minute = received_us // _MINUTE_US
+        if minute != self._minute or len(self._waiting) >= LONGEST_MINUTE:
+            self.end_minute()
+            self._minute = minute
+
+    def end_minute(self) -> None:
+        """Give the messages that wait their times; to be called at the end of a file, too."""
+        lag_us = self._clock.end_minute()
+        if lag_us is not None:
+            self.lags_us.append(lag_us)
+        waiting, self._waiting = self._waiting, []
+        for settle, message, event_us, line in waiting:
+            settle(message, known_us=max(event_us, line.received_us + (lag_us or 0)), line=line)
+
+    def wait(self, settle: Callable[..., None], message: msgspec.Struct, *, event_us: int, line: Line) -> None:
+        """Call `settle(message, known_us=…, line=…)` as soon as it is known when the message was known."""
+        self._waiting.append(_Waiting(settle, message, event_us, line))
+
+    def event_us(self, event_time: int, line: Line, rejected: RejectedLines) -> int | None:
+        """An event time in microseconds, noted for the clock; None, and the line rejected, where it cannot be."""
+        event_us = self.plausible_us(event_time, line, rejected)
+        if event_us is not None:
+            self._clock.note(event_us=event_us, received_us=line.received_us)
+        return event_us
+
+    def plausible_us(self, moment: int, line: Line, rejected: RejectedLines) -> int | None:
+        """A time in microseconds; None, and the line rejected, where it is far from when the line was received."""
+        moment_us = micros(moment)
+        if abs(moment_us - line.received_us) <= MAX_CLOCK_ERROR_US:
+            return moment_us
+        self.reject(line, "the event's time and the receive time are more than 10 minutes apart", rejected)
+        return None
+
+    def note_time(self, data: msgspec.Raw, line: Line) -> None:
+        """Take just the event time of a message, for the clock."""
+        try:
+            event_us = micros(_CLOCKED.decode(data).event_time)
+        except _UNREADABLE:
+            return  # the line says nothing about the datasets that are wanted
+        if abs(event_us - line.received_us) <= MAX_CLOCK_ERROR_US:
+            self._clock.note(event_us=event_us, received_us=line.received_us)
+
+    def decoded[T](
+        self, decoder: msgspec.json.Decoder[T], data: bytes | msgspec.Raw, line: Line, *rejected: RejectedLines
+    ) -> T | None:
+        """The message; None, and the line rejected with the reason, where it is none."""
+        try:
+            return decoder.decode(data)
+        except _UNREADABLE as error:
+            self.reject(line, str(error), *rejected)
+            return None
+
+    def reject(self, line: Line, reason: str, *rejected: RejectedLines) -> None:
+        """Keep a line that cannot be used, if it was received in the time asked for."""
+        if self.covers(line.received_us):
+            for lines in rejected:
+                lines.add(line, reason)
+
+
+def micros(moment: int) -> int:
+    """A time of the wire in microseconds, whichever of ms and us it is in."""
+    return moment * 1000 if moment < MICROSECONDS_FROM else moment

@@ -1,0 +1,209 @@
+"""Recorded messages on their way into Arrow tables: buffered in Python, converted some ten thousand at a time."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crypto_assets.binance.capture_messages import Level
+from crypto_assets.binance.parsed import Parsed
+from crypto_assets.binance.typed_rows import UTC_TIME, Column, TypedRows, as_table, read_rows
+from crypto_assets.schemas import (
+    AMOUNT,
+    BOOK_FIELDS,
+    BOOK_LEVELS,
+    BRONZE_ORDERBOOK,
+    BRONZE_TRADES,
+    REJECTED,
+    TIMESTAMP,
+    Dataset,
+)
+
+CHUNK_ROWS = 65_536
+BOOK_CHUNK_ROWS = 16_384
+REJECTED_CHUNK_ROWS = 4_096
+
+RECEIVED_AT = pa.field(
+    "received_at",
+    TIMESTAMP,
+    nullable=False,
+    metadata={"description": "when the recorder received the row, by the recorder's clock"},
+)
+
+_WIDE = pa.decimal256(28, 8)
+_SIDE_VALUES = 2 * BOOK_LEVELS
+_NO_LEVELS = (float("nan"),) * _SIDE_VALUES
+
+
+def captured_schema(dataset: Dataset) -> pa.Schema:
+    """The payload of a dataset and, after it, when the recorder received the row."""
+    return dataset.payload.append(RECEIVED_AT)
+
+
+class Line(NamedTuple):
+    """A line of a capture file, and where it came from."""
+
+    raw: bytes
+    received_us: int
+    number: int
+    origin: str
+
+
+class RejectedLines:
+    """Lines that could not be used, with the reason."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[bytes, str, str, int]] = []
+        self._tables = [REJECTED.empty_table()]
+
+    def add(self, line: Line, reason: str) -> None:
+        """Keep a line."""
+        self._rows.append((line.raw, reason, line.origin, line.number))
+        if len(self._rows) >= REJECTED_CHUNK_ROWS:
+            self._convert()
+
+    def table(self) -> pa.Table:
+        """All lines so far, columns of `schemas.REJECTED`."""
+        self._convert()
+        return pa.concat_tables(self._tables)
+
+    def _convert(self) -> None:
+        columns = list(zip(*self._rows, strict=True)) or [()] * len(REJECTED)
+        self._tables.append(
+            pa.table(
+                [pa.array(values, field.type) for values, field in zip(columns, REJECTED, strict=True)], schema=REJECTED
+            )
+        )
+        self._rows = []
+
+
+class EventRows:
+    """Rows of a dataset that come one by one, amounts as text; a row with an unreadable amount is rejected."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        names: Sequence[str],
+        *,
+        rejected: RejectedLines,
+        derive: Callable[[TypedRows], TypedRows] = lambda rows: rows,
+    ) -> None:
+        """`names` are the columns that `add` takes, in its order; `derive` adds the others."""
+        self._schema = captured_schema(dataset)
+        self._names = names
+        self._rejected = rejected
+        self._derive = derive
+        self._rows: list[tuple[object, ...]] = []
+        self._lines: list[Line] = []
+        self._tables = [self._schema.empty_table()]
+
+    def add(self, line: Line, *values: object) -> None:
+        """Take the row of a line: amounts as text, times in microseconds."""
+        self._rows.append(values)
+        self._lines.append(line)
+        if len(self._rows) >= CHUNK_ROWS:
+            self._convert()
+
+    def parsed(self) -> Parsed:
+        """All rows so far, columns of `captured_schema`, and the rejected lines."""
+        self._convert()
+        return Parsed(rows=pa.concat_tables(self._tables), rejected=self._rejected.table())
+
+    def _convert(self) -> None:
+        if not self._rows:
+            return
+        values = dict(zip(self._names, zip(*self._rows, strict=True), strict=True))
+        amounts = [name for name in self._names if self._schema.field(name).type == AMOUNT]
+        rows = read_rows(
+            pl.DataFrame({name: values[name] for name in amounts}, schema=dict.fromkeys(amounts, pl.String)),
+            columns=[Column(name, "amount", blank=self._schema.field(name).nullable) for name in amounts],
+        )
+        others = [self._series(name, values[name]) for name in self._names if name not in amounts]
+        received = self._series(RECEIVED_AT.name, [line.received_us for line in self._lines])
+        rows = self._derive(TypedRows(rows.values.with_columns(*others, received), rows.faults))
+        self._tables.append(as_table(rows.accepted(), schema=self._schema))
+        for index, reason in rows.rejected():
+            self._rejected.add(self._lines[index], reason)
+        self._rows, self._lines = [], []
+
+    def _series(self, name: str, values: Sequence[object]) -> pl.Series:
+        kind = self._schema.field(name).type
+        if kind == TIMESTAMP:
+            return pl.Series(name, values, dtype=pl.Int64).cast(UTC_TIME)
+        return pl.Series(name, values)
+
+
+def trade_rows(rejected: RejectedLines) -> EventRows:
+    """Rows of BRONZE_TRADES; the quote quantity, which the stream does not carry, is price times quantity."""
+    names = ("time", "trade_id", "price", "quantity", "is_buyer_maker")
+    return EventRows(BRONZE_TRADES, names, rejected=rejected, derive=_with_quote_quantity)
+
+
+def _with_quote_quantity(rows: TypedRows) -> TypedRows:
+    product = pl.col("price").cast(pl.Float64) * pl.col("quantity").cast(pl.Float64)
+    rows = rows.reject(product.abs() >= 1e19, pl.lit("price times quantity has more than 20 digits"))
+    read = rows.values.select(pl.when(rows.faults.is_null()).then(pl.col("price", "quantity")))
+    factors = [pc.cast(read[name].to_arrow(), _WIDE) for name in ("price", "quantity")]
+    # Tick and lot sizes leave no digit behind the 8th decimal of the product; one that is there is cut off.
+    exact = pc.cast(pc.call_function("multiply", factors), AMOUNT, safe=False)
+    quote_quantity = pl.Series("quote_quantity", exact)
+    return TypedRows(rows.values.with_columns(quote_quantity), rows.faults)
+
+
+class BookRows:
+    """Rows of BRONZE_ORDERBOOK; with a pace, the last state of each slot of it."""
+
+    def __init__(self, *, pace_us: int | None) -> None:
+        self._pace_us = pace_us
+        self._slot = -1
+        self._tables = [captured_schema(BRONZE_ORDERBOOK).empty_table()]
+        self._clear()
+
+    def add(
+        self, time_us: int, last_update_id: int, bids: Sequence[Level], asks: Sequence[Level], *, received_us: int
+    ) -> None:
+        """Take a state: levels of price and quantity, best first; what exceeds BOOK_LEVELS is left out."""
+        if self._pace_us:
+            slot = time_us // self._pace_us
+            if slot == self._slot:
+                self._drop_last()
+            self._slot = slot
+        if len(self._times) >= BOOK_CHUNK_ROWS:
+            self._convert()
+        self._times.append(time_us)
+        self._ids.append(last_update_id)
+        self._received.append(received_us)
+        for side in (bids, asks):
+            self._levels.extend(chain.from_iterable(side[:BOOK_LEVELS]))
+            self._levels.extend(_NO_LEVELS[2 * len(side) :])
+
+    def table(self) -> pa.Table:
+        """All rows so far, columns of `captured_schema`; levels that a book did not have are null."""
+        self._convert()
+        return pa.concat_tables(self._tables)
+
+    def _drop_last(self) -> None:
+        del self._times[-1], self._ids[-1], self._received[-1], self._levels[-2 * _SIDE_VALUES :]
+
+    def _convert(self) -> None:
+        if not self._times:
+            return
+        levels = np.frombuffer(self._levels).reshape(-1, len(BOOK_FIELDS))
+        columns = [
+            pa.array(np.frombuffer(self._times, np.int64)).cast(TIMESTAMP),
+            pa.array(np.frombuffer(self._ids, np.int64)),
+            *(pa.array(np.ascontiguousarray(column), from_pandas=True) for column in levels.T),
+            pa.array(np.frombuffer(self._received, np.int64)).cast(TIMESTAMP),
+        ]
+        self._tables.append(pa.table(columns, schema=captured_schema(BRONZE_ORDERBOOK)))
+        self._clear()
+
+    def _clear(self) -> None:
+        self._times, self._ids, self._received, self._levels = array("q"), array("q"), array("q"), array("d")

@@ -1,0 +1,137 @@
+"""Who makes rows of the messages of trades, mark prices and liquidations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from crypto_assets.binance.capture_messages import ForceOrder, MarkPrice, StreamKind, Trade
+from crypto_assets.binance.capture_reading import Reading, micros
+from crypto_assets.binance.capture_rows import EventRows, Line, RejectedLines, trade_rows
+from crypto_assets.binance.parsed import Parsed
+from crypto_assets.schemas import BRONZE_LIQUIDATIONS, BRONZE_MARK_PRICE
+
+Take = Callable[[msgspec.Raw, Line], None]
+
+TRADE_OF_THE_BOOK = "MARKET"
+MAX_FUNDING_INTERVAL_US = 7 * 86_400_000_000
+
+# Not strict: some numbers stand in quotes on the wire.
+_TRADE = msgspec.json.Decoder(Trade, strict=False)
+_MARK_PRICE = msgspec.json.Decoder(MarkPrice, strict=False)
+_FORCE_ORDER = msgspec.json.Decoder(ForceOrder, strict=False)
+
+
+class Taker(Protocol):
+    """Makes the rows of one dataset."""
+
+    rejected: RejectedLines
+    by_time_known: bool
+    """Whether its rows need the recorder's clock."""
+
+    @property
+    def takes(self) -> Mapping[StreamKind, Take]:
+        """The kinds of streams that it reads, and what to call with a message's `data`."""
+        ...
+
+    def parsed(self) -> Parsed:
+        """All rows so far with `received_at`, and the rejected lines."""
+        ...
+
+
+class TradeTaker:
+    """Rows of BRONZE_TRADES, by the time of the match."""
+
+    by_time_known = False
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self.rejected = RejectedLines()
+        self._rows = trade_rows(self.rejected)
+
+    @property
+    def takes(self) -> Mapping[StreamKind, Take]:
+        return {StreamKind.TRADE: self._take}
+
+    def parsed(self) -> Parsed:
+        return self._rows.parsed()
+
+    def _take(self, data: msgspec.Raw, line: Line) -> None:
+        trade = self._reading.decoded(_TRADE, data, line, self.rejected)
+        if trade is None or self._reading.event_us(trade.event_time, line, self.rejected) is None:
+            return
+        time_us = self._reading.plausible_us(trade.trade_time, line, self.rejected)
+        if time_us is None or not self._reading.covers(time_us):
+            return
+        if trade.kind != TRADE_OF_THE_BOOK:
+            self._reading.skipped[f"trade {trade.kind}"] += 1
+            return
+        self._rows.add(line, time_us, trade.trade_id, trade.price, trade.quantity, trade.is_buyer_maker)
+
+
+class MarkPriceTaker:
+    """Rows of BRONZE_MARK_PRICE, by the time they were known."""
+
+    by_time_known = True
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self.rejected = RejectedLines()
+        self._rows = EventRows(BRONZE_MARK_PRICE, BRONZE_MARK_PRICE.payload.names, rejected=self.rejected)
+
+    @property
+    def takes(self) -> Mapping[StreamKind, Take]:
+        return {StreamKind.MARK_PRICE: self._take}
+
+    def parsed(self) -> Parsed:
+        return self._rows.parsed()
+
+    def _take(self, data: msgspec.Raw, line: Line) -> None:
+        mark = self._reading.decoded(_MARK_PRICE, data, line, self.rejected)
+        if mark is None:
+            return
+        event_us = self._reading.event_us(mark.event_time, line, self.rejected)
+        if event_us is None:
+            return
+        if mark.next_funding_time and abs(micros(mark.next_funding_time) - event_us) > MAX_FUNDING_INTERVAL_US:
+            self._reading.reject(line, "the next funding time is more than a week away", self.rejected)
+        else:
+            self._reading.wait(self._settle, mark, event_us=event_us, line=line)
+
+    def _settle(self, mark: MarkPrice, *, known_us: int, line: Line) -> None:
+        if self._reading.covers(known_us):
+            next_us = micros(mark.next_funding_time) or None
+            self._rows.add(line, known_us, mark.mark_price, mark.index_price, mark.estimated_funding_rate, next_us)
+
+
+class LiquidationTaker:
+    """Rows of BRONZE_LIQUIDATIONS, by the time of the order; `received_at` says when it was known."""
+
+    by_time_known = False
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self.rejected = RejectedLines()
+        self._rows = EventRows(BRONZE_LIQUIDATIONS, BRONZE_LIQUIDATIONS.payload.names, rejected=self.rejected)
+
+    @property
+    def takes(self) -> Mapping[StreamKind, Take]:
+        return {StreamKind.FORCE_ORDER: self._take}
+
+    def parsed(self) -> Parsed:
+        return self._rows.parsed()
+
+    def _take(self, data: msgspec.Raw, line: Line) -> None:
+        event = self._reading.decoded(_FORCE_ORDER, data, line, self.rejected)
+        if event is None or event.order.symbol != self._reading.symbol:
+            return
+        if self._reading.event_us(event.event_time, line, self.rejected) is None:
+            return
+        order = event.order
+        time_us = self._reading.plausible_us(order.order_time, line, self.rejected)
+        if time_us is None or not self._reading.covers(time_us):
+            return
+        amounts = (order.price, order.average_price, order.original_quantity, order.filled_quantity)
+        self._rows.add(line, time_us, order.side, *amounts, order.status)

@@ -1,0 +1,123 @@
+"""The simulator as one web application: archive, captures, REST of spot and USD-M, and its own controls."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from crypto_assets.simulator.archive import Archive
+from crypto_assets.simulator.built_files import BuiltFiles
+from crypto_assets.simulator.captures import Captures
+from crypto_assets.simulator.clock import MINUTE_US, read_wall_us
+from crypto_assets.simulator.controls import control_routes
+from crypto_assets.simulator.fault_book import FaultBook
+from crypto_assets.simulator.fault_middleware import FaultMiddleware
+from crypto_assets.simulator.futures import FuturesRest
+from crypto_assets.simulator.futures_market import FUTURES_WEIGHT_LIMIT, FuturesMarketRest
+from crypto_assets.simulator.limits import WeightLimit
+from crypto_assets.simulator.options import SimulatorOptions
+from crypto_assets.simulator.recorded_data import RecordedData
+from crypto_assets.simulator.recorded_files import RecordedFiles
+from crypto_assets.simulator.recorded_rest import RecordedRest
+from crypto_assets.simulator.replies import json_reply
+from crypto_assets.simulator.rest import Endpoint, rest_routes
+from crypto_assets.simulator.rows import RowReader
+from crypto_assets.simulator.simulated_data import SimulatedData
+from crypto_assets.simulator.spot import SpotRest
+from crypto_assets.simulator.spot_market import SPOT_WEIGHT_LIMIT, SpotMarketRest
+
+
+def create_app(options: SimulatorOptions, *, wall_us: Callable[[], int] = read_wall_us) -> Starlette:
+    """The application; `wall_us` is the clock that request limits are counted by."""
+    faults = FaultBook()
+    faults.add(options.faults)
+    # Built files are worthless without this process: they go with it.
+    folder = tempfile.TemporaryDirectory(prefix="crypto-assets-simulator-")
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        with folder:
+            yield
+
+    if options.replay is None:
+        routes = _simulated_routes(options, faults, Path(folder.name), wall_us)
+    else:
+        routes = _recorded_routes(options, options.replay, faults, wall_us)
+    return Starlette(
+        routes=[*control_routes(faults, options), *routes],
+        middleware=[Middleware(FaultMiddleware, book=faults)],
+        exception_handlers={404: _no_such_address},
+        lifespan=lifespan,
+    )
+
+
+def _simulated_routes(
+    options: SimulatorOptions, faults: FaultBook, folder: Path, wall_us: Callable[[], int]
+) -> list[Route]:
+    data = SimulatedData(seed=options.seed, symbols=options.symbols, faults=faults)
+    reader = RowReader(data, options.clock, faults)
+    built = BuiltFiles(folder, limit_bytes=options.built_limit_bytes)
+    archive = Archive(data, clock=options.clock, faults=faults, built=built, delay=options.publication_delay)
+    captures = Captures(data, clock=options.clock, faults=faults, built=built)
+    spot, futures = SpotRest(reader), FuturesRest(reader)
+    spot_market, futures_market = SpotMarketRest(data, reader), FuturesMarketRest(data, reader)
+    rest = _limited_routes(
+        [*spot.endpoints(), *spot_market.endpoints()],
+        [*futures.endpoints(), *futures_market.endpoints()],
+        [*futures.funding_endpoints(), *futures_market.funding_endpoints()],
+        futures_market.figure_endpoints(),
+        wall_us=wall_us,
+    )
+    return [*archive.routes(), *captures.routes(), *rest]
+
+
+def _recorded_routes(
+    options: SimulatorOptions, folder: Path, faults: FaultBook, wall_us: Callable[[], int]
+) -> list[Route]:
+    files = RecordedFiles(folder)
+    reader = RowReader(RecordedData(folder), options.clock, faults)
+    spot, futures, rest = SpotRest(reader), FuturesRest(reader), RecordedRest(reader)
+    limited = _limited_routes(
+        [*spot.endpoints(), rest.endpoint("spot")],
+        [*futures.endpoints(), rest.endpoint("usdm")],
+        futures.funding_endpoints(),
+        [],
+        wall_us=wall_us,
+    )
+    return [*files.routes(), *limited]
+
+
+def _limited_routes(
+    spot: list[Endpoint],
+    futures: list[Endpoint],
+    funding: list[Endpoint],
+    figures: list[Endpoint],
+    *,
+    wall_us: Callable[[], int],
+) -> list[Route]:
+    """Routes by the limit that they count against: two by weight, two by requests in five minutes."""
+
+    def by_requests(limit: int, header: str) -> WeightLimit:
+        return WeightLimit(
+            limit, wall_us, window_us=5 * MINUTE_US, unit="requests per 5 MINUTE", header=f"X-SIMULATOR-{header}-5M"
+        )
+
+    return [
+        *rest_routes(spot, limit=WeightLimit(SPOT_WEIGHT_LIMIT, wall_us)),
+        *rest_routes(futures, limit=WeightLimit(FUTURES_WEIGHT_LIMIT, wall_us)),
+        *rest_routes(funding, limit=by_requests(500, "FUNDING")),
+        *rest_routes(figures, limit=by_requests(1000, "FIGURES")),
+    ]
+
+
+def _no_such_address(request: Request, _error: Exception) -> Response:
+    message = f"Path {request.url.path}, Method {request.method} is invalid"
+    return json_reply({"code": -5000, "msg": message}, status=404)

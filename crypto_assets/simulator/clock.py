@@ -1,0 +1,62 @@
+"""What time it is for the simulated exchange."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from crypto_assets.spans import EPOCH, from_us, to_us
+
+MILLISECOND_US = 1_000
+SECOND_US = 1_000_000
+MINUTE_US = 60 * SECOND_US
+HOUR_US = 60 * MINUTE_US
+DAY_US = 24 * HOUR_US
+
+_UNIT_US = {"s": SECOND_US, "m": MINUTE_US, "h": HOUR_US, "d": DAY_US, "w": 7 * DAY_US, "M": 31 * DAY_US}
+
+
+def read_wall_us() -> int:
+    """Now, by the machine's clock, in microseconds."""
+    return time.time_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The exchange's clock: the machine's, one that started elsewhere and runs on, or one that stands still."""
+
+    now_us: Callable[[], int]
+
+    @classmethod
+    def real(cls) -> Clock:
+        """The machine's own clock."""
+        return cls(read_wall_us)
+
+    @classmethod
+    def started_at(cls, instant: datetime, *, wall_us: Callable[[], int] = read_wall_us) -> Clock:
+        """A clock that shows `instant` now and runs on at the machine's pace."""
+        offset_us = to_us(instant) - wall_us()
+        return cls(lambda: wall_us() + offset_us)
+
+    @classmethod
+    def frozen_at(cls, instant: datetime) -> Clock:
+        """A clock that always shows `instant`."""
+        stopped_us = to_us(instant)
+        return cls(lambda: stopped_us)
+
+
+def day_start_us(day: date) -> int:
+    """First microsecond of a UTC day."""
+    return (day - EPOCH.date()).days * DAY_US
+
+
+def day_of(time_us: int) -> date:
+    """UTC day of a moment."""
+    return from_us(time_us).date()
+
+
+def longest_candle_us(interval: str) -> int:
+    """Length of a candle of Binance's interval such as `15m`; of a month's, the longest."""
+    return int(interval[:-1]) * _UNIT_US[interval[-1]]

@@ -1,0 +1,48 @@
+"""The simulator's own addresses: whether it is up, and the faults in force."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from crypto_assets.errors import ConfigurationError
+from crypto_assets.simulator.fault_book import FaultBook
+from crypto_assets.simulator.faults import FlashCrash, Halt, parse_faults_json
+from crypto_assets.simulator.options import SimulatorOptions
+from crypto_assets.simulator.replies import json_reply
+
+
+def control_routes(faults: FaultBook, options: SimulatorOptions) -> list[Route]:
+    """`/health` and `/simulator/faults`, which no scripted fault touches."""
+
+    async def health(_request: Request) -> Response:
+        mode = "replay" if options.replay else "simulator"
+        return json_reply({"status": "ok", "mode": mode, "serverTime": options.clock.now_us() // 1000})
+
+    async def list_faults(_request: Request) -> Response:
+        return json_reply({"faults": faults.describe()})
+
+    async def add_faults(request: Request) -> Response:
+        try:
+            parsed = parse_faults_json(await request.body())
+            if options.replay and any(isinstance(fault, Halt | FlashCrash) for fault in parsed):
+                raise ConfigurationError("Recorded days cannot have scripted halts or flash crashes")
+        except ConfigurationError as error:
+            return json_reply({"msg": str(error)}, status=400)
+        return json_reply({"ids": faults.add(parsed)}, status=201)
+
+    async def remove_faults(_request: Request) -> Response:
+        return json_reply({"removed": faults.remove()})
+
+    async def remove_fault(request: Request) -> Response:
+        removed = faults.remove(request.path_params["number"])
+        return json_reply({"removed": removed}, status=200 if removed else 404)
+
+    return [
+        Route("/health", health, methods=["GET"]),
+        Route("/simulator/faults", list_faults, methods=["GET"]),
+        Route("/simulator/faults", add_faults, methods=["POST"]),
+        Route("/simulator/faults", remove_faults, methods=["DELETE"]),
+        Route("/simulator/faults/{number:int}", remove_fault, methods=["DELETE"]),
+    ]

@@ -1,0 +1,50 @@
+"""What the REST endpoints of candles and trades ask for, be the market simulated or recorded."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal, Protocol
+
+import polars as pl
+
+from crypto_assets.simulator.market import Venue
+
+KlineKind = Literal["klines", "markPriceKlines", "indexPriceKlines", "premiumIndexKlines"]
+
+
+class ExchangeData(Protocol):
+    """Frames as in `frames`, sorted by time; spans are half-open microseconds; nothing from `until_us` on is seen."""
+
+    def symbols(self, venue: Venue) -> tuple[str, ...]:
+        """All symbols that there may be data of."""
+        ...
+
+    def first_day(self, symbol: str, venue: Venue) -> date | None:
+        """The day before which there is nothing; None where there is nothing at all."""
+        ...
+
+    def klines(
+        self, symbol: str, interval: str, start_us: int, end_us: int, *, venue: Venue, kind: KlineKind, until_us: int
+    ) -> pl.DataFrame:
+        """Candles that open in the span, the one that is still open at `until_us` included."""
+        ...
+
+    def trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue) -> pl.DataFrame:
+        """Trades of the span."""
+        ...
+
+    def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
+        """`count` trades from an id on."""
+        ...
+
+    def agg_trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue) -> pl.DataFrame:
+        """Aggregated trades of the span."""
+        ...
+
+    def agg_trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
+        """`count` aggregated trades from an id on."""
+        ...
+
+    def funding(self, symbol: str, start_us: int, end_us: int) -> pl.DataFrame:
+        """Funding payments of the span."""
+        ...

@@ -1,0 +1,290 @@
+"""USD-M REST of the simulated market's state: rules, book, prices, open interest and trader ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+
+from crypto_assets.binance.archive_tables import METRICS_LABEL_SWITCH
+from crypto_assets.simulator.clock import DAY_US, MINUTE_US, day_start_us
+from crypto_assets.simulator.decimal_text import decimal_text, decimals_of
+from crypto_assets.simulator.futures import check_order
+from crypto_assets.simulator.market import SymbolSpec, Ticker24h
+from crypto_assets.simulator.parameters import (
+    read_limit,
+    read_optional_symbol,
+    read_symbol,
+    read_text,
+    read_time_range,
+)
+from crypto_assets.simulator.replies import ApiError
+from crypto_assets.simulator.rest import Endpoint, Handler
+from crypto_assets.simulator.rows import RowReader
+from crypto_assets.simulator.simulated_data import SimulatedData
+from crypto_assets.simulator.spot_market import book_sides
+from crypto_assets.spans import to_us
+
+FUTURES_WEIGHT_LIMIT = 2400
+_DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
+_DEPTH_WEIGHTS = {100: 5, 500: 10, 1000: 20}
+FIGURES_PERIOD_US = 5 * MINUTE_US
+_PERIODS = {"5m": 1, "15m": 3, "30m": 6, "1h": 12, "2h": 24, "4h": 48, "6h": 72, "12h": 144, "1d": 288}
+_FIGURES_REACH_US = 30 * DAY_US
+
+
+class FuturesMarketRest:
+    """Answers from the market as it stands now."""
+
+    def __init__(self, data: SimulatedData, reader: RowReader) -> None:
+        self._data = data
+        self._reader = reader
+
+    def endpoints(self) -> list[Endpoint]:
+        """Addresses and their weights."""
+        return [
+            Endpoint("/fapi/v1/exchangeInfo", self.exchange_info),
+            Endpoint("/fapi/v1/depth", self.depth, _depth_weight),
+            Endpoint("/fapi/v1/openInterest", self.open_interest),
+            Endpoint("/fapi/v1/premiumIndex", self.premium_index, _one_or(10)),
+            Endpoint("/fapi/v1/ticker/24hr", self.ticker_24h, _one_or(40)),
+        ]
+
+    def funding_endpoints(self) -> list[Endpoint]:
+        """Addresses that share the limit of funding rates."""
+        return [Endpoint("/fapi/v1/fundingInfo", self.funding_info)]
+
+    def figure_endpoints(self) -> list[Endpoint]:
+        """Addresses of `/futures/data`, which have a limit of their own."""
+        ratios = {
+            "globalLongShortAccountRatio": "account_ratio",
+            "topLongShortAccountRatio": "top_trader_account_ratio",
+            "topLongShortPositionRatio": "top_trader_position_ratio",
+        }
+        return [
+            Endpoint("/futures/data/openInterestHist", self._figures(_open_interest_rows)),
+            Endpoint("/futures/data/takerlongshortRatio", self._figures(_taker_rows)),
+            *(Endpoint(f"/futures/data/{name}", self._figures(_ratio_rows(of))) for name, of in ratios.items()),
+        ]
+
+    def exchange_info(self, _request: Request) -> object:
+        """Rules and symbols."""
+        return {
+            "timezone": "UTC",
+            "serverTime": self._reader.now_us() // 1000,
+            "futuresType": "U_MARGINED",
+            "rateLimits": [
+                {
+                    "rateLimitType": "REQUEST_WEIGHT",
+                    "interval": "MINUTE",
+                    "intervalNum": 1,
+                    "limit": FUTURES_WEIGHT_LIMIT,
+                }
+            ],
+            "exchangeFilters": [],
+            "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "0"}],
+            "symbols": [_symbol_info(self._data.spec(symbol)) for symbol in self._reader.symbols("usdm")],
+        }
+
+    def depth(self, request: Request) -> object:
+        """The order book."""
+        symbol = read_symbol(request, self._reader.symbols("usdm"))
+        limit = read_limit(request, default=500, largest=1000, clamp=False)
+        if limit not in _DEPTHS:
+            raise ApiError(-1130, "Data sent for parameter 'limit' is not valid.")
+        now_us = self._reader.now_us()
+        with self._data.market() as market:
+            book = market.depth(symbol, now_us, levels=limit, venue="usdm")
+        bids, asks = book_sides(book, **self._data.decimals(symbol, "usdm"))
+        times = {"E": now_us // 1000, "T": now_us // 1000}
+        return {"lastUpdateId": int(book.last_update_id[0]), **times, "bids": bids, "asks": asks}
+
+    def open_interest(self, request: Request) -> object:
+        """Open contracts now."""
+        symbol = read_symbol(request, self._reader.symbols("usdm"))
+        now_us = self._reader.now_us()
+        found = self._data.open_interest(symbol, np.array([now_us], dtype=np.int64))
+        held = int(found["open_interest"].cast(pl.Decimal(38, 8)).to_physical()[0])
+        decimals = self._data.decimals(symbol, "usdm")["lot_decimals"]
+        return {"openInterest": decimal_text(held, decimals=decimals), "symbol": symbol, "time": now_us // 1000}
+
+    def premium_index(self, request: Request) -> object:
+        """Mark price, index price and funding of one symbol or of all."""
+        known = self._reader.symbols("usdm")
+        symbol = read_optional_symbol(request, known)
+        return self._premium(symbol) if symbol else [self._premium(each) for each in known]
+
+    def funding_info(self, _request: Request) -> object:
+        """Caps and intervals of funding."""
+        return [
+            {
+                "symbol": symbol,
+                "adjustedFundingRateCap": "0.02000000",
+                "adjustedFundingRateFloor": "-0.02000000",
+                "fundingIntervalHours": 8,
+                "disclaimer": False,
+            }
+            for symbol in self._reader.symbols("usdm")
+        ]
+
+    def ticker_24h(self, request: Request) -> object:
+        """Statistics of the last 24 hours of one symbol or of all."""
+        known = self._reader.symbols("usdm")
+        symbol = read_optional_symbol(request, known)
+        now_us = self._reader.now_us()
+        with self._data.market() as market:
+            tickers = [market.ticker_24h(each, now_us, venue="usdm") for each in ([symbol] if symbol else known)]
+        found = [_ticker(ticker, **self._data.decimals(ticker.symbol, "usdm")) for ticker in tickers]
+        return found[0] if symbol else found
+
+    def _premium(self, symbol: str) -> dict[str, object]:
+        now_us = self._reader.now_us()
+        with self._data.market() as market:
+            prices = market.mark_prices(symbol, np.array([now_us], dtype=np.int64))
+            paid = market.funding(symbol, now_us - DAY_US, now_us + 1)
+        index = decimal_text(int(prices.index_price[0]))
+        return {
+            "symbol": symbol,
+            "markPrice": decimal_text(int(prices.mark_price[0])),
+            "indexPrice": index,
+            "estimatedSettlePrice": index,
+            "lastFundingRate": decimal_text(int(paid.rate[-1]) if paid.rate.size else 0),
+            "interestRate": "0.00010000",
+            "nextFundingTime": int(prices.next_funding_time_us[0]) // 1000,
+            "time": now_us // 1000,
+        }
+
+    def _figures(self, describe: Callable[[str, pl.DataFrame], list[dict[str, object]]]) -> Handler:
+        def answer(request: Request) -> object:
+            symbol = read_symbol(request, self._reader.symbols("usdm"))
+            if read_text(request, "period") not in _PERIODS:
+                raise ApiError(-1130, "Data sent for parameter 'period' is not valid.")
+            step_us = _PERIODS[request.query_params["period"]] * FIGURES_PERIOD_US
+            limit = read_limit(request, default=30, largest=500, clamp=False)
+            span, now_us = read_time_range(request), self._reader.now_us()
+            check_order(span)
+            if span.start_us is not None and span.start_us < now_us - _FIGURES_REACH_US:
+                raise ApiError(-1130, "parameter 'startTime' is invalid.")
+            found = self._reader.select(
+                request, lambda start, end: self._labelled(symbol, step_us, start, end, now_us),
+                symbol=symbol, venue="usdm", limit=limit, width_us=limit * step_us,
+            )  # fmt: skip
+            oldest = pl.col("time_us") >= now_us - _FIGURES_REACH_US
+            return describe(symbol, found.filter(oldest))
+
+        return answer
+
+    def _labelled(self, symbol: str, step_us: int, start_us: int, end_us: int, now_us: int) -> pl.DataFrame:
+        """Figures whose label, in `time_us`, lies in the span, as far as they are known now."""
+        ends_us = np.arange(-(-start_us // step_us) * step_us, end_us + step_us, step_us, dtype=np.int64)
+        found = self._data.open_interest(symbol, ends_us[ends_us <= now_us])
+        labelled = found.with_columns(label_of(pl.col("time_us"), step_us)).filter(
+            pl.col("time_us").is_between(start_us, end_us, closed="left")
+        )
+        return labelled.unique("time_us", keep="last", maintain_order=True)
+
+
+def label_of(end_us: pl.Expr, period_us: int = FIGURES_PERIOD_US) -> pl.Expr:
+    """Label of figures by the end of their period: that end itself, since 2026-06-25 the start."""
+    return pl.when(end_us > to_us(METRICS_LABEL_SWITCH)).then(end_us - period_us).otherwise(end_us)
+
+
+def _open_interest_rows(symbol: str, frame: pl.DataFrame) -> list[dict[str, object]]:
+    return frame.select(
+        symbol=pl.lit(symbol),
+        sumOpenInterest=pl.col("open_interest").cast(pl.String),
+        sumOpenInterestValue=pl.col("open_interest_value").cast(pl.String),
+        CMCCirculatingSupply=pl.lit("0.00000000"),
+        timestamp=pl.col("time_us") // 1000,
+    ).to_dicts()
+
+
+def _taker_rows(_symbol: str, frame: pl.DataFrame) -> list[dict[str, object]]:
+    four = pl.Decimal(38, 4)
+    return frame.select(
+        buySellRatio=pl.col("taker_volume_ratio").cast(four).cast(pl.String),
+        buyVol=pl.col("taker_buy_volume").cast(four).cast(pl.String),
+        sellVol=pl.col("taker_sell_volume").cast(four).cast(pl.String),
+        timestamp=pl.col("time_us") // 1000,
+    ).to_dicts()
+
+
+def _ratio_rows(column: str) -> Callable[[str, pl.DataFrame], list[dict[str, object]]]:
+    def describe(symbol: str, frame: pl.DataFrame) -> list[dict[str, object]]:
+        rows = zip(frame["time_us"].to_list(), frame[column].cast(pl.Float64).to_list(), strict=True)
+        return [
+            {
+                "symbol": symbol,
+                "longShortRatio": f"{ratio:.4f}",
+                "longAccount": f"{ratio / (1 + ratio):.4f}",
+                "shortAccount": f"{1 / (1 + ratio):.4f}",
+                "timestamp": time_us // 1000,
+            }
+            for time_us, ratio in rows
+        ]
+
+    return describe
+
+
+def _symbol_info(spec: SymbolSpec) -> dict[str, object]:
+    tick, lot = str(spec.futures_tick_size), str(spec.futures_lot_size)
+    listed_ms = day_start_us(spec.futures_listed_on) // 1000 if spec.futures_listed_on else 0
+    return {
+        "symbol": spec.symbol,
+        "pair": spec.symbol,
+        "contractType": "PERPETUAL",
+        "deliveryDate": 4133404800000,
+        "onboardDate": listed_ms,
+        "status": "TRADING",
+        "baseAsset": spec.base_asset,
+        "quoteAsset": spec.quote_asset,
+        "marginAsset": spec.quote_asset,
+        "pricePrecision": decimals_of(spec.futures_tick_size),
+        "quantityPrecision": decimals_of(spec.futures_lot_size),
+        "baseAssetPrecision": 8,
+        "quotePrecision": 8,
+        "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "4529764", "tickSize": tick},
+            {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": "1000", "stepSize": lot},
+            {"filterType": "MIN_NOTIONAL", "notional": "5"},
+        ],
+        "orderTypes": ["LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET"],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+    }
+
+
+def _ticker(ticker: Ticker24h, *, price_decimals: int, lot_decimals: int) -> dict[str, object]:
+    def price(value: int) -> str:
+        return decimal_text(value, decimals=price_decimals)
+
+    return {
+        "symbol": ticker.symbol,
+        "priceChange": price(ticker.price_change),
+        "priceChangePercent": f"{ticker.price_change_percent / 1000:.3f}",
+        "weightedAvgPrice": price(ticker.weighted_average_price),
+        "lastPrice": price(ticker.last_price),
+        "lastQty": decimal_text(ticker.last_quantity, decimals=lot_decimals),
+        "openPrice": price(ticker.open_price),
+        "highPrice": price(ticker.high_price),
+        "lowPrice": price(ticker.low_price),
+        "volume": decimal_text(ticker.volume, decimals=lot_decimals),
+        "quoteVolume": decimal_text(ticker.quote_volume, decimals=min(8, price_decimals + lot_decimals)),
+        "openTime": ticker.open_time_us // 1000,
+        "closeTime": ticker.close_time_us // 1000,
+        "firstId": ticker.first_trade_id,
+        "lastId": ticker.last_trade_id,
+        "count": ticker.count,
+    }
+
+
+def _one_or(all_symbols: int) -> Callable[[QueryParams], int]:
+    """Weight 1 for one symbol, more for all of them."""
+    return lambda query: 1 if query.get("symbol") else all_symbols
+
+
+def _depth_weight(query: QueryParams) -> int:
+    text = query.get("limit", "500")
+    return _DEPTH_WEIGHTS.get(int(text), 2) if text.isdecimal() else 2

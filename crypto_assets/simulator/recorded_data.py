@@ -1,0 +1,140 @@
+"""Candles, trades and funding rates read from recorded archive files."""
+
+from __future__ import annotations
+
+import zipfile
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+import polars as pl
+
+from crypto_assets.binance.archive_paths import ArchiveFile
+from crypto_assets.simulator.exchange_data import KlineKind
+from crypto_assets.simulator.market import Venue
+from crypto_assets.simulator.rows import KLINE_COLUMNS
+from crypto_assets.spans import to_us
+
+_MICROSECONDS_FROM = 10**15  # as milliseconds this would be the year 33658
+_KEPT_FILES = 64  # a day of one-minute candles takes 0.3 MB
+_FOLDERS: dict[Venue, str] = {"spot": "spot", "usdm": "futures/um"}
+_COLUMNS = {
+    "trades": ("id", "price", "quantity", "quote_quantity", "time_us", "is_buyer_maker"),
+    "aggTrades": ("id", "price", "quantity", "first_id", "last_id", "time_us", "is_buyer_maker"),
+    "fundingRate": ("time_us", "interval_hours", "rate"),
+}
+_INTEGERS = ("time_us", "close_time_us", "count", "id", "first_id", "last_id")
+
+
+class RecordedData:
+    """Candles, trades and funding rates as the zips of a folder hold them, in the digits that they have there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "archive"
+        self._files = {venue: self._list(venue) for venue in _FOLDERS}
+        self._read = lru_cache(maxsize=_KEPT_FILES)(self._read_file)
+
+    def symbols(self, venue: Venue) -> tuple[str, ...]:
+        """Symbols that some file is of."""
+        return tuple(sorted({file.symbol for file in self._files[venue]}))
+
+    def first_day(self, symbol: str, venue: Venue) -> date | None:
+        """First day of the oldest file."""
+        days = [file.span.start.date() for file in self._files[venue] if file.symbol == symbol]
+        return min(days, default=None)
+
+    def klines(
+        self, symbol: str, interval: str, start_us: int, end_us: int, *, venue: Venue, kind: KlineKind, until_us: int
+    ) -> pl.DataFrame:
+        """Candles of exactly this interval: none are made from shorter ones."""
+        return self._rows(venue, kind, symbol, start_us, min(end_us, until_us), timeframe=interval)
+
+    def trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue) -> pl.DataFrame:
+        """Trades of the span."""
+        return self._rows(venue, "trades", symbol, start_us, end_us)
+
+    def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
+        """`count` trades from an id on."""
+        return self._rows_by_id(venue, "trades", symbol, first_id, count)
+
+    def agg_trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue) -> pl.DataFrame:
+        """Aggregated trades of the span."""
+        return self._rows(venue, "aggTrades", symbol, start_us, end_us)
+
+    def agg_trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
+        """`count` aggregated trades from an id on."""
+        return self._rows_by_id(venue, "aggTrades", symbol, first_id, count)
+
+    def funding(self, symbol: str, start_us: int, end_us: int) -> pl.DataFrame:
+        """Funding payments; the archive has no mark prices, which are empty as of early payments over REST."""
+        found = self._rows("usdm", "fundingRate", symbol, start_us, end_us)
+        return found.with_columns(mark_price=pl.lit(""))
+
+    def _list(self, venue: Venue) -> list[ArchiveFile]:
+        found = sorted((self._folder / "data" / _FOLDERS[venue]).glob("**/*.zip"))
+        parsed = (ArchiveFile.parse(path.relative_to(self._folder).as_posix()) for path in found)
+        return [file for file in parsed if file is not None]
+
+    def _rows(
+        self, venue: Venue, kind: str, symbol: str, start_us: int, end_us: int, *, timeframe: str | None = None
+    ) -> pl.DataFrame:
+        files = [
+            file
+            for file in self._held(venue, kind, symbol, timeframe)
+            if to_us(file.span.start) < end_us and start_us < to_us(file.span.end)
+        ]
+        found = [_empty(kind), *(self._read(file) for file in files)]
+        inside = pl.col("time_us").is_between(start_us, end_us, closed="left")
+        key = "id" if "id" in _columns(kind) else "time_us"
+        return pl.concat(found).filter(inside).unique(key, keep="first").sort(key)
+
+    def _rows_by_id(self, venue: Venue, kind: str, symbol: str, first_id: int, count: int) -> pl.DataFrame:
+        found = _empty(kind)
+        for file in self._held(venue, kind, symbol, None):
+            rows = self._read(file).filter(pl.col("id") >= first_id)
+            found = pl.concat([found, rows]).unique("id", keep="first").sort("id")
+            if found.height >= count:
+                break
+        return found.head(count)
+
+    def _held(self, venue: Venue, kind: str, symbol: str, timeframe: str | None) -> list[ArchiveFile]:
+        files = self._files[venue]
+        chosen = [f for f in files if (f.kind, f.symbol, f.timeframe) == (kind, symbol, timeframe)]
+        return sorted(chosen, key=lambda file: (file.span.start, file.monthly))
+
+    def _read_file(self, file: ArchiveFile) -> pl.DataFrame:
+        """The rows of a zip, amounts as text; a row whose times or ids are no integers is not among them."""
+        with zipfile.ZipFile(self._folder / file.path) as archive:
+            body = archive.read(f"{Path(file.name).stem}.csv")
+        raw = pl.read_csv(
+            body,
+            has_header=False,
+            skip_rows=0 if body[:1].isdigit() else 1,
+            infer_schema=False,
+            truncate_ragged_lines=True,
+        )
+        columns = _columns(file.kind)
+        named = raw.select(raw.columns[: len(columns)]).rename(dict(zip(raw.columns, columns, strict=False)))
+        integers = [pl.col(name).cast(pl.Int64, strict=False) for name in _INTEGERS if name in columns]
+        typed = named.with_columns(integers).drop_nulls()
+        if "is_buyer_maker" in columns:
+            typed = typed.with_columns(pl.col("is_buyer_maker").str.to_lowercase().is_in(["true", "1"]))
+        times = [
+            _microseconds(name, rest) for name, rest in (("time_us", 0), ("close_time_us", 999)) if name in columns
+        ]
+        return typed.with_columns(times)
+
+
+def _columns(kind: str) -> tuple[str, ...]:
+    return _COLUMNS.get(kind, KLINE_COLUMNS)
+
+
+def _empty(kind: str) -> pl.DataFrame:
+    kinds = {name: pl.Int64() for name in _INTEGERS} | {"is_buyer_maker": pl.Boolean()}
+    return pl.DataFrame(schema={name: kinds.get(name, pl.String()) for name in _columns(kind)})
+
+
+def _microseconds(name: str, rest_us: int) -> pl.Expr:
+    """A time in milliseconds or microseconds as the value says; `rest_us` completes the end of a millisecond."""
+    value = pl.col(name)
+    return pl.when(value >= _MICROSECONDS_FROM).then(value).otherwise(value * 1000 + rest_us).alias(name)

@@ -1,0 +1,92 @@
+"""Rows for REST answers: chosen by time or id, changed by scripted faults, nothing from after now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+from starlette.requests import Request
+
+from crypto_assets.simulator.clock import Clock, day_of, day_start_us
+from crypto_assets.simulator.exchange_data import ExchangeData, KlineKind
+from crypto_assets.simulator.fault_book import FaultBook
+from crypto_assets.simulator.faults import describe_target
+from crypto_assets.simulator.frames import KLINE_AMOUNTS
+from crypto_assets.simulator.market import Venue
+from crypto_assets.simulator.pages import Fetch, select_rows
+from crypto_assets.simulator.parameters import TimeRange, read_time_range
+from crypto_assets.simulator.row_faults import apply_row_faults
+
+KLINE_COLUMNS = (
+    "time_us", "open", "high", "low", "close", "volume", "close_time_us", "quote_volume", "count",
+    "taker_buy_volume", "taker_buy_quote_volume",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RowReader:
+    """Reads rows as they are known now."""
+
+    data: ExchangeData
+    clock: Clock
+    faults: FaultBook
+
+    def now_us(self) -> int:
+        """The present."""
+        return self.clock.now_us()
+
+    def symbols(self, venue: Venue) -> tuple[str, ...]:
+        """Symbols that are listed by now."""
+        today = day_of(self.now_us())
+        return tuple(
+            symbol
+            for symbol in self.data.symbols(venue)
+            if (first := self.data.first_day(symbol, venue)) is not None and first <= today
+        )
+
+    def klines(
+        self, symbol: str, interval: str, start_us: int, end_us: int, *, venue: Venue, kind: KlineKind
+    ) -> pl.DataFrame:
+        """Candles up to now."""
+        return self.data.klines(symbol, interval, start_us, end_us, venue=venue, kind=kind, until_us=self.now_us() + 1)
+
+    def select(
+        self,
+        request: Request,
+        fetch: Fetch,
+        *,
+        symbol: str,
+        venue: Venue,
+        limit: int,
+        width_us: int,
+        span: TimeRange | None = None,
+    ) -> pl.DataFrame:
+        """Rows of the span that the request names, unless another is given."""
+        first_day = self.data.first_day(symbol, venue)
+        found = select_rows(
+            fetch,
+            read_time_range(request) if span is None else span,
+            limit=limit,
+            width_us=width_us,
+            first_us=day_start_us(first_day) if first_day is not None else 0,
+            now_us=self.now_us(),
+        )
+        return self._with_faults(found, request)
+
+    def happened(self, request: Request, found: pl.DataFrame) -> pl.DataFrame:
+        """Of rows found by id those that are known by now."""
+        return self._with_faults(found.filter(pl.col("time_us") <= self.now_us()), request)
+
+    def _with_faults(self, frame: pl.DataFrame, request: Request) -> pl.DataFrame:
+        query = request.query_params
+        target = describe_target(
+            request.url.path, symbol=query.get("symbol") or query.get("pair"), interval=query.get("interval")
+        )
+        return apply_row_faults(frame, self.faults.content_faults(target, source="rest"))
+
+
+def kline_rows(frame: pl.DataFrame, *, unit_us: int) -> list[tuple[object, ...]]:
+    """Candles as the arrays of twelve values that the exchange sends."""
+    texts = [pl.col(name).cast(pl.String) for name in KLINE_AMOUNTS]
+    times = [pl.col(name) // unit_us for name in ("time_us", "close_time_us")]
+    return frame.with_columns(*texts, *times).select(*KLINE_COLUMNS, pl.lit("0")).rows()

@@ -1,0 +1,140 @@
+"""The simulated market as the endpoints see it: with the incidents now in force, one calculation at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Literal
+
+import polars as pl
+
+from crypto_assets.simulator.decimal_text import decimals_of
+from crypto_assets.simulator.exchange_data import KlineKind
+from crypto_assets.simulator.fault_book import FaultBook
+from crypto_assets.simulator.faults import Halt as HaltFault
+from crypto_assets.simulator.faults import MarketEvent
+from crypto_assets.simulator.frames import (
+    agg_trade_frame,
+    funding_frame,
+    kline_frame,
+    open_interest_frame,
+    price_kline_frame,
+    trade_frame,
+)
+from crypto_assets.simulator.market import Event, FlashCrash, Halt, Market, SymbolSpec, Venue
+from crypto_assets.simulator.market.results import Ints
+
+SPOT_DECIMALS = {"price_decimals": 8, "lot_decimals": 8}
+"""Spot prints every amount with 8 decimals; USD-M as many as the tick and the lot have."""
+
+_PRICES: dict[KlineKind, Literal["mark", "index", "premium"]] = {
+    "markPriceKlines": "mark",
+    "indexPriceKlines": "index",
+    "premiumIndexKlines": "premium",
+}
+
+
+class SimulatedData:
+    """Answers from a Market that is made anew whenever the scripted halts and crashes change."""
+
+    def __init__(self, *, seed: int, symbols: Sequence[str], faults: FaultBook) -> None:
+        self._seed = seed
+        self._symbols = tuple(symbols)
+        self._faults = faults
+        self._lock = threading.RLock()
+        self._events = faults.market_events()
+        self._market = self._make()
+
+    @property
+    def events(self) -> tuple[MarketEvent, ...]:
+        """The incidents that the market has now."""
+        return self._faults.market_events()
+
+    @contextmanager
+    def market(self) -> Iterator[Market]:
+        """The market, for one caller at a time: it keeps what it computed last and is not safe to share."""
+        with self._lock:
+            events = self._faults.market_events()
+            if events != self._events:
+                self._events = events
+                self._market = self._make()
+            yield self._market
+
+    def symbols(self, venue: Venue) -> tuple[str, ...]:
+        """The symbols of the venue in the order given."""
+        return tuple(s for s in self._symbols if self.first_day(s, venue) is not None)
+
+    def spec(self, symbol: str) -> SymbolSpec:
+        """What is fixed of a symbol."""
+        return self._market.spec(symbol)
+
+    def first_day(self, symbol: str, venue: Venue) -> date | None:
+        """Listing of the symbol on the venue."""
+        spec = self.spec(symbol)
+        return spec.listed_on if venue == "spot" else spec.futures_listed_on
+
+    def decimals(self, symbol: str, venue: Venue) -> dict[str, int]:
+        """Printed decimals of prices and quantities, as arguments of the frame functions."""
+        if venue == "spot":
+            return SPOT_DECIMALS
+        spec = self.spec(symbol)
+        return {
+            "price_decimals": decimals_of(spec.futures_tick_size),
+            "lot_decimals": decimals_of(spec.futures_lot_size),
+        }
+
+    def klines(
+        self, symbol: str, interval: str, start_us: int, end_us: int, *, venue: Venue, kind: KlineKind, until_us: int
+    ) -> pl.DataFrame:
+        """Candles of trades, or of the perpetual's prices."""
+        with self.market() as market:
+            if kind == "klines":
+                candles = market.klines(symbol, interval, start_us, end_us, venue=venue, until_us=until_us)
+                return kline_frame(candles, **self.decimals(symbol, venue))
+            price = _PRICES[kind]
+            return price_kline_frame(market.price_klines(symbol, price, interval, start_us, end_us, until_us=until_us))
+
+    def trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue) -> pl.DataFrame:
+        """Trades of the span."""
+        with self.market() as market:
+            found = market.trades(symbol, start_us, end_us, venue=venue)
+            return trade_frame(found, **self.decimals(symbol, venue))
+
+    def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
+        """`count` trades from an id on."""
+        with self.market() as market:
+            found = market.trades_by_id(symbol, first_id, count, venue=venue)
+            return trade_frame(found, **self.decimals(symbol, venue))
+
+    def agg_trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue) -> pl.DataFrame:
+        """Aggregated trades of the span."""
+        with self.market() as market:
+            found = market.agg_trades(symbol, start_us, end_us, venue=venue)
+            return agg_trade_frame(found, **self.decimals(symbol, venue))
+
+    def agg_trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
+        """`count` aggregated trades from an id on."""
+        with self.market() as market:
+            found = market.agg_trades_by_id(symbol, first_id, count, venue=venue)
+            return agg_trade_frame(found, **self.decimals(symbol, venue))
+
+    def funding(self, symbol: str, start_us: int, end_us: int) -> pl.DataFrame:
+        """Funding payments of the span."""
+        with self.market() as market:
+            return funding_frame(market.funding(symbol, start_us, end_us))
+
+    def open_interest(self, symbol: str, times_us: Ints) -> pl.DataFrame:
+        """Figures of the periods that had last ended at each time."""
+        with self.market() as market:
+            return open_interest_frame(market.open_interest(symbol, times_us))
+
+    def _make(self) -> Market:
+        return Market(self._seed, self._symbols, events=[_as_market_event(e) for e in self._events])
+
+
+def _as_market_event(event: MarketEvent) -> Event:
+    if isinstance(event, HaltFault):
+        return Halt(event.start, event.end, event.symbol)
+    return FlashCrash(event.symbol, event.start, int(event.price * 10**8), max(1, round(event.duration_s * 1000)))

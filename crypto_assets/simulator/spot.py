@@ -1,0 +1,124 @@
+"""Spot REST of candles and trades: `/api/v3`."""
+
+from __future__ import annotations
+
+import polars as pl
+from starlette.requests import Request
+
+from crypto_assets.binance.archive_paths import SPOT_TIMEFRAMES
+from crypto_assets.simulator.clock import MINUTE_US, longest_candle_us
+from crypto_assets.simulator.parameters import (
+    TimeRange,
+    read_integer,
+    read_interval,
+    read_limit,
+    read_symbol,
+    read_time_range,
+)
+from crypto_assets.simulator.replies import ApiError
+from crypto_assets.simulator.rest import Endpoint, time_unit_us
+from crypto_assets.simulator.rows import RowReader, kline_rows
+
+_LARGEST = 1000
+_DEFAULT = 500
+
+
+class SpotRest:
+    """Answers from what the reader finds; the numbers have 8 decimals."""
+
+    def __init__(self, reader: RowReader) -> None:
+        self._reader = reader
+
+    def endpoints(self) -> list[Endpoint]:
+        """Addresses and their weights."""
+        return [
+            Endpoint("/api/v3/ping", lambda _request: {}),
+            Endpoint("/api/v3/time", self.time),
+            Endpoint("/api/v3/klines", self.klines, 2),
+            Endpoint("/api/v3/aggTrades", self.agg_trades, 4),
+            Endpoint("/api/v3/trades", self.trades, 25),
+            Endpoint("/api/v3/historicalTrades", self.historical_trades, 25),
+        ]
+
+    def time(self, request: Request) -> object:
+        """The exchange's clock."""
+        return {"serverTime": self._reader.now_us() // time_unit_us(request)}
+
+    def klines(self, request: Request) -> object:
+        """Candles, the open one included."""
+        symbol = read_symbol(request, self._reader.symbols("spot"))
+        interval = read_interval(request, SPOT_TIMEFRAMES)
+        limit = read_limit(request, default=_DEFAULT, largest=_LARGEST, clamp=True)
+        width_us = longest_candle_us(interval) * limit
+        found = self._reader.select(
+            request, lambda start, end: self._reader.klines(symbol, interval, start, end, venue="spot", kind="klines"),
+            symbol=symbol, venue="spot", limit=limit, width_us=width_us,
+        )  # fmt: skip
+        return kline_rows(found, unit_us=time_unit_us(request))
+
+    def agg_trades(self, request: Request) -> object:
+        """Aggregated trades by id or by time."""
+        symbol = read_symbol(request, self._reader.symbols("spot"))
+        limit = read_limit(request, default=_DEFAULT, largest=_LARGEST, clamp=True)
+        from_id = read_integer(request, "fromId")
+        span = read_time_range(request)
+        if from_id is not None:
+            if span != TimeRange(None, None):
+                raise ApiError(-1128, "Combination of optional parameters invalid.")
+            found = self._reader.happened(
+                request, self._reader.data.agg_trades_by_id(symbol, from_id, limit, venue="spot")
+            )
+        else:
+            found = self._reader.select(
+                request, lambda start, end: self._reader.data.agg_trades(symbol, start, end, venue="spot"),
+                symbol=symbol, venue="spot", limit=limit, width_us=MINUTE_US,
+            )  # fmt: skip
+        return _agg_trade_rows(found, unit_us=time_unit_us(request))
+
+    def trades(self, request: Request) -> object:
+        """The most recent trades."""
+        symbol = read_symbol(request, self._reader.symbols("spot"))
+        limit = read_limit(request, default=_DEFAULT, largest=_LARGEST, clamp=True)
+        return self._recent_trades(request, symbol, limit)
+
+    def historical_trades(self, request: Request) -> object:
+        """Trades from an id on, or without one the most recent."""
+        symbol = read_symbol(request, self._reader.symbols("spot"))
+        limit = read_limit(request, default=_DEFAULT, largest=_LARGEST, clamp=True)
+        from_id = read_integer(request, "fromId")
+        if from_id is None:
+            return self._recent_trades(request, symbol, limit)
+        found = self._reader.happened(request, self._reader.data.trades_by_id(symbol, from_id, limit, venue="spot"))
+        return _trade_rows(found, unit_us=time_unit_us(request))
+
+    def _recent_trades(self, request: Request, symbol: str, limit: int) -> object:
+        found = self._reader.select(
+            request, lambda start, end: self._reader.data.trades(symbol, start, end, venue="spot"),
+            symbol=symbol, venue="spot", limit=limit, width_us=MINUTE_US, span=TimeRange(None, None),
+        )  # fmt: skip
+        return _trade_rows(found, unit_us=time_unit_us(request))
+
+
+def _agg_trade_rows(frame: pl.DataFrame, *, unit_us: int) -> list[dict[str, object]]:
+    return frame.select(
+        a="id",
+        p=pl.col("price").cast(pl.String),
+        q=pl.col("quantity").cast(pl.String),
+        f="first_id",
+        l="last_id",
+        T=pl.col("time_us") // unit_us,
+        m="is_buyer_maker",
+        M=True,
+    ).to_dicts()
+
+
+def _trade_rows(frame: pl.DataFrame, *, unit_us: int) -> list[dict[str, object]]:
+    return frame.select(
+        "id",
+        price=pl.col("price").cast(pl.String),
+        qty=pl.col("quantity").cast(pl.String),
+        quoteQty=pl.col("quote_quantity").cast(pl.String),
+        time=pl.col("time_us") // unit_us,
+        isBuyerMaker="is_buyer_maker",
+        isBestMatch=True,
+    ).to_dicts()

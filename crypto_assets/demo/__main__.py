@@ -15,6 +15,7 @@ from crypto_assets.demo.plan import plan_stages, symbols_of_demo
 from crypto_assets.demo.report import holdings, print_checks, print_holdings, print_next_steps
 from crypto_assets.demo.workers import run_symbols
 from crypto_assets.errors import ConfigurationError
+from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import BRONZE, SILVER
 
@@ -38,7 +39,9 @@ def main() -> None:
     )
     days = [day for stage in stages for day in stage.days]
     lake = Lake(settings.lake)
-    print_holdings(console, holdings(lake, (*BRONZE, *SILVER), symbols=symbols, days=days), lake=lake.uri)
+    print_holdings(
+        console, holdings(lake, (*BRONZE, *SILVER, GOLD_FEATURES), symbols=symbols, days=days), lake=lake.uri
+    )
     print_checks(console, outcome.checks)
     print_next_steps(console, picture=None)
     if outcome.failures:

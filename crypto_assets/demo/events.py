@@ -9,7 +9,6 @@ class Order(msgspec.Struct, frozen=True):
     """One run for the worker to do."""
 
     run_id: str
-    symbol: str
     assets: tuple[str, ...]
     tags: dict[str, str]
 

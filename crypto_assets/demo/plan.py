@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from crypto_assets.features.declaration import GOLD_FEATURES
+from crypto_assets.features.inputs import LEAD_IN_DAYS
 from crypto_assets.schemas import BRONZE, BRONZE_KLINES, SILVER, SILVER_KLINES
-
-LEAD_IN_DAYS = 4
-"""Days of candles that the first day's features look back on."""
-GOLD_ASSET = "gold_features"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +37,8 @@ def plan_stages(*, days: int, today: date) -> tuple[Stage, ...]:
     everything = [dataset.name for dataset in (*BRONZE, *SILVER)]
     return (
         Stage(tuple(candles), first - timedelta(days=LEAD_IN_DAYS), first - timedelta(days=1)),
-        Stage((*everything, GOLD_ASSET), first, today - timedelta(days=1)),
+        Stage((*everything, GOLD_FEATURES.name), first, today - timedelta(days=1)),
     )
-
-
-def partition_tags(stage: Stage, symbol: str) -> dict[str, str]:
-    """Tags that make one run of the whole range of a symbol."""
-    return {
-        "dagster/asset_partition_range_start": f"{stage.first}|{symbol}",
-        "dagster/asset_partition_range_end": f"{stage.last}|{symbol}",
-    }
 
 
 def symbols_of_demo(symbols: Sequence[str]) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from crypto_assets.dagster_home import PROJECT
 from crypto_assets.demo.events import Checked, Event, Failed, Order, Written, decode_event, encode_orders
-from crypto_assets.demo.plan import Stage, partition_tags
+from crypto_assets.demo.plan import Stage
+from crypto_assets.partitions import Partition, range_tags
 from crypto_assets.processes import end_children, start_child
 
 
@@ -73,7 +74,14 @@ def run_symbols(
 def _start_worker(
     symbol: str, *, stages: Sequence[Stage], environment: Mapping[str, str], log: Path
 ) -> subprocess.Popen[bytes]:
-    orders = [Order(str(uuid.uuid4()), symbol, stage.assets, partition_tags(stage, symbol)) for stage in stages]
+    orders = [
+        Order(
+            run_id=str(uuid.uuid4()),
+            assets=stage.assets,
+            tags=range_tags(Partition(symbol, stage.first), Partition(symbol, stage.last)),
+        )
+        for stage in stages
+    ]
     command = [sys.executable, "-m", "crypto_assets.demo.worker", encode_orders(orders)]
     return start_child(command, environment=environment, folder=PROJECT, log=log, read_stdout=True)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,9 +12,9 @@ from pathlib import Path
 from crypto_assets.binance.archive import ArchiveClient
 from crypto_assets.binance.archive_paths import ArchiveFile
 from crypto_assets.dagster_home import PROJECT, prepare_dagster_home
-from crypto_assets.demo.events import Order, encode_orders
+from crypto_assets.demo.events import encode_orders
 from crypto_assets.demo.plan import Stage
-from crypto_assets.partitions import Partition, range_tags
+from crypto_assets.demo.workers import orders_of
 from crypto_assets.schemas import TIMEFRAMES
 from crypto_assets.simulator.process import start_simulator
 
@@ -43,17 +42,9 @@ def run_environment(data_dir: Path, **variables: str) -> dict[str, str]:
 
 def start_runs(stages: Sequence[Stage], *, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     """A process that runs the stages of SYMBOL one after the other."""
-    orders = [
-        Order(
-            run_id=str(uuid.uuid4()),
-            assets=stage.assets,
-            tags=range_tags(Partition(SYMBOL, stage.first), Partition(SYMBOL, stage.last)),
-        )
-        for stage in stages
-    ]
     with log.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "crypto_assets.demo.worker", encode_orders(orders)],
+            [sys.executable, "-m", "crypto_assets.demo.worker", encode_orders(orders_of(SYMBOL, stages=stages))],
             env=dict(environment),
             cwd=PROJECT,
             stdout=output,

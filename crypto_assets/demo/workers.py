@@ -71,10 +71,9 @@ def run_symbols(
     return outcome
 
 
-def _start_worker(
-    symbol: str, *, stages: Sequence[Stage], environment: Mapping[str, str], log: Path
-) -> subprocess.Popen[bytes]:
-    orders = [
+def orders_of(symbol: str, *, stages: Sequence[Stage]) -> list[Order]:
+    """One run for each stage."""
+    return [
         Order(
             run_id=str(uuid.uuid4()),
             assets=stage.assets,
@@ -82,7 +81,12 @@ def _start_worker(
         )
         for stage in stages
     ]
-    command = [sys.executable, "-m", "crypto_assets.demo.worker", encode_orders(orders)]
+
+
+def _start_worker(
+    symbol: str, *, stages: Sequence[Stage], environment: Mapping[str, str], log: Path
+) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "crypto_assets.demo.worker", encode_orders(orders_of(symbol, stages=stages))]
     return start_child(command, environment=environment, folder=PROJECT, log=log, read_stdout=True)
 
 

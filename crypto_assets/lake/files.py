@@ -25,6 +25,7 @@ _ADVICE = {
     errno.EACCES: "This user may not write there: change its permissions, or point LAKE_URI elsewhere.",
     errno.EPERM: "This user may not write there: change its permissions, or point LAKE_URI elsewhere.",
     errno.EROFS: "The filesystem is read-only: point LAKE_URI elsewhere.",
+    errno.ENOENT: "Create the bucket or folder first, or point LAKE_URI elsewhere.",
     errno.ENOTDIR: "A file stands where a folder is needed: point LAKE_URI at a folder.",
 }
 
@@ -35,7 +36,9 @@ class Files:
     def __init__(self, uri: str, *, storage_options: Mapping[str, Any] | None = None) -> None:
         if "://" not in uri:
             uri = str(Path(uri).expanduser().resolve())
-        self._fs, self._root = fsspec.core.url_to_fs(uri, **(storage_options or {}))
+        # What another process wrote must be seen at once, so that no listing is kept.
+        options = {"use_listings_cache": False, **(storage_options or {})} if "://" in uri else storage_options or {}
+        self._fs, self._root = fsspec.core.url_to_fs(uri, **options)
         self._local = isinstance(self._fs, LocalFileSystem)
         self.uri = uri.rstrip("/")
 
@@ -49,7 +52,7 @@ class Files:
 
     def read(self, path: str) -> bytes | None:
         """Content of a file, or None where it does not exist; raises LakeError."""
-        with self._explained("read", path):
+        with self.explained("read", path):
             try:
                 return self._fs.cat_file(self._full(path))
             except FileNotFoundError:
@@ -57,7 +60,7 @@ class Files:
 
     def size(self, path: str) -> int | None:
         """Bytes of a file, or None where it does not exist."""
-        with self._explained("read", path):
+        with self.explained("read", path):
             try:
                 return self._fs.info(self._full(path))["size"]
             except FileNotFoundError:
@@ -65,7 +68,7 @@ class Files:
 
     def names(self, folder: str) -> list[str]:
         """Names of all files below a folder, relative to it, hidden ones left out; empty where it does not exist."""
-        with self._explained("list", folder):
+        with self.explained("list", folder):
             full = self._full(folder)
             found = self._fs.find(full) if self._fs.exists(full) else []
         names = (name[len(full.rstrip("/")) + 1 :] for name in found)
@@ -73,7 +76,7 @@ class Files:
 
     def folders(self, folder: str) -> list[str]:
         """Names of the folders directly in a folder; empty where it does not exist."""
-        with self._explained("list", folder):
+        with self.explained("list", folder):
             try:
                 listed = self._fs.ls(self._full(folder), detail=True, refresh=True)
             except FileNotFoundError:
@@ -84,7 +87,7 @@ class Files:
         """Make `content` the file's content at once for every reader; False where it was so already."""
         if self.size(path) == len(content) and self.read(path) == content:
             return False
-        with self._explained("write", path):
+        with self.explained("write", path):
             if self._local:
                 self._publish_local(Path(self._root) / path, content)
             else:
@@ -93,7 +96,7 @@ class Files:
 
     def remove(self, path: str) -> None:
         """Delete a file; one that does not exist is fine."""
-        with self._explained("delete", path):
+        with self.explained("delete", path):
             try:
                 self._fs.rm_file(self._full(path))
             except FileNotFoundError:
@@ -114,12 +117,13 @@ class Files:
             raise
 
     @contextmanager
-    def _explained(self, verb: str, path: str) -> Iterator[None]:
+    def explained(self, verb: str, path: str) -> Iterator[None]:
+        """Turn an OSError of the block into a LakeError that says what could not be done and what to do."""
         try:
             yield
-        except FileNotFoundError:
-            raise
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and verb != "write":
+                raise
             advice = _ADVICE.get(error.errno or 0, "Check LAKE_URI and the credentials of its store.")
             message = f"Cannot {verb} {self.uri_of(path)}: {error}. What was there stays as it was. {advice}"
             raise LakeError(message) from error

@@ -184,9 +184,14 @@ class Lake:
         if root is None:
             digest = hashlib.sha256(self.uri.encode()).hexdigest()[:16]
             root = Path(tempfile.gettempdir()) / f"crypto-assets-locks-{digest}"
-        root.mkdir(parents=True, exist_ok=True)
-        with FileLock(root / f"{dataset.name}-{symbol}.lock"):
+        lock = FileLock(root / f"{dataset.name}-{symbol}.lock")
+        with self.files.explained("write", ".locks"):
+            root.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        try:
             yield
+        finally:
+            lock.release()
 
     def _read_parts(
         self, dataset: Dataset, symbol: str, day: date, columns: Sequence[str] | None

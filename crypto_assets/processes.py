@@ -6,6 +6,7 @@ import ctypes
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -40,16 +41,21 @@ def start_child(
 
 def end_children(children: Iterable[subprocess.Popen[bytes]], *, grace_s: float = GRACE_S) -> None:
     """Ask the children to end, wait, then kill what is left of them and of everything they started."""
-    family = [process for child in children for process in _family(child.pid)]
-    for child in children:
-        if child.poll() is None:
-            child.terminate()
-    _, left = psutil.wait_procs(family, timeout=grace_s)
+    running = [child for child in children if child.poll() is None]
+    descendants = [process for child in running for process in _descendants(child.pid)]
+    for child in running:
+        child.terminate()
+    deadline = time.monotonic() + grace_s
+    for child in running:
+        try:
+            child.wait(timeout=max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    _, left = psutil.wait_procs(descendants, timeout=max(0.0, deadline - time.monotonic()))
     for process in left:
         _kill(process)
     psutil.wait_procs(left, timeout=grace_s)
-    for child in children:
-        child.wait()
 
 
 def _end_with_parent() -> None:
@@ -57,10 +63,9 @@ def _end_with_parent() -> None:
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _family(pid: int) -> list[psutil.Process]:
+def _descendants(pid: int) -> list[psutil.Process]:
     try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
+        return psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
 

@@ -1,0 +1,90 @@
+"""Lines to columns of text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crypto_assets.binance.csv_rows import find_layout, split_block
+from crypto_assets.binance.typed_rows import Column
+from crypto_assets.errors import BadPayload
+
+THREE = (Column("a", "count"), Column("b", "text", ("b", "bee")), Column("c", "unused"))
+LINES = st.lists(
+    st.one_of(
+        st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r,"), max_size=5), min_size=1, max_size=5)
+        .map(",".join)
+        .map(str.encode),
+        st.binary(max_size=20).map(lambda raw: raw.replace(b"\n", b"").replace(b"\r", b"")),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+def fields_of(line: bytes) -> list[str] | None:
+    """The slow and obvious way: three fields of UTF-8, or nothing."""
+    try:
+        fields = line.decode().split(",")
+    except UnicodeDecodeError:
+        return None
+    return fields if len(fields) == 3 else None
+
+
+@given(lines=LINES, ends_with_line_feed=st.booleans())
+def test_every_line_is_split_as_by_hand_or_named_irregular(lines: list[bytes], ends_with_line_feed: bool) -> None:
+    block = b"\n".join(lines) + (b"\n" if ends_with_line_feed or not lines[-1] else b"")
+    rows = split_block(block, width=3)
+    expected = {i: fields for i, line in enumerate(lines) if (fields := fields_of(line)) is not None}
+    found = [[field or "" for field in row] for row in rows.texts.rows()]
+    assert found == list(expected.values())
+    assert rows.regular.tolist() == list(expected)
+    assert sorted([*rows.regular.tolist(), *(line for line, _ in rows.irregular)]) == list(range(len(lines)))
+    assert [rows.raw(line) for line in range(len(lines))] == lines
+
+
+def test_line_ends_of_windows_are_no_part_of_a_value() -> None:
+    rows = split_block(b"1,2,3\r\n4,5,6\r\n", width=3)
+    assert rows.texts.rows() == [("1", "2", "3"), ("4", "5", "6")]
+    assert rows.raw(0) == b"1,2,3"
+
+
+def test_quotes_and_spaces_are_kept_as_they_are() -> None:
+    rows = split_block(b'"1,2",3\n 4,5 ,6\n', width=3)
+    assert rows.texts.rows() == [('"1', '2"', "3"), (" 4", "5 ", "6")]
+
+
+def test_an_irregular_line_says_how_many_columns_it_has() -> None:
+    assert split_block(b"1,2,3\n1,2\n\n1,2,3,4\n\xff,2,3\n", width=3).irregular == [
+        (1, "has 2 columns, not 3"),
+        (2, "has 1 columns, not 3"),
+        (3, "has 4 columns, not 3"),
+        (4, "is not UTF-8"),
+    ]
+
+
+def test_a_header_in_another_order_moves_the_columns_with_it() -> None:
+    layout = find_layout(b"c,BEE,a\n1,2,3\n", [THREE], name="f.zip")
+    assert [column.name for column in layout.columns] == ["c", "b", "a"]
+    assert layout.header == b"c,BEE,a"
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        (b"a,b", "the header lacks c"),
+        (b"a,b,c,d", "the header has an unknown column d"),
+        (b"a,b,x", "the header lacks c and has an unknown column x"),
+        (b"a,b,c,c", "names a column twice"),
+    ],
+)
+def test_a_header_with_a_missing_or_an_extra_column_is_refused_by_name(header: bytes, reason: str) -> None:
+    with pytest.raises(BadPayload, match=reason):
+        find_layout(header + b"\n1,2,3\n", [THREE], name="f.zip")
+
+
+def test_a_file_without_header_is_known_by_its_number_of_columns() -> None:
+    assert find_layout(b"1,2\n1,2,3\n1,2,3\n", [THREE[:2], THREE], name="f.zip").columns == THREE
+    with pytest.raises(BadPayload, match=r"f.zip has 4 columns, not 3"):
+        find_layout(b"1,2,3,4\n1,2,3,4\n", [THREE], name="f.zip")

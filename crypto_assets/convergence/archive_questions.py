@@ -96,7 +96,8 @@ def mark_prices_of(mark: Parsed, index: Parsed) -> Parsed:
 
 def _question(dataset: Dataset, sources: Sources, files: Sequence[ArchiveFile], read: ReadFiles) -> Question:
     """Asks for files that give rows only together: the origin is published when all of them are."""
-    origin = " + ".join(file.name for file in files)
+    # Files of different kinds may have one name: only its folder tells a mark price from an index price.
+    origin = " + ".join(file.name if len(files) == 1 else f"{file.kind} {file.name}" for file in files)
 
     def identity() -> str | None:
         published = [sources.archive.published(file) for file in files]

@@ -96,6 +96,7 @@ def converge(dataset: Dataset, *, symbol: str, day: date, lake: Lake, sources: S
             else ()
         )
         manifest, changed = work.publish(halts)
+    missing = missing if recipe.pace else ()
     return Convergence(dataset.name, symbol, day, manifest, work.added, missing, tuple(work.sentences), changed)
 
 

@@ -11,17 +11,17 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 import numpy as np
 
 from crypto_assets.binance.capture_book import BookTaker
 from crypto_assets.binance.capture_lines import GzipLines
-from crypto_assets.binance.capture_messages import Envelope, Market, StreamKind, stream_kind
-from crypto_assets.binance.capture_reading import MAX_CLOCK_ERROR_US, Reading
+from crypto_assets.binance.capture_messages import Frame, Market, StreamKind, stream_kind
+from crypto_assets.binance.capture_reading import MAX_CLOCK_ERROR_US, UNREADABLE, Reading
 from crypto_assets.binance.capture_rows import Line
 from crypto_assets.binance.capture_takers import LiquidationTaker, MarkPriceTaker, Take, Taker, TradeTaker
 from crypto_assets.binance.parsed import Parsed
@@ -40,14 +40,17 @@ OTHER_STREAMS = "other streams"
 LONGEST_NAME = 60
 
 _STAMP_DIGITS = 19  # ns from 2001 to 2286
-_BEFORE_NAME = b'{"stream":"'
-_ENVELOPE = msgspec.json.Decoder(Envelope)
-_FOR_THE_CLOCK = (
+_BEFORE_NAME = b' {"stream":"'
+_NAME_AT = _STAMP_DIGITS + len(_BEFORE_NAME)
+_FRAME = msgspec.json.Decoder(Frame)
+_TIMED = (
     StreamKind.TRADE,
+    StreamKind.AGG_TRADE,
     StreamKind.DEPTH_DIFF,
     StreamKind.MARK_PRICE,
     StreamKind.FORCE_ORDER,
 )
+"""Streams that carry event times, also for datasets that are not wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,19 @@ def read_capture(
     )
 
 
+class _Stream(NamedTuple):
+    """What a stream of some name is to this reading."""
+
+    label: str
+    """What its messages are counted as."""
+    take: Take | None
+    """Who takes its messages; None where no wanted row can come of them."""
+    is_skipped: bool
+    """Whether its messages never become rows."""
+    is_change: bool
+    """Whether it changes the book, so that messages of long ago matter."""
+
+
 class _LineReader:
     """Finds out what each line is and hands it to whoever makes rows of it."""
 
@@ -149,83 +165,72 @@ class _LineReader:
         self._rejected = [taker.rejected for taker in wanted]
         self._takes: dict[StreamKind, Take] = {}
         if any(taker.by_time_known for taker in wanted):
-            self._takes = dict.fromkeys(_FOR_THE_CLOCK, reading.note_time)
-            self._takes[StreamKind.AGG_TRADE] = self._take_aggregate
+            self._takes = dict.fromkeys(_TIMED, reading.note_time)
         for taker in wanted:
             self._takes |= taker.takes
-        self._kind = lru_cache(MOST_NAMES)(partial(stream_kind, symbol=reading.symbol, market=reading.market))
+        self._stream = lru_cache(MOST_NAMES)(self._named)
         self._needed_from_us = reading.start_us - MAX_CLOCK_ERROR_US
-        """Before it only changes of the book matter, for its state at the start."""
-        self._received_us = reading.start_us
+        self._needed_until_us = reading.end_us + MAX_CLOCK_ERROR_US
 
     def read(self, lines: GzipLines, *, origin: str) -> None:
         """Take the lines of a file, as far as they are readable and not too late."""
         self._reading.begin_file()
         late = number = 0
         for number, raw in enumerate(lines, 1):
-            late = 0 if self._take(raw, number=number, origin=origin) else late + 1
-            if late > LATE_LINES:
+            stamp = raw[:_STAMP_DIGITS]
+            if not (stamp.isdigit() and raw[_STAMP_DIGITS : _STAMP_DIGITS + 1] == b" "):
+                self._reject_unstamped(raw, number=number, origin=origin)
+                continue
+            received_us = int(stamp) // 1000
+            if received_us < self._needed_until_us:
+                late = 0
+                self._reading.move_to(received_us)
+                self._take(Line(raw, received_us, number, origin))
+            elif (late := late + 1) > LATE_LINES:
                 break
         self._reading.end_minute()
         if lines.damage:
-            line = Line(lines.rest, self._received_us, number + 1, origin)
+            line = Line(lines.rest, self._reading.received_us, number + 1, origin)
             self._reading.reject(line, lines.damage, *self._rejected)
 
-    def _take(self, raw: bytes, *, number: int, origin: str) -> bool:
-        """Take a line; False where it was received too late to hold a row of the time asked for."""
-        stamp, _, body = raw.partition(b" ")
-        if len(stamp) != _STAMP_DIGITS or not stamp.isdigit():
-            if raw:
-                line = Line(raw, self._received_us, number, origin)
-                self._reading.reject(line, "does not begin with a receive time in ns", *self._rejected)
-            return True
-        received_us = int(stamp) // 1000
-        if received_us >= self._reading.end_us + MAX_CLOCK_ERROR_US:
-            return False
-        self._received_us = received_us
-        self._reading.move_to(received_us)
-        self._take_body(body, Line(raw, received_us, number, origin))
-        return True
+    def _named(self, name: bytes) -> _Stream:
+        reading, text = self._reading, name.decode(errors="replace")
+        kind = stream_kind(text, symbol=reading.symbol, market=reading.market)
+        return _Stream(
+            label=text.removeprefix(f"{reading.symbol.lower()}@")[:LONGEST_NAME] or NO_STREAM,
+            take=self._takes.get(kind) if kind else None,
+            is_skipped=kind in (None, StreamKind.AGG_TRADE),
+            is_change=kind is StreamKind.DEPTH_DIFF,
+        )
 
-    def _take_body(self, body: bytes, line: Line) -> None:
-        if body.startswith(_BEFORE_NAME):  # so the name is had without decoding what nobody wants
-            name = body[len(_BEFORE_NAME) : body.find(b'"', len(_BEFORE_NAME))].decode(errors="replace")
-            if body.endswith(b"}") and self._take_of(name, line) is None:
-                self._skip(name, line)
+    def _take(self, line: Line) -> None:
+        raw = line.raw
+        body = raw[_STAMP_DIGITS:]
+        if raw.startswith(_BEFORE_NAME, _STAMP_DIGITS):  # so the name is had without decoding what nobody wants
+            stream = self._stream(raw[_NAME_AT : raw.find(b'"', _NAME_AT)])
+            if stream.take or raw.endswith(b"}"):
+                self._hand_over(stream, body, line)
                 return
-        envelope = self._reading.decoded(_ENVELOPE, body, line, *self._rejected)
-        if envelope is None:
+        try:
+            stream = self._stream(_FRAME.decode(body).stream.encode())
+        except UNREADABLE as error:
+            self._reading.reject(line, str(error), *self._rejected)
             return
-        if not envelope.stream:
-            self._take_streamless(body, line)
-        elif take := self._take_of(envelope.stream, line):
-            take(envelope.data, line)
+        if stream.label == NO_STREAM and b'"lastUpdateId"' in body:
+            if self._snapshots:
+                self._snapshots.take_snapshot(body, line)
         else:
-            self._skip(envelope.stream, line)
+            self._hand_over(stream, body, line)
 
-    def _take_streamless(self, body: bytes, line: Line) -> None:
-        if b'"lastUpdateId"' not in body:
-            self._count_skipped(NO_STREAM, line)
-        elif self._snapshots:
-            self._snapshots.take_snapshot(body, line)
+    def _hand_over(self, stream: _Stream, body: bytes, line: Line) -> None:
+        if stream.take and (stream.is_change or line.received_us >= self._needed_from_us):
+            stream.take(body, line)
+        if stream.is_skipped and self._reading.covers(line.received_us):
+            skipped = self._reading.skipped
+            known = stream.label in skipped or len(skipped) < MOST_NAMES
+            skipped[stream.label if known else OTHER_STREAMS] += 1
 
-    def _take_of(self, name: str, line: Line) -> Take | None:
-        """What to do with a message of a stream; None where no wanted row can come of it."""
-        kind = self._kind(name)
-        if kind is None or (line.received_us < self._needed_from_us and kind is not StreamKind.DEPTH_DIFF):
-            return None
-        return self._takes.get(kind)
-
-    def _skip(self, name: str, line: Line) -> None:
-        if self._kind(name) in (None, StreamKind.AGG_TRADE):
-            self._count_skipped(name, line)
-
-    def _take_aggregate(self, data: msgspec.Raw, line: Line) -> None:
-        self._reading.note_time(data, line)
-        self._count_skipped("aggTrade", line)
-
-    def _count_skipped(self, name: str, line: Line) -> None:
-        if self._reading.covers(line.received_us):
-            label = name.removeprefix(f"{self._reading.symbol.lower()}@")[:LONGEST_NAME]
-            known = label in self._reading.skipped or len(self._reading.skipped) < MOST_NAMES
-            self._reading.skipped[label if known else OTHER_STREAMS] += 1
+    def _reject_unstamped(self, raw: bytes, *, number: int, origin: str) -> None:
+        if raw:
+            line = Line(raw, self._reading.received_us, number, origin)
+            self._reading.reject(line, "does not begin with a receive time in ns", *self._rejected)

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crypto_assets.binance.book import LocalBook
-from crypto_assets.binance.capture_messages import DepthDiff, DepthSnapshot, StreamKind
-from crypto_assets.binance.capture_reading import Reading
+from crypto_assets.binance.capture_messages import DepthDiff, DepthSnapshot, Framed, StreamKind
+from crypto_assets.binance.capture_reading import UNREADABLE, Reading
 from crypto_assets.binance.capture_rows import BookRows, Line, RejectedLines
 from crypto_assets.binance.capture_takers import Take
 from crypto_assets.binance.parsed import Parsed
@@ -29,7 +29,8 @@ Settle = Callable[..., None]
 
 # Not strict: numbers stand in quotes on the wire.
 _SNAPSHOT = msgspec.json.Decoder(DepthSnapshot, strict=False)
-_DIFF = msgspec.json.Decoder(DepthDiff, strict=False)
+_DIFF = msgspec.json.Decoder(Framed[DepthDiff], strict=False)
+_SPOT_PARTIAL = msgspec.json.Decoder(Framed[DepthSnapshot], strict=False)
 
 
 class BookTaker:
@@ -62,8 +63,11 @@ class BookTaker:
 
     def take_snapshot(self, body: bytes, line: Line) -> None:
         """Take the answer of a REST depth request that a recorder has put among the messages."""
-        snapshot = self._reading.decoded(_SNAPSHOT, body, line, self.rejected)
-        if snapshot is not None:
+        try:
+            snapshot = _SNAPSHOT.decode(body)
+        except UNREADABLE as error:
+            self._reading.reject(line, str(error), self.rejected)
+        else:
             self._reading.wait(self._settle_snapshot, snapshot, event_us=line.received_us, line=line)
 
     def parsed(self) -> Parsed:
@@ -73,16 +77,16 @@ class BookTaker:
             best = _with_silences_filled(best, lesser, silence_us=self._silence_us)
         return Parsed(rows=best, rejected=self.rejected.table())
 
-    def _take_change(self, data: msgspec.Raw, line: Line, *, settle: Settle) -> None:
-        diff = self._reading.decoded(_DIFF, data, line, self.rejected)
+    def _take_change(self, body: bytes, line: Line, *, settle: Settle) -> None:
+        diff = self._reading.message(_DIFF, body, line, self.rejected)
         if diff is None:
             return
         event_us = self._reading.event_us(diff.event_time, line, self.rejected)
         if event_us is not None:
             self._reading.wait(settle, diff, event_us=event_us, line=line)
 
-    def _take_spot_partial(self, data: msgspec.Raw, line: Line, *, settle: Settle) -> None:
-        state = self._reading.decoded(_SNAPSHOT, data, line, self.rejected)
+    def _take_spot_partial(self, body: bytes, line: Line, *, settle: Settle) -> None:
+        state = self._reading.message(_SPOT_PARTIAL, body, line, self.rejected)
         if state is not None:
             self._reading.wait(settle, state, event_us=line.received_us, line=line)
 

@@ -98,11 +98,16 @@ class Clocked(msgspec.Struct, frozen=True, gc=False):
     event_time: Moment = field(name="E")
 
 
-class Envelope(msgspec.Struct, frozen=True, gc=False):
-    """Frame of a combined stream; `stream` is empty in what is no stream message."""
+class Framed[Message](msgspec.Struct, frozen=True, gc=False):
+    """A message of a combined stream in its frame."""
+
+    data: Message
+
+
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """The name in the frame; empty in what is no stream's message."""
 
     stream: str = ""
-    data: msgspec.Raw = msgspec.Raw()
 
 
 class StreamKind(StrEnum):

@@ -8,19 +8,20 @@ from typing import NamedTuple
 
 import msgspec
 
-from crypto_assets.binance.capture_messages import Clocked, Market
+from crypto_assets.binance.capture_messages import Clocked, Framed, Market
 from crypto_assets.binance.capture_rows import Line, RejectedLines
 from crypto_assets.binance.recorder_clock import RecorderClock
 from crypto_assets.binance.typed_rows import MICROSECONDS_FROM
 
 MAX_CLOCK_ERROR_US = 600_000_000
 """An event whose time is further from its receive time has one of the two wrong."""
+IMPLAUSIBLE = "the event's time and the receive time are more than 10 minutes apart"
 LONGEST_MINUTE = 50_000
 """Messages that wait for the end of their minute at most, so that wrong receive times cannot fill the memory."""
 
 _MINUTE_US = 60_000_000
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_CLOCKED = msgspec.json.Decoder(Clocked, strict=False)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_CLOCKED = msgspec.json.Decoder(Framed[Clocked], strict=False)
 
 
 class _Waiting(NamedTuple):
@@ -46,6 +47,8 @@ class Reading:
         self._clock = RecorderClock()
         self._minute = -1
         self._waiting: list[_Waiting] = []
+        self.received_us = start_us
+        """When the line was received that is being read."""
 
     def covers(self, time_us: int) -> bool:
         """Whether a row of this time is asked for."""
@@ -58,6 +61,7 @@ class Reading:
 
     def move_to(self, received_us: int) -> None:
         """The next line was received then; where that is another minute, the one before ends."""
+        self.received_us = received_us
         minute = received_us // _MINUTE_US
         if minute != self._minute or len(self._waiting) >= LONGEST_MINUTE:
             self.end_minute()
@@ -78,36 +82,43 @@ class Reading:
 
     def event_us(self, event_time: int, line: Line, rejected: RejectedLines) -> int | None:
         """An event time in microseconds, noted for the clock; None, and the line rejected, where it cannot be."""
-        event_us = self.plausible_us(event_time, line, rejected)
-        if event_us is not None:
-            self._clock.note(event_us=event_us, received_us=line.received_us)
-        return event_us
-
-    def plausible_us(self, moment: int, line: Line, rejected: RejectedLines) -> int | None:
-        """A time in microseconds; None, and the line rejected, where it is far from when the line was received."""
-        moment_us = micros(moment)
-        if abs(moment_us - line.received_us) <= MAX_CLOCK_ERROR_US:
-            return moment_us
-        self.reject(line, "the event's time and the receive time are more than 10 minutes apart", rejected)
+        event_us = event_time * 1000 if event_time < MICROSECONDS_FROM else event_time
+        lead_us = event_us - line.received_us
+        if -MAX_CLOCK_ERROR_US <= lead_us <= MAX_CLOCK_ERROR_US:
+            self._clock.note(lead_us)
+            return event_us
+        self.reject(line, IMPLAUSIBLE, rejected)
         return None
 
-    def note_time(self, data: msgspec.Raw, line: Line) -> None:
+    def own_time_us(self, own_time: int, event_time: int, line: Line, rejected: RejectedLines) -> int | None:
+        """The time that an event gives itself, in microseconds; None where it is not asked for, or cannot be."""
+        event_us = self.event_us(event_time, line, rejected)
+        if event_us is None:
+            return None
+        own_us = micros(own_time)
+        if abs(own_us - event_us) > MAX_CLOCK_ERROR_US:
+            self.reject(line, IMPLAUSIBLE, rejected)
+            return None
+        return own_us if self.covers(own_us) else None
+
+    def note_time(self, body: bytes, line: Line) -> None:
         """Take just the event time of a message, for the clock."""
         try:
-            event_us = micros(_CLOCKED.decode(data).event_time)
-        except _UNREADABLE:
+            message = _CLOCKED.decode(body).data
+        except UNREADABLE:
             return  # the line says nothing about the datasets that are wanted
-        if abs(event_us - line.received_us) <= MAX_CLOCK_ERROR_US:
-            self._clock.note(event_us=event_us, received_us=line.received_us)
+        lead_us = micros(message.event_time) - line.received_us
+        if abs(lead_us) <= MAX_CLOCK_ERROR_US:
+            self._clock.note(lead_us)
 
-    def decoded[T](
-        self, decoder: msgspec.json.Decoder[T], data: bytes | msgspec.Raw, line: Line, *rejected: RejectedLines
+    def message[T](
+        self, decoder: msgspec.json.Decoder[Framed[T]], body: bytes, line: Line, rejected: RejectedLines
     ) -> T | None:
-        """The message; None, and the line rejected with the reason, where it is none."""
+        """The message in its frame; None, and the line rejected with the reason, where it is none."""
         try:
-            return decoder.decode(data)
-        except _UNREADABLE as error:
-            self.reject(line, str(error), *rejected)
+            return decoder.decode(body).data
+        except UNREADABLE as error:
+            self.reject(line, str(error), rejected)
             return None
 
     def reject(self, line: Line, reason: str, *rejected: RejectedLines) -> None:

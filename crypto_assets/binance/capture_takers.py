@@ -7,21 +7,22 @@ from typing import Protocol
 
 import msgspec
 
-from crypto_assets.binance.capture_messages import ForceOrder, MarkPrice, StreamKind, Trade
+from crypto_assets.binance.capture_messages import ForceOrder, Framed, MarkPrice, StreamKind, Trade
 from crypto_assets.binance.capture_reading import Reading, micros
 from crypto_assets.binance.capture_rows import EventRows, Line, RejectedLines, trade_rows
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.schemas import BRONZE_LIQUIDATIONS, BRONZE_MARK_PRICE
 
-Take = Callable[[msgspec.Raw, Line], None]
+Take = Callable[[bytes, Line], None]
+"""Takes the JSON of a line, frame included."""
 
 TRADE_OF_THE_BOOK = "MARKET"
 MAX_FUNDING_INTERVAL_US = 7 * 86_400_000_000
 
 # Not strict: some numbers stand in quotes on the wire.
-_TRADE = msgspec.json.Decoder(Trade, strict=False)
-_MARK_PRICE = msgspec.json.Decoder(MarkPrice, strict=False)
-_FORCE_ORDER = msgspec.json.Decoder(ForceOrder, strict=False)
+_TRADE = msgspec.json.Decoder(Framed[Trade], strict=False)
+_MARK_PRICE = msgspec.json.Decoder(Framed[MarkPrice], strict=False)
+_FORCE_ORDER = msgspec.json.Decoder(Framed[ForceOrder], strict=False)
 
 
 class Taker(Protocol):
@@ -33,7 +34,7 @@ class Taker(Protocol):
 
     @property
     def takes(self) -> Mapping[StreamKind, Take]:
-        """The kinds of streams that it reads, and what to call with a message's `data`."""
+        """The kinds of streams that it reads, and what to call with a message."""
         ...
 
     def parsed(self) -> Parsed:
@@ -58,12 +59,12 @@ class TradeTaker:
     def parsed(self) -> Parsed:
         return self._rows.parsed()
 
-    def _take(self, data: msgspec.Raw, line: Line) -> None:
-        trade = self._reading.decoded(_TRADE, data, line, self.rejected)
-        if trade is None or self._reading.event_us(trade.event_time, line, self.rejected) is None:
+    def _take(self, body: bytes, line: Line) -> None:
+        trade = self._reading.message(_TRADE, body, line, self.rejected)
+        if trade is None:
             return
-        time_us = self._reading.plausible_us(trade.trade_time, line, self.rejected)
-        if time_us is None or not self._reading.covers(time_us):
+        time_us = self._reading.own_time_us(trade.trade_time, trade.event_time, line, self.rejected)
+        if time_us is None:
             return
         if trade.kind != TRADE_OF_THE_BOOK:
             self._reading.skipped[f"trade {trade.kind}"] += 1
@@ -88,8 +89,8 @@ class MarkPriceTaker:
     def parsed(self) -> Parsed:
         return self._rows.parsed()
 
-    def _take(self, data: msgspec.Raw, line: Line) -> None:
-        mark = self._reading.decoded(_MARK_PRICE, data, line, self.rejected)
+    def _take(self, body: bytes, line: Line) -> None:
+        mark = self._reading.message(_MARK_PRICE, body, line, self.rejected)
         if mark is None:
             return
         event_us = self._reading.event_us(mark.event_time, line, self.rejected)
@@ -123,15 +124,13 @@ class LiquidationTaker:
     def parsed(self) -> Parsed:
         return self._rows.parsed()
 
-    def _take(self, data: msgspec.Raw, line: Line) -> None:
-        event = self._reading.decoded(_FORCE_ORDER, data, line, self.rejected)
+    def _take(self, body: bytes, line: Line) -> None:
+        event = self._reading.message(_FORCE_ORDER, body, line, self.rejected)
         if event is None or event.order.symbol != self._reading.symbol:
             return
-        if self._reading.event_us(event.event_time, line, self.rejected) is None:
-            return
         order = event.order
-        time_us = self._reading.plausible_us(order.order_time, line, self.rejected)
-        if time_us is None or not self._reading.covers(time_us):
+        time_us = self._reading.own_time_us(order.order_time, event.event_time, line, self.rejected)
+        if time_us is None:
             return
         amounts = (order.price, order.average_price, order.original_quantity, order.filled_quantity)
         self._rows.add(line, time_us, order.side, *amounts, order.status)

@@ -22,9 +22,9 @@ class RecorderClock:
         self._leads: list[int] = []
         self._lag_us: int | None = None
 
-    def note(self, *, event_us: int, received_us: int) -> None:
-        """Take the times of a message into the minute that is being read."""
-        self._leads.append(event_us - received_us)
+    def note(self, lead_us: int) -> None:
+        """Take event time - receive time of a message into the minute that is being read."""
+        self._leads.append(lead_us)
 
     def end_minute(self) -> int | None:
         """Lag in microseconds, at least 0, of the minute that was read; None while no message told any."""

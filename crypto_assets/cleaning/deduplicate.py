@@ -43,7 +43,8 @@ def deduplicate_klines(rows: pl.DataFrame) -> Deduplicated:
     by their values, so that the order of rows says nothing. Rows without an open time are nobody's copy and stay.
     """
     if not rows["open_time"].is_duplicated().any():
-        return Deduplicated(_without_flags(rows.sort("open_time")), 0, no_differences())
+        ordered = rows if rows["open_time"].is_sorted(nulls_last=True) else rows.sort("open_time", nulls_last=True)
+        return Deduplicated(_without_flags(ordered), 0, no_differences())
     ordered = sort_copies(rows)
     is_kept = ordered["open_time"].is_first_distinct() | ordered["open_time"].is_null()
     kept = _without_flags(ordered.filter(is_kept))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import polars as pl
 import pyarrow as pa
@@ -65,6 +66,7 @@ def as_text(column: str, kind: pl.DataType) -> pl.Expr:
     return pl.col(column).cast(pl.String)
 
 
+@cache
 def no_differences() -> pl.DataFrame:
     """An empty frame of DISAGREEMENTS."""
     return pl.DataFrame(pl.from_arrow(DISAGREEMENTS.empty_table()))

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
 from crypto_assets.cleaning import rules
 from crypto_assets.cleaning.aggregate import aggregate_klines
 from crypto_assets.cleaning.candles import Candle, candles_by_time, interpolated_kline
-from crypto_assets.cleaning.deduplicate import deduplicate_klines, is_incomplete
+from crypto_assets.cleaning.deduplicate import FIELDS, deduplicate_klines, is_incomplete
 from crypto_assets.cleaning.disagreements import DISAGREEMENTS
-from crypto_assets.cleaning.flags import has_flag, is_usable, raised
+from crypto_assets.cleaning.flags import flag_mask, has_flag, is_usable, raised
 from crypto_assets.cleaning.gaps import Gap, find_gaps, merged_spans
 from crypto_assets.cleaning.steps import CleaningSteps, Step
 from crypto_assets.cleaning.tables import frame_of, table_of
@@ -86,8 +88,8 @@ def clean_klines(
     received = frame_of(bronze, BRONZE_KLINES[timeframe].schema, name=f"bronze_klines_{timeframe}")
     loaded = _rows_of_span(received, day)
     unique = deduplicate_klines(loaded)
-    complete = unique.rows.filter(~is_incomplete())
-    judged = _judge_each(complete, day)
+    complete = _complete(unique.rows)
+    judged = complete.with_columns(_own_flags(day.step_us))
     filled = _fill(judged, day, timeframe=timeframe, klines_1m=klines_1m)
     flagged = _judge_in_sequence(filled, day)
     steps = (
@@ -104,7 +106,7 @@ def clean_klines(
     return CleanedKlines(
         table_of(flagged, SILVER_KLINES[timeframe].payload),
         CleaningSteps(steps),
-        _gaps(flagged, day),
+        _missing(flagged, day, halts=day.halts),
         table_of(unique.disagreements, DISAGREEMENTS),
     )
 
@@ -113,21 +115,34 @@ _SEQUENCE_FLAGS = ("truncated", "no_trades", "outlier", "exchange_halt")
 
 
 def _rows_of_span(rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
-    opens = pl.col("open_time")
-    return rows.filter((opens.is_null()) | (opens >= day.span.start) & (opens < day.span.end))
+    start_us, end_us = to_us(day.span.start), to_us(day.span.end)
+    first, last = rows["open_time"].to_physical().min(), rows["open_time"].to_physical().max()
+    if isinstance(first, int) and isinstance(last, int) and start_us <= first and last < end_us:
+        return rows
+    opens = pl.col("open_time").to_physical()
+    return rows.filter(opens.is_null() | (opens >= start_us) & (opens < end_us))
 
 
-def _judge_each(rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
+def _complete(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.filter(~is_incomplete()) if any(rows[field].null_count() for field in FIELDS) else rows
+
+
+@cache
+def _own_flags(step_us: int) -> pl.Expr:
     """Flags of the steps range, sequence and ohlc: each row by itself."""
-    return rows.with_columns(
-        raised(
-            {
-                "out_of_range": rules.out_of_range(day.step_us),
-                "off_grid": rules.off_grid(day.step_us),
-                "ohlc_violation": rules.ohlc_violation(),
-            }
-        )
+    return raised(
+        {
+            "out_of_range": rules.out_of_range(step_us),
+            "off_grid": rules.off_grid(step_us),
+            "ohlc_violation": rules.ohlc_violation(),
+        }
     )
+
+
+@cache
+def _kind_flags(step_us: int) -> pl.Expr:
+    """Those flags of the last step that say how a sound candle is special."""
+    return raised({"truncated": rules.truncated(step_us), "no_trades": rules.no_trades() & ~has_flag("filled")})
 
 
 def _fill(rows: pl.DataFrame, day: _Day, *, timeframe: str, klines_1m: pa.Table | None) -> pl.DataFrame:
@@ -143,6 +158,8 @@ def _fill(rows: pl.DataFrame, day: _Day, *, timeframe: str, klines_1m: pa.Table 
 
 def _interpolated(rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
     holes = [gap.start for gap in _missing(rows, day, halts=()) if gap.end - gap.start == day.step]
+    if not holes:
+        return rows.clear()
     neighbours = candles_by_time(rows, {at + side * day.step for at in holes for side in (-1, 1)})
     neighbours |= {candle.open_time: candle for candle in (day.before, day.after) if candle is not None}
     made = [
@@ -151,41 +168,35 @@ def _interpolated(rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
         if at - day.step in neighbours and at + day.step in neighbours
     ]
     constants = {"flags": FLAGS["filled"], "source": DERIVED}
-    return pl.DataFrame([kline | constants for kline in made], schema=rows.select(_KEPT).schema)
+    columns = SILVER_KLINES["1m"].payload.names
+    return pl.DataFrame([kline | constants for kline in made], schema=rows.select(columns).schema)
 
 
 def _derived(rows: pl.DataFrame, day: _Day, klines_1m: pa.Table, *, timeframe: str) -> pl.DataFrame:
     schema = SILVER_KLINES[timeframe].payload
     derived = frame_of(aggregate_klines(klines_1m, timeframe=timeframe), schema, name="aggregated klines")
     closed = (pl.col("open_time") >= day.span.start) & (pl.col("open_time") + day.step <= day.span.end)
-    return derived.filter(closed).join(rows.select("open_time"), on="open_time", how="anti")
+    return derived.filter(closed).join(rows, on="open_time", how="anti")
 
 
 def _judge_in_sequence(rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
-    """Flags of the last step: those that need neighbours, or that say how a good candle is special."""
-    usable = rows.filter(is_usable())
+    """Flags of the last step."""
+    usable = rows.filter(is_usable()) if _flags(rows).any() else rows
     before = (to_us(day.before.open_time), float(day.before.close)) if day.before is not None else None
-    outliers = usable.filter(rules.outlier(usable, step_us=day.step_us, before=before))
-    return rows.with_columns(
-        raised(
-            {
-                "truncated": rules.truncated(day.step_us),
-                "no_trades": rules.no_trades() & ~has_flag("filled"),
-                "outlier": pl.col("open_time").is_in(outliers["open_time"].implode()),
-                "exchange_halt": rules.exchange_halt(day.step_us, day.halts),
-            }
-        )
-    )
-
-
-def _gaps(rows: pl.DataFrame, day: _Day) -> tuple[Gap, ...]:
-    return _missing(rows, day, halts=day.halts)
+    is_outlier = rules.outlier(usable, step_us=day.step_us, before=before)
+    flagged = rows.with_columns(_kind_flags(day.step_us))
+    if is_outlier.any():
+        outliers = usable["open_time"].filter(is_outlier)
+        flagged = flagged.with_columns(raised({"outlier": pl.col("open_time").is_in(outliers.implode())}))
+    if day.halts:
+        flagged = flagged.with_columns(raised({"exchange_halt": rules.exchange_halt(day.step_us, day.halts)}))
+    return flagged
 
 
 def _missing(rows: pl.DataFrame, day: _Day, *, halts: Sequence[Span]) -> tuple[Gap, ...]:
-    open_times_us = rows.filter(~has_flag("off_grid"))["open_time"].to_physical().to_numpy().astype(np.int64)
+    is_on_grid = _flags(rows) & FLAGS["off_grid"] == 0
     return find_gaps(
-        open_times_us,
+        rows["open_time"].to_physical().to_numpy()[is_on_grid],
         span=day.span,
         step=day.step,
         halts=halts,
@@ -194,8 +205,9 @@ def _missing(rows: pl.DataFrame, day: _Day, *, halts: Sequence[Span]) -> tuple[G
     )
 
 
+def _flags(rows: pl.DataFrame) -> npt.NDArray[np.int32]:
+    return rows["flags"].to_numpy()
+
+
 def _count(rows: pl.DataFrame, *flags: str) -> int:
-    return int(rows.select(has_flag(*flags).sum()).item())
-
-
-_KEPT = SILVER_KLINES["1m"].payload.names
+    return int(np.count_nonzero(_flags(rows) & flag_mask(flags)))

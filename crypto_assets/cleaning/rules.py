@@ -100,15 +100,17 @@ def outlier(rows: pl.DataFrame, *, step_us: int, before: tuple[int, float] | Non
         .fill_null(pl.lit(close_before, pl.Float64))
         .fill_null(pl.col("open"))
     )
-    distances = (pl.col(price).truediv(reference).log().abs() for price in ("high", "low"))
-    since_former = pl.col("open_time") - pl.col("open_time").shift(1).fill_null(pl.lit(open_before_us, pl.Int64))
     moves = judged.select(
-        move=pl.max_horizontal(*distances),
-        slots=(since_former / step_us).clip(lower_bound=1.0).fill_null(1.0),
+        "open_time",
+        move=pl.max_horizontal(*(pl.col(price).truediv(reference).log().abs() for price in ("high", "low"))),
     )
+    if not (moves["move"] > OUTLIER_FLOOR).any():  # as on nearly every day: no threshold is below the floor
+        return pl.repeat(False, rows.height, eager=True)
+    former = pl.col("open_time").shift(1).fill_null(pl.lit(open_before_us, pl.Int64))
+    slots = ((pl.col("open_time") - former) / step_us).clip(lower_bound=1.0).fill_null(1.0)
     scale = pl.col("move").rolling_median(OUTLIER_CANDLES, min_samples=OUTLIER_CANDLES_NEEDED).shift(1)
     threshold = (scale * OUTLIER_MOVES).clip(lower_bound=OUTLIER_FLOOR).fill_null(OUTLIER_FLOOR_UNSCALED)
-    return moves.select((pl.col("move") > threshold * pl.col("slots").sqrt()).fill_null(False)).to_series()
+    return moves.select((pl.col("move") > threshold * slots.sqrt()).fill_null(False)).to_series()
 
 
 def _any(*conditions: pl.Expr) -> pl.Expr:

@@ -19,11 +19,8 @@ def frame_of(table: pa.Table, schema: pa.Schema, *, name: str) -> pl.DataFrame:
     if absent:
         raise BadPayload(f"{name} lacks the columns {', '.join(absent)}; it has {', '.join(table.column_names)}.")
     frame = pl.DataFrame(pl.from_arrow(table.select(schema.names)))
-    wrong = [
-        f"{column} is {frame.schema[column]} instead of {kind}"
-        for column, kind in _polars_schema(schema).items()
-        if frame.schema[column] != kind
-    ]
+    held, declared = dict(frame.schema), _polars_schema(schema)
+    wrong = [f"{key} is {held[key]} instead of {kind}" for key, kind in declared.items() if held[key] != kind]
     if wrong:
         raise BadPayload(f"{name} cannot be used: {'; '.join(wrong)}.")
     return frame
@@ -31,7 +28,7 @@ def frame_of(table: pa.Table, schema: pa.Schema, *, name: str) -> pl.DataFrame:
 
 def table_of(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
     """The frame as a table of exactly `schema`; raises ValueError where a required column holds a null."""
-    return frame.select(schema.names).to_arrow().cast(schema)
+    return frame.select(schema.names).to_arrow().cast(schema) if frame.height else schema.empty_table()
 
 
 @cache

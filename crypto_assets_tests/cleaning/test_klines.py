@@ -37,17 +37,18 @@ def test_sound_candles_of_a_whole_span_pass_as_they_are() -> None:
 def test_metadata_counts_the_eight_steps_in_their_order() -> None:
     rows = [
         kline(-1),
+        kline(10),
         *(kline(minute) for minute in (0, 1, 2, 4, 5, 6, 7, 8, 9)),
         kline(0),
         kline(5.5),
         kline(9.5, volume=None),
     ]
-    rows[5] = kline(5, low="-1")
-    rows[6] = kline(6, high="98")
-    rows[7] = kline(7, close_time=at(7.2))
+    rows[6] = kline(5, low="-1")
+    rows[7] = kline(6, high="98")
+    rows[8] = kline(7, close_time=at(7.2))
     steps = clean(rows).steps
     assert [(step.name, step.rows_in, step.affected, step.rows_out) for step in steps.steps] == [
-        ("load", 13, 1, 12),
+        ("load", 14, 2, 12),
         ("deduplicate", 12, 1, 11),
         ("schema", 11, 1, 10),
         ("range", 10, 1, 10),
@@ -111,6 +112,10 @@ class TestDeduplicate:
     def test_a_complete_copy_is_kept_before_an_incomplete_one_of_a_better_source(self) -> None:
         cleaned = clean([kline(0, source="archive", volume=None), kline(0, source="live")], minutes=1)
         assert cleaned.table["source"].to_pylist() == ["live"]
+
+    def test_copies_that_nothing_but_their_values_tells_apart_give_the_same_row_in_any_order(self) -> None:
+        copies = [kline(0), kline(0, close="100.5")]
+        assert clean(copies, minutes=1) == clean(copies[::-1], minutes=1)
 
     def test_close_times_that_differ_only_in_resolution_agree(self) -> None:
         fine = kline(0, source="rest", close_time=at(1) - timedelta(microseconds=1))
@@ -275,13 +280,28 @@ class TestGaps:
         assert first.gaps == second.gaps == (Gap(at(3), at(16), GapCause.EXCHANGE_HALT),)
 
 
+CALM: Row = {"open": "101", "high": "101.01", "low": "100.99"}
+
+
 class TestFlag:
     @pytest.mark.parametrize("factor", ["0.00001", "0.5", "1.5", "30"])
     def test_a_flash_move_is_an_outlier_and_its_neighbours_are_not(self, factor: str) -> None:
-        calm = [kline(minute, high="101.1", low="99.9") for minute in range(60)]
+        calm = [kline(minute, **CALM) for minute in range(60)]
         calm[40]["low" if Decimal(factor) < 1 else "high"] = Decimal(factor) * 100
         cleaned = clean(calm, minutes=60)
         assert [minute for minute in range(60) if "outlier" in flags_at(cleaned, minute)] == [40]
+
+    def test_a_candle_that_closes_far_away_does_not_accuse_the_next_one(self) -> None:
+        rows = [kline(minute, **CALM) for minute in range(60)]
+        rows[40] |= {"low": "1", "close": "1"}
+        cleaned = clean(rows, minutes=60)
+        assert [minute for minute in range(60) if "outlier" in flags_at(cleaned, minute)] == [40]
+
+    def test_a_small_move_after_a_quiet_hour_is_no_outlier_beside_a_large_one(self) -> None:
+        rows = [kline(minute, **CALM) for minute in range(60)]
+        rows[40]["high"], rows[50]["high"] = "105", "202"
+        cleaned = clean(rows, minutes=60)
+        assert [minute for minute in range(60) if "outlier" in flags_at(cleaned, minute)] == [50]
 
     def test_the_first_candle_of_a_day_is_judged_by_the_last_close_of_the_day_before(self) -> None:
         assert flags_at(clean([kline(0)], minutes=1, before=candle(-1, "100")), 0) == set()

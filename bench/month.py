@@ -12,9 +12,7 @@ import psutil
 
 from bench.measuring import Line
 from bench.workspace import finish, run_environment, start_runs, write_archive
-from crypto_assets.demo.plan import Stage
-from crypto_assets.features.declaration import GOLD_FEATURES
-from crypto_assets.schemas import BRONZE, SILVER
+from crypto_assets.demo.plan import Stage, plan_stages
 
 FIRST = date(2024, 8, 1)
 LENGTHS = (1, 8, 31)
@@ -46,10 +44,9 @@ def measure(folder: Path) -> list[Line]:
 
 
 def _run(data_dir: Path, *, days: int, recorded: Path) -> Cost:
-    assets = tuple(dataset.name for dataset in (*BRONZE, *SILVER, GOLD_FEATURES))
-    stage = Stage(assets, FIRST, FIRST + timedelta(days=days - 1))
+    (*_, everything) = plan_stages(days=days, today=FIRST + timedelta(days=days))
     environment = run_environment(data_dir, EXCHANGE="replay", REPLAY_URI=str(recorded))
-    return _cost([stage], environment=environment, log=data_dir / "run.log")
+    return _cost([everything], environment=environment, log=data_dir / "run.log")
 
 
 def _cost(stages: list[Stage], *, environment: Mapping[str, str], log: Path) -> Cost:

@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("convergence", "pictures"),
     ("history",),
     ("resources",),
-    ("partitions",),
+    ("partitions", "refusal"),
     ("checks",),
     ("assets", "sensors"),
     ("jobs", "schedules"),

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.features.inputs import LEAD_IN_DAYS
-from crypto_assets.schemas import BRONZE, BRONZE_KLINES, SILVER, SILVER_KLINES
+from crypto_assets.schemas import BRONZE, BRONZE_KLINES, BRONZE_TRADES, SILVER, SILVER_KLINES
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class Stage:
 
 
 def plan_stages(*, days: int, today: date) -> tuple[Stage, ...]:
-    """Candles of the lead-in, then everything for the last complete `days` before `today`."""
+    """Candles of the lead-in, then the medallion job's assets for the last complete `days` before `today`."""
     first = today - timedelta(days=days)
     candles = [dataset.name for dataset in (*BRONZE_KLINES.values(), *SILVER_KLINES.values())]
-    everything = [dataset.name for dataset in (*BRONZE, *SILVER)]
+    everything = [dataset.name for dataset in (*BRONZE, *SILVER) if dataset is not BRONZE_TRADES]
     return (
         Stage(tuple(candles), first - timedelta(days=LEAD_IN_DAYS), first - timedelta(days=1)),
         Stage((*everything, GOLD_FEATURES.name), first, today - timedelta(days=1)),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import re
+import ssl
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import httpx
@@ -25,7 +26,6 @@ _log = logging.getLogger(__name__)
 
 USED_WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
 BAN_S = 120.0  # the shortest ban, assumed where a 418 does not say how long
-_CHUNK_BYTES = 1 << 18
 _SLOWEST_BYTES_PER_S = 8192  # a body slower than this over its whole length counts as stalled
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
@@ -178,7 +178,7 @@ class Http:
         """The body; a server that trickles it is given up, one that is merely slow is not."""
         started = self._monotonic()
         received = 0
-        for piece in response.iter_bytes(_CHUNK_BYTES):
+        for piece in response.iter_bytes():  # as they come: what is buffered would be lost with a cut connection
             received += len(piece)
             yield piece
             took = self._monotonic() - started
@@ -226,15 +226,22 @@ class Http:
 
     @cached_property
     def _client(self) -> httpx.Client:
-        direct = self._transport or httpx.HTTPTransport()
+        direct = self._transport or httpx.HTTPTransport(verify=_certificates())
         return httpx.Client(
             transport=self._transport,
+            verify=_certificates(),
             # a proxy of the environment is not meant for the simulator
             mounts={"file://localhost": FileTransport(), "all://127.0.0.1": direct, "all://localhost": direct},
             timeout=self._patience.silence_s,
             headers={"User-Agent": "crypto-assets"},
             follow_redirects=False,  # nobody here redirects, and an address given by a server could name a local file
         )
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Trusted certificates; reading them takes longer than many a request."""
+    return httpx.create_ssl_context()
 
 
 class _Idle:

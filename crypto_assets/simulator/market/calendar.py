@@ -79,9 +79,7 @@ class TradingCalendar:
     def require_listed(self, times_us: Ints, *, what: str) -> None:
         """Raises LookupError where a time lies before the listing or after the delisting."""
         if times_us.size and (times_us.min() < self.listing_us or times_us.max() >= self.end_us):
-            raise LookupError(
-                f"{what} exists from {from_us(self.listing_us):%Y-%m-%d %H:%M} to {from_us(self.end_us):%F}"
-            )
+            raise LookupError(f"{what} begins {from_us(self.listing_us):%F %H:%M}, ends {from_us(self.end_us):%F}")
 
     def before_halts(self, times_us: Ints) -> Ints:
         """Times with those in a scripted halt moved to its last microsecond before."""
@@ -90,10 +88,11 @@ class TradingCalendar:
         return times_us
 
     def silent_days(self) -> list[int]:
-        """Days that scripted halts close from end to end."""
+        """Days closed from end to end: before listing, after delisting, in halts."""
+        life = [(FIRST_DAY * DAY_US, self.listing_us), (self.end_us, END_DAY * DAY_US)]
         return [
             day
-            for start, end in self._halts
+            for start, end in _merge([*life, *self._halts])
             for day in range(-(-start // DAY_US), end // DAY_US)
             if FIRST_DAY <= day < END_DAY
         ]

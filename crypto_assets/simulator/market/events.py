@@ -24,7 +24,8 @@ class Halt:
 class FlashCrash:
     """Spot trades in [at, at + duration_ms) happen at `price` in 1e-8, rounded down to a tick.
 
-    Where the span holds no trade, the day's next one has that price."""
+    Where the span holds no trade, the day's next one has that price.
+    """
 
     symbol: str
     at: datetime

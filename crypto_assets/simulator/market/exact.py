@@ -58,12 +58,12 @@ def gaussian(words: Words) -> Floats:
     """Numbers near the standard normal: the sum of a word's four 16-bit parts, so within +-3.46, kurtosis 2.7."""
     parts = words.view(np.uint16).reshape(-1, 4)
     total = parts[:, 0].astype(np.int64) + parts[:, 1] + parts[:, 2] + parts[:, 3]
-    return (total - _GAUSSIAN_MEAN).astype(np.float64) / _GAUSSIAN_DEVIATION
+    return (total - _GAUSSIAN_MEAN).astype(np.float64) * np.float64(1.0 / _GAUSSIAN_DEVIATION)
 
 
 def uniform(words: Words) -> Floats:
     """Numbers in (0, 1], never zero, from a word's upper 32 bits."""
-    return ((words >> np.uint64(32)).astype(np.int64) + 1) * 2.0**-32
+    return ((words >> np.uint64(32)).astype(np.int64) + 1).astype(np.float64) * np.float64(2.0**-32)
 
 
 def below(words: Words, bound: int) -> Ints:
@@ -73,7 +73,7 @@ def below(words: Words, bound: int) -> Ints:
 
 def _powers_of_two() -> Floats:
     """2**(j/256) for j in [0, 256), as products of repeated square roots of two."""
-    table = np.ones(1 << _TABLE_BITS)
+    table: Floats = np.ones(1 << _TABLE_BITS, dtype=np.float64)
     root = 2.0
     for bit in reversed(range(_TABLE_BITS)):
         root = sqrt(root)

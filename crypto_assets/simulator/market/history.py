@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from crypto_assets.simulator.market.calendar import DAY_US, END_DAY, FIRST_DAY, TradingCalendar, day_of, number_of
+from crypto_assets.simulator.market.calendar import END_DAY, FIRST_DAY, TradingCalendar, day_of, number_of
 from crypto_assets.simulator.market.exact import (
     LN2,
     ONE,
@@ -101,10 +101,7 @@ def make_ledger(seed: int, spec: SymbolSpec, history: History, calendar: Trading
     jitter = 0.9 + below(_words(seed, f"{spec.symbol} {venue}", Stream.COUNTS), 1 << 16) * (0.2 / (1 << 16))
     lively = exp2((history.liveliness[:-1] + history.liveliness[1:]) * 3 // 8)
     orders = np.rint(np.clip(usual * _growth() * _weekly(0.8) * jitter * lively, 6_000, 160_000)).astype(np.int64)
-    days = np.arange(FIRST_DAY, END_DAY)
-    open_days = (days >= calendar.listing_us // DAY_US) & (days < calendar.end_us // DAY_US)
-    open_days[[day - FIRST_DAY for day in calendar.silent_days()]] = False
-    orders[~open_days] = 0
+    orders[[day - FIRST_DAY for day in calendar.silent_days()]] = 0
     trades = orders + orders // 3
     return Ledger(orders, trades, np.append(0, np.cumsum(orders)), np.append(0, np.cumsum(trades)))
 

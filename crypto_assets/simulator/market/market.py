@@ -67,7 +67,7 @@ class Market:
         return self._days.spec(symbol)
 
     def tape(self, symbol: str, day: date, *, venue: Venue = "spot") -> Tape:
-        """The trades of one day; the last few days asked for are kept."""
+        """The trades of one day, none before the listing; LookupError for a day outside of the market's time."""
         return self._days.tape(symbol, venue, number_of(day))
 
     def futures_tape(self, symbol: str, day: date) -> Tape:
@@ -271,7 +271,8 @@ def _candles(
         return select(whole, rows_between(whole.open_time_us, start_us, end_us))
     if interval not in LONG_INTERVALS:
         raise ValueError(f"{interval!r} is none of the intervals {', '.join((*SECONDS, *LONG_INTERVALS))}")
-    spans = _long_spans(interval, start_us, end_us)
+    # a candle may open up to a month before the first day of trading
+    spans = _long_spans(interval, max(start_us, (days.start - 31) * DAY_US), min(end_us, days.stop * DAY_US))
     if not spans:
         return concatenate([])
     wanted = range(max(spans[0][0] // DAY_US, days.start), min(spans[-1][1] // DAY_US, days.stop))

@@ -23,7 +23,7 @@ STEP_S = 10
 STEPS = DAY_S // STEP_S
 
 _COMMON_SHARE, _OWN_SHARE = 0.8, 0.6
-_SCALES = ((14_400, 0.22), (3_600, 0.25), (1_200, 0.25), (300, 0.3), (60, 0.4))
+_SCALES = ((14_400, 0.35), (3_600, 0.3), (1_200, 0.28), (300, 0.3), (60, 0.3))
 _SHOCKS_PER_DAY = 7
 _TYPICAL_SQUARE = 2.1  # mean square of the liveliness within a day, so that seconds add up to a day's usual volatility
 

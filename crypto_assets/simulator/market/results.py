@@ -165,7 +165,7 @@ class Liquidations:
 
 @dataclass(frozen=True, slots=True)
 class Ticker24h:
-    """Rolling statistics of the trades in [open_time_us, close_time_us], 24 hours; the latter is the moment asked for."""
+    """Rolling statistics of the trades in [open_time_us, close_time_us], the 24 hours up to the moment asked for."""
 
     symbol: str
     open_time_us: int

@@ -79,10 +79,11 @@ def make_tape(today: VenueDay, *, previous_close: int) -> Tape:
     words = today.words(Stream.ORDERS, orders)
     sells = _sells(today, slots, words)
     bid, ask = today.path.quotes(slots, tick=tick, premium=today.premium)
-    price = _crash_prices(np.where(sells, bid, ask) * tick, time_us, today.calendar.crashes(today.day_number)) // tick
+    quoted = np.where(sells, bid, ask)
+    price = _crash_prices(quoted * tick, time_us, today.calendar.crashes(today.day_number)) // tick
     size = uniform(words << np.uint64(16))
     fills = _fills(today, size, trades=int(today.ledger.trades[index]))
-    lots = np.maximum(_lots(today, slots, price, size), fills)
+    lots = np.maximum(_lots(today, slots, quoted, size), fills)
     agg_index = np.repeat(np.arange(orders), fills)
     trade_lots = _split(today.words(Stream.FILLS, agg_index.size), lots, fills, agg_index)
     first_trade = int(today.ledger.first_trade[index])
@@ -199,12 +200,15 @@ def _after_halts(times: Ints, calendar: TradingCalendar, day_number: int) -> Int
 
 
 def _sells(today: VenueDay, slots: Ints, words: Words) -> Bools:
-    """Sides of takers: drawn, more often with the move of their second, and with slow waves of buying or selling."""
+    """Sides of takers: drawn, more often with the move of the minute around, and in slow waves of buying or selling."""
     second = slots // 10
     path = today.path
-    move = (path.log_price[second + 1] - path.log_price[second]) / path.second_deviation[second // STEP_S]
+    around = np.concatenate((path.log_price[30:], np.full(30, path.log_price[-1])))
+    around[30:] -= path.log_price[:-30]
+    around[:30] -= path.log_price[0]
+    move = around[second] / path.second_deviation[second // STEP_S] * 0.129  # 1 / sqrt(60): of a usual minute
     wave = order_flow(today.seed, today.spec.symbol, today.day_number)[second // 60]
-    buys = 0.5 + 0.12 * np.minimum(np.maximum(move, -2.0), 2.0) + np.minimum(np.maximum(wave, -0.2), 0.2)
+    buys = 0.5 + 0.12 * np.minimum(np.maximum(move, -2.2), 2.2) + np.minimum(np.maximum(wave, -0.2), 0.2)
     sells = (words & np.uint64(0xFFFF)).astype(np.int64) >= np.rint(buys * 65_536)
     closing = today.words(Stream.CLOSING, 1)
     sells[-1] = _closes_with_sell(closing)
@@ -229,7 +233,7 @@ def _lots(today: VenueDay, slots: Ints, price: Ints, size: Floats) -> Ints:
 def _fills(today: VenueDay, size: Floats, *, trades: int) -> Ints:
     """Number of fills of each order: one, and the day's further ones by half to any order, by half to large ones."""
     further = trades - size.size
-    words = today.words(Stream.FILLS, further + 1)[1:]
+    words = today.words(Stream.FILLS, further)
     large = np.flatnonzero(size < 0.06)
     if not large.size:
         large = np.arange(size.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 
 import msgspec
@@ -64,6 +65,12 @@ class Manifest(msgspec.Struct, frozen=True):
     def bytes(self) -> int:
         """Size of all parts."""
         return sum(part.bytes for part in self.parts)
+
+    @property
+    def data_version(self) -> str:
+        """sha256 that changes when, and only when, the rows of the partition change."""
+        named = "\n".join(f"{part.path} {part.version}" for part in self.parts)
+        return hashlib.sha256(named.encode()).hexdigest()
 
     @property
     def halt_spans(self) -> tuple[Span, ...]:

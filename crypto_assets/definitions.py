@@ -1,0 +1,45 @@
+"""Everything wired, nothing computed. Another group is a line in ASSETS and, where it has some, in CHECKS."""
+
+from __future__ import annotations
+
+import warnings
+
+import dagster as dg
+
+from crypto_assets.assets.bronze import bronze_assets
+from crypto_assets.assets.gold import gold_assets
+from crypto_assets.assets.history import history_assets
+from crypto_assets.assets.silver import silver_assets
+from crypto_assets.config import Settings, read_settings
+from crypto_assets.jobs import MEDALLION
+from crypto_assets.partitions import DaySymbol
+from crypto_assets.schedules import schedules
+from resources.exchange import ExchangeResource
+from resources.lake import LakeResource
+from sensors.automation import automation_sensor
+
+ASSETS = (history_assets, bronze_assets, silver_assets, gold_assets)
+
+BETAS_IN_USE = "backfill_policy|MultiPartitionMapping|allow_nonexistent_upstream_partitions|use_user_code_server"
+"""Parts of Dagster that may still change between minor versions; tests cover each of them."""
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The graph as the environment configures it."""
+    return build_definitions(read_settings())
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """The graph for these settings."""
+    days = DaySymbol.of(settings)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=f".*`({BETAS_IN_USE})`", category=dg.BetaWarning)
+        return dg.Definitions(
+            assets=[asset for group in ASSETS for asset in group(days)],
+            jobs=[MEDALLION],
+            schedules=schedules(days),
+            sensors=[automation_sensor()],
+            resources={"lake": LakeResource(uri=settings.lake), "exchange": ExchangeResource()},
+            executor=dg.in_process_executor,
+        )

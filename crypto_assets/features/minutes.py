@@ -54,7 +54,7 @@ class Coverage:
 def ago(known: BoolArray, minutes: int) -> BoolArray:
     """Whether the minute so long before each was known; False before the grid."""
     moved = np.zeros_like(known)
-    moved[minutes:] = known[: known.size - minutes]
+    moved[minutes:] = known[: max(known.size - minutes, 0)]
     return moved
 
 

@@ -25,10 +25,11 @@ class OutOfRange:
     high: float | None
 
     def __str__(self) -> str:
-        bounds = (
-            f"{'-inf' if self.low is None else f'{self.low:g}'} to {'inf' if self.high is None else f'{self.high:g}'}"
+        low, high = ("any" if bound is None else f"{bound:g}" for bound in (self.low, self.high))
+        return (
+            f"{self.column}: {self.rows} rows outside {low} to {high}, "
+            f"worst {self.worst:g} at {self.minute:%Y-%m-%d %H:%M}"
         )
-        return f"{self.column}: {self.rows} rows outside {bounds}, worst {self.worst:g} at {self.minute:%Y-%m-%d %H:%M}"
 
 
 @dataclass(frozen=True, slots=True)

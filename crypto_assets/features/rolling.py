@@ -16,7 +16,7 @@ BoolArray = npt.NDArray[np.bool_]
 def shift(values: FloatArray, steps: int) -> FloatArray:
     """`values[i - steps]`, NaN where there is none."""
     moved = np.full(values.size, np.nan)
-    moved[steps:] = values[: values.size - steps] if steps else values
+    moved[steps:] = values[: max(values.size - steps, 0)]
     return moved
 
 

@@ -1,0 +1,221 @@
+"""The proof of no look-ahead, and the leaks that it must find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crypto_assets.features.compute import compute_features
+from crypto_assets.features.inputs import FeatureInputs
+from crypto_assets.features.lookahead import check_stored, cut_inputs, find_leaks, noise_inputs, sample_minutes
+from crypto_assets.schemas import FLAGS
+from crypto_assets_tests.features.synthetic import (
+    DAY,
+    MINUTE,
+    inputs_of,
+    market,
+    midnight_us,
+    with_column,
+    without_rows,
+)
+
+FIRST_ROW = 4 * 1440
+"""Row of 00:00 of DAY in tables that begin four days before."""
+
+
+@st.composite
+def damaged_markets(draw: st.DrawFn) -> FeatureInputs:
+    """A market with halts, interpolated and contradictory candles, and holes in book and perpetual."""
+    whole = market(seed=draw(st.integers(0, 50)), pace_us=20_000_000)
+    candles = whole.klines["1m"]
+    flags = np.zeros(candles.num_rows, dtype=np.int64)
+    for name in ("filled", "out_of_range", "ohlc_violation", "outlier"):
+        rows = draw(st.lists(st.integers(FIRST_ROW - 40, FIRST_ROW + 1439), max_size=4))
+        flags[rows] |= FLAGS[name]
+    start = draw(st.integers(FIRST_ROW - 100, FIRST_ROW + 1430))
+    halt = range(start, min(start + draw(st.integers(0, 90)), candles.num_rows))
+    candles = without_rows(with_column(candles, "flags", flags), halt)
+    book, perp = whole.orderbook, whole.perpetual
+    assert book is not None
+    assert perp is not None
+    hole = draw(st.integers(0, book.num_rows - 200))
+    book = without_rows(book, range(hole, hole + draw(st.integers(0, 200))))
+    perp = without_rows(perp, range(1400 + draw(st.integers(0, 1300)), 1400 + draw(st.integers(0, 1480))))
+    return inputs_of(candles, book=book, perp=perp)
+
+
+@settings(max_examples=40)
+@given(inputs=damaged_markets(), minute=st.integers(0, 1439), seed=st.integers(0, 9))
+def test_no_column_changes_when_the_future_is_cut_off_or_replaced_by_noise(
+    inputs: FeatureInputs, minute: int, seed: int
+) -> None:
+    as_of_us = midnight_us() + (minute + 1) * MINUTE
+    full = compute_features(inputs, day=DAY)
+    for other in (cut_inputs(inputs, as_of_us=as_of_us), noise_inputs(inputs, as_of_us=as_of_us, seed=seed)):
+        rows = compute_features(cut_inputs(other, as_of_us=as_of_us), day=DAY).num_rows
+        recomputed = compute_features(other, day=DAY).slice(0, rows)
+        assert [name for name in full.column_names if not recomputed[name].equals(full[name].slice(0, rows))] == []
+
+
+def test_the_rows_computed_minute_by_minute_are_the_rows_of_the_batch(
+    day_inputs: FeatureInputs, gold: pa.Table
+) -> None:
+    for minute in range(437, 500):
+        as_of_us = midnight_us() + (minute + 1) * MINUTE
+        live = compute_features(cut_inputs(day_inputs, as_of_us=as_of_us), day=DAY)
+        assert live.num_rows == minute + 1
+        assert live.slice(minute).equals(gold.slice(minute, 1))
+
+
+@settings(max_examples=8)
+@given(inputs=damaged_markets(), seed=st.integers(0, 99))
+def test_the_check_accepts_what_compute_features_gives(inputs: FeatureInputs, seed: int) -> None:
+    assert find_leaks(compute_features, inputs, day=DAY, seed=seed) == []
+    assert check_stored(compute_features(inputs, day=DAY), inputs, day=DAY, seed=seed) == []
+
+
+Wrapper = Callable[..., pa.Table]
+
+
+def _on_column(name: str, change: Callable[[pd.Series], pd.Series]) -> Wrapper:
+    """`compute_features` with one column changed afterwards."""
+
+    def compute(inputs: FeatureInputs, *, day: date) -> pa.Table:
+        table = compute_features(inputs, day=day)
+        return with_column(table, name, pa.array(change(table[name].to_pandas()), from_pandas=True))
+
+    return compute
+
+
+def _joined_on_open_times(timeframe: str) -> Wrapper:
+    """`compute_features` that takes a candle for closed when it opens."""
+
+    def compute(inputs: FeatureInputs, *, day: date) -> pa.Table:
+        length = {"5m": 5, "15m": 15}[timeframe] * MINUTE
+        table = inputs.klines[timeframe]
+        opened = with_column(table, "open_time", np.asarray(table["open_time"].cast(pa.int64())) - length)
+        return compute_features(replace(inputs, klines={**inputs.klines, timeframe: opened}), day=day)
+
+    return compute
+
+
+def _reading_interpolated_candles(inputs: FeatureInputs, *, day: date) -> pa.Table:
+    candles = inputs.klines["1m"]
+    flags = np.asarray(candles["flags"]) & ~FLAGS["filled"]
+    return compute_features(
+        replace(inputs, klines={**inputs.klines, "1m": with_column(candles, "flags", flags)}), day=day
+    )
+
+
+def _knowing_the_state_after(inputs: FeatureInputs, *, day: date) -> pa.Table:
+    """Order-book states stamped 30 s too early."""
+    assert inputs.orderbook is not None
+    times = np.asarray(inputs.orderbook["time"].cast(pa.int64())) - 30_000_000
+    return compute_features(replace(inputs, orderbook=with_column(inputs.orderbook, "time", times)), day=day)
+
+
+def _knowing_the_perpetual_before(inputs: FeatureInputs, *, day: date) -> pa.Table:
+    """Perpetual minutes laid one minute too early."""
+    assert inputs.perpetual is not None
+    times = np.asarray(inputs.perpetual["open_time"].cast(pa.int64())) - MINUTE
+    return compute_features(replace(inputs, perpetual=with_column(inputs.perpetual, "open_time", times)), day=day)
+
+
+LEAKS: dict[str, tuple[Wrapper, str]] = {
+    "a centred window": (
+        _on_column("volume_sma_20_1m", lambda column: column.rolling(5, center=True, min_periods=1).mean()),
+        "volume_sma_20_1m",
+    ),
+    "a join on open times of 15m": (_joined_on_open_times("15m"), "rsi_14_15m"),
+    "a join on open times of 5m": (_joined_on_open_times("5m"), "atr_14_5m"),
+    "a backward fill": (_on_column("spread_bps", lambda column: column.bfill()), "spread_bps"),
+    "a scaler fit on the day": (
+        _on_column("rsi_14_1m", lambda column: (column - column.mean()) / column.std()),
+        "rsi_14_1m",
+    ),
+    "a maximum of the day": (_on_column("atr_14_1m", lambda column: column / column.max()), "atr_14_1m"),
+    "the next row": (_on_column("roc_1_1m", lambda column: column.shift(-1)), "roc_1_1m"),
+    "an interpolated candle": (_reading_interpolated_candles, "roc_1_1m"),
+    "a later state of the book": (_knowing_the_state_after, "microprice_bps"),
+    "a later minute of the perpetual": (_knowing_the_perpetual_before, "premium_bps"),
+}
+
+
+@pytest.fixture(scope="module")
+def holed() -> FeatureInputs:
+    """A market whose book is not known for some minutes, and with an interpolated candle."""
+    whole = market(seed=5)
+    candles = whole.klines["1m"]
+    flags = np.zeros(candles.num_rows, dtype=np.int64)
+    flags[FIRST_ROW + 700] = FLAGS["filled"]
+    assert whole.orderbook is not None
+    book = without_rows(whole.orderbook, range(4_000, 4_150))
+    return inputs_of(with_column(candles, "flags", flags), book=book, perp=whole.perpetual)
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+@pytest.mark.parametrize("seed", range(2))
+def test_a_planted_leak_is_found_and_named(holed: FeatureInputs, leak: str, seed: int) -> None:
+    compute, column = LEAKS[leak]
+    found = find_leaks(compute, holed, day=DAY, seed=seed)
+    assert column in {leak.column for leak in found}
+    stored = check_stored(compute(holed, day=DAY), holed, day=DAY, seed=seed)
+    assert column in {leak.column for leak in stored}
+
+
+def test_a_leak_says_where_and_how_much(holed: FeatureInputs) -> None:
+    compute, column = LEAKS["the next row"]
+    (leak,) = {leak.column: leak for leak in find_leaks(compute, holed, day=DAY, minutes=[600])}.values()
+    assert leak.column == column
+    assert (leak.minute.hour, leak.minute.minute) == (10, 0)
+    assert (leak.as_of.hour, leak.as_of.minute) == (10, 1)
+    assert leak.rows == 1
+    assert f"{column} of 2024-08-05 10:00 is {leak.actual}, but {leak.expected}" in str(leak)
+
+
+def test_a_stored_row_that_cannot_be_computed_again_is_found(day_inputs: FeatureInputs, gold: pa.Table) -> None:
+    shortened = gold.slice(0, 100).append_column("x", pa.nulls(100)).drop_columns("x")
+    stored = pa.concat_tables([shortened, gold.slice(101)])
+    assert {leak.column for leak in check_stored(stored, day_inputs, day=DAY)} == {"open_time"}
+
+
+def test_a_stored_value_that_differs_is_found_with_both_values(day_inputs: FeatureInputs, gold: pa.Table) -> None:
+    values = gold["macd_5m"].to_numpy().copy()
+    values[3] += 1.0
+    found = check_stored(with_column(gold, "macd_5m", values), day_inputs, day=DAY, minutes=[7])
+    assert {(leak.column, leak.rows) for leak in found} == {("macd_5m", 1)}
+    assert found[0].actual == pytest.approx(found[0].expected + 1.0)  # pyright: ignore[reportOptionalOperand]
+
+
+def test_minutes_are_sampled_where_leaks_show(holed: FeatureInputs) -> None:
+    for seed in range(20):
+        minutes = sample_minutes(holed, day=DAY, seed=seed)
+        assert minutes == sample_minutes(holed, day=DAY, seed=seed)
+        assert minutes[0] <= 12
+        assert 700 in minutes
+        assert all((minute + 1) % 5 for minute in minutes)
+        assert len(minutes) >= 5
+
+
+def test_noise_leaves_what_was_known_and_changes_all_numbers_after(day_inputs: FeatureInputs) -> None:
+    as_of_us = midnight_us() + 723 * MINUTE
+    noisy = noise_inputs(day_inputs, as_of_us=as_of_us, seed=1)
+    for timeframe, known in (("1m", FIRST_ROW + 723), ("5m", (FIRST_ROW + 720) // 5), ("15m", (FIRST_ROW + 720) // 15)):
+        before, after = day_inputs.klines[timeframe], noisy.klines[timeframe]
+        assert after.schema.equals(before.schema)
+        assert after.slice(0, known).equals(before.slice(0, known))
+        assert not np.isin(np.asarray(after["close"].slice(known)), np.asarray(before["close"].slice(known))).any()
+        assert after["open_time"].equals(before["open_time"])
+
+
+def test_a_day_without_candles_has_nothing_to_leak() -> None:
+    empty = inputs_of(market(seed=1).klines["1m"].slice(0, 0))
+    assert find_leaks(compute_features, empty, day=DAY) == []

@@ -10,6 +10,9 @@ from crypto_assets.assets.bronze import bronze_assets
 from crypto_assets.assets.gold import gold_assets
 from crypto_assets.assets.history import history_assets
 from crypto_assets.assets.silver import silver_assets
+from crypto_assets.checks.bronze import bronze_checks
+from crypto_assets.checks.gold import gold_checks
+from crypto_assets.checks.silver import silver_checks
 from crypto_assets.config import Settings, read_settings
 from crypto_assets.jobs import MEDALLION
 from crypto_assets.partitions import DaySymbol
@@ -19,6 +22,7 @@ from resources.lake import LakeResource
 from sensors.automation import automation_sensor
 
 ASSETS = (history_assets, bronze_assets, silver_assets, gold_assets)
+CHECKS = (bronze_checks, silver_checks, gold_checks)
 
 BETAS_IN_USE = "backfill_policy|MultiPartitionMapping|allow_nonexistent_upstream_partitions|use_user_code_server"
 """Parts of Dagster that may still change between minor versions; tests cover each of them."""
@@ -37,6 +41,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         warnings.filterwarnings("ignore", message=f".*`({BETAS_IN_USE})`", category=dg.BetaWarning)
         return dg.Definitions(
             assets=[asset for group in ASSETS for asset in group(days)],
+            asset_checks=[check for group in CHECKS for check in group(days)],
             jobs=[MEDALLION],
             schedules=schedules(days),
             sensors=[automation_sensor()],

@@ -1,0 +1,103 @@
+"""Bronze: what the exchange sent, as complete as can be known now."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from crypto_assets.assets.columns import table_metadata
+from crypto_assets.assets.each_partition import Written, materialize_each
+from crypto_assets.convergence.converge import Convergence, converge
+from crypto_assets.partitions import DaySymbol, Partition
+from crypto_assets.schemas import BRONZE, Dataset
+from crypto_assets.spans import Span
+from resources.exchange import ExchangeResource
+from resources.lake import LakeResource
+
+GROUP = "bronze"
+POOL = "exchange"
+"""Assets that ask the exchange share it: `dagster instance concurrency set exchange N` says how many do so at once."""
+
+DESCRIPTIONS = {
+    "bronze_klines_1m": "One-minute candles of the spot market.",
+    "bronze_klines_5m": "Five-minute candles of the spot market.",
+    "bronze_klines_15m": "Quarter-hour candles of the spot market.",
+    "bronze_orderbook": "Ten levels of the spot order book, from captures: exchanges publish no history of it.",
+    "bronze_funding_rate": "Funding payments of the perpetual.",
+    "bronze_open_interest": "Open interest and long/short ratios of the perpetual, every five minutes.",
+    "bronze_mark_price": "Mark and index price of the perpetual, from captures or one-minute klines.",
+    "bronze_liquidations": "Liquidation orders of the perpetual, from captures: at most one a second is published.",
+    "bronze_trades": "Every spot trade. Large (gigabytes a month of one symbol), so it is materialised when asked for.",
+}
+
+CONVERGES = (
+    "Materialising a day makes it as complete as can be known now: the archive if it is published, captures where "
+    "there are any, REST for just what is missing. A repeat with nothing to do writes nothing."
+)
+
+
+def bronze_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
+    """An asset for each bronze dataset."""
+    return [_bronze_asset(dataset, days) for dataset in BRONZE]
+
+
+def _bronze_asset(dataset: Dataset, days: DaySymbol) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=dataset.name,
+        group_name=GROUP,
+        kinds={"binance", "parquet"},
+        description=f"{DESCRIPTIONS[dataset.name]}\n\n{CONVERGES}",
+        metadata=table_metadata(dataset),
+        partitions_def=days.definition,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=POOL,
+    )
+    def bronze(
+        context: dg.AssetExecutionContext, lake: LakeResource, exchange: ExchangeResource
+    ) -> dg.MaterializeResult:
+        def write(partition: Partition) -> Written:
+            found = converge(
+                dataset, symbol=partition.symbol, day=partition.day, lake=lake.lake, sources=exchange.sources
+            )
+            if not found.rows:
+                context.log.warning("%s %s has no rows. %s", dataset.name, partition, " ".join(found.answers))
+            return describe(found, uri=lake.lake.uri_of(dataset, partition.symbol, partition.day))
+
+        return materialize_each(context, days, lambda _: write)
+
+    return bronze
+
+
+def describe(found: Convergence, *, uri: str) -> Written:
+    """What a converged day holds and what each source answered."""
+    return Written(
+        rows=found.rows,
+        data_version=found.data_version,
+        metadata={
+            "dagster/row_count": found.rows,
+            "dagster/uri": uri,
+            "bytes": found.bytes,
+            "changed": found.changed,
+            "rejected": found.rejected,
+            "missing_minutes": sum(span.minutes for span in found.missing),
+            "halt_minutes": sum(span.minutes for span in found.halts),
+            "missing": _listed(found.missing),
+            "halts": _listed(found.halts),
+            "answers": dg.MetadataValue.md("\n".join(f"- {answer}" for answer in found.answers)),
+            **_by_source(found),
+        },
+    )
+
+
+def _by_source(found: Convergence) -> dict[str, Any]:
+    held: dict[str, int] = {}
+    for part in found.manifest.parts:
+        held[part.source] = held.get(part.source, 0) + part.rows
+    return {
+        **{f"rows_{source}": rows for source, rows in sorted(held.items())},
+        **{f"added_{source}": rows for source, rows in sorted(found.added.items())},
+    }
+
+
+def _listed(spans: Sequence[Span]) -> str:
+    return ", ".join(map(str, spans)) or "none"

@@ -1,0 +1,62 @@
+"""Gold: the feature table, one row for each one-minute candle."""
+
+import dagster as dg
+
+from crypto_assets.assets.columns import Sources, table_metadata
+from crypto_assets.assets.each_partition import materialize_each
+from crypto_assets.assets.gold_days import FeatureDays
+from crypto_assets.automation import when_window_changes
+from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
+from crypto_assets.features.inputs import LEAD_IN_DAYS
+from crypto_assets.partitions import DaySymbol, look_back
+from crypto_assets.schemas import SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL
+from resources.lake import LakeResource
+
+GROUP = "gold"
+
+LOOK_BACK_DAYS = {
+    **{dataset.name: LEAD_IN_DAYS for dataset in SILVER_KLINES.values()},
+    SILVER_ORDERBOOK.name: 1,
+    SILVER_PERPETUAL.name: 1,
+}
+"""Days before its own that a day of gold reads of each input."""
+
+
+def gold_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
+    """The asset of features."""
+
+    @dg.asset(
+        name=GOLD_FEATURES.name,
+        group_name=GROUP,
+        kinds={"pandas", "parquet"},
+        description=(
+            f"{len(FEATURES)} features a minute, each known at `as_of`. Every row of a day is computed from the same "
+            f"window, which begins {LEAD_IN_DAYS} days before it. Where a feature had fewer candles than it needs, "
+            "`warm` is false."
+        ),
+        metadata=table_metadata(GOLD_FEATURES, sources=_sources()),
+        deps=[dg.AssetDep(name, partition_mapping=look_back(back)) for name, back in LOOK_BACK_DAYS.items()],
+        partitions_def=days.definition,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        automation_condition=when_window_changes(own_day=tuple(LOOK_BACK_DAYS)),
+    )
+    def gold_features(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+        return materialize_each(context, days, lambda _: FeatureDays(lake.lake).write)
+
+    return [gold_features]
+
+
+def _sources() -> Sources:
+    """Lineage as the features declare it: `klines_1m.close` is the column close of silver_klines_1m."""
+    times = [(SILVER_KLINES["1m"].name, "open_time")]
+    return {
+        "open_time": times,
+        "as_of": times,
+        "filled": [(SILVER_KLINES["1m"].name, "flags")],
+        **{feature.name: [_silver_column(read) for read in feature.inputs] for feature in FEATURES},
+    }
+
+
+def _silver_column(read: str) -> tuple[str, str]:
+    dataset, _, column = read.partition(".")
+    return f"silver_{dataset}", column

@@ -1,0 +1,107 @@
+"""How a day of features is written: read the window from silver, compute, publish, describe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crypto_assets.assets.day_cache import DayCache
+from crypto_assets.assets.each_partition import Written
+from crypto_assets.assets.silver_days import never_materialised
+from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
+from crypto_assets.features.inputs import BOOK_LEAD_IN, LEAD_IN_DAYS, FeatureInputs
+from crypto_assets.lake.lake import Lake, Published
+from crypto_assets.partitions import Partition
+from crypto_assets.schemas import SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL, Dataset
+from crypto_assets.spans import day_span
+
+
+class FeatureDays:
+    """Writes days of features; over a range each silver day is read once."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._window = InputWindow(lake)
+
+    def write(self, partition: Partition) -> Written:
+        """Compute the day and publish it; raises InputIncomplete where silver has no klines of the day itself."""
+        from crypto_assets.features.compute import compute_features
+
+        features = compute_features(self._window.inputs(partition), day=partition.day)
+        published = self._lake.publish(GOLD_FEATURES, partition.symbol, partition.day, features)
+        return Written(
+            rows=published.rows, data_version=published.sha256, metadata=describe_features(features, published)
+        )
+
+
+class InputWindow:
+    """Reads what a day of features is computed from, and remembers it for the days after."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._klines = DayCache(lake, days=LEAD_IN_DAYS + 1)
+        self._perpetual = DayCache(lake, days=2)
+        self._evenings = DayCache(lake, days=2, keep=_last_hour)
+
+    def inputs(self, partition: Partition) -> FeatureInputs:
+        """The window of the day; raises InputIncomplete where silver has no klines of the day itself."""
+        for dataset in SILVER_KLINES.values():
+            if self._klines.read(dataset, partition) is None:
+                raise never_materialised(GOLD_FEATURES, partition, missing=dataset)
+        klines = {timeframe: self._joined(dataset, partition) for timeframe, dataset in SILVER_KLINES.items()}
+        return FeatureInputs(klines, self._orderbook(partition), self._perpetual_states(partition))
+
+    def _joined(self, dataset: Dataset, partition: Partition) -> pa.Table:
+        days = (self._klines.read(dataset, partition.moved(-back)) for back in range(LEAD_IN_DAYS, -1, -1))
+        return pa.concat_tables(day for day in days if day is not None)
+
+    def _orderbook(self, partition: Partition) -> pa.Table | None:
+        """The day and the last hour before it; None where nothing was captured on the day.
+
+        Read anew: a day at 100 ms is some hundred MB, and only its last hour is needed again.
+        """
+        evening = self._evenings.read(SILVER_ORDERBOOK, partition.moved(-1))
+        day = self._lake.read(SILVER_ORDERBOOK, partition.symbol, partition.day)
+        if day is None or not day.num_rows:
+            return None
+        return day if evening is None else pa.concat_tables([evening, day])
+
+    def _perpetual_states(self, partition: Partition) -> pa.Table | None:
+        days = (self._perpetual.read(SILVER_PERPETUAL, partition.moved(-back)) for back in (1, 0))
+        held = [day for day in days if day is not None and day.num_rows]
+        return pa.concat_tables(held) if held else None
+
+
+def describe_features(features: pa.Table, published: Published) -> dict[str, Any]:
+    """Metadata of a day: rows that are warm, carried forward, or have a family, and values that are null."""
+    return {
+        "dagster/row_count": published.rows,
+        "dagster/uri": published.uri,
+        "bytes": published.bytes,
+        "changed": published.changed,
+        "features": len(FEATURES),
+        **{f"rows_{name}": count for name, count in count_true(features).items()},
+        "nulls_in_warm_rows": sum(_nulls(features.filter(features["warm"])).values()),
+    }
+
+
+def count_true(features: pa.Table) -> dict[str, int]:
+    """Rows in which each of gold's own yes-or-no columns is true."""
+    names = [field.name for field in features.schema if pa.types.is_boolean(field.type)]
+    return {name: int(features[name].to_numpy().sum()) for name in names}
+
+
+def _nulls(rows: pa.Table) -> Mapping[str, int]:
+    return {feature.name: rows[feature.name].null_count for feature in FEATURES}
+
+
+def _last_hour(day: pa.Table) -> pa.Table:
+    column = SILVER_ORDERBOOK.time_column
+    if not day.num_rows:
+        return day
+    end = day_span(day[column][0].as_py().date()).end
+    evening = day.filter(pc.field(column) >= pa.scalar(end - BOOK_LEAD_IN, day[column].type))
+    return evening.combine_chunks()  # a copy: a slice would keep the whole day in memory

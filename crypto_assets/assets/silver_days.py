@@ -1,0 +1,195 @@
+"""How a day of silver is written: read bronze, clean, publish, describe. No Dagster run is needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+
+from crypto_assets.assets.day_cache import DayCache
+from crypto_assets.assets.each_partition import Written
+from crypto_assets.assets.silver_metadata import describe_klines
+from crypto_assets.cleaning.candles import Candle, first_candle, last_candle
+from crypto_assets.cleaning.gaps import gaps_as_json
+from crypto_assets.cleaning.klines import clean_klines
+from crypto_assets.cleaning.orderbook import clean_orderbook
+from crypto_assets.cleaning.perpetual import build_perpetual
+from crypto_assets.errors import InputIncomplete
+from crypto_assets.lake.lake import Lake
+from crypto_assets.partitions import Partition
+from crypto_assets.schemas import (
+    BRONZE_FUNDING_RATE,
+    BRONZE_KLINES,
+    BRONZE_LIQUIDATIONS,
+    BRONZE_MARK_PRICE,
+    BRONZE_OPEN_INTEREST,
+    BRONZE_ORDERBOOK,
+    SILVER_KLINES,
+    SILVER_ORDERBOOK,
+    SILVER_PERPETUAL,
+    TIMEFRAMES,
+    Dataset,
+)
+from crypto_assets.spans import Span, known_span
+
+NEIGHBOUR_DAYS = 4
+"""How far the candle before or after a day is looked for: the longest halt so far kept 2018-02-08 to -10 half empty."""
+
+
+class KlinesDays:
+    """Writes days of silver klines of one timeframe; over a range each bronze day is read once."""
+
+    def __init__(self, lake: Lake, *, timeframe: str, now: datetime) -> None:
+        self._lake = lake
+        self._timeframe = timeframe
+        self._now = now
+        self._bronze, self._silver = BRONZE_KLINES[timeframe], SILVER_KLINES[timeframe]
+        self._cache = DayCache(lake, days=2 * NEIGHBOUR_DAYS + 1)
+        self._candles: dict[Partition, tuple[Candle | None, Candle | None]] = {}
+
+    def write(self, partition: Partition) -> Written:
+        """Clean the day and publish it with its gaps; raises InputIncomplete where bronze has no such day."""
+        bronze = self._cache.read(self._bronze, partition)
+        if bronze is None:
+            raise never_materialised(self._silver, partition, missing=self._bronze)
+        span = known_span(partition.day, TIMEFRAMES[self._timeframe], now=self._now)
+        cleaned = clean_klines(
+            bronze,
+            timeframe=self._timeframe,
+            start=span.start,
+            end=span.end,
+            before=self._nearest(partition, direction=-1),
+            after=self._nearest(partition, direction=1),
+            halts=self._halts(partition),
+            klines_1m=self._minutes(partition),
+        )
+        notes = {
+            "gaps": gaps_as_json(cleaned.gaps),
+            "steps": json.dumps(cleaned.steps.as_metadata()),
+            "known_until": span.end.isoformat(),
+        }
+        published = self._lake.publish(self._silver, partition.symbol, partition.day, cleaned.table, footer=notes)
+        return Written(
+            rows=published.rows,
+            data_version=published.sha256,
+            metadata=describe_klines(cleaned, published, timeframe=self._timeframe, day=partition.day, span=span),
+        )
+
+    def _minutes(self, partition: Partition) -> pa.Table | None:
+        if self._timeframe == "1m":
+            return None
+        minutes = self._lake.read(SILVER_KLINES["1m"], partition.symbol, partition.day)
+        if minutes is None:
+            raise never_materialised(self._silver, partition, missing=SILVER_KLINES["1m"])
+        return minutes
+
+    def _nearest(self, partition: Partition, *, direction: int) -> Candle | None:
+        """The usable candle of the neighbouring days that is nearest to the day."""
+        for distance in range(1, NEIGHBOUR_DAYS + 1):
+            first, last = self._ends(partition.moved(direction * distance))
+            nearest = last if direction < 0 else first
+            if nearest is not None:
+                return nearest
+        return None
+
+    def _ends(self, partition: Partition) -> tuple[Candle | None, Candle | None]:
+        if partition not in self._candles:
+            day = self._cache.read(self._bronze, partition)
+            self._candles[partition] = (
+                (None, None)
+                if day is None
+                else (first_candle(day, timeframe=self._timeframe), last_candle(day, timeframe=self._timeframe))
+            )
+        return self._candles[partition]
+
+    def _halts(self, partition: Partition) -> list[Span]:
+        """What the sources of these candles, and of the minutes, confirm to be a halt."""
+        manifests = (
+            self._lake.manifest(BRONZE_KLINES[timeframe], partition.symbol, partition.day)
+            for timeframe in dict.fromkeys((self._timeframe, "1m"))
+        )
+        return [halt for manifest in manifests if manifest is not None for halt in manifest.halt_spans]
+
+
+class OrderbookDays:
+    """Writes days of silver order book."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+
+    def write(self, partition: Partition) -> Written:
+        """Clean the day and publish it; raises InputIncomplete where bronze has no such day, be it an empty one."""
+        bronze = self._lake.read(BRONZE_ORDERBOOK, partition.symbol, partition.day)
+        if bronze is None:
+            raise never_materialised(SILVER_ORDERBOOK, partition, missing=BRONZE_ORDERBOOK)
+        cleaned = clean_orderbook(bronze)
+        del bronze  # a day at 100 ms is some hundred MB
+        notes = {"steps": json.dumps(cleaned.steps.as_metadata())}
+        published = self._lake.publish(SILVER_ORDERBOOK, partition.symbol, partition.day, cleaned.table, footer=notes)
+        return Written(
+            rows=published.rows,
+            data_version=published.sha256,
+            metadata={
+                "dagster/row_count": published.rows,
+                "dagster/uri": published.uri,
+                "bytes": published.bytes,
+                "changed": published.changed,
+                **cleaned.steps.as_metadata(),
+            },
+        )
+
+
+PERPETUAL_INPUTS: dict[str, Dataset] = {
+    "funding": BRONZE_FUNDING_RATE,
+    "open_interest": BRONZE_OPEN_INTEREST,
+    "mark_price": BRONZE_MARK_PRICE,
+    "liquidations": BRONZE_LIQUIDATIONS,
+}
+
+
+class PerpetualDays:
+    """Writes days of the perpetual's minutes; over a range each bronze day is read once."""
+
+    def __init__(self, lake: Lake, *, now: datetime) -> None:
+        self._lake = lake
+        self._now = now
+        self._cache = DayCache(lake, days=2)
+
+    def write(self, partition: Partition) -> Written:
+        """Put the day together and publish it; raises InputIncomplete where bronze has none of its inputs."""
+        absent = [d for d in PERPETUAL_INPUTS.values() if self._cache.read(d, partition) is None]
+        if len(absent) == len(PERPETUAL_INPUTS):
+            raise never_materialised(SILVER_PERPETUAL, partition, missing=absent[0])
+        span = known_span(partition.day, timedelta(minutes=1), now=self._now)
+        tables = {name: self._two_days(dataset, partition) for name, dataset in PERPETUAL_INPUTS.items()}
+        perpetual = build_perpetual(**tables, start=span.start, end=span.end)
+        notes = {"known_until": span.end.isoformat()}
+        published = self._lake.publish(SILVER_PERPETUAL, partition.symbol, partition.day, perpetual.table, footer=notes)
+        return Written(
+            rows=published.rows,
+            data_version=published.sha256,
+            metadata={
+                "dagster/row_count": published.rows,
+                "dagster/uri": published.uri,
+                "bytes": published.bytes,
+                "changed": published.changed,
+                "absent": ", ".join(dataset.name for dataset in absent) or "none",
+                **perpetual.as_metadata(),
+            },
+        )
+
+    def _two_days(self, dataset: Dataset, partition: Partition) -> pa.Table | None:
+        tables: Iterator[pa.Table | None] = (self._cache.read(dataset, partition.moved(n)) for n in (-1, 0))
+        held = [table for table in tables if table is not None]
+        return pa.concat_tables(held) if held else None
+
+
+def never_materialised(asset: Dataset, partition: Partition, *, missing: Dataset) -> InputIncomplete:
+    """The error of an asset whose input was never materialised for the day; it says what to run."""
+    return InputIncomplete(
+        f"{asset.name} {partition}: {missing.name} was never materialised for this day; the former {asset.name} stays. "
+        f"Run: dagster asset materialize -m crypto_assets.definitions --select {missing.name} "
+        f"--partition '{partition.key}'"
+    )

@@ -1,0 +1,84 @@
+"""Checks of the days of a dataset: they read what was stored once, and each gives a result of its own."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from crypto_assets.assets.each_partition import partitions_or_refusal
+from crypto_assets.checks.findings import WARN, Finding, as_result
+from crypto_assets.lake.lake import Lake
+from crypto_assets.partitions import DaySymbol, Partition
+from crypto_assets.schemas import Dataset
+from resources.lake import LakeResource
+
+
+@dataclass(frozen=True, slots=True)
+class DayCheck[Day]:
+    """A question about a stored day."""
+
+    name: str
+    description: str
+    judge: Callable[[Day], Finding]
+    blocking: bool = False
+    """Whether assets that read this one wait for it, and do not run where it fails."""
+    sampled: int | None = None
+    """How many days of a run are looked at, the last ones; None looks at all."""
+
+
+def day_checks[Day](
+    dataset: Dataset,
+    days: DaySymbol,
+    checks: Sequence[DayCheck[Day]],
+    *,
+    read: Callable[[Lake, Partition, datetime], Day | None],
+) -> dg.AssetChecksDefinition:
+    """One step for all checks of an asset.
+
+    It looks at the partitions of its run; started on its own, without any, at the newest stored day of each symbol.
+    `read` gives what is stored of a day, None where nothing was ever published.
+    """
+    by_key = {dg.AssetCheckKey(dg.AssetKey(dataset.name), check.name): check for check in checks}
+
+    @dg.multi_asset_check(
+        name=f"{dataset.name}_checks",
+        specs=[
+            dg.AssetCheckSpec(c.name, asset=dataset.name, description=c.description, blocking=c.blocking)
+            for c in checks
+        ],
+        can_subset=True,
+    )
+    def check_days(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
+        now = datetime.now(UTC)
+        partitions = partitions_or_refusal(context.run.tags, days, now=now) or _newest(lake.lake, dataset, days)
+        asked = {key: check for key, check in by_key.items() if key in context.selected_asset_check_keys}
+        findings: dict[dg.AssetCheckKey, dict[Partition, Finding]] = {key: {} for key in asked}
+        for left, partition in zip(range(len(partitions), 0, -1), partitions, strict=True):
+            day = read(lake.lake, partition, now)
+            for key, check in asked.items():
+                if check.sampled is None or left <= check.sampled:
+                    findings[key][partition] = _not_there(dataset) if day is None else check.judge(day)
+        for key, found in findings.items():
+            yield as_result(key, found) if found else _nothing(key)
+
+    return check_days
+
+
+def _newest(lake: Lake, dataset: Dataset, days: DaySymbol) -> tuple[Partition, ...]:
+    stored = ((symbol, lake.days(dataset, symbol)) for symbol in days.symbols)
+    return tuple(Partition(symbol, held[-1]) for symbol, held in stored if held)
+
+
+def _not_there(dataset: Dataset) -> Finding:
+    return Finding(False, f"{dataset.name} was never materialised for this day.", severity=WARN)
+
+
+def _nothing(key: dg.AssetCheckKey) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=False,
+        severity=WARN,
+        description=f"{key.asset_key.to_user_string()} holds 0 days: nothing to check yet.",
+    )

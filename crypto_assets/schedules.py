@@ -1,0 +1,45 @@
+"""Schedules: yesterday's partitions of every symbol, at fixed hours of UTC."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from crypto_assets.jobs import CANDLES_TO_FEATURES
+from crypto_assets.partitions import DaySymbol, Partition
+
+BRONZE_AND_SILVER = CANDLES_TO_FEATURES & dg.AssetSelection.groups("bronze", "silver")
+GOLD = CANDLES_TO_FEATURES & dg.AssetSelection.groups("gold")
+
+
+def schedules(days: DaySymbol) -> list[dg.ScheduleDefinition]:
+    """Bronze and silver at 01:00, gold at 02:00."""
+    return [
+        _daily("silver_daily", days, hour=1, target=BRONZE_AND_SILVER, what="Bronze, then silver"),
+        _daily("gold_daily", days, hour=2, target=GOLD, what="Gold"),
+    ]
+
+
+def yesterday_of(moment: datetime, days: DaySymbol) -> list[Partition]:
+    """The partition of each symbol for the UTC day before a moment; none where that is before the first day."""
+    day = moment.astimezone(UTC).date() - timedelta(days=1)
+    return [Partition(symbol, day) for symbol in days.symbols] if day >= days.first_day else []
+
+
+def _daily(name: str, days: DaySymbol, *, hour: int, target: dg.AssetSelection, what: str) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=name,
+        cron_schedule=f"0 {hour} * * *",
+        execution_timezone="UTC",
+        target=target,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"{what} of yesterday, a run for each symbol, at {hour:02d}:00 UTC.",
+    )
+    def daily(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        partitions = yesterday_of(context.scheduled_execution_time, days)
+        if not partitions:
+            yield dg.SkipReason(f"Yesterday is before the first day, {days.first_day}: 0 runs.")
+        for partition in partitions:
+            yield dg.RunRequest(run_key=f"{name} {partition.key}", partition_key=partition.key)
+
+    return daily

@@ -13,6 +13,8 @@ from crypto_assets.features.swings import PIVOT_CANDLES, SWING_CANDLES
 TOUCH_CANDLES = 60
 TOUCH_ATR = 0.25
 DOJI_BODY = 0.1
+ROUNDING = 1e-12
+"""Part of a price that a difference of two floats may be off, so that a body of exactly a tenth counts."""
 DAY_CANDLES = 1440
 SWING = "the last confirmed swing {0} (5 candles either side, within 240 candles; their {1} where there is none)"
 
@@ -30,8 +32,9 @@ def _engulfing(candles: Candles) -> FloatArray:
 
 
 def _doji(candles: Candles) -> FloatArray:
-    extent = candles.high - candles.low
-    return ((np.abs(candles.close - candles.open) <= DOJI_BODY * extent) & (extent > 0)).astype(np.float64)
+    body, extent = np.abs(candles.close - candles.open), candles.high - candles.low
+    is_doji = (body <= DOJI_BODY * extent + ROUNDING * candles.close) & (extent > 0)
+    return is_doji.astype(np.float64)
 
 
 def _zone_touches(candles: Candles) -> FloatArray:
@@ -89,7 +92,7 @@ FEATURES = (
         low=-1,
         high=1,
         description="1 where a rising body covers the falling one before it, -1 the other way round, else 0",
-        formula="sign of TA-Lib CDLENGULFING",
+        formula="sign of TA-Lib CDLENGULFING where both candles have a body, else 0",
         value=_engulfing,
         timeframes=("1m", "15m"),
     ),

@@ -44,7 +44,7 @@ def closes(inputs: FeatureInputs, timeframe: str) -> np.ndarray:
 
 
 def _floats(table: pa.Table, name: str) -> np.ndarray:
-    return pc.cast(table[name], pa.float64()).to_numpy()
+    return np.array([float(value) for value in table[name].to_pylist()])
 
 
 def test_a_day_has_a_row_for_each_candle_with_all_declared_columns(gold: pa.Table) -> None:

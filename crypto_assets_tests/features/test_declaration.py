@@ -32,7 +32,13 @@ REQUIRED: dict[Family, list[str]] = {
     Family.VOLUME: [
         f"{name}_{timeframe}"
         for timeframe in EVERY
-        for name in ["vwap_20", "vwap_distance_bps_20", "volume_sma_20", "volume_spike_20", "taker_buy_ratio"]
+        for name in [
+            "vwap_20",
+            "vwap_distance_bps_20",
+            "volume_sma_20",
+            "volume_spike_20",
+            "taker_buy_ratio",
+        ]
     ],
     Family.ORDERBOOK: [
         "imbalance_1level",
@@ -59,7 +65,11 @@ REQUIRED: dict[Family, list[str]] = {
     ],
     Family.MOMENTUM: [
         *(f"roc_{length}_{timeframe}" for length in (1, 3, 5, 10) for timeframe in EVERY),
-        *["trend_alignment", "higher_highs_20_1m", "lower_lows_20_1m"],
+        *[
+            "trend_alignment",
+            "higher_highs_20_1m",
+            "lower_lows_20_1m",
+        ],
     ],
     Family.STRUCTURE: [
         "support_distance_bps_1m",
@@ -86,7 +96,12 @@ REQUIRED: dict[Family, list[str]] = {
         "liquidation_volume_1h",
         "premium_bps",
     ],
-    Family.CALENDAR: ["minute_of_day_sin", "minute_of_day_cos", "day_of_week", "gap_minutes_60"],
+    Family.CALENDAR: [
+        "minute_of_day_sin",
+        "minute_of_day_cos",
+        "day_of_week",
+        "gap_minutes_60",
+    ],
 }
 
 
@@ -100,7 +115,12 @@ def test_there_are_at_least_103_features_and_each_has_one_column() -> None:
     assert len(names) >= 103
     assert len(set(names)) == len(names)
     assert [name for name in GOLD_FEATURES.schema.names if name in set(names)] == names
-    assert GOLD_FEATURES.schema.names[:4] == ["open_time", "as_of", "warm", "filled"]
+    assert GOLD_FEATURES.schema.names[:4] == [
+        "open_time",
+        "as_of",
+        "warm",
+        "filled",
+    ]
     assert set(GOLD_FEATURES.schema.names) - set(names) == {
         "open_time",
         "as_of",

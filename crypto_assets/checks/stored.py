@@ -86,10 +86,10 @@ def freshness_finding(dataset: Dataset, lake: Lake, partition: Partition, now: d
     )
 
 
-SCHEMA = DayCheck[StoredDay](
+SCHEMA: DayCheck[StoredDay] = DayCheck(
     "schema", "Stored columns are the declared ones.", lambda day: schema_finding(day.table.schema, day.dataset)
 )
-FRESHNESS = DayCheck[StoredDay](
+FRESHNESS: DayCheck[StoredDay] = DayCheck(
     "freshness",
     "The last complete UTC day is stored.",
     lambda day: freshness_finding(day.dataset, day.lake, day.partition, day.now),

@@ -64,8 +64,8 @@ def _has_rows(day: BronzeDay) -> Finding:
     if rows:
         sources = ", ".join(sorted({part.source for part in day.manifest.parts}))
         return Finding(True, f"{rows:,} rows in {parts} files, from {sources}.", numbers)
-    answers = " ".join(f"{answer.source}: {answer.note}" for answer in day.manifest.answers) or "nobody has them."
-    return Finding(False, f"0 rows. {answers}", numbers, WARN)
+    answers = " ".join(f"{answer.source}: {answer.note}" for answer in day.manifest.answers)
+    return Finding(False, f"0 rows: no source has any of this day. {answers}".strip(), numbers, WARN)
 
 
 def _no_rejected_rows(day: BronzeDay) -> Finding:
@@ -99,8 +99,8 @@ def _freshness(day: BronzeDay) -> Finding:
 def _sources_agree(day: BronzeDay, *, timeframe: str) -> Finding:
     sources = sorted({part.source for part in day.manifest.parts})
     if len(sources) < 2:
-        only = sources[0] if sources else "no source"
-        return Finding(True, f"Only {only} has rows; there is nothing to compare.", {"compared": 0, "differing": 0})
+        who = f"Only {sources[0]} has rows" if sources else "No source has rows"
+        return Finding(True, f"{who}; there is nothing to compare.", {"compared": 0, "differing": 0})
     rows = day.lake.read(day.dataset, day.partition.symbol, day.partition.day)
     if rows is None:
         return Finding(False, "The day was removed while it was checked.", severity=WARN)

@@ -116,7 +116,8 @@ def _agrees_with_minutes(day: StoredDay, *, timeframe: str) -> Finding:
     candles = len(differences["open_time"].unique())
     numbers = {"compared": compared, "derived": derived, "disagreeing": candles}
     if not candles:
-        return Finding(True, f"{compared:,} candles are what their minutes aggregate to; {derived:,} were.", numbers)
+        sentence = f"{compared:,} candles are what their minutes aggregate to; {derived:,} more were aggregated here."
+        return Finding(True, sentence, numbers)
     first = differences.slice(0, 1).to_pylist()[0]
     return Finding(
         False,

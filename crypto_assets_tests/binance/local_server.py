@@ -64,6 +64,7 @@ def local_server() -> Iterator[LocalServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet: two would wait 40 ms for each other
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)

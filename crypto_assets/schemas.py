@@ -116,12 +116,12 @@ FLAGS: dict[str, int] = {
 """Bits of the `flags` column.
 
 duplicate_dropped: further copies of this row were dropped. sources_disagree: one of them differed. filled: a single
-missing minute, interpolated. out_of_range: a price not above zero or a negative quantity. ohlc_violation: high, low,
-open and close contradict each other, or a part is larger than its whole. outlier: a move far outside what the candles
-around it show; real as far as anyone knows. exchange_halt: the candle beside a halt that the exchange's own files
-confirm. truncated: the candle ended before its timeframe did. off_grid: the open time was not a multiple of the
-timeframe. derived: aggregated here from one-minute candles. no_trades: the candle repeats the former close. crossed:
-the best bid is not below the best ask.
+missing minute, interpolated. out_of_range: a price not above zero, a negative quantity, or a close time that is not
+in the candle. ohlc_violation: high, low, open and close contradict each other, or a part is larger than its whole.
+outlier: a move far outside what the candles before it show; real as far as anyone knows. exchange_halt: the candle
+beside a halt that the exchange's own files confirm. truncated: the candle ended before its timeframe did. off_grid:
+the open time is not a multiple of the timeframe; the row is nobody's minute. derived: aggregated here from one-minute
+candles. no_trades: the candle repeats the former close. crossed: the best bid is not below the best ask.
 """
 
 

@@ -64,11 +64,10 @@ def find_gaps(
     """Runs of slots of `span` without a candle, split where a halt begins or ends.
 
     A run that touches an end of `span` reaches on to the neighbouring day's nearest candle (its open time) where that
-    is given, so that a gap over midnight is the same interval seen from both days.
+    is given, so that a gap over midnight is the same interval seen from both days. `halts` are merged.
     """
-    confirmed = merged_spans(halts)
     missing = missing_spans(open_times_us, span, step)
-    gaps = [gap for run in missing for gap in _split_by_cause(run, confirmed)]
+    gaps = [gap for run in missing for gap in _split_by_cause(run, halts)]
     if gaps and last_before is not None and gaps[0].start == span.start:
         gaps[0] = Gap(min(span.start, last_before + step), gaps[0].end, gaps[0].cause)
     if gaps and first_after is not None and gaps[-1].end == span.end:

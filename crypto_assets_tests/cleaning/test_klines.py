@@ -67,6 +67,12 @@ def test_an_empty_bronze_table_gives_no_rows_and_one_gap() -> None:
     assert cleaned.gaps == (Gap(at(0), at(10), GapCause.NOT_RECEIVED),)
 
 
+@pytest.mark.parametrize("outside", [-1, 10])
+def test_rows_that_open_before_or_after_the_span_are_left_out(outside: int) -> None:
+    cleaned = clean([*(kline(minute) for minute in TEN), kline(outside)])
+    assert cleaned.table["open_time"].to_pylist() == [at(minute) for minute in TEN]
+
+
 def test_a_float_where_decimals_belong_is_refused() -> None:
     table = bronze([kline(0)])
     index = table.column_names.index("close")
@@ -296,6 +302,11 @@ class TestFlag:
         rows[40] |= {"low": "1", "close": "1"}
         cleaned = clean(rows, minutes=60)
         assert [minute for minute in range(60) if "outlier" in flags_at(cleaned, minute)] == [40]
+
+    def test_a_candle_that_contradicts_itself_is_not_judged_by_its_range(self) -> None:
+        rows = [kline(minute, **CALM) for minute in range(60)]
+        rows[40]["high"] = "1"
+        assert flags_at(clean(rows, minutes=60), 40) == {"ohlc_violation"}
 
     def test_a_small_move_after_a_quiet_hour_is_no_outlier_beside_a_large_one(self) -> None:
         rows = [kline(minute, **CALM) for minute in range(60)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crypto_assets.cleaning.orderbook import CleanedOrderbook, clean_orderbook
+from crypto_assets.cleaning.orderbook import PACE, CleanedOrderbook, clean_orderbook
 from crypto_assets.schemas import BRONZE_ORDERBOOK, FLAGS, SILVER_ORDERBOOK
 from crypto_assets_tests.cleaning.examples import DAY, Row, stored
 
@@ -127,7 +127,12 @@ def test_an_older_state_that_came_late_is_left_out_but_a_new_numbering_goes_on()
 
 
 def test_of_copies_that_differ_the_better_source_wins_and_the_row_says_so() -> None:
-    rows = [snapshot(0, source="live", ask_quantity_1=9.0), snapshot(0, source="capture"), snapshot(1), snapshot(1)]
+    rows = [
+        snapshot(0, source="live", received_at=DAY - PACE, ask_quantity_1=9.0),
+        snapshot(0, source="capture"),
+        snapshot(1),
+        snapshot(1),
+    ]
     table = clean(rows).table
     assert table["ask_quantity_1"].to_pylist() == [1.0, 1.0]
     dropped, disagree = FLAGS["duplicate_dropped"], FLAGS["sources_disagree"]

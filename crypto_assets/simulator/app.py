@@ -17,7 +17,7 @@ from crypto_assets.simulator.archive import Archive
 from crypto_assets.simulator.built_files import BuiltFiles
 from crypto_assets.simulator.captures import Captures
 from crypto_assets.simulator.clock import MINUTE_US, read_wall_us
-from crypto_assets.simulator.controls import control_routes
+from crypto_assets.simulator.controls import check_events, control_routes
 from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.fault_middleware import FaultMiddleware
 from crypto_assets.simulator.futures import FuturesRest
@@ -36,7 +36,8 @@ from crypto_assets.simulator.spot_market import SPOT_WEIGHT_LIMIT, SpotMarketRes
 
 
 def create_app(options: SimulatorOptions, *, wall_us: Callable[[], int] = read_wall_us) -> Starlette:
-    """The application; `wall_us` is the clock that request limits are counted by."""
+    """The application; `wall_us` is the clock that request limits are counted by. Raises ConfigurationError."""
+    check_events(options.faults, options)
     faults = FaultBook()
     faults.add(options.faults)
     # Built files are worthless without this process: they go with it.

@@ -22,8 +22,8 @@ _MICROSECONDS_SINCE = date(2025, 1, 1)  # spot only
 _KLINE_HEADER_SINCE = date(2022, 5, 1)  # USD-M only, as the next
 _TRADE_HEADER_SINCE = date(2022, 8, 11)
 _BOOK_DEPTH_PERIOD_US = 30 * SECOND_US
-_BOOK_DEPTH_LEVELS = 1000
-_BOOK_DEPTH_CHUNK = 240
+_BOOK_DEPTH_LEVELS = 3500  # reaches the widest band
+_BOOK_DEPTH_CHUNK = 120
 _BANDS = (-5, -4, -3, -2, -1, 1, 2, 3, 4, 5)
 
 
@@ -149,7 +149,7 @@ def _metrics(file: ArchiveFile, data: SimulatedData, start_us: int, end_us: int)
 
 
 def _book_depth(file: ArchiveFile, data: SimulatedData, start_us: int, end_us: int) -> pl.DataFrame:
-    """Quantities and their worth between the middle of the book and each band, as far as the book goes."""
+    """Quantities and their worth between the middle of the book and each band."""
     times_us = np.arange(start_us, end_us, _BOOK_DEPTH_PERIOD_US, dtype=np.int64)
     parts = [
         _bands(file.symbol, data, times_us[first : first + _BOOK_DEPTH_CHUNK])

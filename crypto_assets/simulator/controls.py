@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.simulator.fault_book import FaultBook
-from crypto_assets.simulator.faults import FlashCrash, Halt, parse_faults_json
+from crypto_assets.simulator.faults import Fault, FlashCrash, Halt, parse_faults_json
 from crypto_assets.simulator.options import SimulatorOptions
 from crypto_assets.simulator.replies import json_reply
+
+
+def check_events(faults: Iterable[Fault], options: SimulatorOptions) -> None:
+    """Raises ConfigurationError for a halt or a crash that this exchange cannot have."""
+    for fault in faults:
+        if not isinstance(fault, Halt | FlashCrash):
+            continue
+        if options.replay:
+            raise ConfigurationError("Recorded days cannot have scripted halts or flash crashes")
+        if fault.symbol is not None and fault.symbol not in options.symbols:
+            raise ConfigurationError(f"{fault.symbol} is none of the simulated symbols {', '.join(options.symbols)}")
 
 
 def control_routes(faults: FaultBook, options: SimulatorOptions) -> list[Route]:
@@ -26,8 +39,7 @@ def control_routes(faults: FaultBook, options: SimulatorOptions) -> list[Route]:
     async def add_faults(request: Request) -> Response:
         try:
             parsed = parse_faults_json(await request.body())
-            if options.replay and any(isinstance(fault, Halt | FlashCrash) for fault in parsed):
-                raise ConfigurationError("Recorded days cannot have scripted halts or flash crashes")
+            check_events(parsed, options)
         except ConfigurationError as error:
             return json_reply({"msg": str(error)}, status=400)
         return json_reply({"ids": faults.add(parsed)}, status=201)

@@ -18,6 +18,7 @@ type _Index = Annotated[int, msgspec.Meta(ge=0)]
 type _Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 type _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
+_HIGHEST_PRICE = 10**9
 _FOLDERS = {"spot": "spot", "futures": "futures/um"}
 _REST_DATASETS = {
     "/api/v3/klines": "spot/klines",
@@ -181,7 +182,7 @@ class FlashCrash(
 
     symbol: str
     start: _Instant
-    price: Annotated[Decimal, msgspec.Meta(gt=0)] = Decimal(1)
+    price: Decimal = Decimal(1)
     duration_s: Annotated[float, msgspec.Meta(gt=0)] = 1.0
 
 
@@ -201,7 +202,8 @@ class FaultScript(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def parse_faults_yaml(text: str | bytes) -> tuple[Fault, ...]:
     """The faults of a script; raises ConfigurationError with the place of what cannot be read."""
     try:
-        return _checked(msgspec.yaml.decode(text, type=FaultScript).faults)
+        # In two steps, so that a time may be written with quotes as well as without.
+        return _checked(msgspec.convert(msgspec.yaml.decode(text), FaultScript).faults)
     except msgspec.MsgspecError as error:
         raise ConfigurationError(f"The fault script cannot be used: {error}") from error
 
@@ -244,4 +246,6 @@ def _checked(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
     for fault in faults:
         if isinstance(fault, MissingMinutes | DuplicateRows | Halt) and fault.start >= fault.end:
             raise ConfigurationError(f"{type(fault).__name__}: start {fault.start} is not before end {fault.end}")
+        if isinstance(fault, FlashCrash) and not 0 < fault.price < _HIGHEST_PRICE:
+            raise ConfigurationError(f"FlashCrash: price {fault.price} is not between 0 and {_HIGHEST_PRICE:,}")
     return faults

@@ -21,25 +21,28 @@ def select_rows(
     """
     end_us = now_us + 1 if span.end_us is None else min(span.end_us, now_us) + 1
     if span.start_us is not None:
-        return _oldest(fetch, max(span.start_us, first_us), end_us, limit=limit, width_us=width_us)
-    return _newest(fetch, first_us, end_us, limit=limit, width_us=width_us)
+        start_us = min(max(span.start_us, first_us), end_us)
+        return _oldest(fetch, start_us, end_us, limit=limit, width_us=width_us)
+    return _newest(fetch, min(first_us, end_us), end_us, limit=limit, width_us=width_us)
 
 
 def _oldest(fetch: Fetch, start_us: int, end_us: int, *, limit: int, width_us: int) -> pl.DataFrame:
-    found = fetch(start_us, min(end_us, start_us + width_us) if start_us < end_us else start_us)
-    reached_us = start_us + width_us
+    reached_us = min(end_us, start_us + width_us)
+    found = fetch(start_us, reached_us)
     while found.height < limit and reached_us < end_us:
         width_us *= 2
-        found = pl.concat([found, fetch(reached_us, min(end_us, reached_us + width_us))])
-        reached_us += width_us
+        further_us = min(end_us, reached_us + width_us)
+        found = pl.concat([found, fetch(reached_us, further_us)])
+        reached_us = further_us
     return found.head(limit)
 
 
 def _newest(fetch: Fetch, start_us: int, end_us: int, *, limit: int, width_us: int) -> pl.DataFrame:
-    found = fetch(max(start_us, end_us - width_us) if start_us < end_us else end_us, end_us)
-    reached_us = end_us - width_us
+    reached_us = max(start_us, end_us - width_us)
+    found = fetch(reached_us, end_us)
     while found.height < limit and reached_us > start_us:
         width_us *= 2
-        found = pl.concat([fetch(max(start_us, reached_us - width_us), reached_us), found])
-        reached_us -= width_us
+        further_us = max(start_us, reached_us - width_us)
+        found = pl.concat([fetch(further_us, reached_us), found])
+        reached_us = further_us
     return found.tail(limit)

@@ -89,6 +89,7 @@ def start_simulator(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
+            start_new_session=True,  # a Ctrl-C reaches the parent only, which may still need answers
         )
     try:
         url = _read_address(process, timeout_s=timeout_s)

@@ -39,18 +39,16 @@ NO_STREAM = "no stream"
 OTHER_STREAMS = "other streams"
 LONGEST_NAME = 60
 
+_MINUTE_US = 60_000_000
 _STAMP_DIGITS = 19  # ns from 2001 to 2286
 _BEFORE_NAME = b' {"stream":"'
 _NAME_AT = _STAMP_DIGITS + len(_BEFORE_NAME)
 _FRAME = msgspec.json.Decoder(Frame)
-_TIMED = (
-    StreamKind.TRADE,
-    StreamKind.AGG_TRADE,
-    StreamKind.DEPTH_DIFF,
-    StreamKind.MARK_PRICE,
-    StreamKind.FORCE_ORDER,
-)
-"""Streams that carry event times, also for datasets that are not wanted."""
+_TIMED: dict[Market, tuple[StreamKind, ...]] = {
+    "spot": (StreamKind.TRADE, StreamKind.AGG_TRADE, StreamKind.DEPTH_DIFF),
+    "usdm": tuple(StreamKind),
+}
+"""Streams that carry event times; they tell the recorder's clock also where their rows are not wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +163,7 @@ class _LineReader:
         self._rejected = [taker.rejected for taker in wanted]
         self._takes: dict[StreamKind, Take] = {}
         if any(taker.by_time_known for taker in wanted):
-            self._takes = dict.fromkeys(_TIMED, reading.note_time)
+            self._takes = dict.fromkeys(_TIMED[reading.market], reading.note_time)
         for taker in wanted:
             self._takes |= taker.takes
         self._stream = lru_cache(MOST_NAMES)(self._named)
@@ -174,20 +172,26 @@ class _LineReader:
 
     def read(self, lines: GzipLines, *, origin: str) -> None:
         """Take the lines of a file, as far as they are readable and not too late."""
-        self._reading.begin_file()
-        late = number = 0
+        reading = self._reading
+        reading.begin_file()
+        minute = late = number = 0
         for number, raw in enumerate(lines, 1):
             stamp = raw[:_STAMP_DIGITS]
             if not (stamp.isdigit() and raw[_STAMP_DIGITS : _STAMP_DIGITS + 1] == b" "):
                 self._reject_unstamped(raw, number=number, origin=origin)
                 continue
             received_us = int(stamp) // 1000
-            if received_us < self._needed_until_us:
-                late = 0
-                self._reading.move_to(received_us)
-                self._take(Line(raw, received_us, number, origin))
-            elif (late := late + 1) > LATE_LINES:
-                break
+            if received_us >= self._needed_until_us:
+                late += 1
+                if late > LATE_LINES:
+                    break
+                continue
+            late = 0
+            if received_us // _MINUTE_US != minute:
+                minute = received_us // _MINUTE_US
+                reading.end_minute()
+            reading.received_us = received_us
+            self._take(Line(raw, received_us, number, origin))
         self._reading.end_minute()
         if lines.damage:
             line = Line(lines.rest, self._reading.received_us, number + 1, origin)
@@ -205,12 +209,12 @@ class _LineReader:
 
     def _take(self, line: Line) -> None:
         raw = line.raw
-        body = raw[_STAMP_DIGITS:]
         if raw.startswith(_BEFORE_NAME, _STAMP_DIGITS):  # so the name is had without decoding what nobody wants
             stream = self._stream(raw[_NAME_AT : raw.find(b'"', _NAME_AT)])
             if stream.take or raw.endswith(b"}"):
-                self._hand_over(stream, body, line)
+                self._hand_over(stream, line)
                 return
+        body = raw[_STAMP_DIGITS:]
         try:
             stream = self._stream(_FRAME.decode(body).stream.encode())
         except UNREADABLE as error:
@@ -220,11 +224,11 @@ class _LineReader:
             if self._snapshots:
                 self._snapshots.take_snapshot(body, line)
         else:
-            self._hand_over(stream, body, line)
+            self._hand_over(stream, line)
 
-    def _hand_over(self, stream: _Stream, body: bytes, line: Line) -> None:
+    def _hand_over(self, stream: _Stream, line: Line) -> None:
         if stream.take and (stream.is_change or line.received_us >= self._needed_from_us):
-            stream.take(body, line)
+            stream.take(line.raw[_STAMP_DIGITS:], line)
         if stream.is_skipped and self._reading.covers(line.received_us):
             skipped = self._reading.skipped
             known = stream.label in skipped or len(skipped) < MOST_NAMES

@@ -15,11 +15,12 @@ from crypto_assets.binance.typed_rows import MICROSECONDS_FROM
 
 MAX_CLOCK_ERROR_US = 600_000_000
 """An event whose time is further from its receive time has one of the two wrong."""
+CLOCKED_A_MINUTE = 200
+"""Messages, the first of a minute, that tell its lag: enough, and the same ones whatever is wanted."""
 IMPLAUSIBLE = "the event's time and the receive time are more than 10 minutes apart"
 LONGEST_MINUTE = 50_000
 """Messages that wait for the end of their minute at most, so that wrong receive times cannot fill the memory."""
 
-_MINUTE_US = 60_000_000
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _CLOCKED = msgspec.json.Decoder(Framed[Clocked], strict=False)
 
@@ -45,7 +46,7 @@ class Reading:
         self.lags_us: list[int] = []
         """Lag of the recorder's clock in each minute that has one."""
         self._clock = RecorderClock()
-        self._minute = -1
+        self._leads_us: list[int] = []
         self._waiting: list[_Waiting] = []
         self.received_us = start_us
         """When the line was received that is being read."""
@@ -57,19 +58,11 @@ class Reading:
     def begin_file(self) -> None:
         """The lines to come are of another file, perhaps with another recorder's clock."""
         self._clock = RecorderClock()
-        self._minute = -1
-
-    def move_to(self, received_us: int) -> None:
-        """The next line was received then; where that is another minute, the one before ends."""
-        self.received_us = received_us
-        minute = received_us // _MINUTE_US
-        if minute != self._minute or len(self._waiting) >= LONGEST_MINUTE:
-            self.end_minute()
-            self._minute = minute
 
     def end_minute(self) -> None:
-        """Give the messages that wait their times; to be called at the end of a file, too."""
-        lag_us = self._clock.end_minute()
+        """Give the messages that wait their times; to be called whenever another minute or file begins."""
+        lag_us = self._clock.lag_us(self._leads_us)
+        self._leads_us = []
         if lag_us is not None:
             self.lags_us.append(lag_us)
         waiting, self._waiting = self._waiting, []
@@ -79,13 +72,16 @@ class Reading:
     def wait(self, settle: Callable[..., None], message: msgspec.Struct, *, event_us: int, line: Line) -> None:
         """Call `settle(message, known_us=…, line=…)` as soon as it is known when the message was known."""
         self._waiting.append(_Waiting(settle, message, event_us, line))
+        if len(self._waiting) >= LONGEST_MINUTE:
+            self.end_minute()
 
     def event_us(self, event_time: int, line: Line, rejected: RejectedLines) -> int | None:
         """An event time in microseconds, noted for the clock; None, and the line rejected, where it cannot be."""
         event_us = event_time * 1000 if event_time < MICROSECONDS_FROM else event_time
         lead_us = event_us - line.received_us
         if -MAX_CLOCK_ERROR_US <= lead_us <= MAX_CLOCK_ERROR_US:
-            self._clock.note(lead_us)
+            if len(self._leads_us) < CLOCKED_A_MINUTE:
+                self._leads_us.append(lead_us)
             return event_us
         self.reject(line, IMPLAUSIBLE, rejected)
         return None
@@ -95,21 +91,23 @@ class Reading:
         event_us = self.event_us(event_time, line, rejected)
         if event_us is None:
             return None
-        own_us = micros(own_time)
-        if abs(own_us - event_us) > MAX_CLOCK_ERROR_US:
-            self.reject(line, IMPLAUSIBLE, rejected)
-            return None
-        return own_us if self.covers(own_us) else None
+        own_us = own_time * 1000 if own_time < MICROSECONDS_FROM else own_time
+        if -MAX_CLOCK_ERROR_US <= own_us - event_us <= MAX_CLOCK_ERROR_US:
+            return own_us if self.start_us <= own_us < self.end_us else None
+        self.reject(line, IMPLAUSIBLE, rejected)
+        return None
 
     def note_time(self, body: bytes, line: Line) -> None:
         """Take just the event time of a message, for the clock."""
+        if len(self._leads_us) >= CLOCKED_A_MINUTE:
+            return
         try:
             message = _CLOCKED.decode(body).data
         except UNREADABLE:
             return  # the line says nothing about the datasets that are wanted
         lead_us = micros(message.event_time) - line.received_us
         if abs(lead_us) <= MAX_CLOCK_ERROR_US:
-            self._clock.note(lead_us)
+            self._leads_us.append(lead_us)
 
     def message[T](
         self, decoder: msgspec.json.Decoder[Framed[T]], body: bytes, line: Line, rejected: RejectedLines

@@ -26,8 +26,8 @@ from crypto_assets.schemas import (
     Dataset,
 )
 
-CHUNK_ROWS = 65_536
-BOOK_CHUNK_ROWS = 16_384
+CHUNK_ROWS = 16_384
+BOOK_CHUNK_ROWS = 8_192
 REJECTED_CHUNK_ROWS = 4_096
 
 RECEIVED_AT = pa.field(
@@ -181,8 +181,9 @@ class BookRows:
         self._ids.append(last_update_id)
         self._received.append(received_us)
         for side in (bids, asks):
-            self._levels.extend(chain.from_iterable(side[:BOOK_LEVELS]))
-            self._levels.extend(_NO_LEVELS[2 * len(side) :])
+            self._levels.extend(chain.from_iterable(side if len(side) <= BOOK_LEVELS else side[:BOOK_LEVELS]))
+            if len(side) < BOOK_LEVELS:
+                self._levels.extend(_NO_LEVELS[2 * len(side) :])
 
     def table(self) -> pa.Table:
         """All rows so far, columns of `captured_schema`; levels that a book did not have are null."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 ENOUGH_EVENTS = 20
@@ -19,16 +21,13 @@ class RecorderClock:
     """
 
     def __init__(self) -> None:
-        self._leads: list[int] = []
         self._lag_us: int | None = None
 
-    def note(self, lead_us: int) -> None:
-        """Take event time - receive time of a message into the minute that is being read."""
-        self._leads.append(lead_us)
+    def lag_us(self, leads_us: Sequence[int]) -> int | None:
+        """Lag in microseconds, at least 0, in the next minute; None while no message told any.
 
-    def end_minute(self) -> int | None:
-        """Lag in microseconds, at least 0, of the minute that was read; None while no message told any."""
-        if len(self._leads) >= ENOUGH_EVENTS or (self._lag_us is None and self._leads):
-            self._lag_us = max(0, int(np.quantile(self._leads, LEVEL)))
-        self._leads = []
+        `leads_us` is event time - receive time of each message of that minute.
+        """
+        if len(leads_us) >= ENOUGH_EVENTS or (self._lag_us is None and leads_us):
+            self._lag_us = max(0, int(np.quantile(leads_us, LEVEL)))
         return self._lag_us

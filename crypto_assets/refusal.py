@@ -18,7 +18,7 @@ def refuse(sentence: str) -> NoReturn:
     failure = dg.Failure(description=sentence, allow_retries=False)
     sys.tracebacklimit = 0
     weakref.finalize(failure, _list_frames_again)
-    raise failure
+    raise failure from None
 
 
 def _list_frames_again() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from crypto_assets.simulator.market.calendar import DAY_US, number_of
 from crypto_assets.simulator.market.results import AggTrades, Tape, Trades
 
 
@@ -53,10 +52,7 @@ def chain[T: (Trades, AggTrades)](kind: type[T], parts: Sequence[T]) -> T:
 
 
 def cut(tape: Tape, until_us: int) -> Tape:
-    """The trades of a tape before `until_us`, for candles; what comes then counts as closed. Aggregates stay."""
-    end_of_day = (number_of(tape.day) + 1) * DAY_US
-    if until_us >= end_of_day:
-        return tape
+    """The trades of a tape before `until_us`, for candles: aggregates stay as they are."""
     rows = slice(0, int(np.searchsorted(tape.time_us, until_us)))
     return replace(
         tape,
@@ -66,5 +62,4 @@ def cut(tape: Tape, until_us: int) -> Tape:
         quote_quantity=tape.quote_quantity[rows],
         is_buyer_maker=tape.is_buyer_maker[rows],
         agg_index=tape.agg_index[rows],
-        closed=(*tape.closed, (until_us, end_of_day)),
     )

@@ -148,8 +148,7 @@ def _derived_spec(symbol: str) -> SymbolSpec:
     digest = hashlib.sha256(f"spec of {symbol}".encode()).digest()
     base, quote = split_symbol(symbol)
     quote_value = _QUOTES.get(quote, 1.0)
-    exponent = -2 + digest[0] % 5  # of the value in USD: 0.01 to 9,999
-    exponent -= 4 if quote_value > 100 else 0
+    exponent = -4 + digest[0] % 4 if quote_value > 100 else -2 + digest[0] % 5  # 0.0001 to 0.99, or 0.01 to 9,999
     level = float(Decimal(10 + digest[1] % 90).scaleb(exponent - 1))
     tick_exponent = max(-8, exponent - 4)
     lot_exponent = max(-8 - tick_exponent, -exponent - 2)  # price times quantity then has at most 8 decimals

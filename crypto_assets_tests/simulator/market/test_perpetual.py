@@ -146,6 +146,9 @@ def test_liquidations_are_aggregates_at_most_one_a_second_in_fast_moves(market: 
     of_orders = (struck.time_us, struck.average_price, struck.quantity, struck.is_sell)
     aggregates = set(zip(*(column.tolist() for column in of_tape), strict=True))
     assert aggregates.issuperset(zip(*(column.tolist() for column in of_orders), strict=True))
+    now, before = (market.mark_prices("BTCUSDT", struck.time_us - ago).index_price for ago in (0, 60_000_000))
+    fell = now < before
+    assert (fell == struck.is_sell).mean() > 0.9
     assert (struck.price[struck.is_sell] <= struck.average_price[struck.is_sell]).all()
     assert (struck.price[~struck.is_sell] >= struck.average_price[~struck.is_sell]).all()
     candles = market.price_klines("BTCUSDT", "mark", "1m", START, START + DAY_US)

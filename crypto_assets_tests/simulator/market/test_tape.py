@@ -85,6 +85,14 @@ def test_every_tape_is_well_formed(market: Market, symbol: str, venue, day: date
         assert not ((tape.time_us >= start_us) & (tape.time_us < end_us)).any()
 
 
+def test_an_order_has_a_lot_for_each_of_its_fills_even_where_lots_are_dear(market: Market) -> None:
+    tape = market.futures_tape("LUNAUSDT", date(2022, 1, 20))
+    _, lot = market.spec("LUNAUSDT").grid("usdm")
+    assert (tape.quantity >= lot).all()
+    fills = tape.agg_last_id - tape.agg_first_id + 1
+    assert (tape.agg_quantity == fills * lot).any(), "no order of this day is as small as can be"
+
+
 @settings(max_examples=6)
 @given(symbol=symbols, venue=venues, day=days)
 def test_aggregates_are_the_trades_that_they_hold(market: Market, symbol: str, venue, day: date) -> None:

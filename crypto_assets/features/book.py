@@ -38,6 +38,8 @@ class BookMinutes:
     """States known in the minute."""
     price: dict[Side, Levels]
     quantity: dict[Side, Levels]
+    depths: dict[Side, Levels]
+    """Quantity of each level and all better ones."""
     spread_mean: FloatArray
     spread_max: FloatArray
     imbalance_mean: FloatArray
@@ -57,10 +59,7 @@ class BookMinutes:
 
     def depth(self, side: Side, levels: int) -> FloatArray:
         """Quantity on the best levels of a side, base asset."""
-        total = self.quantity[side][:, 0].copy()
-        for level in range(1, levels):
-            total += self.quantity[side][:, level]
-        return total
+        return self.depths[side][:, levels - 1]
 
     def imbalance(self, levels: int) -> FloatArray:
         """(B - A) / (B + A) of the quantities on the best levels."""
@@ -80,11 +79,16 @@ def read_book(table: pa.Table | None, *, grid: MinuteGrid) -> BookMinutes:
     spread = _spread_bps(_values(known["bid_price_1"]), _values(known["ask_price_1"]))
     imbalance = _imbalance(_depth(known, "bid"), _depth(known, "ask"))
     mean = _mean(minute, imbalance, states)
+    quantity: dict[Side, Levels] = {
+        "bid": _levels(known, "bid_quantity", last),
+        "ask": _levels(known, "ask_quantity", last),
+    }
     return BookMinutes(
         grid=grid,
         states=states,
         price={"bid": _levels(known, "bid_price", last), "ask": _levels(known, "ask_price", last)},
-        quantity={"bid": _levels(known, "bid_quantity", last), "ask": _levels(known, "ask_quantity", last)},
+        quantity=quantity,
+        depths={side: np.cumsum(levels, axis=1) for side, levels in quantity.items()},
         spread_mean=_mean(minute, spread, states),
         spread_max=_largest(spread, states),
         imbalance_mean=mean,

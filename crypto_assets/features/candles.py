@@ -11,13 +11,16 @@ import pyarrow as pa
 
 from crypto_assets.errors import BadPayload
 from crypto_assets.features import indicators
-from crypto_assets.features.rolling import BoolArray, FloatArray, IntArray
+from crypto_assets.features.rolling import BoolArray, FloatArray, IntArray, rolling_sum
 from crypto_assets.features.swings import Swings, find_swings
 from crypto_assets.schemas import FLAGS
 
 NOT_READ = FLAGS["filled"] | FLAGS["out_of_range"] | FLAGS["ohlc_violation"]
 """A candle with one of these flags repeats the last real close with zero volume: an interpolated minute has read its
 right-hand neighbour, and a contradictory one says nothing."""
+
+RECENT_CANDLES = 20
+"""Candles over which volume is summed."""
 
 _PRICES = ("open", "high", "low", "close")
 _QUANTITIES = ("volume", "quote_volume", "taker_buy_volume")
@@ -39,6 +42,16 @@ class Candles:
     volume: FloatArray
     quote_volume: FloatArray
     taker_buy_volume: FloatArray
+
+    @cached_property
+    def recent_volume(self) -> FloatArray:
+        """Volume of the last RECENT_CANDLES."""
+        return rolling_sum(self.volume, RECENT_CANDLES)
+
+    @cached_property
+    def recent_quote_volume(self) -> FloatArray:
+        """Quote volume of the last RECENT_CANDLES."""
+        return rolling_sum(self.quote_volume, RECENT_CANDLES)
 
     @cached_property
     def rsi(self) -> FloatArray:
@@ -102,5 +115,6 @@ def _between(table: pa.Table, *, start_us: int, end_us: int) -> pa.Table:
 
 def _floats(table: pa.Table) -> dict[str, FloatArray]:
     """Prices and quantities as the nearest floats; Arrow's own cast of decimals misses every eighth by a last bit."""
-    frame = pl.DataFrame(pl.from_arrow(table.select([*_PRICES, *_QUANTITIES]))).cast(pl.Float64)
-    return {name: frame[name].to_numpy() for name in frame.columns}
+    return {
+        name: pl.Series(pl.from_arrow(table[name])).cast(pl.Float64).to_numpy() for name in (*_PRICES, *_QUANTITIES)
+    }

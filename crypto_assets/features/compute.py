@@ -46,10 +46,9 @@ def compute_features(inputs: FeatureInputs, *, day: date) -> pa.Table:
     }
     for feature in FEATURES:
         values = feature.value(window)
-        unknown = np.isnan(values)
         if feature.source in present:
-            unknown |= ~present[feature.source]
-        columns[feature.name] = pa.array(values, type=pa.float64(), mask=unknown)
+            values = np.where(present[feature.source], values, np.nan)
+        columns[feature.name] = pa.array(values, from_pandas=True)
     schema = GOLD_FEATURES.schema
     return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 

@@ -108,4 +108,4 @@ def _numbers(column: pa.ChunkedArray) -> FloatArray:
     """The column as floats, times as microseconds, null as NaN."""
     if pa.types.is_timestamp(column.type):
         column = pc.cast(column, pa.int64())
-    return pc.cast(column, pa.float64(), safe=False).to_numpy().astype(np.float64, copy=False)
+    return column.to_numpy().astype(np.float64, copy=False)

@@ -45,10 +45,11 @@ def _zone_touches(candles: Candles) -> FloatArray:
     reach = TOUCH_ATR * candles.atr[TOUCH_CANDLES - 1 :]
     support, resistance = (level[TOUCH_CANDLES - 1 :] for level in (candles.swings.support, candles.swings.resistance))
     bottom, top = (support - reach, support + reach), (resistance - reach, resistance + reach)
-    counted = np.zeros(length, dtype=np.int64)
+    counted = np.zeros(length, dtype=np.uint8)
     for offset in range(TOUCH_CANDLES):
         low, high = (column[offset : offset + length] for column in (candles.low, candles.high))
-        counted += ((low >= bottom[0]) & (low <= bottom[1])) | ((high >= top[0]) & (high <= top[1]))
+        touched = ((low >= bottom[0]) & (low <= bottom[1])) | ((high >= top[0]) & (high <= top[1]))
+        counted += touched.view(np.uint8)
     touches[TOUCH_CANDLES - 1 :] = np.where(np.isnan(reach + support + resistance), np.nan, counted)
     return touches
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from crypto_assets.features.candles import Candles
+from crypto_assets.features.candles import RECENT_CANDLES, Candles
 from crypto_assets.features.feature import Family, per_timeframe
-from crypto_assets.features.rolling import FloatArray, ratio, rolling_sum
-
-LENGTH = 20
+from crypto_assets.features.rolling import FloatArray, ratio
 
 
 def _vwap(candles: Candles) -> FloatArray:
-    return ratio(
-        rolling_sum(candles.quote_volume, LENGTH), rolling_sum(candles.volume, LENGTH), otherwise=candles.close
-    )
+    return ratio(candles.recent_quote_volume, candles.recent_volume, otherwise=candles.close)
 
 
 def _mean_volume(candles: Candles) -> FloatArray:
-    return rolling_sum(candles.volume, LENGTH) / LENGTH
+    return candles.recent_volume / RECENT_CANDLES
 
 
 FEATURES = (
@@ -24,7 +20,7 @@ FEATURES = (
         "vwap_20",
         family=Family.VOLUME,
         inputs=("close", "volume", "quote_volume"),
-        window=LENGTH,
+        window=RECENT_CANDLES,
         unit="quote asset",
         low=0,
         description="mean price of all that was traded in 20 candles; the close where nothing was",
@@ -35,7 +31,7 @@ FEATURES = (
         "vwap_distance_bps_20",
         family=Family.VOLUME,
         inputs=("close", "volume", "quote_volume"),
-        window=LENGTH,
+        window=RECENT_CANDLES,
         unit="bps",
         low=-10_000,
         description="distance of the close from vwap_20; 0 where nothing was traded",
@@ -46,7 +42,7 @@ FEATURES = (
         "volume_sma_20",
         family=Family.VOLUME,
         inputs=("volume",),
-        window=LENGTH,
+        window=RECENT_CANDLES,
         unit="base asset",
         low=0,
         description="mean volume of 20 candles",
@@ -57,10 +53,10 @@ FEATURES = (
         "volume_spike_20",
         family=Family.VOLUME,
         inputs=("volume",),
-        window=LENGTH,
+        window=RECENT_CANDLES,
         unit="ratio",
         low=0,
-        high=LENGTH,
+        high=RECENT_CANDLES,
         description="volume of the candle relative to the mean of 20; 1 where nothing was traded",
         formula="volume / volume_sma_20",
         value=lambda candles: ratio(candles.volume, _mean_volume(candles), otherwise=1.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import zipfile
 from datetime import date
 from functools import lru_cache
@@ -16,6 +17,7 @@ from crypto_assets.simulator.rows import KLINE_COLUMNS
 from crypto_assets.spans import to_us
 
 _MICROSECONDS_FROM = 10**15  # as milliseconds this would be the year 33658
+_OLDEST = date(2017, 7, 14)  # the exchange opened
 _KEPT_FILES = 64  # a day of one-minute candles takes 0.3 MB
 _FOLDERS: dict[Venue, str] = {"spot": "spot", "usdm": "futures/um"}
 _COLUMNS = {
@@ -31,17 +33,16 @@ class RecordedData:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "archive"
-        self._files = {venue: self._list(venue) for venue in _FOLDERS}
-        self._read = lru_cache(maxsize=_KEPT_FILES)(self._read_file)
+        self._read = lru_cache(maxsize=_KEPT_FILES)(_read_file)
 
     def symbols(self, venue: Venue) -> tuple[str, ...]:
-        """Symbols that some file is of."""
-        return tuple(sorted({file.symbol for file in self._files[venue]}))
+        """Symbols that have a folder, sorted."""
+        folders = (self._folder / "data" / _FOLDERS[venue]).glob("*/*/*")
+        return tuple(sorted({path.name for path in folders if path.is_dir()}))
 
     def first_day(self, symbol: str, venue: Venue) -> date | None:
-        """First day of the oldest file."""
-        days = [file.span.start.date() for file in self._files[venue] if file.symbol == symbol]
-        return min(days, default=None)
+        """No file can be older than this."""
+        return _OLDEST if symbol in self.symbols(venue) else None
 
     def klines(
         self, symbol: str, interval: str, start_us: int, end_us: int, *, venue: Venue, kind: KlineKind, until_us: int
@@ -70,11 +71,6 @@ class RecordedData:
         found = self._rows("usdm", "fundingRate", symbol, start_us, end_us)
         return found.with_columns(mark_price=pl.lit(""))
 
-    def _list(self, venue: Venue) -> list[ArchiveFile]:
-        found = sorted((self._folder / "data" / _FOLDERS[venue]).glob("**/*.zip"))
-        parsed = (ArchiveFile.parse(path.relative_to(self._folder).as_posix()) for path in found)
-        return [file for file in parsed if file is not None]
-
     def _rows(
         self, venue: Venue, kind: str, symbol: str, start_us: int, end_us: int, *, timeframe: str | None = None
     ) -> pl.DataFrame:
@@ -83,7 +79,7 @@ class RecordedData:
             for file in self._held(venue, kind, symbol, timeframe)
             if to_us(file.span.start) < end_us and start_us < to_us(file.span.end)
         ]
-        found = [_empty(kind), *(self._read(file) for file in files)]
+        found = [_empty(kind), *(self._rows_of(file) for file in files)]
         inside = pl.col("time_us").is_between(start_us, end_us, closed="left")
         key = "id" if "id" in _columns(kind) else "time_us"
         return pl.concat(found).filter(inside).unique(key, keep="first").sort(key)
@@ -91,38 +87,43 @@ class RecordedData:
     def _rows_by_id(self, venue: Venue, kind: str, symbol: str, first_id: int, count: int) -> pl.DataFrame:
         found = _empty(kind)
         for file in self._held(venue, kind, symbol, None):
-            rows = self._read(file).filter(pl.col("id") >= first_id)
+            rows = self._rows_of(file).filter(pl.col("id") >= first_id)
             found = pl.concat([found, rows]).unique("id", keep="first").sort("id")
             if found.height >= count:
                 break
         return found.head(count)
 
     def _held(self, venue: Venue, kind: str, symbol: str, timeframe: str | None) -> list[ArchiveFile]:
-        files = self._files[venue]
-        chosen = [f for f in files if (f.kind, f.symbol, f.timeframe) == (kind, symbol, timeframe)]
+        """Files that are there now, oldest first."""
+        found = (self._folder / "data" / _FOLDERS[venue]).glob(f"*/{kind}/{glob.escape(symbol)}/**/*.zip")
+        parsed = (ArchiveFile.parse(path.relative_to(self._folder).as_posix()) for path in found)
+        chosen = [file for file in parsed if file is not None and file.timeframe == timeframe]
         return sorted(chosen, key=lambda file: (file.span.start, file.monthly))
 
-    def _read_file(self, file: ArchiveFile) -> pl.DataFrame:
-        """The rows of a zip, amounts as text; a row whose times or ids are no integers is not among them."""
-        with zipfile.ZipFile(self._folder / file.path) as archive:
-            body = archive.read(f"{Path(file.name).stem}.csv")
-        raw = pl.read_csv(
-            body,
-            has_header=False,
-            skip_rows=0 if body[:1].isdigit() else 1,
-            infer_schema=False,
-            truncate_ragged_lines=True,
-        )
-        columns = _columns(file.kind)
-        named = raw.select(raw.columns[: len(columns)]).rename(dict(zip(raw.columns, columns, strict=False)))
-        integers = [pl.col(name).cast(pl.Int64, strict=False) for name in _INTEGERS if name in columns]
-        typed = named.with_columns(integers).drop_nulls()
-        if "is_buyer_maker" in columns:
-            typed = typed.with_columns(pl.col("is_buyer_maker").str.to_lowercase().is_in(["true", "1"]))
-        times = [
-            _microseconds(name, rest) for name, rest in (("time_us", 0), ("close_time_us", 999)) if name in columns
-        ]
-        return typed.with_columns(times)
+    def _rows_of(self, file: ArchiveFile) -> pl.DataFrame:
+        path = self._folder / file.path
+        return self._read(path, file.kind, path.stat().st_mtime_ns)
+
+
+def _read_file(path: Path, kind: str, _edition: int) -> pl.DataFrame:
+    """The rows of a zip, amounts as text; a row whose times or ids are no integers is not among them."""
+    with zipfile.ZipFile(path) as archive:
+        body = archive.read(f"{path.stem}.csv")
+    raw = pl.read_csv(
+        body,
+        has_header=False,
+        skip_rows=0 if body[:1].isdigit() else 1,
+        infer_schema=False,
+        truncate_ragged_lines=True,
+    )
+    columns = _columns(kind)
+    named = raw.select(raw.columns[: len(columns)]).rename(dict(zip(raw.columns, columns, strict=False)))
+    integers = [pl.col(name).cast(pl.Int64, strict=False) for name in _INTEGERS if name in columns]
+    typed = named.with_columns(integers).drop_nulls()
+    if "is_buyer_maker" in columns:
+        typed = typed.with_columns(pl.col("is_buyer_maker").str.to_lowercase().is_in(["true", "1"]))
+    times = [_microseconds(name, rest) for name, rest in (("time_us", 0), ("close_time_us", 999)) if name in columns]
+    return typed.with_columns(times)
 
 
 def _columns(kind: str) -> tuple[str, ...]:

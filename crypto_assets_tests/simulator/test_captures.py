@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
@@ -36,7 +37,7 @@ def lines(client: TestClient, path: str, **query: object) -> list[tuple[int, dic
 def test_a_book_comes_at_the_pace_that_is_asked_for(exchange: TestClient) -> None:
     books = lines(exchange, SPOT, streams="depth10", pace_ms=10_000)
     assert len(books) == 8_640
-    assert {later[0] - earlier[0] for earlier, later in zip(books, books[1:], strict=False)} == {10 * 10**9}
+    assert {later[0] - earlier[0] for earlier, later in itertools.pairwise(books)} == {10 * 10**9}
     first = books[0][1]
     assert first["stream"] == "btcusdt@depth10@100ms"
     assert list(first["data"]) == ["lastUpdateId", "bids", "asks"]
@@ -76,7 +77,7 @@ def test_a_best_price_is_told_when_it_changes_only(exchange: TestClient) -> None
     found = [message["data"] for _, message in lines(exchange, SPOT, streams="bookTicker", pace_ms=1_000)]
     assert list(found[0]) == ["u", "s", "b", "B", "a", "A"]
     best = [(t["b"], t["B"], t["a"], t["A"]) for t in found[:3_000]]
-    assert all(earlier != later for earlier, later in zip(best, best[1:], strict=False))
+    assert all(earlier != later for earlier, later in itertools.pairwise(best))
 
 
 def test_mark_prices_come_once_a_second_with_the_running_rate(exchange: TestClient) -> None:

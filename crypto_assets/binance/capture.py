@@ -29,7 +29,9 @@ from crypto_assets.schemas import BRONZE_LIQUIDATIONS, BRONZE_MARK_PRICE, BRONZE
 from crypto_assets.spans import to_us
 
 CAPTURED = (BRONZE_ORDERBOOK, BRONZE_TRADES, BRONZE_MARK_PRICE, BRONZE_LIQUIDATIONS)
-"""Datasets that captures hold rows of; spot captures the first two."""
+"""Datasets that captures hold rows of."""
+HELD_BY: dict[Market, tuple[Dataset, ...]] = {"spot": (BRONZE_ORDERBOOK, BRONZE_TRADES), "usdm": CAPTURED}
+"""The ones of each market."""
 LATE_LINES = 1_000
 """So many lines in a row past the time asked for end a file; a single one may have a wrong receive time."""
 MOST_NAMES = 100
@@ -119,8 +121,8 @@ def read_capture(
         BRONZE_MARK_PRICE.name: MarkPriceTaker(reading),
         BRONZE_LIQUIDATIONS.name: LiquidationTaker(reading),
     }
-    wanted = [dataset.name for dataset in CAPTURED if dataset in want]
-    lines = _LineReader(reading, book, [takers[name] for name in wanted])
+    wanted = [takers[dataset.name] for dataset in HELD_BY[market] if dataset in want]
+    lines = _LineReader(reading, book, wanted)
     for file in files:
         with file.content.open("rb") if isinstance(file.content, Path) else nullcontext(file.content) as content:
             lines.read(GzipLines(content), origin=file.origin)

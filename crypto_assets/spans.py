@@ -57,13 +57,19 @@ def known_span(day: date, timeframe: timedelta, *, now: datetime) -> Span:
     return Span(whole.start, min(whole.end, max(whole.start, closed)))
 
 
-def missing_spans(open_times_us: npt.NDArray[np.int64], span: Span, timeframe: timedelta) -> tuple[Span, ...]:
-    """Runs of slots of `span` that hold none of the open times (int64 us, any order, duplicates allowed)."""
+def missing_spans(
+    times_us: npt.NDArray[np.int64], span: Span, timeframe: timedelta, *, on_grid: bool = False
+) -> tuple[Span, ...]:
+    """Runs of slots of `span` that hold none of the times (int64 us, any order, duplicates allowed).
+
+    With `on_grid` only a time that is the start of a slot fills it.
+    """
     step = timeframe // MICROSECOND
     start = to_us(span.start)
     slots = (to_us(span.end) - start) // step
     present = np.zeros(slots, dtype=bool)
-    index = (open_times_us - start) // step
+    index, rest = np.divmod(times_us - start, step)
+    index = index[rest == 0] if on_grid else index
     present[index[(index >= 0) & (index < slots)]] = True
     edges = np.flatnonzero(np.diff(np.concatenate(([True], present, [True])).astype(np.int8)))
     return tuple(

@@ -102,7 +102,7 @@ def _missing(work: PartitionWork, recipe: Recipe, span: Span) -> tuple[Span, ...
     """What to complete: the slots without a row; without a fixed pace, what follows the last row until the archive is
     published."""
     if recipe.pace:
-        return work.missing(span, pace=recipe.pace)
+        return work.missing(span, pace=recipe.pace, on_grid=recipe.on_grid)
     if work.rows and work.holds("archive"):
         return ()
     rest = work.after_last_row(span)

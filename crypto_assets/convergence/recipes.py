@@ -33,6 +33,8 @@ class Recipe:
     rest: Rest | None = None
     pace: timedelta | None = None
     """Distance of rows in a complete day; None where events come as they come."""
+    on_grid: bool = False
+    """Whether only a row at the very start of a slot fills it: a candle off the grid is no candle of its minute."""
     page: int = SPOT_PAGE
     """Rows in one REST answer."""
     required: bool = False
@@ -44,6 +46,7 @@ def _klines(timeframe: str) -> Recipe:
         questions=lambda *about: [archive_questions.kline_question(*about, timeframe=timeframe)],
         rest=partial(rest_requests.klines, timeframe=timeframe),
         pace=TIMEFRAMES[timeframe],
+        on_grid=True,
         required=timeframe == "1m",
     )
 

@@ -96,10 +96,10 @@ class PartitionWork:
         """Let the answers that the partition holds stand: nobody was asked."""
         self._answers = list(self._held_answers)
 
-    def missing(self, span: Span, *, pace: timedelta) -> tuple[Span, ...]:
-        """Runs of slots of the span that no row fills."""
+    def missing(self, span: Span, *, pace: timedelta, on_grid: bool) -> tuple[Span, ...]:
+        """Runs of slots of the span that no row fills; with `on_grid` only a row at a slot's start does."""
         times = [self._part_times(part) for part in self.parts]
-        return missing_spans(np.concatenate(times) if times else np.empty(0, np.int64), span, pace)
+        return missing_spans(np.concatenate(times) if times else np.empty(0, np.int64), span, pace, on_grid=on_grid)
 
     def after_last_row(self, span: Span) -> Span:
         """The part of the span after the last row held."""

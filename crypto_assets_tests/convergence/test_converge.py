@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from crypto_assets.binance.archive_paths import ArchiveFile
 from crypto_assets.convergence.converge import converge
 from crypto_assets.errors import ConfigurationError, InputIncomplete, Refused, Unavailable
 from crypto_assets.schemas import BRONZE_FUNDING_RATE, BRONZE_ORDERBOOK
 from crypto_assets.spans import Span, day_span
-from crypto_assets_tests.convergence.archive_folder import DAY, put_klines, withdraw
+from crypto_assets_tests.convergence.archive_folder import DAY, kline_line, put_file, put_klines, withdraw
 from crypto_assets_tests.convergence.place import KLINES, START, Place, make_place
 
 
@@ -70,6 +71,16 @@ def test_holes_of_an_archive_file_are_filled_from_rest_with_few_requests(place: 
     assert place.minutes() == list(range(1440))
     assert dict(result.added) == {"archive": 1436, "rest": 4}
     assert len(place.rest.asked) == 2
+
+
+def test_a_candle_off_the_grid_does_not_hide_that_its_minute_is_missing(place: Place) -> None:
+    lines = [kline_line(DAY, minute) for minute in range(1440)]
+    opened = lines[700].split(",")[0]
+    lines[700] = lines[700].replace(opened, str(int(opened) + 7_000))
+    put_file(place.archive, ArchiveFile.spot_klines("BTCUSDT", "1m", DAY), lines)
+    place.rest.minutes = {700}
+
+    assert dict(place.converge().added) == {"archive": 1440, "rest": 1}
 
 
 def test_minutes_that_archive_and_rest_lack_are_a_halt(place: Place) -> None:

@@ -1,6 +1,7 @@
 """Bronze: what the exchange sent, as complete as can be known now."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
@@ -55,15 +56,17 @@ def _bronze_asset(dataset: Dataset, days: DaySymbol) -> dg.AssetsDefinition:
     def bronze(
         context: dg.AssetExecutionContext, lake: LakeResource, exchange: ExchangeResource
     ) -> dg.MaterializeResult:
-        def write(partition: Partition) -> Written:
-            found = converge(
-                dataset, symbol=partition.symbol, day=partition.day, lake=lake.lake, sources=exchange.sources
-            )
-            if not found.rows:
-                context.log.warning("%s %s has no rows. %s", dataset.name, partition, " ".join(found.answers))
-            return describe(found, uri=lake.lake.uri_of(dataset, partition.symbol, partition.day))
+        def begin(_: datetime) -> Callable[[Partition], Written]:
+            sources = exchange.sources
 
-        return materialize_each(context, days, lambda _: write)
+            def write(partition: Partition) -> Written:
+                symbol, day = partition.symbol, partition.day
+                found = converge(dataset, symbol=symbol, day=day, lake=lake.lake, sources=sources)
+                return describe(found, uri=lake.lake.uri_of(dataset, symbol, day))
+
+            return write
+
+        return materialize_each(context, days, begin)
 
     return bronze
 
@@ -86,6 +89,7 @@ def describe(found: Convergence, *, uri: str) -> Written:
             "answers": dg.MetadataValue.md("\n".join(f"- {answer}" for answer in found.answers)),
             **_by_source(found),
         },
+        warning=None if found.rows else " ".join(found.answers),
     )
 
 

@@ -18,7 +18,7 @@ from crypto_assets.refusal import refuse
 
 RETRIES = dg.RetryPolicy(max_retries=4, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 """For errors that say of themselves that they may pass; a wrong file or a bug fails at once."""
-LOGGED_LINES = 20
+LOGGED_LINES = 6
 """A range of more partitions than this is reported on about so many times: every line is a row in Dagster's store."""
 
 Metadata = Mapping[str, Any]
@@ -32,6 +32,8 @@ class Written:
     data_version: str
     """Changes when, and only when, the content does: what decides whether assets that read it run again."""
     metadata: Metadata
+    warning: str | None = None
+    """What a person should know tomorrow."""
 
 
 def materialize_each(
@@ -86,6 +88,9 @@ def _write_each(
         if number % pause == 0 or number == total:
             took = perf_counter() - began
             context.log.info("%s %s rows=%d took=%.2fs, %d of %d", name, partition, written.rows, took, number, total)
+    warned = {partition: written.warning for partition, written in done.items() if written.warning}
+    for partition, warning in list(warned.items())[:1]:
+        context.log.warning("%s: %d of %d days want a look. %s: %s", name, len(warned), total, partition, warning)
 
 
 def _ending(

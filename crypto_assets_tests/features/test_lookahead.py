@@ -52,7 +52,7 @@ def damaged_markets(draw: st.DrawFn) -> FeatureInputs:
     return inputs_of(candles, book=book, perp=perp)
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(inputs=damaged_markets(), minute=st.integers(0, 1439), seed=st.integers(0, 9))
 def test_no_column_changes_when_the_future_is_cut_off_or_replaced_by_noise(
     inputs: FeatureInputs, minute: int, seed: int
@@ -68,14 +68,14 @@ def test_no_column_changes_when_the_future_is_cut_off_or_replaced_by_noise(
 def test_the_rows_computed_minute_by_minute_are_the_rows_of_the_batch(
     day_inputs: FeatureInputs, gold: pa.Table
 ) -> None:
-    for minute in range(437, 500):
+    for minute in range(437, 470):
         as_of_us = midnight_us() + (minute + 1) * MINUTE
         live = compute_features(cut_inputs(day_inputs, as_of_us=as_of_us), day=DAY)
         assert live.num_rows == minute + 1
         assert live.slice(minute).equals(gold.slice(minute, 1))
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(inputs=damaged_markets(), seed=st.integers(0, 99))
 def test_the_check_accepts_what_compute_features_gives(inputs: FeatureInputs, seed: int) -> None:
     assert find_leaks(compute_features, inputs, day=DAY, seed=seed) == []
@@ -167,7 +167,12 @@ def test_a_planted_leak_is_found_and_named(holed: FeatureInputs, leak: str, seed
     compute, column = LEAKS[leak]
     found = find_leaks(compute, holed, day=DAY, seed=seed)
     assert column in {leak.column for leak in found}
-    stored = check_stored(compute(holed, day=DAY), holed, day=DAY, seed=seed)
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_a_leak_that_was_stored_is_found_and_named(holed: FeatureInputs, leak: str) -> None:
+    compute, column = LEAKS[leak]
+    stored = check_stored(compute(holed, day=DAY), holed, day=DAY)
     assert column in {leak.column for leak in stored}
 
 

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -42,6 +44,11 @@ def to_us(moment: datetime) -> int:
 def from_us(us: int) -> datetime:
     """The aware UTC datetime of microseconds since 1970-01-01 UTC."""
     return EPOCH + timedelta(microseconds=us)
+
+
+def times_us(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """A column of timestamps as int64 microseconds since 1970-01-01 UTC."""
+    return pc.cast(column, pa.int64()).to_numpy()
 
 
 def day_span(day: date) -> Span:

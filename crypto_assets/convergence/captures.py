@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -51,7 +51,7 @@ class CaptureStore:
         return hashlib.sha256("|".join(facts).encode()).hexdigest()
 
     @contextmanager
-    def open(self, name: CaptureName) -> Iterator[BinaryIO]:
+    def open(self, name: CaptureName) -> Generator[BinaryIO]:
         """The file's bytes, to be read once from the start; raises Unavailable where reading breaks off."""
         try:
             with self._fs.open(self._full(name), "rb", **self._open_options) as content:

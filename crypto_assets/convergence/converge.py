@@ -14,12 +14,12 @@ from crypto_assets.convergence.delivery import Delivery, content_version, stored
 from crypto_assets.convergence.plan import confirmed_halts, plan_requests
 from crypto_assets.convergence.recipes import RECIPES, Recipe
 from crypto_assets.convergence.sources import Sources
-from crypto_assets.convergence.work import PartitionWork, times_us
+from crypto_assets.convergence.work import PartitionWork
 from crypto_assets.errors import ExchangeError, InputIncomplete, Refused
 from crypto_assets.lake.lake import Lake
 from crypto_assets.lake.manifest import Manifest
 from crypto_assets.schemas import Dataset
-from crypto_assets.spans import Span, day_span, known_span, to_us
+from crypto_assets.spans import Span, day_span, known_span, times_us, to_us
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,6 @@ from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from crypto_assets.convergence.delivery import Delivery, Question, content_version
 from crypto_assets.convergence.plan import is_news
@@ -15,7 +13,7 @@ from crypto_assets.errors import ConfigurationError
 from crypto_assets.lake.lake import Lake
 from crypto_assets.lake.manifest import Answer, Interval, Manifest, Part
 from crypto_assets.schemas import Dataset
-from crypto_assets.spans import Span, from_us, missing_spans
+from crypto_assets.spans import Span, from_us, missing_spans, times_us
 
 IMPORTED = "imported"
 """`exchange` of rows that a person brought; they may stand beside any exchange's."""
@@ -122,8 +120,3 @@ class PartitionWork:
             table = self.lake.read_part(self.dataset, self.symbol, self.day, part, columns=[column])
             self._times[part.path] = times_us(table[column])
         return self._times[part.path]
-
-
-def times_us(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    """A column of timestamps as int64 microseconds since 1970-01-01 UTC."""
-    return pc.cast(column, pa.int64()).to_numpy()

@@ -54,7 +54,7 @@ def find_columns(names: Sequence[str], *, mapping: Mapping[str, str], origin: st
     found: dict[str, str] = {}
     for ours, aliases in ALIASES.items():
         theirs = mapping.get(ours) or next((spelled[a] for a in (ours, *aliases) if a in spelled), None)
-        if theirs in names:
+        if theirs is not None and theirs in names:
             found[ours] = theirs
     missing = [name for name in ALIASES if name not in found and name not in OPTIONAL]
     if missing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
@@ -79,7 +79,7 @@ def read_pieces(file: HistoryFile) -> Iterator[Piece]:
 
 
 @contextmanager
-def _opened(file: HistoryFile) -> Iterator[BinaryIO]:
+def _opened(file: HistoryFile) -> Generator[BinaryIO]:
     with file.fs.open(file.path, "rb", compression="infer") as opened:
         yield opened
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import cast
 
+import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.binance.typed_rows import rejected_rows
@@ -119,10 +120,9 @@ def _parse(piece: Piece, request: HistoryRequest, *, origin: str) -> Parsed:
 
 
 def _by_day(rows: pa.Table, request: HistoryRequest) -> dict[date, pa.Table]:
-    days = pc.cast(pc.floor_temporal(rows["open_time"], unit="day"), pa.timestamp("us"))
-    days = pc.cast(days, pa.date32())
-    wanted = [day for day in pc.unique(days).to_pylist() if request.wants(day)]
-    return {day: rows.filter(pc.equal(days, pa.scalar(day, pa.date32()))) for day in wanted}
+    frame = cast("pl.DataFrame", pl.from_arrow(rows)).with_columns(_day=pl.col("open_time").dt.date())
+    groups = frame.partition_by("_day", as_dict=True, include_key=False, maintain_order=True)
+    return {day: part.to_arrow().cast(rows.schema) for (day,), part in groups.items() if request.wants(day)}
 
 
 def _add(delivery: Delivery, dataset: Dataset, symbol: str, day: date, *, lake: Lake) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ class Files:
             raise
 
     @contextmanager
-    def explained(self, verb: str, path: str) -> Iterator[None]:
+    def explained(self, verb: str, path: str) -> Generator[None]:
         """Turn an OSError of the block into a LakeError that says what could not be done and what to do."""
         try:
             yield

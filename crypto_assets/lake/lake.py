@@ -5,22 +5,24 @@ from __future__ import annotations
 import hashlib
 import io
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock
 
 from crypto_assets.lake.files import Files
 from crypto_assets.lake.manifest import MANIFEST_FILE, Manifest, Part, decode_manifest, encode_manifest
 from crypto_assets.schemas import REJECTED, Dataset
+from crypto_assets.spans import times_us, to_us
 
+HOUR_US = 3_600_000_000
 READ_ATTEMPTS = 3
 """A reader whose part was replaced between manifest and file takes the new manifest this many times."""
 
@@ -178,7 +180,7 @@ class Lake:
         return self.files.publish(path, _to_parquet(rejected, REJECTED, {}))
 
     @contextmanager
-    def writing(self, dataset: Dataset, symbol: str) -> Iterator[None]:
+    def writing(self, dataset: Dataset, symbol: str) -> Generator[None]:
         """Hold a symbol's days in parts alone, among the processes of this host; another writer waits."""
         root = self.files.local_path(".locks")
         if root is None:
@@ -228,14 +230,18 @@ def _to_parquet(table: pa.Table, schema: pa.Schema, footer: Mapping[str, str]) -
 
 
 def _by_hour(table: pa.Table, dataset: Dataset) -> Iterable[tuple[str, pa.Table]]:
-    hours = pc.hour(table[dataset.time_column])
-    for hour in sorted(pc.unique(hours).to_pylist()):
-        yield f"hour={hour:02d}/", table.filter(pc.equal(hours, hour))
+    hours = (times_us(table[dataset.time_column]) // HOUR_US) % 24
+    for hour in np.unique(hours):
+        yield f"hour={hour:02d}/", table.filter(pa.array(hours == hour))
 
 
 def _between(table: pa.Table, column: str, start: datetime | None, end: datetime | None) -> pa.Table:
+    if start is None and end is None:
+        return table
+    times = times_us(table[column])
+    inside = np.ones(times.size, dtype=bool)
     if start is not None:
-        table = table.filter(pc.greater_equal(table[column], pa.scalar(start, table[column].type)))
+        inside &= times >= to_us(start)
     if end is not None:
-        table = table.filter(pc.less(table[column], pa.scalar(end, table[column].type)))
-    return table
+        inside &= times < to_us(end)
+    return table.filter(pa.array(inside))

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from PIL import ImageDraw
 
 from crypto_assets.pictures import png
-from crypto_assets.spans import Span, to_us
+from crypto_assets.spans import Span, times_us, to_us
 
 CANDLES = 96
 PRICE_HEIGHT, VOLUME_HEIGHT, MARGIN = 150, 40, 4
@@ -24,7 +24,7 @@ def candle_picture(klines: pa.Table, *, day: Span) -> str | None:
     if klines.num_rows == 0:
         return None
     width_us = (to_us(day.end) - to_us(day.start)) // CANDLES
-    slot = (pc.cast(klines["open_time"], pa.int64()).to_numpy() - to_us(day.start)) // width_us
+    slot = (times_us(klines["open_time"]) - to_us(day.start)) // width_us
     places, starts = np.unique(slot, return_index=True)
     opens, highs, lows, closes, volumes = (
         pc.cast(klines[name], pa.float64()).to_numpy() for name in ("open", "high", "low", "close", "volume")

@@ -141,3 +141,9 @@ def test_sources_of_the_perpetual_are_present_apart() -> None:
         "liquidations_present": {True},
         "perpetual_present": {True},
     }
+
+
+def test_a_source_that_is_not_present_has_no_value_at_all() -> None:
+    rows = _gold(_table({"funding_rate": pa.nulls(MINUTES)}))
+    assert not any(rows["funding_present"].to_pylist())
+    assert rows["minutes_to_funding"].null_count == rows.num_rows

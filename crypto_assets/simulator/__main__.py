@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--faults", type=Path, help="YAML file of scripted faults; see docs/simulator.md")
     add("--replay", type=Path, metavar="FOLDER", help="serve archive/data and recordings of this folder instead")
     add("--log-level", choices=("debug", "info", "warning", "error"), default="warning")
-    add("--parent", type=int, help="end with the process of this id, which holds standard input open")
+    add("--parent", type=int, help="end with the process of this id, the one that started this")
     return parser
 
 

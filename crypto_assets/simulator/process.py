@@ -86,7 +86,7 @@ def start_simulator(
     with log_path.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "crypto_assets.simulator", *given],
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
             start_new_session=True,  # a Ctrl-C reaches the parent only, which may still need answers
@@ -135,9 +135,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            pipe.close()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def _new_log() -> Path:

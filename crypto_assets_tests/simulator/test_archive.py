@@ -102,7 +102,9 @@ def test_a_zip_holds_one_csv_of_its_own_name_and_has_the_published_sum(exchange:
 
 
 def test_another_process_hands_out_the_same_bytes(exchange: TestClient, start: Start) -> None:
-    assert start().get(f"/{MINUTES.path}").content == exchange.get(f"/{MINUTES.path}").content
+    one, other = exchange.get(f"/{MINUTES.path}"), start().get(f"/{MINUTES.path}")
+    assert one.content == other.content
+    assert one.headers["ETag"] == other.headers["ETag"]
     assert start(seed=8).get(f"/{MINUTES.path}").content != exchange.get(f"/{MINUTES.path}").content
 
 

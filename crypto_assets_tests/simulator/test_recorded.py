@@ -166,6 +166,12 @@ def test_real_days_are_served_to_the_row(real_data: Path, start: Start) -> None:
         (1_735_689_540_000, 1_735_689_599_999),
         (1_735_689_600_000, 1_735_689_659_999),
     ]
+    fine = client.get(
+        "/api/v3/klines",
+        params={**MINUTES, "startTime": 1_735_689_540_000, "limit": 1},
+        headers={"X-MBX-TIME-UNIT": "MICROSECOND"},
+    ).json()
+    assert (fine[0][0], fine[0][6]) == (1_735_689_540_000_000, 1_735_689_599_999_999)
     zipped = "data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2024-08-01.zip"
     for suffix in ("", ".CHECKSUM"):
         assert client.get(f"/{zipped}{suffix}").content == (real_data / "archive" / f"{zipped}{suffix}").read_bytes()

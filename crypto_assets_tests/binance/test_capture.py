@@ -342,6 +342,14 @@ def test_one_wrong_event_time_does_not_move_the_clock() -> None:
     assert times(rows)[-1] == NOON + 1010 * MS
 
 
+def test_each_file_has_its_own_clock() -> None:
+    behind = [line(ms - 1270, trade(ms, at=ms)) for ms in range(0, 1000, 10)]
+
+    rows = read(behind, [line(60_000, partial(1))]).orderbook.rows
+
+    assert times(rows) == [NOON + 60_000 * MS]
+
+
 def test_no_event_time_means_no_correction() -> None:
     tables = read([line(5, partial(160))])
 
@@ -376,18 +384,17 @@ def test_the_file_of_the_day_before_gives_the_book_its_state() -> None:
 
 
 def test_a_line_with_a_receive_time_far_ahead_does_not_end_the_file() -> None:
-    late = line(3_600_000, trade(2, at=3_600_000))
-    lines = [
-        line(0, trade(1, at=0)),
-        late,
-        line(5, trade(3, at=5)),
-        *[late] * (LATE_LINES + 1),
-        line(6, trade(4, at=6)),
-    ]
+    late = line(3_600_000, trade(9, at=3_600_000))
+    often = [text for i in range(LATE_LINES + 2) for text in (late, line(i, trade(i, at=i)))]
 
-    trades = read(lines, end=NOON + timedelta(seconds=1)).trades
+    assert read(often, end=NOON + timedelta(seconds=2)).trades.rows.num_rows == LATE_LINES + 2
 
-    assert trades.rows["trade_id"].to_pylist() == [1, 3], "but a file that is past the time is not read to its end"
+
+def test_a_file_that_is_past_the_time_is_not_read_to_its_end() -> None:
+    late = line(3_600_000, trade(9, at=3_600_000))
+    lines = [line(0, trade(1, at=0)), *[late] * (LATE_LINES + 1), line(6, trade(2, at=6))]
+
+    assert read(lines, end=NOON + timedelta(seconds=1)).trades.rows["trade_id"].to_pylist() == [1]
 
 
 @pytest.mark.parametrize("dataset", CAPTURED, ids=lambda dataset: dataset.name)
@@ -498,7 +505,9 @@ def test_a_mark_price_whose_next_funding_is_far_away_is_rejected() -> None:
         b"1722513600000000000{}",
         line(0, 0)[:-1] + b"{not json",
         line(0, [1]),
-        line(0, 0)[:-1] + b"[" * 100_000,
+        line(0, 0)[:-1] + b'{"x":' + b"[" * 100_000,
+        line(0, 0)[:-1] + b'{ "stream":"\\ud800 "}',
+        line(0, 0)[:-1] + b'{"data":{},"stream":"\xff"}',
         b'1722513600000000000 {"stream":"btcusdt@bookTicker","data":{"u":5',
     ],
 )
@@ -508,6 +517,12 @@ def test_a_line_of_no_stream_is_rejected_in_every_dataset(raw: bytes) -> None:
     assert tables.trades.rows.num_rows == 1
     assert tables.orderbook.rejected["raw"].to_pylist() == tables.trades.rejected["raw"].to_pylist() == [raw]
     assert tables.mark_price.rejected.num_rows == 0, "spot captures hold none"
+
+
+def test_a_trade_with_bytes_that_are_no_text_is_rejected() -> None:
+    bad = line(0, trade(1, at=0, price="?")).replace(b"?", b"\xff")
+
+    assert read([bad]).trades.rejected["raw"].to_pylist() == [bad]
 
 
 def test_a_torn_last_line_is_rejected() -> None:

@@ -34,8 +34,8 @@ def defs() -> dg.Definitions:
     return build_definitions(read_settings())
 
 
-def build_definitions(settings: Settings) -> dg.Definitions:
-    """The graph for these settings."""
+def build_definitions(settings: Settings, *, exchange: ExchangeResource | None = None) -> dg.Definitions:
+    """The graph for these settings; `exchange` takes the place of the one they name."""
     days = DaySymbol.of(settings)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=f".*`({BETAS_IN_USE})`", category=dg.BetaWarning)
@@ -45,6 +45,6 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             jobs=[MEDALLION],
             schedules=schedules(days),
             sensors=[automation_sensor()],
-            resources={"lake": LakeResource(uri=settings.lake), "exchange": ExchangeResource()},
+            resources={"lake": LakeResource(uri=settings.lake), "exchange": exchange or ExchangeResource()},
             executor=dg.in_process_executor,
         )

@@ -21,7 +21,7 @@ IMPLAUSIBLE = "the event's time and the receive time are more than 10 minutes ap
 LONGEST_MINUTE = 50_000
 """Messages that wait for the end of their minute at most, so that wrong receive times cannot fill the memory."""
 
-UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a JSON decoder raises on bytes that are no message."""
 _CLOCKED = msgspec.json.Decoder(Framed[Clocked], strict=False)
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def main() -> None:
 @contextmanager
 def serve(
     *, host: str, port: int, environment: Mapping[str, str], logs: Path
-) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+) -> Generator[dict[str, subprocess.Popen[bytes]]]:
     """Web server and daemon by name while the context lasts; their output goes to a file each in `logs`."""
     workspace = ["-w", str(PROJECT / "workspace.yaml")]
     commands = {

@@ -1,6 +1,7 @@
 """`history_klines`: klines that a person brings, loaded into bronze over any range of days in one run."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -117,8 +118,8 @@ def _report_days(
     return outside
 
 
-def _metadata(loaded: LoadedHistory, timeframe: timedelta, *, outside: int) -> dict[str, object]:
-    figures: dict[str, object] = {
+def _metadata(loaded: LoadedHistory, timeframe: timedelta, *, outside: int) -> dict[str, Any]:
+    figures: dict[str, Any] = {
         "files": loaded.files,
         "dagster/row_count": loaded.rows,
         "rejected": loaded.rejected,

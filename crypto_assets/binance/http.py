@@ -8,7 +8,7 @@ import re
 import ssl
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -155,7 +155,7 @@ class Http:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         cost: Cost | None = None,
-    ) -> Iterator[httpx.Response]:
+    ) -> Generator[httpx.Response]:
         """An answer of 200 or 206 whose body is not yet read; everything else is raised as one of our errors."""
         host = _host(url)
         if cost:

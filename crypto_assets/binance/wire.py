@@ -34,6 +34,8 @@ def _decimals(values: object) -> Iterator[Decimal]:
         case list() | tuple() | Iterator():
             for value in values:
                 yield from _decimals(value)
+        case _:
+            return
 
 
 class ServerTime(Wire, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Literal
@@ -53,7 +53,7 @@ class SimulatedData:
         return self._faults.market_events()
 
     @contextmanager
-    def market(self) -> Iterator[Market]:
+    def market(self) -> Generator[Market]:
         """The market, for one caller at a time: it keeps what it computed last and is not safe to share."""
         with self._lock:
             events = self._faults.market_events()

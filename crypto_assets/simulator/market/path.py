@@ -28,8 +28,32 @@ _SHOCKS_PER_DAY = 7
 _TYPICAL_SQUARE = 2.1  # mean square of the liveliness within a day, so that seconds add up to a day's usual volatility
 
 # log2 of liveliness at each full hour, UTC: quiet around 04:00, loudest when New York opens
-_HOURS = (0.25, 0.1, -0.15, -0.35, -0.45, -0.45, -0.35, -0.3, -0.25, -0.2, -0.2, -0.15)
-_HOURS += (0.05, 0.4, 0.65, 0.45, 0.3, 0.25, 0.25, 0.15, 0.1, 0.15, 0.05, 0.1)
+_HOURS = (
+    0.25,
+    0.1,
+    -0.15,
+    -0.35,
+    -0.45,
+    -0.45,
+    -0.35,
+    -0.3,
+    -0.25,
+    -0.2,
+    -0.2,
+    -0.15,
+    0.05,
+    0.4,
+    0.65,
+    0.45,
+    0.3,
+    0.25,
+    0.25,
+    0.15,
+    0.1,
+    0.15,
+    0.05,
+    0.1,
+)
 
 
 @dataclass(frozen=True, slots=True)

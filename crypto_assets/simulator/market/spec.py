@@ -72,8 +72,19 @@ class SymbolSpec:
         return self.listed_on if venue == "spot" else self.futures_listed_on
 
 
-_QUOTES = {"USDT": 1.0, "USDC": 1.0, "FDUSD": 1.0, "TUSD": 1.0, "BUSD": 1.0, "USD": 1.0, "EUR": 1.1, "TRY": 0.03}
-_QUOTES |= {"BTC": 60_000.0, "ETH": 2_500.0, "BNB": 500.0}
+_QUOTES = {
+    "USDT": 1.0,
+    "USDC": 1.0,
+    "FDUSD": 1.0,
+    "TUSD": 1.0,
+    "BUSD": 1.0,
+    "USD": 1.0,
+    "EUR": 1.1,
+    "TRY": 0.03,
+    "BTC": 60_000.0,
+    "ETH": 2_500.0,
+    "BNB": 500.0,
+}
 """Quote assets and a rough value of one of them, by which order sizes scale."""
 
 # symbol: tick, lot, futures tick, futures lot, listed, futures listed, delisted, volatility, orders, value, levels

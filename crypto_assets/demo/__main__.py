@@ -27,7 +27,7 @@ def main() -> None:
     symbols = symbols_of_demo(settings.symbols)
     stages = plan_stages(days=options.days, today=datetime.now(UTC).date())
     home = prepare_dagster_home(settings.data_dir, environment=os.environ)
-    first, last = stages[0].first, stages[-1].last
+    first, last = min(stage.first for stage in stages), max(stage.last for stage in stages)
     console = Console(highlight=False)
     console.print(f"{', '.join(symbols)}: simulated, {first} to {last}, features of the last {options.days} days")
     outcome = run_symbols(
@@ -35,9 +35,9 @@ def main() -> None:
         stages=stages,
         environment={**os.environ, "DAGSTER_HOME": str(home), "DATA_DIR": str(settings.data_dir)},
         logs=settings.data_dir / "demo",
-        parallel=min(len(symbols), os.cpu_count() or 1),
+        parallel=min(len(symbols), 1 + (os.cpu_count() or 1)),
     )
-    days = [day for stage in stages for day in stage.days]
+    days = sorted({day for stage in stages for day in stage.days})
     lake = Lake(settings.lake)
     print_holdings(
         console, holdings(lake, (*BRONZE, *SILVER, GOLD_FEATURES), symbols=symbols, days=days), lake=lake.uri

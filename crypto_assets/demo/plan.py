@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.features.inputs import LEAD_IN_DAYS
-from crypto_assets.schemas import BRONZE, BRONZE_KLINES, BRONZE_TRADES, SILVER, SILVER_KLINES
+from crypto_assets.schemas import (
+    BRONZE,
+    BRONZE_KLINES,
+    BRONZE_ORDERBOOK,
+    BRONZE_TRADES,
+    SILVER,
+    SILVER_KLINES,
+    SILVER_ORDERBOOK,
+    Dataset,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +40,24 @@ class Stage:
 
 
 def plan_stages(*, days: int, today: date) -> tuple[Stage, ...]:
-    """Candles of the lead-in, then the medallion job's assets for the last complete `days` before `today`."""
-    first = today - timedelta(days=days)
-    candles = [dataset.name for dataset in (*BRONZE_KLINES.values(), *SILVER_KLINES.values())]
-    everything = [dataset.name for dataset in (*BRONZE, *SILVER) if dataset is not BRONZE_TRADES]
+    """Runs, one after the other, that give features of the last complete `days` before `today`.
+
+    Candles with the days that the first one looks back on; futures data with the day before, whose last payment and
+    open interest the first hours need; then the order book, and the features.
+    """
+    first, last = today - timedelta(days=days), today - timedelta(days=1)
+    candles = [*BRONZE_KLINES.values(), *SILVER_KLINES.values()]
+    book = [BRONZE_ORDERBOOK, SILVER_ORDERBOOK]
+    futures = [d for d in (*BRONZE, *SILVER) if d not in (*candles, *book, BRONZE_TRADES)]
     return (
-        Stage(tuple(candles), first - timedelta(days=LEAD_IN_DAYS), first - timedelta(days=1)),
-        Stage((*everything, GOLD_FEATURES.name), first, today - timedelta(days=1)),
+        Stage(_names(candles), first - timedelta(days=LEAD_IN_DAYS), last),
+        Stage(_names(futures), first - timedelta(days=1), last),
+        Stage(_names([*book, GOLD_FEATURES]), first, last),
     )
+
+
+def _names(datasets: Iterable[Dataset]) -> tuple[str, ...]:
+    return tuple(dataset.name for dataset in datasets)
 
 
 def symbols_of_demo(symbols: Sequence[str]) -> tuple[str, ...]:

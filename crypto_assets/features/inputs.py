@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from crypto_assets.schemas import TIMEFRAMES
+from crypto_assets.schemas import FLAGS, SILVER_KLINES, TIMEFRAMES
 from crypto_assets.spans import MICROSECOND, day_span, to_us
 
 LEAD_IN_DAYS = 4
@@ -46,6 +46,12 @@ class FeatureInputs:
     klines: Mapping[str, pa.Table]
     orderbook: pa.Table | None = None
     perpetual: pa.Table | None = None
+
+    def candles(self, timeframe: str) -> pa.Table:
+        """Candles of a timeframe without those that open off its grid: they stand for no minute and give no row."""
+        table = self.klines.get(timeframe, SILVER_KLINES[timeframe].payload.empty_table())
+        off_grid = (table["flags"].to_numpy() & FLAGS["off_grid"]) != 0
+        return table.filter(pa.array(~off_grid)) if off_grid.any() else table
 
 
 @dataclass(frozen=True, slots=True)

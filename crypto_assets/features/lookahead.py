@@ -89,7 +89,7 @@ def sample_minutes(inputs: FeatureInputs, *, day: date, seed: int) -> list[int]:
     at an interpolated candle, before a run of missing ones, or while the book or the perpetual is not known.
     """
     rng = np.random.default_rng(seed)
-    opened = _minutes_of_day(open_times(inputs.klines["1m"]), day=day)
+    opened = _minutes_of_day(open_times(inputs.candles("1m")), day=day)
     inside = opened[(opened + 1) % 5 != 0]
     holes = [np.intersect1d(hole, inside) for hole in _holes(inputs, day=day)]
     pools = [inside[:EARLY_ROWS], *np.array_split(inside, SAMPLED_PARTS), *holes]
@@ -180,7 +180,7 @@ def _minutes_of_day(times_us: IntArray, *, day: date) -> IntArray:
 
 def _holes(inputs: FeatureInputs, *, day: date) -> list[IntArray]:
     """Minutes of the day where something is missing: interpolated, last before a gap, without book or perpetual."""
-    candles = inputs.klines["1m"]
+    candles = inputs.candles("1m")
     opened = open_times(candles)
     holes = [
         _minutes_of_day(opened[(candles["flags"].to_numpy() & FLAGS["filled"]) != 0], day=day),

@@ -15,7 +15,6 @@ from crypto_assets.features.futures import PerpetualMinutes, read_perpetual
 from crypto_assets.features.inputs import MINUTE_US, TIMEFRAME_US, FeatureInputs, Source, anchor_of
 from crypto_assets.features.minutes import Coverage, MinuteGrid
 from crypto_assets.features.rolling import BoolArray, FloatArray, IntArray
-from crypto_assets.schemas import SILVER_KLINES
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def open_window(inputs: FeatureInputs, *, day: date) -> Window:
     Raises BadPayload where candles are out of order.
     """
     anchor = anchor_of(day)
-    tables = {tf: inputs.klines.get(tf, SILVER_KLINES[tf].payload.empty_table()) for tf in TIMEFRAME_US}
+    tables = {tf: inputs.candles(tf) for tf in TIMEFRAME_US}
     candles = {
         tf: read_candles(tables[tf], length_us=length, start_us=anchor.klines_us, end_us=anchor.end_us)
         for tf, length in TIMEFRAME_US.items()

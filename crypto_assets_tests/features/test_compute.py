@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from crypto_assets.errors import BadPayload
 from crypto_assets.features.compute import compute_features
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES, PRESENCE, Source
 from crypto_assets.features.inputs import FeatureInputs
+from crypto_assets.features.lookahead import check_stored
 from crypto_assets.features.ranges import out_of_range, undefined_in_warm_rows
 from crypto_assets.schemas import FLAGS
 from crypto_assets_tests.features.synthetic import (
@@ -166,12 +168,26 @@ def test_a_candle_that_is_not_real_carries_the_last_close(day_inputs: FeatureInp
     assert pc.all(gold["warm"]).as_py()
 
 
-@pytest.mark.parametrize("flag", ["outlier", "truncated", "no_trades", "derived", "exchange_halt", "off_grid"])
+@pytest.mark.parametrize("flag", ["outlier", "truncated", "no_trades", "derived", "exchange_halt"])
 def test_a_candle_with_any_other_flag_is_read(day_inputs: FeatureInputs, gold: pa.Table, flag: str) -> None:
     candles = day_inputs.klines["1m"]
     flagged = with_column(candles, "flags", np.full(candles.num_rows, FLAGS[flag]))
     again = compute_features(replace(day_inputs, klines={**day_inputs.klines, "1m": flagged}), day=DAY)
     assert again.equals(gold)
+
+
+def test_a_candle_off_the_grid_gives_no_row_and_changes_none(day_inputs: FeatureInputs, gold: pa.Table) -> None:
+    minutes = day_inputs.klines["1m"]
+    at = LEAD_ROWS + 700
+    late = minutes.slice(at, 1)
+    late = with_column(late, "open_time", [late["open_time"][0].as_py() + timedelta(seconds=7)])
+    late = with_column(late, "flags", [FLAGS["off_grid"]])
+    with_late = pa.concat_tables([minutes.slice(0, at + 1), late, minutes.slice(at + 1)])
+
+    inputs = replace(day_inputs, klines={**day_inputs.klines, "1m": with_late})
+
+    assert compute_features(inputs, day=DAY) == gold
+    assert check_stored(gold, inputs, day=DAY) == []
 
 
 def test_candles_before_the_first_real_one_have_no_values() -> None:

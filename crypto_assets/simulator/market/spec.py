@@ -89,7 +89,7 @@ _QUOTES = {
 
 # symbol: tick, lot, futures tick, futures lot, listed, futures listed, delisted, volatility, orders, value, levels
 _KNOWN: dict[str, tuple[str, str, str, str, str, str, str | None, float, int, float, tuple[float, ...]]] = {
-    "BTCUSDT": ("0.01", "0.00001", "0.1", "0.001", "2017-08-17", "2019-09-08", None, 0.026, 60_000, 4_000.0,
+    "BTCUSDT": ("0.01", "0.00001", "0.10", "0.001", "2017-08-17", "2019-09-08", None, 0.026, 60_000, 4_000.0,
                 (4_300, 13_500, 3_700, 7_200, 29_000, 46_500, 16_500, 42_500, 94_000, 88_000)),
     "ETHUSDT": ("0.01", "0.0001", "0.01", "0.001", "2017-08-17", "2019-11-27", None, 0.034, 46_000, 3_000.0,
                 (300, 740, 135, 130, 730, 3_700, 1_200, 2_280, 3_340, 2_970)),

@@ -1,0 +1,127 @@
+"""What runs by itself after a change, asked tick by tick as the sensor does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from crypto_assets.schemas import SILVER
+from crypto_assets_tests.assets.small_exchange import SmallPlatform, day, make_platform, time
+
+BRONZE_KLINES = ("bronze_klines_1m", "bronze_klines_5m", "bronze_klines_15m")
+SILVER_KLINES = ("silver_klines_1m", "silver_klines_5m", "silver_klines_15m")
+ALL_SILVER = tuple(dataset.name for dataset in SILVER)
+
+Requested = dict[str, set[str]]
+
+
+class Ticks:
+    """Evaluates the conditions again and again, each time from where the last one ended."""
+
+    def __init__(self, platform: SmallPlatform) -> None:
+        self._platform = platform
+        self._cursor: object = None
+
+    def next(self) -> Requested:
+        """Partitions requested of each asset."""
+        result = dg.evaluate_automation_conditions(
+            self._platform.definitions,
+            self._platform.instance,
+            cursor=self._cursor,  # pyright: ignore[reportArgumentType]
+        )
+        self._cursor = result.cursor
+        asked = {name: result.get_requested_partitions(dg.AssetKey(name)) for name in (*ALL_SILVER, "gold_features")}
+        return {name: {str(key) for key in keys} for name, keys in asked.items() if keys}
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[SmallPlatform]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield make_platform(tmp_path, instance)
+
+
+@pytest.fixture
+def ticks(platform: SmallPlatform) -> Ticks:
+    ticks = Ticks(platform)
+    assert ticks.next() == {}  # the first look only remembers
+    return ticks
+
+
+def test_a_bronze_day_is_followed_by_silver_and_gold_of_that_day_only(platform: SmallPlatform, ticks: Ticks) -> None:
+    assert platform.run(day(3), assets=[*BRONZE_KLINES]).success
+    assert ticks.next() == {name: {day(3).key} for name in SILVER_KLINES}
+    assert ticks.next() == {}
+
+    assert platform.run(day(3), assets=SILVER_KLINES).success
+    assert ticks.next() == {}, "gold waits for the book and the perpetual of its day"
+
+    others = [d for d in ("bronze_orderbook", "bronze_funding_rate", "bronze_open_interest", "bronze_mark_price")]
+    assert platform.run(day(3), assets=[*others, "bronze_liquidations"]).success
+    assert ticks.next() == {name: {day(3).key} for name in ("silver_orderbook", "silver_perpetual")}
+    assert platform.run(day(3), assets=["silver_orderbook", "silver_perpetual"]).success
+    assert ticks.next() == {"gold_features": {day(3).key}}
+
+
+def test_a_run_of_all_layers_leaves_nothing_to_do(platform: SmallPlatform, ticks: Ticks) -> None:
+    assert platform.run(day(1), day(3)).success
+    assert ticks.next() == {}
+
+
+def test_a_repaired_day_is_followed_through_to_the_gold_that_reads_it(platform: SmallPlatform, ticks: Ticks) -> None:
+    platform.rest.holes = [(time(2, 4), time(2, 5))]
+    assert platform.run(day(1), day(6)).success
+    assert ticks.next() == {}
+    platform.rest.holes = []
+
+    assert platform.run(day(2), assets=["bronze_klines_1m"]).success
+    assert ticks.next() == {name: {day(2).key} for name in SILVER_KLINES}
+    assert platform.run(day(2), assets=SILVER_KLINES).success
+    assert ticks.next() == {"gold_features": {day(n).key for n in range(2, 7)}}
+
+
+def test_bronze_that_was_converged_again_without_news_is_followed_by_nothing(
+    platform: SmallPlatform, ticks: Ticks
+) -> None:
+    assert platform.run(day(2)).success
+    assert ticks.next() == {}
+
+    assert platform.run(day(2), assets=["bronze_klines_1m"]).success
+
+    assert ticks.next() == {}
+
+
+def test_gold_that_lacked_days_is_made_again_when_they_come(platform: SmallPlatform, ticks: Ticks) -> None:
+    assert platform.run(day(3)).success
+    assert ticks.next() == {}
+
+    assert platform.run(day(2), assets=[*BRONZE_KLINES, *SILVER_KLINES]).success
+
+    assert ticks.next() == {"gold_features": {day(3).key}}
+
+
+def test_the_sensor_of_the_definitions_is_the_only_one_and_runs(platform: SmallPlatform) -> None:
+    sensors = platform.definitions.get_repository_def().sensor_defs
+    assert [(s.name, s.default_status) for s in sensors] == [("follow_changes", dg.DefaultSensorStatus.RUNNING)]
+
+
+def test_the_sensor_requests_what_the_conditions_say(platform: SmallPlatform) -> None:
+    (sensor,) = platform.definitions.get_repository_def().sensor_defs
+
+    def tick(cursor: str | None):  # noqa: ANN202
+        context = dg.build_sensor_context(
+            platform.instance, cursor=cursor, definitions=platform.definitions, sensor_name=sensor.name
+        )
+        return sensor.evaluate_tick(context)
+
+    first = tick(None)
+    assert not first.run_requests
+    assert platform.run(day(3), assets=BRONZE_KLINES).success
+
+    second = tick(first.cursor)
+
+    requests = second.run_requests or []
+    assert {request.partition_key for request in requests} == {day(3).key}
+    assert {key.to_user_string() for r in requests for key in r.asset_selection or []} == set(SILVER_KLINES)

@@ -1,3 +1,5 @@
+"""Fixtures of a server that speaks the S3 protocol."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

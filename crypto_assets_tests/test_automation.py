@@ -58,8 +58,8 @@ def test_a_bronze_day_is_followed_by_silver_and_gold_of_that_day_only(platform: 
     assert platform.run(day(3), assets=SILVER_KLINES).success
     assert ticks.next() == {}, "gold waits for the book and the perpetual of its day"
 
-    others = [d for d in ("bronze_orderbook", "bronze_funding_rate", "bronze_open_interest", "bronze_mark_price")]
-    assert platform.run(day(3), assets=[*others, "bronze_liquidations"]).success
+    others = ("orderbook", "funding_rate", "open_interest", "mark_price", "liquidations")
+    assert platform.run(day(3), assets=[f"bronze_{name}" for name in others]).success
     assert ticks.next() == {name: {day(3).key} for name in ("silver_orderbook", "silver_perpetual")}
     assert platform.run(day(3), assets=["silver_orderbook", "silver_perpetual"]).success
     assert ticks.next() == {"gold_features": {day(3).key}}
@@ -110,7 +110,7 @@ def test_the_sensor_of_the_definitions_is_the_only_one_and_runs(platform: SmallP
 def test_the_sensor_requests_what_the_conditions_say(platform: SmallPlatform) -> None:
     (sensor,) = platform.definitions.get_repository_def().sensor_defs
 
-    def tick(cursor: str | None):  # noqa: ANN202
+    def tick(cursor: str | None):
         context = dg.build_sensor_context(
             platform.instance, cursor=cursor, definitions=platform.definitions, sensor_name=sensor.name
         )

@@ -1,5 +1,7 @@
 """Gold: the feature table, one row for each one-minute candle."""
 
+import re
+
 import dagster as dg
 
 from crypto_assets.assets.columns import Sources, table_metadata
@@ -53,10 +55,21 @@ def _sources() -> Sources:
         "open_time": times,
         "as_of": times,
         "filled": [(SILVER_KLINES["1m"].name, "flags")],
-        **{feature.name: [_silver_column(read) for read in feature.inputs] for feature in FEATURES},
+        **{
+            feature.name: [column for read in feature.inputs for column in _silver_columns(read)]
+            for feature in FEATURES
+        },
     }
 
 
-def _silver_column(read: str) -> tuple[str, str]:
+_SEVERAL_LEVELS = re.compile(r"(?P<name>\w+_)(?P<first>\d+)\.\.(?P<last>\d+)")
+
+
+def _silver_columns(read: str) -> list[tuple[str, str]]:
+    """Dataset and columns of an input; `orderbook.bid_price_1..3` are three of them."""
     dataset, _, column = read.partition(".")
-    return f"silver_{dataset}", column
+    levels = _SEVERAL_LEVELS.fullmatch(column)
+    if levels is None:
+        return [(f"silver_{dataset}", column)]
+    numbers = range(int(levels["first"]), int(levels["last"]) + 1)
+    return [(f"silver_{dataset}", f"{levels['name']}{number}") for number in numbers]

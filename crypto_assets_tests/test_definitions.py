@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import warnings
+from datetime import date
+
+import dagster as dg
+import pytest
+
+from crypto_assets.assets.gold import LOOK_BACK_DAYS
+from crypto_assets.config import Settings
+from crypto_assets.definitions import build_definitions, defs
+from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
+from crypto_assets.partitions import DaySymbol, look_back
+from crypto_assets.schemas import BRONZE, BRONZE_TRADES, SILVER
+
+HEAVY = ("pandas", "matplotlib", "pandas_ta", "talib", "pyspark", "tensorflow", "scipy", "duckdb")
+
+
+@pytest.fixture(scope="module")
+def graph() -> dg.Definitions:
+    return build_definitions(Settings(_env_file=None))  # pyright: ignore[reportCallIssue]
+
+
+def test_definitions_can_be_loaded() -> None:
+    dg.Definitions.validate_loadable(defs())
+
+
+def test_building_the_graph_warns_of_nothing() -> None:
+    with warnings.catch_warnings():
+        for category in (dg.BetaWarning, dg.PreviewWarning, dg.SupersessionWarning, DeprecationWarning):
+            warnings.filterwarnings("error", category=category, module="crypto_assets|dagster")
+        build_definitions(Settings(_env_file=None))  # pyright: ignore[reportCallIssue]
+
+
+def test_another_beta_would_still_warn(graph: dg.Definitions) -> None:
+    with pytest.warns(dg.BetaWarning):
+        dg.MultiToSingleDimensionPartitionMapping("date")
+
+
+def test_every_dataset_is_an_asset_of_its_layer(graph: dg.Definitions) -> None:
+    groups = {spec.key.to_user_string(): spec.group_name for spec in graph.resolve_all_asset_specs()}
+
+    assert {name for name, group in groups.items() if group == "bronze"} == {d.name for d in BRONZE}
+    assert {name for name, group in groups.items() if group == "silver"} == {d.name for d in SILVER}
+    assert {name for name, group in groups.items() if group == "gold"} == {GOLD_FEATURES.name}
+
+
+def test_medallion_is_everything_but_trades(graph: dg.Definitions) -> None:
+    job = graph.resolve_job_def("medallion")
+    selected = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    assert selected == {d.name for d in (*BRONZE, *SILVER, GOLD_FEATURES)} - {BRONZE_TRADES.name}
+    assert job.partitions_def == DaySymbol(date(2023, 1, 1), ("BTCUSDT", "ETHUSDT", "BNBUSDT")).definition
+
+
+def test_gold_depends_on_its_day_and_the_days_before(graph: dg.Definitions) -> None:
+    (spec,) = [s for s in graph.resolve_all_asset_specs() if s.key.to_user_string() == GOLD_FEATURES.name]
+
+    mappings = {dep.asset_key.to_user_string(): dep.partition_mapping for dep in spec.deps}
+
+    assert mappings == {name: look_back(days) for name, days in LOOK_BACK_DAYS.items()}
+    assert [LOOK_BACK_DAYS[f"silver_klines_{timeframe}"] for timeframe in ("1m", "5m", "15m")] == [4, 4, 4]
+
+
+def test_every_partitioned_asset_takes_a_range_in_one_run(graph: dg.Definitions) -> None:
+    assets = graph.resolve_asset_graph()
+    partitioned = [key for key in assets.materializable_asset_keys if assets.get(key).partitions_def is not None]
+
+    assert len(partitioned) == len(BRONZE) + len(SILVER) + 1
+    assert {assets.get(key).backfill_policy for key in partitioned} == {dg.BackfillPolicy.single_run()}
+
+
+def test_assets_that_ask_the_exchange_share_a_pool(graph: dg.Definitions) -> None:
+    assets = graph.resolve_asset_graph()
+    asking = {key.to_user_string() for key in assets.materializable_asset_keys if "exchange" in assets.get(key).pools}
+    assert asking == {dataset.name for dataset in BRONZE}
+
+
+def test_columns_are_described_as_the_schema_declares_them(graph: dg.Definitions) -> None:
+    specs = {spec.key.to_user_string(): spec for spec in graph.resolve_all_asset_specs()}
+
+    for dataset in (*BRONZE, *SILVER, GOLD_FEATURES):
+        schema = specs[dataset.name].metadata["dagster/column_schema"]
+        assert [column.name for column in schema.columns] == dataset.schema.names
+        assert all(column.description for column in schema.columns), dataset.name
+    rsi = next(c for c in specs[GOLD_FEATURES.name].metadata["dagster/column_schema"].columns if c.name == "rsi_14_1m")
+    assert (rsi.type, rsi.tags["family"]) == ("double", "price")
+
+
+def test_every_feature_says_which_silver_columns_it_is_made_from(graph: dg.Definitions) -> None:
+    (spec,) = [s for s in graph.resolve_all_asset_specs() if s.key.to_user_string() == GOLD_FEATURES.name]
+    columns = {dataset.name: set(dataset.schema.names) for dataset in SILVER}
+
+    lineage = spec.metadata["dagster/column_lineage"].deps_by_column
+
+    for feature in FEATURES:
+        for dep in lineage[feature.name]:
+            assert dep.column_name in columns[dep.asset_key.to_user_string()], (feature.name, dep)
+
+
+def test_importing_the_definitions_loads_nothing_heavy_and_opens_no_connection() -> None:
+    program = (
+        "import json, socket, sys\n"
+        "def refuse(*_, **__): raise AssertionError('a connection while importing')\n"
+        "socket.socket.connect = refuse\n"
+        "from crypto_assets.definitions import defs\n"
+        "defs()\n"
+        f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []

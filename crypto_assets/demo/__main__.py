@@ -11,6 +11,7 @@ from rich.console import Console
 
 from crypto_assets.config import Exchange, Settings, read_settings
 from crypto_assets.dagster_home import prepare_dagster_home
+from crypto_assets.demo.picture import save_day_picture
 from crypto_assets.demo.plan import plan_stages, symbols_of_demo
 from crypto_assets.demo.report import holdings, print_checks, print_holdings, print_next_steps
 from crypto_assets.demo.workers import run_symbols
@@ -18,6 +19,8 @@ from crypto_assets.errors import ConfigurationError
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import BRONZE, SILVER
+
+WIDTH_OF_FILES = 100  # where output goes to no terminal that has a width
 
 
 def main() -> None:
@@ -28,7 +31,7 @@ def main() -> None:
     stages = plan_stages(days=options.days, today=datetime.now(UTC).date())
     home = prepare_dagster_home(settings.data_dir, environment=os.environ)
     first, last = min(stage.first for stage in stages), max(stage.last for stage in stages)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
     console.print(f"{', '.join(symbols)}: simulated, {first} to {last}, features of the last {options.days} days")
     outcome = run_symbols(
         symbols,
@@ -43,7 +46,14 @@ def main() -> None:
         console, holdings(lake, (*BRONZE, *SILVER, GOLD_FEATURES), symbols=symbols, days=days), lake=lake.uri
     )
     print_checks(console, outcome.checks)
-    print_next_steps(console, picture=None)
+    picture = save_day_picture(
+        lake,
+        symbol=symbols[0],
+        day=last,
+        note="simulated",
+        path=settings.data_dir / "demo" / f"{symbols[0]}-{last}.png",
+    )
+    print_next_steps(console, picture=picture)
     if outcome.failures:
         sys.exit("\n".join(outcome.failures))
 

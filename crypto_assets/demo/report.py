@@ -25,7 +25,7 @@ class Holding:
     rows: int
     bytes: int
     place: str
-    """Where a day lies, relative to the lake."""
+    """Where its days lie in the lake, with `…` for symbol=…/date=…"""
 
 
 def holdings(lake: Lake, datasets: Iterable[Dataset], *, symbols: Sequence[str], days: Sequence[date]) -> list[Holding]:
@@ -41,7 +41,7 @@ def _holding(lake: Lake, dataset: Dataset, *, symbols: Sequence[str], days: Sequ
         partitions=len(sizes),
         rows=sum(rows for rows, _ in sizes),
         bytes=sum(size for _, size in sizes),
-        place=f"{dataset.folder}/{dataset.file or '…'}".format(symbol="…", day="…"),
+        place=f"{dataset.folder}/{dataset.file or ''}".replace("symbol={symbol}/date={day}", "…"),
     )
 
 
@@ -57,7 +57,7 @@ def _size(lake: Lake, dataset: Dataset, symbol: str, day: date) -> tuple[int, in
 
 def print_holdings(console: Console, found: Iterable[Holding], *, lake: str) -> None:
     """A table with a line for each dataset."""
-    table = Table(title=f"In {lake}", title_justify="left", box=None, pad_edge=False)
+    table = Table(title=f"In {lake} (… is symbol=…/date=…)", title_justify="left", box=None, pad_edge=False)
     table.add_column("dataset")
     for name in ("days", "rows", "size"):
         table.add_column(name, justify="right")

@@ -18,6 +18,8 @@ STREAMS: dict[Venue, tuple[str, ...]] = {
     "usdm": ("markPrice", "forceOrder", "aggTrade"),
 }
 """What a recorder may listen to; `depth10`, `bookTicker` and `markPrice` come at the pace asked for."""
+USUAL_STREAMS: dict[Venue, tuple[str, ...]] = {"spot": ("depth10", "trade"), "usdm": ("markPrice", "forceOrder")}
+"""What is recorded unless another choice is asked for: the streams whose rows nothing else in the file repeats."""
 
 _LEVELS = 10
 _LATENCY_NS = 5_000_000  # from the exchange to the recorder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from zlib_ng import zlib_ng
 
 from crypto_assets.simulator.archive import file_reply
 from crypto_assets.simulator.built_files import BuiltFiles
-from crypto_assets.simulator.capture_lines import STREAMS, capture_lines
+from crypto_assets.simulator.capture_lines import STREAMS, USUAL_STREAMS, capture_lines
 from crypto_assets.simulator.clock import DAY_US, HOUR_US, Clock, day_of, day_start_us
 from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.faults import MarketEvent, MissingDay, describe_target, parse_compact_day
@@ -87,7 +86,7 @@ class Captures:
         symbol = symbol.upper()
         if symbol not in self._data.symbols(venue) or not self._is_over(symbol, venue, day):
             return None
-        return CaptureRequest(venue, symbol, day, _read_pace(request), _read_streams(request, STREAMS[venue]))
+        return CaptureRequest(venue, symbol, day, _read_pace(request), _read_streams(request, venue))
 
     def _is_over(self, symbol: str, venue: Venue, day: date) -> bool:
         first_day, delisted_on = self._data.first_day(symbol, venue), self._data.spec(symbol).delisted_on
@@ -117,10 +116,11 @@ def _read_pace(request: Request) -> int:
     return pace_ms
 
 
-def _read_streams(request: Request, offered: Sequence[str]) -> tuple[str, ...]:
+def _read_streams(request: Request, venue: Venue) -> tuple[str, ...]:
     asked = request.query_params.get("streams")
     if not asked:
-        return tuple(offered)
+        return USUAL_STREAMS[venue]
+    offered = STREAMS[venue]
     wanted = set(asked.split(","))
     if not wanted <= set(offered):
         raise ApiError(-1130, f"streams is a comma-separated choice of {', '.join(offered)}.")

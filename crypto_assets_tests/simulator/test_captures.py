@@ -63,11 +63,14 @@ def test_the_trades_of_a_capture_are_those_of_the_archive(exchange: TestClient) 
 
 
 def test_everything_comes_in_the_order_of_its_receipt(exchange: TestClient) -> None:
-    for path, streams in (
-        (SPOT, {b"btcusdt@bookTicker", b"btcusdt@depth10@100ms", b"btcusdt@trade"}),
-        (USDM, {b"btcusdt@markPrice@1s", b"btcusdt@forceOrder", b"btcusdt@aggTrade"}),
+    for path, asked, streams in (
+        (SPOT, "", {b"btcusdt@depth10@100ms", b"btcusdt@trade"}),
+        (SPOT, "bookTicker,trade,depth10", {b"btcusdt@bookTicker", b"btcusdt@depth10@100ms", b"btcusdt@trade"}),
+        (USDM, "", {b"btcusdt@markPrice@1s", b"btcusdt@forceOrder"}),
+        (USDM, "aggTrade", {b"btcusdt@aggTrade"}),
     ):
-        found = gzip.decompress(exchange.get(path, params={"pace_ms": 10_000}).content).splitlines()
+        content = exchange.get(path, params={"pace_ms": 10_000, "streams": asked}).content
+        found = gzip.decompress(content).splitlines()
         received = [int(line[:19]) for line in found]
         assert received == sorted(received)
         assert {line[:80].split(b'"')[3] for line in found} == streams

@@ -8,8 +8,10 @@ import dagster as dg
 
 from crypto_assets.assets.each_partition import partitions_or_refusal
 from crypto_assets.checks.findings import WARN, Finding, as_result
+from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol, Partition
+from crypto_assets.refusal import refuse
 from crypto_assets.schemas import Dataset
 from resources.lake import LakeResource
 
@@ -51,14 +53,17 @@ def day_checks[Day](
     )
     def check_days(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
         now = datetime.now(UTC)
-        partitions = partitions_or_refusal(context.run.tags, days, now=now) or _newest(lake.lake, dataset, days)
         asked = {key: check for key, check in by_key.items() if key in context.selected_asset_check_keys}
         findings: dict[dg.AssetCheckKey, dict[Partition, Finding]] = {key: {} for key in asked}
-        for left, partition in zip(range(len(partitions), 0, -1), partitions, strict=True):
-            day = read(lake.lake, partition, now)
-            for key, check in asked.items():
-                if check.sampled is None or left <= check.sampled:
-                    findings[key][partition] = _not_there(dataset) if day is None else check.judge(day)
+        try:
+            partitions = partitions_or_refusal(context.run.tags, days, now=now) or _newest(lake.lake, dataset, days)
+            for left, partition in zip(range(len(partitions), 0, -1), partitions, strict=True):
+                day = read(lake.lake, partition, now)
+                for key, check in asked.items():
+                    if check.sampled is None or left <= check.sampled:
+                        findings[key][partition] = _not_there(dataset) if day is None else check.judge(day)
+        except CryptoAssetsError as error:
+            refuse(str(error))
         for key, found in findings.items():
             yield as_result(key, found) if found else _nothing(key)
 

@@ -11,7 +11,7 @@ import numpy as np
 from crypto_assets.assets.gold_days import InputWindow
 from crypto_assets.checks.day_checks import DayCheck, day_checks
 from crypto_assets.checks.findings import WARN, Finding
-from crypto_assets.checks.stored import FRESHNESS, SCHEMA, StoredDay, read_stored
+from crypto_assets.checks.stored import FRESHNESS, SCHEMA, StoredDay, read_stored, where_declared
 from crypto_assets.errors import InputIncomplete
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
 from crypto_assets.features.inputs import LEAD_IN_DAYS
@@ -37,10 +37,15 @@ def gold_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
         DayCheck("warm", "Every day that a window reaches back to was materialised.", partial(_warm, days=days)),
         DayCheck("defined", "A warm row has every value of a source that was present: no null, NaN or inf.", _defined),
         DayCheck("ranges", "Values lie in the range that their feature declares.", _ranges),
-        SCHEMA,
-        FRESHNESS,
     ]
-    return [day_checks(GOLD_FEATURES, days, checks, read=partial(read_stored, GOLD_FEATURES))]
+    return [
+        day_checks(
+            GOLD_FEATURES,
+            days,
+            [*map(where_declared, checks), SCHEMA, FRESHNESS],
+            read=partial(read_stored, GOLD_FEATURES),
+        )
+    ]
 
 
 def _no_look_ahead(day: StoredDay) -> Finding:

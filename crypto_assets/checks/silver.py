@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from crypto_assets.checks.day_checks import DayCheck, day_checks
 from crypto_assets.checks.findings import WARN, Finding
-from crypto_assets.checks.stored import FRESHNESS, SCHEMA, StoredDay, read_stored
+from crypto_assets.checks.stored import FRESHNESS, SCHEMA, StoredDay, read_stored, where_declared
 from crypto_assets.cleaning.aggregate import compare_with_aggregates
 from crypto_assets.cleaning.coverage import count_slots, coverage_strip
 from crypto_assets.cleaning.gaps import GapCause, gaps_from_json
@@ -40,7 +40,7 @@ def silver_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
         (SILVER_PERPETUAL, [DayCheck("completeness", "There is a row for each minute.", _perpetual_completeness)]),
     ]
     return [
-        day_checks(dataset, days, [*checks, SCHEMA, FRESHNESS], read=partial(read_stored, dataset))
+        day_checks(dataset, days, [*map(where_declared, checks), SCHEMA, FRESHNESS], read=partial(read_stored, dataset))
         for dataset, checks in by_dataset
     ]
 

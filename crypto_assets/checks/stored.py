@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from crypto_assets.checks.day_checks import DayCheck
 from crypto_assets.checks.findings import WARN, Finding
+from crypto_assets.errors import LakeError
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import Partition
 from crypto_assets.schemas import Dataset
@@ -40,11 +41,15 @@ class StoredDay:
 
 
 def read_stored(dataset: Dataset, lake: Lake, partition: Partition, now: datetime) -> StoredDay | None:
-    """The published day, None where there is none."""
-    raw = lake.files.read(dataset.partition_path(partition.symbol, partition.day))
+    """The published day, None where there is none; raises LakeError where the file cannot be read."""
+    path = dataset.partition_path(partition.symbol, partition.day)
+    raw = lake.files.read(path)
     if raw is None:
         return None
-    table = pq.read_table(io.BytesIO(raw))
+    try:
+        table = pq.read_table(io.BytesIO(raw))
+    except pa.ArrowInvalid as error:
+        raise LakeError(f"{lake.files.uri_of(path)} is no Parquet file: {error}. Materialise it again.") from error
     notes = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     return StoredDay(dataset, partition, table, notes, lake, now)
 
@@ -70,6 +75,17 @@ def schema_finding(stored: pa.Schema, dataset: Dataset) -> Finding:
     return Finding(
         False, f"The file does not have the declared columns: {'; '.join(problems)}. Materialise it again.", numbers
     )
+
+
+def where_declared(check: DayCheck[StoredDay]) -> DayCheck[StoredDay]:
+    """The check, for days whose columns are the declared ones; of others it says that it could not look."""
+
+    def judge(day: StoredDay) -> Finding:
+        if schema_finding(day.table.schema, day.dataset).passed:
+            return check.judge(day)
+        return Finding(False, "Not looked at: the stored columns are not the declared ones, see the check schema.")
+
+    return replace(check, judge=judge)
 
 
 def freshness_finding(dataset: Dataset, lake: Lake, partition: Partition, now: datetime) -> Finding:

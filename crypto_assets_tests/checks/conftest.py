@@ -17,7 +17,7 @@ from crypto_assets.checks.silver import silver_checks
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol, Partition, range_tags
 from crypto_assets.schemas import Dataset
-from crypto_assets_tests.assets.small_exchange import DAYS, SmallPlatform, day, make_platform
+from crypto_assets_tests.assets.small_exchange import DAYS, SmallPlatform, day, failures, make_platform
 from resources.lake import LakeResource
 
 Checked = Mapping[str, dg.AssetCheckEvaluation]
@@ -29,6 +29,9 @@ class Spoiled:
 
     lake: Lake
     days: DaySymbol = DAYS
+    succeeded: bool = True
+    failure: str = ""
+    """What the last run of checks failed with."""
 
     def check(self, dataset: Dataset, first: Partition | None = None, last: Partition | None = None) -> Checked:
         """Evaluations by name: of a range, of a day, or, without either, as started on their own."""
@@ -45,7 +48,7 @@ class Spoiled:
                 resources={"lake": LakeResource(uri=self.lake.uri)},
                 raise_on_error=False,
             )
-            self.succeeded = result.success
+            self.succeeded, self.failure = result.success, " ".join(failures(result).values())
             return {e.check_name: e for e in result.get_asset_check_evaluations()}
 
     def change(self, dataset: Dataset, number: int, change: Callable[[pa.Table], pa.Table], **notes: str) -> None:

@@ -107,16 +107,27 @@ def test_a_candle_that_is_not_the_sum_of_its_minutes_is_named(spoiled: Spoiled) 
 def test_a_column_of_another_type_is_named(spoiled: Spoiled) -> None:
     table = spoiled.lake.read(KLINES, "BTCUSDT", day(1).day)
     assert table is not None
-    as_float = table.set_column(5, "volume", table["volume"].cast(pa.float64())).drop_columns(["source"])
+    as_float = table.set_column(5, "volume", table["volume"].cast(pa.float64())).drop_columns(["flags"])
     sink = io.BytesIO()
     pq.write_table(as_float, sink)
     spoiled.overwrite(KLINES, 1, sink.getvalue())
 
-    found = spoiled.check(KLINES, day(1))["schema"]
+    found = spoiled.check(KLINES, day(1))
 
-    assert not found.passed
-    assert "absent: source" in str(found.description)
-    assert "volume is double instead of decimal128(28, 8)" in str(found.description)
+    assert not found["schema"].passed
+    assert "absent: flags" in str(found["schema"].description)
+    assert "volume is double instead of decimal128(28, 8)" in str(found["schema"].description)
+    assert not found["ohlc"].passed
+    assert "Not looked at" in str(found["ohlc"].description)
+
+
+def test_a_file_that_is_no_parquet_fails_with_its_name(spoiled: Spoiled) -> None:
+    spoiled.overwrite(KLINES, 1, b"cut off")
+
+    assert spoiled.check(KLINES, day(1)) == {}
+
+    assert not spoiled.succeeded
+    assert "klines_1m.parquet is no Parquet file" in spoiled.failure
 
 
 def test_crossed_and_unsorted_books_are_counted(spoiled: Spoiled) -> None:

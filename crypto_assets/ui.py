@@ -33,7 +33,8 @@ def main() -> None:
     home = prepare_dagster_home(settings.data_dir, environment=os.environ)
     environment = {**os.environ, "DAGSTER_HOME": str(home), "DATA_DIR": str(settings.data_dir)}
     port = options.port or _free_port(options.host)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in its background with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     with serve(host=options.host, port=port, environment=environment, logs=home / "output") as programs:
         try:
             ended = _wait_until_ready(f"http://{options.host}:{port}", programs)

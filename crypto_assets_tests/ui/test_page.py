@@ -1,0 +1,78 @@
+"""What a person sees: a backfill launched from the page runs to its end, and the pages show what it made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import Page, expect
+
+from crypto_assets_tests.ui.conftest import Served, end_page, start_page
+from crypto_assets_tests.ui.graphql import DAEMONS, PARTITION_COUNTS, wait_for
+
+pytestmark = pytest.mark.xdist_group("ui")  # one page serves all tests of this file
+
+PARTITION = "2024-08-05|BTCUSDT"
+ASSETS = ("bronze_klines_1m", "bronze_klines_5m", "bronze_klines_15m", "silver_klines_1m")
+BACKFILL_DEADLINE_S = 240
+PAGE_TIMEOUT_MS = 60_000
+
+
+@pytest.fixture(scope="session")
+def backfilled(served: Served) -> Served:
+    """The page after a backfill of one day has ended well."""
+    backfill_id = served.graphql.launch_backfill(ASSETS, partitions=[PARTITION])
+    ended = wait_for(
+        lambda: served.graphql.backfill(backfill_id),
+        until=lambda backfill: backfill["status"] not in ("REQUESTED", "CANCELING"),
+        deadline_s=BACKFILL_DEADLINE_S,
+    )
+    assert (ended["status"], ended["error"]) == ("COMPLETED_SUCCESS", None)
+    return served
+
+
+def test_the_daemons_that_launch_and_watch_runs_are_healthy(backfilled: Served) -> None:
+    statuses = backfilled.graphql.ask(DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
+    assert [status for status in statuses if status["required"] and not status["healthy"]] == []
+
+
+def test_a_backfill_launched_from_the_page_materialises_just_the_day_asked_for(backfilled: Served) -> None:
+    nodes = backfilled.graphql.ask(PARTITION_COUNTS, assetKeys=[{"path": [name]} for name in ASSETS])["assetNodes"]
+    stats = {node["assetKey"]["path"][-1]: node["partitionStats"] for node in nodes}
+    assert stats == {name: {"numMaterialized": 1, "numFailed": 0} for name in ASSETS}
+    assert len(list((backfilled.data_dir / "lake").glob("silver/**/klines_1m.parquet"))) == 1
+
+
+def test_the_graph_shows_every_layer(backfilled: Served, page: Page) -> None:
+    page.goto(f"{backfilled.url}/asset-groups")
+    for name in ("bronze", "silver", "gold"):
+        expect(page.get_by_text(name, exact=True).first).to_be_visible(timeout=PAGE_TIMEOUT_MS)
+
+
+def test_the_partitions_page_shows_the_day_its_coverage_and_what_each_step_did(backfilled: Served, page: Page) -> None:
+    page.goto(f"{backfilled.url}/assets/silver_klines_1m?view=partitions&partition={PARTITION}")
+    for text in (PARTITION, "Materialized (1)", "coverage", "step_8_flag_rows_out", "present_percent"):
+        expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=PAGE_TIMEOUT_MS)
+    row = page.locator("tr", has=page.get_by_text("step_8_flag_rows_out", exact=True)).last
+    assert row.inner_text().split() == ["step_8_flag_rows_out", "1440"]
+
+
+def test_the_checks_page_shows_that_the_day_is_complete_and_plots_it(backfilled: Served, page: Page) -> None:
+    page.goto(f"{backfilled.url}/assets/silver_klines_1m?view=checks")
+    for text in ("completeness", "2024-08-05 BTCUSDT: 1,440 of 1,440 candles (100.00 %).", "Passed", "Plots"):
+        expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=PAGE_TIMEOUT_MS)
+
+
+def test_the_overview_of_features_describes_each_column(backfilled: Served, page: Page) -> None:
+    page.goto(f"{backfilled.url}/assets/gold_features")
+    for text in ("rsi_14_1m", "family: price", "unit: index"):
+        expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=PAGE_TIMEOUT_MS)
+
+
+def test_interrupting_the_page_leaves_no_process(tmp_path: Path) -> None:
+    served = start_page(tmp_path)
+    family = psutil.Process(served.process.pid).children(recursive=True)
+    assert family
+    assert end_page(served) == []
+    assert served.process.returncode == 0

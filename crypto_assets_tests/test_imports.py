@@ -22,9 +22,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("history",),
     ("resources",),
     ("partitions", "refusal"),
+    ("automation",),
+    ("assets",),
     ("checks",),
-    ("assets", "sensors"),
-    ("jobs", "schedules"),
+    ("jobs",),
+    ("schedules", "sensors"),
     ("definitions",),
     ("demo", "ui"),
 )

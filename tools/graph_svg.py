@@ -13,8 +13,9 @@ TITLE_HEIGHT = 34
 BEND = "~"  # begins the name of a node that is only a bend of an edge
 SWEEPS = 8  # of the ordering; the small graphs drawn here stop changing after three
 
-FILLS = ("#f2c48d", "#cfd6de", "#f3dc7a", "#a8d5ba", "#b7c9f2", "#e3b8d8")
-"""A light fill for each group, in order of appearance; the text on it is always dark."""
+FILLS = {"bronze": "#f2c48d", "silver": "#cfd6de", "gold": "#f3dc7a"}
+OTHER_FILLS = ("#a8d5ba", "#b7c9f2", "#e3b8d8")
+"""Light fills by group, those of other groups in order of appearance; the text on them is always dark."""
 TEXT, LINE = "#1c2128", "#8b949e"  # the line's grey has contrast above 3:1 on white and on GitHub's dark page
 
 
@@ -35,7 +36,8 @@ def draw(nodes: Sequence[Node]) -> str:
     places = _places(columns, height=height)
     drawn = [node for column in columns for node in column]
     groups = list(dict.fromkeys(node.group for node in drawn if not _is_bend(node)))
-    fills = {group: FILLS[index % len(FILLS)] for index, group in enumerate(groups)}
+    others = [group for group in groups if group not in FILLS]
+    fills = FILLS | {group: OTHER_FILLS[index % len(OTHER_FILLS)] for index, group in enumerate(others)}
     edges = [_edge(places[parent], places[node.name]) for node in drawn for parent in sorted(node.parents)]
     bends = [_bend(places[node.name]) for node in drawn if _is_bend(node)]
     boxes = [_box(node, places[node.name], fill=fills[node.group]) for node in drawn if not _is_bend(node)]

@@ -12,12 +12,16 @@ import psutil
 
 from bench.measuring import Line
 from bench.workspace import finish, run_environment, start_runs, write_archive
-from crypto_assets.demo.plan import Stage, plan_stages
+from crypto_assets.demo.plan import Stage
+from crypto_assets.features.declaration import GOLD_FEATURES
+from crypto_assets.schemas import BRONZE, BRONZE_TRADES, SILVER
 
 FIRST = date(2024, 8, 1)
 LENGTHS = (1, 8, 31)
 """Days of the runs: the first is start-up, and memory that grows shows between the others."""
 SAMPLE_S = 0.05
+EVERYTHING = tuple(dataset.name for dataset in (*BRONZE, *SILVER, GOLD_FEATURES) if dataset is not BRONZE_TRADES)
+"""What the medallion job writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def measure(folder: Path) -> list[Line]:
 
 
 def _run(data_dir: Path, *, days: int, recorded: Path) -> Cost:
-    (*_, everything) = plan_stages(days=days, today=FIRST + timedelta(days=days))
+    everything = Stage(EVERYTHING, FIRST, FIRST + timedelta(days=days - 1))
     environment = run_environment(data_dir, EXCHANGE="replay", REPLAY_URI=str(recorded))
     return _cost([everything], environment=environment, log=data_dir / "run.log")
 

@@ -17,11 +17,12 @@ from crypto_assets.demo.plan import plan_stages
 from crypto_assets.lake.lake import Lake
 
 DAY = date(2024, 8, 5)
+WIDTH = 120
 
 
 def main() -> None:
     """Measure each part, then print one table; a figure that misses its aim fails nothing."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=WIDTH)
     with tempfile.TemporaryDirectory(prefix="crypto-assets-bench-") as name:
         folder = Path(name)
         console.print("Loading the code location …")
@@ -30,7 +31,7 @@ def main() -> None:
         lake = _simulated_day(folder / "simulated")
         console.print("Cleaning and features …")
         lines += silver.measure(lake, day=DAY, folder=folder)
-        lines += gold.measure(lake, day=DAY)
+        lines += gold.measure(lake, day=DAY, folder=folder)
         console.print("A month in one run …")
         lines += month.measure(folder)
     _print(lines, console=console)
@@ -47,9 +48,9 @@ def _simulated_day(data_dir: Path) -> Lake:
 
 def _print(lines: Iterable[Line], *, console: Console) -> None:
     table = Table(box=None, pad_edge=False)
-    table.add_column("measured")
+    table.add_column("measured", no_wrap=True)
     for column in ("ours", "bare", "ratio"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     table.add_column("aim")
     for line in lines:
         ratio = "" if line.ratio is None else f"{line.ratio:.2f}"

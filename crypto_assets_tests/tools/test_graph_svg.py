@@ -31,9 +31,11 @@ def test_an_edge_over_several_columns_passes_through_a_bend_in_each() -> None:
 
 
 def test_parallel_chains_do_not_cross() -> None:
-    nodes = [Node(n, "bronze", ()) for n in "abc"] + [Node(f"{n}2", "silver", (p,)) for n, p in zip("xyz", "cab", strict=True)]
+    parents = {"x2": "c", "y2": "a", "z2": "b"}
+    nodes = [Node(name, "bronze", ()) for name in "abc"]
+    nodes += [Node(name, "silver", (parent,)) for name, parent in parents.items()]
     (left, right) = names(order_columns(nodes))
-    assert [{"x2": "c", "y2": "a", "z2": "b"}[name] for name in right] == left
+    assert [parents[name] for name in right] == left
 
 
 def test_a_node_without_edges_goes_last() -> None:

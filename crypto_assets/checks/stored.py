@@ -56,17 +56,18 @@ def read_stored(dataset: Dataset, lake: Lake, partition: Partition, now: datetim
 
 def schema_finding(stored: pa.Schema, dataset: Dataset) -> Finding:
     """Whether the stored columns are those declared: names, order, types."""
-    declared = dataset.schema
-    absent = [name for name in declared.names if name not in stored.names]
-    strange = [name for name in stored.names if name not in declared.names]
+    declared = dict(zip(dataset.schema.names, dataset.schema.types, strict=True))
+    held = dict(zip(stored.names, stored.types, strict=True))
+    absent = [name for name in declared if name not in held]
+    strange = [name for name in held if name not in declared]
     wrong = [
-        f"{name} is {stored.field(name).type} instead of {declared.field(name).type}"
-        for name in declared.names
-        if name in stored.names and stored.field(name).type != declared.field(name).type
+        f"{name} is {held[name]} instead of {kind}"
+        for name, kind in declared.items()
+        if name in held and held[name] != kind
     ]
-    numbers = {"columns": len(stored.names), "columns_absent": len(absent), "columns_of_another_type": len(wrong)}
-    if not (absent or strange or wrong) and stored.names == declared.names:
-        return Finding(True, f"{len(stored.names)} columns as declared.", numbers)
+    numbers = {"columns": len(held), "columns_absent": len(absent), "columns_of_another_type": len(wrong)}
+    if not (absent or strange or wrong) and list(held) == list(declared):
+        return Finding(True, f"{len(held)} columns as declared.", numbers)
     problems = [
         *([f"absent: {', '.join(absent)}"] if absent else []),
         *([f"not declared: {', '.join(strange)}"] if strange else []),

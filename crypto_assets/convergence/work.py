@@ -49,6 +49,10 @@ class PartitionWork:
         """Rows of all parts so far."""
         return sum(part.rows for part in self.parts)
 
+    @property
+    def _origins(self) -> set[str]:
+        return {part.origin for part in self.parts}
+
     def holds(self, source: str) -> bool:
         """Whether an origin of this source was found published."""
         return any(answer.source == source for answer in self._answers)
@@ -84,6 +88,7 @@ class PartitionWork:
                 version=delivery.version,
                 exchange=self._exchange,
             )
+            self._times[delivery.origin] = times_us(delivery.rows[self.dataset.time_column])
             self.added[delivery.source] = self.added.get(delivery.source, 0) + delivery.rows.num_rows
         if delivery.rejected.num_rows and self.lake.publish_rejected(
             self.dataset, self.symbol, self.day, delivery.rejected, version=content_version(delivery.rejected)
@@ -96,12 +101,12 @@ class PartitionWork:
 
     def missing(self, span: Span, *, pace: timedelta, on_grid: bool) -> tuple[Span, ...]:
         """Runs of slots of the span that no row fills; with `on_grid` only a row at a slot's start does."""
-        times = [self._part_times(part) for part in self.parts]
+        times = [self._times_of(origin) for origin in self._origins]
         return missing_spans(np.concatenate(times) if times else np.empty(0, np.int64), span, pace, on_grid=on_grid)
 
     def after_last_row(self, span: Span) -> Span:
         """The part of the span after the last row held."""
-        last = max((int(times.max()) for times in map(self._part_times, self.parts) if times.size), default=None)
+        last = max((int(self._times_of(origin).max()) for origin in self._origins), default=None)
         return span if last is None else Span(min(max(span.start, from_us(last + 1)), span.end), span.end)
 
     def publish(self, halts: tuple[Span, ...]) -> tuple[Manifest, bool]:
@@ -114,9 +119,11 @@ class PartitionWork:
         )
         return manifest, self.lake.publish_manifest(self.dataset, self.symbol, self.day, manifest)
 
-    def _part_times(self, part: Part) -> npt.NDArray[np.int64]:
-        if part.path not in self._times:
+    def _times_of(self, origin: str) -> npt.NDArray[np.int64]:
+        if origin not in self._times:
             column = self.dataset.time_column
-            table = self.lake.read_part(self.dataset, self.symbol, self.day, part, columns=[column])
-            self._times[part.path] = times_us(table[column])
-        return self._times[part.path]
+            held = [part for part in self.parts if part.origin == origin]
+            self._times[origin] = times_us(
+                self.lake.read_parts(self.dataset, self.symbol, self.day, held, columns=[column])[column]
+            )
+        return self._times[origin]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
@@ -84,14 +85,9 @@ class Lake:
         None where the day was never published.
         """
         path = dataset.partition_path(symbol, day)
-        tables = self._read_files([path], columns) if dataset.file else self._read_parts(dataset, symbol, day, columns)
-        if tables is None:
-            return None
-        schema = dataset.schema if columns is None else pa.schema([dataset.schema.field(c) for c in columns])
-        table = (
-            pa.concat_tables([t.select(schema.names).cast(schema) for t in tables]) if tables else schema.empty_table()
-        )
-        return _between(table, dataset.time_column, start, end)
+        schema = _schema_of(dataset, columns)
+        table = self._read_files([path], schema) if dataset.file else self._read_listed(dataset, symbol, day, schema)
+        return None if table is None else _between(table, dataset.time_column, start, end)
 
     def read_days(
         self,
@@ -105,8 +101,7 @@ class Lake:
     ) -> pa.Table:
         """Rows of those of the days that were published, in the order given; possibly none."""
         tables = [self.read(dataset, symbol, day, columns=columns, start=start, end=end) for day in days]
-        schema = dataset.schema if columns is None else pa.schema([dataset.schema.field(c) for c in columns])
-        return pa.concat_tables([schema.empty_table(), *(t for t in tables if t is not None)])
+        return pa.concat_tables([_schema_of(dataset, columns).empty_table(), *(t for t in tables if t is not None)])
 
     def footer(self, dataset: Dataset, symbol: str, day: date) -> dict[str, str] | None:
         """The notes published with a single-file day; None where it was never published."""
@@ -156,13 +151,15 @@ class Lake:
             parts.append(Part(path, rows.num_rows, len(content), source, origin, version, exchange))
         return parts
 
-    def read_part(self, dataset: Dataset, symbol: str, day: date, part: Part, *, columns: Sequence[str]) -> pa.Table:
-        """Columns of one part, be it listed yet or not; raises FileNotFoundError where it does not exist."""
-        path = f"{dataset.partition_path(symbol, day)}/{part.path}"
-        tables = self._read_files([path], columns)
-        if tables is None:
-            raise FileNotFoundError(f"{self.files.uri_of(path)} does not exist")
-        return tables[0]
+    def read_parts(
+        self, dataset: Dataset, symbol: str, day: date, parts: Sequence[Part], *, columns: Sequence[str]
+    ) -> pa.Table:
+        """Columns of some parts of a day, listed yet or not; raises FileNotFoundError where one is not there."""
+        folder = dataset.partition_path(symbol, day)
+        table = self._read_files([f"{folder}/{part.path}" for part in parts], _schema_of(dataset, columns))
+        if table is None:
+            raise FileNotFoundError(f"{self.files.uri_of(folder)} lacks a part: {', '.join(p.path for p in parts)}")
+        return table
 
     def publish_manifest(self, dataset: Dataset, symbol: str, day: date, manifest: Manifest) -> bool:
         """Make these parts the day, then delete files that no longer belong to it; False where nothing changed."""
@@ -195,28 +192,31 @@ class Lake:
         finally:
             lock.release()
 
-    def _read_parts(
-        self, dataset: Dataset, symbol: str, day: date, columns: Sequence[str] | None
-    ) -> list[pa.Table] | None:
+    def _read_listed(self, dataset: Dataset, symbol: str, day: date, schema: pa.Schema) -> pa.Table | None:
         folder = dataset.partition_path(symbol, day)
         for _ in range(READ_ATTEMPTS):
             manifest = self.manifest(dataset, symbol, day)
             if manifest is None:
                 return None
-            tables = self._read_files([f"{folder}/{part.path}" for part in manifest.parts], columns)
-            if tables is not None:
-                return tables
+            table = self._read_files([f"{folder}/{part.path}" for part in manifest.parts], schema)
+            if table is not None:
+                return table
         raise FileNotFoundError(f"{self.files.uri_of(folder)} changed {READ_ATTEMPTS} times while it was read")
 
-    def _read_files(self, paths: Sequence[str], columns: Sequence[str] | None) -> list[pa.Table] | None:
-        """The tables of the files; None as soon as one does not exist."""
-        tables: list[pa.Table] = []
-        for path in paths:
-            raw = self.files.read(path)
-            if raw is None:
-                return None
-            tables.append(pq.read_table(io.BytesIO(raw), columns=None if columns is None else list(columns)))
-        return tables
+    def _read_files(self, paths: Sequence[str], schema: pa.Schema) -> pa.Table | None:
+        """The columns of the schema from all files, one after the other; None as soon as one does not exist."""
+        found = [self.files.read(path) for path in paths]
+        contents = [content for content in found if content is not None]
+        if len(contents) < len(found):
+            return None
+        if not contents:
+            return schema.empty_table()
+        # Polars reads the 24 files of a day in a third of the time that Arrow takes.
+        return pl.read_parquet(contents, columns=schema.names).select(schema.names).to_arrow().cast(schema)
+
+
+def _schema_of(dataset: Dataset, columns: Sequence[str] | None) -> pa.Schema:
+    return dataset.schema if columns is None else pa.schema([dataset.schema.field(column) for column in columns])
 
 
 def _to_parquet(table: pa.Table, schema: pa.Schema, footer: Mapping[str, str]) -> bytes:
@@ -225,7 +225,8 @@ def _to_parquet(table: pa.Table, schema: pa.Schema, footer: Mapping[str, str]) -
         raise ValueError(f"columns are {table.schema.names}, the dataset has {schema.names}")
     ordered = table.cast(schema).combine_chunks().replace_schema_metadata(dict(footer))
     sink = io.BytesIO()
-    pq.write_table(ordered, sink, compression="zstd", coerce_timestamps="us")
+    words = [field.name for field in schema if pa.types.is_string(field.type)]
+    pq.write_table(ordered, sink, compression="zstd", coerce_timestamps="us", use_dictionary=words)
     return sink.getvalue()
 
 

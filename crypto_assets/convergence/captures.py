@@ -41,12 +41,13 @@ class CaptureStore:
         """Something that changes when the file's content may have changed; None where there is no such file."""
         try:
             info = self._fs.info(self._full(name))
-        except FileNotFoundError:
-            return None
         except OSError as error:
-            raise Unavailable(
-                f"Capture files below {self.uri} cannot be looked at: {error}. Check CAPTURE_URI."
-            ) from error
+            # Over HTTP fsspec says "not found" of every failure; what it was is the cause.
+            reason = error.__cause__ or error
+            if isinstance(reason, FileNotFoundError):
+                return None
+            message = f"Capture files below {self.uri} cannot be looked at: {reason!r}. Check CAPTURE_URI."
+            raise Unavailable(message) from error
         facts = [str(info.get(key)) for key in ("ETag", "etag", "mtime", "LastModified", "size")]
         return hashlib.sha256("|".join(facts).encode()).hexdigest()
 

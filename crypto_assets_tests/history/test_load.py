@@ -13,6 +13,8 @@ from crypto_assets.history.files import find_files
 from crypto_assets.history.load import HistoryRequest, LoadedHistory, load_history
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import BRONZE_KLINES
+from crypto_assets_tests.convergence.archive_folder import put_klines
+from crypto_assets_tests.convergence.place import make_place
 
 NOW = datetime(2024, 9, 1, tzinfo=UTC)
 DAY = date(2024, 8, 5)
@@ -134,6 +136,47 @@ def test_loading_again_changes_nothing_and_a_changed_file_replaces_its_rows(tmp_
     candles().with_columns(close=pl.lit("61009.99")).write_csv(folder / "a.csv")
     assert load(folder, lake).changed_days == {DAY}
     assert stored(lake)["close"].to_list() == [Decimal("61009.99")] * 3
+
+
+def test_loading_again_on_another_day_leaves_every_byte(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    candles().write_csv(folder / "a.csv")
+    load(folder, lake)
+    before = {path: path.read_bytes() for path in Path(lake.uri).rglob("*.parquet")}
+
+    later = NOW + timedelta(days=30)
+    request = HistoryRequest("BTCUSDT", "1m")
+    load_history(find_files(str(folder)), request, lake=lake, now=later, progress=lambda _: None)
+
+    assert {path: path.read_bytes() for path in Path(lake.uri).rglob("*.parquet")} == before
+
+
+def test_what_other_sources_gave_and_said_stays(tmp_path: Path) -> None:
+    place = make_place(tmp_path)
+    put_klines(place.archive, DAY, range(100, 1440))
+    place.converge()
+    folder = tmp_path / "in"
+    folder.mkdir()
+    candles().write_csv(folder / "a.csv")
+
+    load(folder, place.lake)
+
+    manifest = place.lake.manifest(KLINES, "BTCUSDT", DAY)
+    assert manifest is not None
+    assert [answer.origin for answer in manifest.answers] == ["BTCUSDT-1m-2024-08-05.zip"]
+    assert sorted({part.source for part in manifest.parts}) == ["archive", "history"]
+
+
+def test_floats_are_rounded_to_the_decimals_of_the_exchange(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    candles().with_columns(volume=pl.lit(0.1 + 0.2), quote_volume=pl.lit(12345.678900000001)).write_parquet(
+        folder / "a.parquet"
+    )
+
+    assert load(folder, lake).rejected == 0
+    assert stored(lake).select("volume", "quote_volume").row(0) == (Decimal("0.30000000"), Decimal("12345.67890000"))
 
 
 def test_rows_that_cannot_be_read_are_kept_with_their_line_and_reason(tmp_path: Path, lake: Lake) -> None:

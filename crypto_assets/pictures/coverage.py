@@ -27,12 +27,12 @@ def coverage_picture(strip: npt.NDArray[np.int8]) -> str:
     """Markdown of the strip, midnight to midnight, with a tick every three hours; `strip` holds a `Slot` each."""
     ranks = {slot: rank for rank, slot in enumerate(_COLOURS)}
     ranked = np.array([ranks[Slot(value)] for value in range(len(ranks))], np.uint8)[strip]
-    edges = np.linspace(0, strip.size, png.WIDTH, endpoint=False).astype(int)
+    edges = np.linspace(0, strip.size, png.STRIP_WIDTH, endpoint=False).astype(int)
     worst = np.minimum.reduceat(ranked, edges)
     row = np.array(list(_COLOURS.values()), np.uint8)[worst]
     pixels = np.tile(row, (HEIGHT, 1))
     pixels[-_TICK_HEIGHT:] = png.BACKGROUND
-    pixels[-_TICK_HEIGHT:, :: png.WIDTH // 8] = png.HALT
-    image = png.blank(HEIGHT)
+    pixels[-_TICK_HEIGHT:, :: png.STRIP_WIDTH // 8] = png.HALT
+    image = png.blank(HEIGHT, width=png.STRIP_WIDTH)
     image.paste(Image.fromarray(pixels), (0, 0))
     return png.as_markdown(image, alt="coverage from 00:00 to 24:00 UTC")

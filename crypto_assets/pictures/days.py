@@ -22,9 +22,9 @@ def days_picture(rows_by_day: Mapping[date, int], *, complete: int) -> str:
     rows = np.zeros((last - first).days + 1, np.int64)
     for day, count in rows_by_day.items():
         rows[(day - first).days] = count
-    edges = np.linspace(0, rows.size, png.WIDTH, endpoint=False).astype(int)
+    edges = np.linspace(0, rows.size, png.STRIP_WIDTH, endpoint=False).astype(int)
     least = np.minimum.reduceat(rows, edges)
     colours = np.where(least >= complete, png.PRESENT, np.where(least > 0, png.FILLED, png.MISSING)).astype(np.uint8)
-    image = png.blank(HEIGHT)
+    image = png.blank(HEIGHT, width=png.STRIP_WIDTH)
     image.paste(Image.fromarray(np.tile(colours, (HEIGHT, 1))), (0, 0))
     return png.as_markdown(image, alt=f"days from {first} to {last}")

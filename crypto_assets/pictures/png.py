@@ -8,6 +8,8 @@ import io
 from PIL import Image
 
 WIDTH = 720
+STRIP_WIDTH = 360
+"""Of strips, which the page shows inside a column of its table; a wider picture would be cut."""
 BACKGROUND, PRESENT, DOWN, FILLED, UNUSABLE, MISSING, HALT, LIGHT = range(8)
 PALETTE = (
     (255, 255, 255),
@@ -22,9 +24,9 @@ PALETTE = (
 """Colours that stay apart for colour-blind eyes, by index."""
 
 
-def blank(height: int) -> Image.Image:
-    """An empty picture of the common width."""
-    image = Image.new("P", (WIDTH, height), BACKGROUND)
+def blank(height: int, *, width: int = WIDTH) -> Image.Image:
+    """An empty picture."""
+    image = Image.new("P", (width, height), BACKGROUND)
     image.putpalette([channel for colour in PALETTE for channel in colour])
     return image
 

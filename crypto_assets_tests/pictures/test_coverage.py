@@ -24,7 +24,7 @@ def test_a_complete_day_has_one_colour() -> None:
 def test_a_single_missing_minute_is_seen() -> None:
     drawn = colours(row(coverage_picture(strip(missing=slice(721, 722)))))
     assert drawn.count(png.PALETTE[png.MISSING]) == 1
-    assert drawn[360] == png.PALETTE[png.MISSING]
+    assert drawn[180] == png.PALETTE[png.MISSING]
 
 
 @pytest.mark.parametrize(
@@ -33,16 +33,16 @@ def test_a_single_missing_minute_is_seen() -> None:
 )
 def test_every_state_has_its_colour(slot: str, colour: int) -> None:
     drawn = colours(row(coverage_picture(strip(**{slot: slice(0, 720)}))))
-    assert drawn[:360] == [png.PALETTE[colour]] * 360
-    assert drawn[360:] == [png.PALETTE[png.PRESENT]] * 360
+    assert drawn[:180] == [png.PALETTE[colour]] * 180
+    assert drawn[180:] == [png.PALETTE[png.PRESENT]] * 180
 
 
 def test_a_day_of_96_slots_fills_the_same_width() -> None:
     quarter_hours = np.full(96, Slot.PRESENT, np.int8)
     quarter_hours[48:] = Slot.MISSING
     drawn = colours(row(coverage_picture(quarter_hours)))
-    assert len(drawn) == png.WIDTH
-    assert drawn.count(png.PALETTE[png.MISSING]) == png.WIDTH // 2
+    assert len(drawn) == png.STRIP_WIDTH
+    assert drawn.count(png.PALETTE[png.MISSING]) == png.STRIP_WIDTH // 2
 
 
 def row(markdown: str) -> Image.Image:

@@ -175,3 +175,13 @@ def test_captures_of_a_day_become_books_and_liquidations(world: World) -> None:
     assert books.rows == 86_400
     assert liquidations.rows > 0
     assert not converge(BRONZE_ORDERBOOK, symbol="BTCUSDT", day=DAY, lake=world.lake, sources=world.sources).changed
+
+
+def test_a_day_that_was_not_recorded_is_empty_and_one_that_cannot_be_asked_for_is_an_error(world: World) -> None:
+    def books(day: date) -> int:
+        return converge(BRONZE_ORDERBOOK, symbol="BTCUSDT", day=day, lake=world.lake, sources=world.sources).rows
+
+    assert books(date(2024, 8, 20) - timedelta(days=3000)) == 0
+    world.fault(action="status", path="/recordings/*", status=503)
+    with pytest.raises(Unavailable, match="503"):
+        books(DAY)

@@ -13,6 +13,8 @@ import fsspec
 
 from crypto_assets.errors import Unavailable
 
+NOT_FOUND = 404
+
 Market = Literal["spot", "usdm"]
 
 
@@ -44,7 +46,7 @@ class CaptureStore:
         except OSError as error:
             # Over HTTP fsspec says "not found" of every failure; what it was is the cause.
             reason = error.__cause__ or error
-            if isinstance(reason, FileNotFoundError):
+            if isinstance(reason, FileNotFoundError) or getattr(reason, "status", None) == NOT_FOUND:
                 return None
             message = f"Capture files below {self.uri} cannot be looked at: {reason!r}. Check CAPTURE_URI."
             raise Unavailable(message) from error

@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -61,6 +66,20 @@ def trade_ids(place: Place) -> list[int]:
     table = place.lake.read(BRONZE_TRADES, "BTCUSDT", DAY)
     assert table is not None
     return sorted(table["trade_id"].to_pylist())
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """URL of a plain web server over a folder."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_a_message_received_after_midnight_is_found_in_the_file_of_the_next_day(place: Place) -> None:
@@ -155,3 +174,8 @@ def test_recorded_trades_of_the_first_second_of_a_day_are_not_lost(real_data: Pa
     table = place.lake.read(BRONZE_TRADES, "BTCUSDT", DAY)
     assert table is not None
     assert min(table["time"].to_pylist()) < START + timedelta(milliseconds=500)
+
+
+def test_a_web_server_that_says_not_found_means_that_nothing_was_recorded(tmp_path: Path) -> None:
+    with serving(tmp_path) as url:
+        assert CaptureStore(url).identity(CaptureName("spot", "BTCUSDT", DAY)) is None

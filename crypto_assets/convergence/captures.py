@@ -7,7 +7,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from http import HTTPStatus
 from typing import BinaryIO, Literal
 
 import fsspec

@@ -18,6 +18,15 @@ GRACE_S = 15.0
 """How long a program may take to end by itself; Dagster's servers need some seconds."""
 
 
+def end_on_signals() -> None:
+    """Let Ctrl-C and SIGTERM both raise KeyboardInterrupt, so that a program ends what it started.
+
+    A shell starts what runs in its background with SIGINT ignored, which Python would keep.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
+
 def start_child(
     command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path, read_stdout: bool = False
 ) -> subprocess.Popen[bytes]:

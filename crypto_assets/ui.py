@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import httpx
 from crypto_assets.config import read_settings
 from crypto_assets.dagster_home import PROJECT, prepare_dagster_home
 from crypto_assets.errors import ConfigurationError
-from crypto_assets.processes import end_children, start_child
+from crypto_assets.processes import end_children, end_on_signals, start_child
 
 POLL_S = 0.2
 
@@ -32,9 +31,8 @@ def main() -> None:
         sys.exit(str(error))
     home = prepare_dagster_home(settings.data_dir, environment=os.environ)
     environment = {**os.environ, "DAGSTER_HOME": str(home), "DATA_DIR": str(settings.data_dir)}
-    port = options.port or _free_port(options.host)
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in its background with SIGINT ignored
-        signal.signal(number, signal.default_int_handler)
+    port = _port(options.host, wanted=options.port)
+    end_on_signals()
     with serve(host=options.host, port=port, environment=environment, logs=home / "output") as programs:
         try:
             ended = _wait_until_ready(f"http://{options.host}:{port}", programs)
@@ -88,9 +86,14 @@ def _ended(programs: Mapping[str, subprocess.Popen[bytes]]) -> str | None:
     return next((name for name, program in programs.items() if program.poll() is not None), None)
 
 
-def _free_port(host: str) -> int:
+def _port(host: str, *, wanted: int) -> int:
+    """The wanted port, a free one for 0; ends with a sentence where it cannot be listened on."""
     with socket.socket() as probe:
-        probe.bind((host, 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, wanted))
+        except OSError as error:
+            sys.exit(f"{host}:{wanted} cannot be listened on: {error.strerror}. Try: make ui ARGS='--port 0'")
         return probe.getsockname()[1]
 
 

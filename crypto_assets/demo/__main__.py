@@ -18,6 +18,7 @@ from crypto_assets.demo.workers import run_symbols
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.lake.lake import Lake
+from crypto_assets.processes import end_on_signals
 from crypto_assets.schemas import BRONZE, SILVER
 
 WIDTH_OF_FILES = 100  # where output goes to no terminal that has a width
@@ -26,6 +27,7 @@ WIDTH_OF_FILES = 100  # where output goes to no terminal that has a width
 def main() -> None:
     """Materialise the last complete days and say what lies where; exit 1 where a run failed."""
     options = _parse_arguments()
+    end_on_signals()
     settings = _read_settings()
     symbols = symbols_of_demo(settings.symbols)
     stages = plan_stages(days=options.days, today=datetime.now(UTC).date())
@@ -33,13 +35,16 @@ def main() -> None:
     first, last = min(stage.first for stage in stages), max(stage.last for stage in stages)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
     console.print(f"{', '.join(symbols)}: simulated, {first} to {last}, features of the last {options.days} days")
-    outcome = run_symbols(
-        symbols,
-        stages=stages,
-        environment={**os.environ, "DAGSTER_HOME": str(home), "DATA_DIR": str(settings.data_dir)},
-        logs=settings.data_dir / "demo",
-        parallel=min(len(symbols), 1 + (os.cpu_count() or 1)),
-    )
+    try:
+        outcome = run_symbols(
+            symbols,
+            stages=stages,
+            environment={**os.environ, "DAGSTER_HOME": str(home), "DATA_DIR": str(settings.data_dir)},
+            logs=settings.data_dir / "demo",
+            parallel=min(len(symbols), 1 + (os.cpu_count() or 1)),
+        )
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted. What was written stays; a repeat goes on from there.")
     days = sorted({day for stage in stages for day in stage.days})
     lake = Lake(settings.lake)
     print_holdings(

@@ -15,7 +15,8 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from crypto_assets_tests.ui.graphql import LOCATIONS, GraphQL, wait_for
+from crypto_assets_tests.ui.graphql import LOCATIONS, GraphQL
+from crypto_assets_tests.waiting import wait_for
 from tools.browser import find_browser
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
-
-POLL_S = 0.5
 
 LAUNCH_BACKFILL = """
 mutation LaunchPartitionBackfill($backfillParams: LaunchBackfillParams!) {
@@ -82,14 +79,3 @@ class GraphQL:
     def backfill(self, backfill_id: str) -> dict[str, Any]:
         """Status, error and runs of a backfill."""
         return self.ask(BACKFILL, backfillId=backfill_id)["partitionBackfillOrError"]
-
-
-def wait_for[T](look: Callable[[], T], *, until: Callable[[T], bool], deadline_s: float) -> T:
-    """What was seen when the condition held; raises AssertionError with the last sight at the deadline."""
-    end = time.monotonic() + deadline_s
-    seen = look()
-    while not until(seen):
-        assert time.monotonic() < end, f"not reached within {deadline_s:.0f} s; last seen: {seen}"
-        time.sleep(POLL_S)
-        seen = look()
-    return seen

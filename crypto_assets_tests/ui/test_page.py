@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -9,7 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from crypto_assets_tests.ui.conftest import Served, end_page, start_page
-from crypto_assets_tests.ui.graphql import DAEMONS, PARTITION_COUNTS, wait_for
+from crypto_assets_tests.ui.graphql import DAEMONS, PARTITION_COUNTS
+from crypto_assets_tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("ui")  # one page serves all tests of this file
 
@@ -76,3 +81,20 @@ def test_interrupting_the_page_leaves_no_process(tmp_path: Path) -> None:
     assert family
     assert end_page(served) == []
     assert served.process.returncode == 0
+
+
+def test_a_port_in_use_is_named_with_a_way_out(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            [sys.executable, "-m", "crypto_assets.ui", "--port", str(port)],
+            env={**os.environ, "DATA_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert f"127.0.0.1:{port} cannot be listened on" in ended.stderr
+    assert "--port 0" in ended.stderr

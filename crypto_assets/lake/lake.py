@@ -226,7 +226,8 @@ def _to_parquet(table: pa.Table, schema: pa.Schema, footer: Mapping[str, str]) -
     ordered = table.cast(schema).combine_chunks().replace_schema_metadata(dict(footer))
     sink = io.BytesIO()
     words = [field.name for field in schema if pa.types.is_string(field.type)]
-    pq.write_table(ordered, sink, compression="zstd", coerce_timestamps="us", use_dictionary=words)
+    use_dictionary: Any = words  # the annotation knows a bool only; the documentation also says a list of columns
+    pq.write_table(ordered, sink, compression="zstd", coerce_timestamps="us", use_dictionary=use_dictionary)
     return sink.getvalue()
 
 

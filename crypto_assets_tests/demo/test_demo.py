@@ -54,7 +54,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     return printed, data_dir
 
 
-@pytest.mark.xdist_group("demo")
 def test_the_demo_says_what_lies_where(finished: tuple[str, Path]) -> None:
     printed, data_dir = finished
     rows = {
@@ -68,14 +67,12 @@ def test_the_demo_says_what_lies_where(finished: tuple[str, Path]) -> None:
     assert len(list((data_dir / "lake" / "gold").rglob("features.parquet"))) == 1
 
 
-@pytest.mark.xdist_group("demo")
 def test_every_check_of_the_demo_passes(finished: tuple[str, Path]) -> None:
     printed, _ = finished
     passed, evaluated = map(int, re.findall(r"Checks: (\d+) of (\d+) passed", printed)[0])
     assert passed == evaluated > 50
 
 
-@pytest.mark.xdist_group("demo")
 def test_the_demo_draws_a_day_and_says_how_to_see_the_rest(finished: tuple[str, Path]) -> None:
     printed, _ = finished
     picture = re.search(r"Picture of one day: (.*\.png)", printed)

@@ -16,8 +16,6 @@ from crypto_assets_tests.ui.conftest import Served, end_page, start_page
 from crypto_assets_tests.ui.graphql import DAEMONS, PARTITION_COUNTS
 from crypto_assets_tests.waiting import wait_for
 
-pytestmark = pytest.mark.xdist_group("ui")  # one page serves all tests of this file
-
 PARTITION = "2024-08-05|BTCUSDT"
 ASSETS = ("bronze_klines_1m", "bronze_klines_5m", "bronze_klines_15m", "silver_klines_1m")
 BACKFILL_DEADLINE_S = 240

@@ -21,12 +21,14 @@ ReadFiles = Callable[[Sequence[FetchedFile]], Parsed]
 
 
 def kline_question(dataset: Dataset, symbol: str, span: Span, sources: Sources, *, timeframe: str) -> Question:
-    """The daily file of spot candles."""
+    """The daily file of spot candles, or its part of the monthly one where only that is published."""
 
     def read(files: Sequence[FetchedFile]) -> Parsed:
         return archive_tables.parse_klines(files[0].path, timeframe=timeframe, start=span.start, end=span.end)
 
-    return _question(dataset, sources, [ArchiveFile.spot_klines(symbol, timeframe, span.start.date())], read)
+    day = span.start.date()
+    daily, monthly = (ArchiveFile.spot_klines(symbol, timeframe, period) for period in (day, month_of(day)))
+    return _question(dataset, sources, [daily], read, instead=[monthly])
 
 
 def trade_question(dataset: Dataset, symbol: str, span: Span, sources: Sources) -> Question:
@@ -94,33 +96,51 @@ def mark_prices_of(mark: Parsed, index: Parsed) -> Parsed:
     return Parsed(rows=rows, rejected=pa.concat_tables([mark.rejected, index.rejected]))
 
 
-def _question(dataset: Dataset, sources: Sources, files: Sequence[ArchiveFile], read: ReadFiles) -> Question:
-    """Asks for files that give rows only together: the origin is published when all of them are."""
-    # Files of different kinds may have one name: only its folder tells a mark price from an index price.
-    origin = " + ".join(file.name if len(files) == 1 else f"{file.kind} {file.name}" for file in files)
+def _question(
+    dataset: Dataset,
+    sources: Sources,
+    files: Sequence[ArchiveFile],
+    read: ReadFiles,
+    *,
+    instead: Sequence[ArchiveFile] = (),
+) -> Question:
+    """Asks for files that give rows only together, or where they are not all published for those `instead`."""
+    choices = [choice for choice in (files, instead) if choice]
+    origin = _named(files)
 
     def identity() -> str | None:
-        published = [sources.archive.published(file) for file in files]
-        return _combined([p for p in published if p]) if all(published) else None
+        for choice in choices:
+            published = [sources.archive.published(file) for file in choice]
+            if all(published):
+                return _combined([version for version in published if version])
+        return None
 
     def ask() -> Delivery:
-        fetched = [sources.archive.fetch(file) for file in files]
-        there = [f for f in fetched if f is not None]
-        if len(there) < len(files):
-            raise Unavailable(f"{origin} was withdrawn from the archive while it was fetched. Run the partition again.")
-        parsed = read(there)
+        for choice in choices:
+            fetched = [file for file in map(sources.archive.fetch, choice) if file is not None]
+            if len(fetched) == len(choice):
+                return delivery(fetched, _named(choice))
+        raise Unavailable(f"{origin} was withdrawn from the archive while it was fetched. Run the partition again.")
+
+    def delivery(fetched: Sequence[FetchedFile], name: str) -> Delivery:
+        parsed = read(fetched)
         rows = stored_rows(
             parsed.rows,
             dataset,
             source="archive",
             exchange=sources.exchange,
-            received_at=max(file.received_at for file in there),
+            received_at=max(file.received_at for file in fetched),
         )
-        remarks = "".join(f" {file.file.name}: {file.remark}." for file in there if file.remark)
-        note = f"{origin}: {rows.num_rows:,} rows, {parsed.rejected.num_rows:,} rejected.{remarks}"
-        return Delivery("archive", origin, _combined([f.sha256 for f in there]), rows, parsed.rejected, note)
+        remarks = "".join(f" {file.file.name}: {file.remark}." for file in fetched if file.remark)
+        note = f"{name}: {rows.num_rows:,} rows, {parsed.rejected.num_rows:,} rejected.{remarks}"
+        return Delivery("archive", origin, _combined([f.sha256 for f in fetched]), rows, parsed.rejected, note)
 
     return Question("archive", origin, identity, ask, absent=f"{origin} is not published.")
+
+
+def _named(files: Sequence[ArchiveFile]) -> str:
+    """What a person calls the files; of several, which may share a name, with the kind that tells them apart."""
+    return " + ".join(file.name if len(files) == 1 else f"{file.kind} {file.name}" for file in files)
 
 
 def _combined(sums: Sequence[str]) -> str:

@@ -137,6 +137,22 @@ def test_a_republished_file_replaces_its_rows(place: Place) -> None:
     assert len(list(Path(place.lake.uri_of(KLINES, "BTCUSDT", DAY)).rglob("*.parquet"))) == 24
 
 
+def test_a_day_that_only_the_monthly_file_has_is_taken_from_it_until_the_daily_one_comes(place: Place) -> None:
+    days = [DAY + timedelta(days=n) for n in (-1, 0, 1)]
+    monthly = ArchiveFile.spot_klines("BTCUSDT", "1m", "2024-08")
+    put_file(place.archive, monthly, [kline_line(day, minute) for day in days for minute in range(1440)])
+
+    first = place.converge()
+
+    assert (first.rows, first.rejected, place.rest.asked) == (1440, 0, [])
+    assert any("BTCUSDT-1m-2024-08.zip: 1,440 rows" in answer for answer in first.answers)
+    put_klines(place.archive, DAY, range(1440), close="61009.99")
+    assert place.converge().rows == 1440
+    table = place.lake.read(KLINES, "BTCUSDT", DAY)
+    assert table is not None
+    assert {str(close) for close in table["close"].to_pylist()} == {"61009.99000000"}
+
+
 def test_a_withdrawn_file_leaves_the_rows_that_were_taken_from_it(place: Place) -> None:
     path = put_klines(place.archive, DAY, range(1440))
     place.converge()

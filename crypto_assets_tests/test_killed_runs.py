@@ -10,7 +10,6 @@ import os
 import random
 import shutil
 import signal
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing.context import ForkServerContext
@@ -80,20 +79,21 @@ def _backfill(environment: Mapping[str, str]) -> None:
         job.execute_in_process(tags=range_tags(FIRST, LAST), instance=instance, asset_selection=written)
 
 
-def _run(processes: ForkServerContext, environment: Mapping[str, str], *, kill_after_s: float | None = None) -> float:
-    """Run the backfill, killed after so many seconds where given; how long it ran."""
+def _run(processes: ForkServerContext, environment: Mapping[str, str], *, kill_at_files: int | None = None) -> None:
+    """Run the backfill; with `kill_at_files` only until the lake holds so many files."""
+    lake = Path(environment["DATA_DIR"]) / "lake"
     child = processes.Process(target=_backfill, args=(dict(environment),))
-    began = time.monotonic()
     child.start()
-    child.join(kill_after_s)
-    if kill_after_s is not None:
-        assert child.pid is not None
-        if child.is_alive():
-            os.kill(child.pid, signal.SIGKILL)
+    assert child.pid is not None
+    if kill_at_files is None:
         child.join()
-    else:
         assert child.exitcode == 0
-    return time.monotonic() - began
+        return
+    while child.is_alive() and len(_contents(lake)) < kill_at_files:
+        child.join(0.002)
+    if child.is_alive():
+        os.kill(child.pid, signal.SIGKILL)
+    child.join()
 
 
 def _contents(lake: Path) -> dict[str, str]:
@@ -128,7 +128,7 @@ def test_a_backfill_killed_at_random_moments_and_repeated_leaves_what_an_unbroke
     lake = tmp_path / "data" / "lake"
     _run(processes, settings)  # also downloads, whose receive times later runs find again
     shutil.rmtree(lake)
-    duration = _run(processes, settings)
+    _run(processes, settings)
     expected = _contents(lake)
     whole = _published_days(lake)
     assert len(whole) == 4
@@ -137,8 +137,8 @@ def test_a_backfill_killed_at_random_moments_and_repeated_leaves_what_an_unbroke
     moments = random.Random(20)
     unfinished = 0
     for _ in range(KILLS):
-        shutil.rmtree(lake)
-        _run(processes, settings, kill_after_s=moments.uniform(0.05, 0.95) * duration)
+        shutil.rmtree(lake, ignore_errors=True)
+        _run(processes, settings, kill_at_files=moments.randrange(len(expected)))
         left = _published_days(lake)
         assert left.items() <= whole.items(), "a reader saw part of a day"
         unfinished += _contents(lake) != expected if lake.exists() else 1

@@ -19,9 +19,7 @@ BOOK_STARTS_WITHIN = timedelta(minutes=1)
 """A book that begins later in the day has its start in the file of the day before."""
 
 
-def capture_question(
-    dataset: Dataset, symbol: str, span: Span, sources: Sources, *, market: Market, only_if_missing: bool = False
-) -> Question:
+def capture_question(dataset: Dataset, symbol: str, span: Span, sources: Sources, *, market: Market) -> Question:
     """The capture file of the day, with what its neighbours hold of the day."""
     name = CaptureName(market, symbol, span.start.date())
     store = sources.captures
@@ -48,7 +46,7 @@ def capture_question(
         return Delivery("capture", str(name), content_version(parsed.rows), rows, parsed.rejected, note)
 
     absent = f"there is no {name} below {store.uri}." if store else "CAPTURE_URI names no place of capture files."
-    return Question("capture", str(name), identity, ask, absent=absent, only_if_missing=only_if_missing)
+    return Question("capture", str(name), identity, ask, absent=absent)
 
 
 def _read(dataset: Dataset, name: CaptureName, span: Span, store: CaptureStore) -> CaptureTables:

@@ -78,8 +78,7 @@ def converge(dataset: Dataset, *, symbol: str, day: date, lake: Lake, sources: S
     with lake.writing(dataset, symbol):
         work = PartitionWork(dataset, symbol, day, lake=lake, exchange=sources.exchange)
         for question in recipe.questions(dataset, symbol, day_span(day), sources):
-            if not question.only_if_missing or _missing(work, recipe, span):
-                work.put(question)
+            work.put(question)
         missing = _missing(work, recipe, span)
         rest_answered = bool(missing) and _ask_rest(work, recipe, missing, sources)
         missing = _missing(work, recipe, span)

@@ -40,8 +40,6 @@ class Question:
     """Fetches and parses; called only when the identity is new."""
     absent: str
     """For people: what it means where there is no identity."""
-    only_if_missing: bool = False
-    """Whether to look only while slots of the day are still empty."""
 
 
 def stored_rows(

@@ -65,7 +65,7 @@ RECIPES: Mapping[str, Recipe] = {
     "bronze_mark_price": Recipe(
         questions=lambda *about: [
             archive_questions.mark_price_question(*about),
-            capture_question(*about, market="usdm", only_if_missing=True),
+            capture_question(*about, market="usdm"),
         ],
         rest=rest_requests.mark_prices,
         pace=timedelta(minutes=1),

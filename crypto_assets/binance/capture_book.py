@@ -8,7 +8,6 @@ from functools import partial
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crypto_assets.binance.book import LocalBook
 from crypto_assets.binance.capture_messages import DepthDiff, DepthSnapshot, Framed, StreamKind
@@ -17,6 +16,7 @@ from crypto_assets.binance.capture_rows import BookRows, Line, RejectedLines
 from crypto_assets.binance.capture_takers import Take
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.schemas import BOOK_LEVELS
+from crypto_assets.spans import times_us
 
 SILENCE_US = 1_000_000
 """So long a deeper stream must have said nothing before a lesser one speaks for it."""
@@ -114,7 +114,7 @@ class BookTaker:
 def _with_silences_filled(best: pa.Table, lesser: pa.Table, *, silence_us: int) -> pa.Table:
     if not (best.num_rows and lesser.num_rows):
         return best if best.num_rows else lesser
-    spoken, said = (np.sort(pc.cast(table["time"], pa.int64()).to_numpy()) for table in (best, lesser))
+    spoken, said = (np.sort(times_us(table["time"])) for table in (best, lesser))
     before = np.searchsorted(spoken, said, side="right") - 1
     silent = (before < 0) | (said - spoken[before] > silence_us)
     lesser = lesser.sort_by("time").filter(pa.array(silent))

@@ -13,7 +13,7 @@ import pyarrow as pa
 from crypto_assets.cleaning.flags import UNUSABLE, flag_mask
 from crypto_assets.cleaning.gaps import Gap, GapCause
 from crypto_assets.schemas import FLAGS, TIMEFRAMES
-from crypto_assets.spans import MICROSECOND, Span, to_us
+from crypto_assets.spans import MICROSECOND, Span, times_us, to_us
 
 
 class Slot(IntEnum):
@@ -51,9 +51,7 @@ def coverage_strip(
     if known_until is not None:
         strip[max((to_us(known_until) - start_us) // step_us, 0) :] = Slot.NOT_YET
     flags = silver["flags"].to_numpy()
-    index, off_grid = np.divmod(
-        silver["open_time"].to_numpy().astype("datetime64[us]").astype(np.int64) - start_us, step_us
-    )
+    index, off_grid = np.divmod(times_us(silver["open_time"]) - start_us, step_us)
     states = np.where(flags & flag_mask(UNUSABLE), Slot.UNUSABLE, Slot.PRESENT)
     states[flags & FLAGS["filled"] != 0] = Slot.FILLED
     inside = (off_grid == 0) & (index >= 0) & (index < slots)

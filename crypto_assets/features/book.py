@@ -13,6 +13,7 @@ from crypto_assets.features.inputs import MINUTE_US
 from crypto_assets.features.minutes import Coverage, MinuteGrid, ago, is_present
 from crypto_assets.features.rolling import FloatArray, IntArray, ratio
 from crypto_assets.schemas import BOOK_LEVELS, FLAGS, SILVER_ORDERBOOK
+from crypto_assets.spans import times_us
 
 NOT_READ = FLAGS["crossed"] | FLAGS["out_of_range"]
 """States with one of these flags are passed over, as are those without a best bid and a best ask."""
@@ -73,7 +74,7 @@ class BookMinutes:
 def read_book(table: pa.Table | None, *, grid: MinuteGrid) -> BookMinutes:
     """The minutes of a silver order book, sorted by time; None gives a grid without any state."""
     known: pa.Table = _readable(SILVER_ORDERBOOK.payload.empty_table() if table is None else table, grid=grid)
-    minute = (_time_us(known) - grid.start_us - 1) // MINUTE_US
+    minute = (times_us(known["time"]) - grid.start_us - 1) // MINUTE_US
     states = np.bincount(minute, minlength=grid.size).astype(np.int64)
     last = np.where(states > 0, np.cumsum(states) - 1, -1)
     spread = _spread_bps(_values(known["bid_price_1"]), _values(known["ask_price_1"]))
@@ -98,16 +99,12 @@ def read_book(table: pa.Table | None, *, grid: MinuteGrid) -> BookMinutes:
 
 def _readable(table: pa.Table, *, grid: MinuteGrid) -> pa.Table:
     """The states of the grid that are sound; known in (start, end], as a minute's own are."""
-    bounds = np.searchsorted(_time_us(table), [grid.start_us, grid.end_us], side="right")
+    bounds = np.searchsorted(times_us(table["time"]), [grid.start_us, grid.end_us], side="right")
     table = table.slice(int(bounds[0]), int(bounds[1] - bounds[0]))
     bid, ask = _values(table["bid_price_1"]), _values(table["ask_price_1"])
     is_read = (bid > 0) & (ask > bid) & ((table["flags"].to_numpy() & NOT_READ) == 0)
     is_read &= (_values(table["bid_quantity_1"]) > 0) & (_values(table["ask_quantity_1"]) > 0)
     return table if is_read.all() else table.filter(pa.array(is_read))
-
-
-def _time_us(table: pa.Table) -> IntArray:
-    return table["time"].to_numpy().astype("datetime64[us]").astype(np.int64)
 
 
 def _values(column: pa.ChunkedArray) -> FloatArray:

@@ -14,6 +14,7 @@ from crypto_assets.features import indicators
 from crypto_assets.features.rolling import BoolArray, FloatArray, IntArray, rolling_sum
 from crypto_assets.features.swings import Swings, find_swings
 from crypto_assets.schemas import FLAGS
+from crypto_assets.spans import times_us
 
 NOT_READ = FLAGS["filled"] | FLAGS["out_of_range"] | FLAGS["ohlc_violation"]
 """A candle with one of these flags repeats the last real close with zero volume: an interpolated minute has read its
@@ -101,7 +102,7 @@ def read_candles(table: pa.Table, *, length_us: int, start_us: int, end_us: int)
 
 def open_times(table: pa.Table) -> IntArray:
     """Open times in microseconds; raises BadPayload where they do not increase."""
-    open_us = table["open_time"].to_numpy().astype("datetime64[us]").astype(np.int64)
+    open_us = times_us(table["open_time"])
     if np.any(np.diff(open_us) <= 0):
         at = int(np.argmax(np.diff(open_us) <= 0)) + 1
         raise BadPayload(f"Candles are not in the order of their open times: row {at} opens {table['open_time'][at]}.")

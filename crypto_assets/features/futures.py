@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from crypto_assets.features.inputs import MINUTE_US, Source
 from crypto_assets.features.minutes import Coverage, MinuteGrid, ago, count_known, is_present
-from crypto_assets.features.rolling import BoolArray, FloatArray, IntArray
+from crypto_assets.features.rolling import BoolArray, FloatArray
 from crypto_assets.schemas import SILVER_PERPETUAL
-from crypto_assets.spans import MICROSECOND
+from crypto_assets.spans import MICROSECOND, times_us
 
 OPEN_INTEREST_MINUTES = (5, 60)
 """Minutes over which the change of open interest is taken."""
@@ -63,7 +63,7 @@ class PerpetualMinutes:
 def read_perpetual(table: pa.Table | None, *, grid: MinuteGrid) -> PerpetualMinutes:
     """The minutes of a silver perpetual table, sorted by time; None gives a grid on which nothing is known."""
     known: pa.Table = SILVER_PERPETUAL.payload.empty_table() if table is None else table
-    open_us = _microseconds(known["open_time"])
+    open_us = times_us(known["open_time"])
     start, end = np.searchsorted(open_us, [grid.start_us, grid.end_us])
     known, open_us = known.slice(int(start), int(end - start)), open_us[start:end]
     as_of_us = open_us + MINUTE_US
@@ -98,10 +98,6 @@ def _while(condition: BoolArray, values: FloatArray) -> FloatArray:
 
 def _known(values: FloatArray) -> BoolArray:
     return ~np.isnan(values)
-
-
-def _microseconds(column: pa.ChunkedArray) -> IntArray:
-    return column.to_numpy().astype("datetime64[us]").astype(np.int64)
 
 
 def _numbers(column: pa.ChunkedArray) -> FloatArray:

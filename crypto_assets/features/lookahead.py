@@ -20,7 +20,7 @@ from crypto_assets.features.compute import compute_features
 from crypto_assets.features.inputs import MINUTE_US, TIMEFRAME_US, FeatureInputs, anchor_of
 from crypto_assets.features.rolling import BoolArray, FloatArray, IntArray
 from crypto_assets.schemas import FLAGS
-from crypto_assets.spans import from_us
+from crypto_assets.spans import from_us, times_us
 
 RELATIVE_TOLERANCE = 1e-9
 ABSOLUTE_TOLERANCE = 1e-12
@@ -187,9 +187,9 @@ def _holes(inputs: FeatureInputs, *, day: date) -> list[IntArray]:
         _minutes_of_day(opened[:-1][np.diff(opened) > MINUTE_US], day=day),
     ]
     if inputs.orderbook is not None:
-        holes.append(_missing(_minutes_of_day(_times(inputs.orderbook, "time") - 1, day=day)))
+        holes.append(_missing(_minutes_of_day(times_us(inputs.orderbook["time"]) - 1, day=day)))
     if inputs.perpetual is not None:
-        known = _minutes_of_day(_times(inputs.perpetual.drop_null(), "open_time"), day=day)
+        known = _minutes_of_day(times_us(inputs.perpetual.drop_null()["open_time"]), day=day)
         holes.append(_missing(known))
     return holes
 
@@ -225,14 +225,10 @@ def _change(
         klines[timeframe] = split(table, known)
     book, perpetual = inputs.orderbook, inputs.perpetual
     if book is not None:
-        book = split(book, int(np.searchsorted(_times(book, "time"), as_of_us, side="right")))
+        book = split(book, int(np.searchsorted(times_us(book["time"]), as_of_us, side="right")))
     if perpetual is not None:
-        perpetual = split(perpetual, int(np.searchsorted(_times(perpetual, "as_of"), as_of_us, side="right")))
+        perpetual = split(perpetual, int(np.searchsorted(times_us(perpetual["as_of"]), as_of_us, side="right")))
     return FeatureInputs(klines=klines, orderbook=book, perpetual=perpetual)
-
-
-def _times(table: pa.Table, column: str) -> IntArray:
-    return table[column].to_numpy().astype("datetime64[us]").astype(np.int64)
 
 
 def _noise(table: pa.Table, rng: np.random.Generator) -> pa.Table:

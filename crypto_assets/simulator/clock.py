@@ -9,7 +9,6 @@ from datetime import date, datetime
 
 from crypto_assets.spans import EPOCH, from_us, to_us
 
-MILLISECOND_US = 1_000
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US

@@ -34,7 +34,6 @@ RESUMPTION_US = 60 * SECOND_US
 _CLOSING_US = DAY_US - 1_000  # the last order comes in the last millisecond
 _FLOW_SCALES = ((1_200, 0.05), (300, 0.05), (60, 0.07))
 _LARGEST_ORDER = 150.0  # times the mean
-_SIXTEEN = np.uint64(16)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from crypto_assets.errors import CryptoAssetsError, RateLimited
+from crypto_assets.lake.lake import Published
 from crypto_assets.partitions import DaySymbol, Partition
 from crypto_assets.refusal import refuse
 
@@ -34,6 +35,16 @@ class Written:
     metadata: Metadata
     warning: str | None = None
     """What a person should know tomorrow."""
+
+
+def published_metadata(published: Published) -> dict[str, Any]:
+    """Where a published day lies and how large it is, under the names that every single-file asset gives them."""
+    return {
+        "dagster/row_count": published.rows,
+        "dagster/uri": published.uri,
+        "bytes": published.bytes,
+        "changed": published.changed,
+    }
 
 
 def materialize_each(

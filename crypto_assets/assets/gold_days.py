@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crypto_assets.assets.day_cache import DayCache
-from crypto_assets.assets.each_partition import Written
+from crypto_assets.assets.each_partition import Written, published_metadata
 from crypto_assets.assets.silver_days import never_materialised
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
 from crypto_assets.features.inputs import BOOK_LEAD_IN, LEAD_IN_DAYS, FeatureInputs
@@ -78,10 +78,7 @@ class InputWindow:
 def describe_features(features: pa.Table, published: Published) -> dict[str, Any]:
     """Metadata of a day: rows that are warm, carried forward, or have a family, and values that are null."""
     return {
-        "dagster/row_count": published.rows,
-        "dagster/uri": published.uri,
-        "bytes": published.bytes,
-        "changed": published.changed,
+        **published_metadata(published),
         "features": len(FEATURES),
         **{f"rows_{name}": count for name, count in count_true(features).items()},
         "nulls_in_warm_rows": sum(_nulls(features.filter(features["warm"])).values()),

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from crypto_assets.assets.day_cache import DayCache
-from crypto_assets.assets.each_partition import Written
+from crypto_assets.assets.each_partition import Written, published_metadata
 from crypto_assets.assets.silver_metadata import describe_klines
 from crypto_assets.cleaning.candles import Candle, first_candle, last_candle
 from crypto_assets.cleaning.gaps import gaps_as_json
@@ -132,10 +132,7 @@ class OrderbookDays:
             rows=published.rows,
             data_version=published.sha256,
             metadata={
-                "dagster/row_count": published.rows,
-                "dagster/uri": published.uri,
-                "bytes": published.bytes,
-                "changed": published.changed,
+                **published_metadata(published),
                 **cleaned.steps.as_metadata(),
             },
         )
@@ -171,10 +168,7 @@ class PerpetualDays:
             rows=published.rows,
             data_version=published.sha256,
             metadata={
-                "dagster/row_count": published.rows,
-                "dagster/uri": published.uri,
-                "bytes": published.bytes,
-                "changed": published.changed,
+                **published_metadata(published),
                 "absent": ", ".join(dataset.name for dataset in absent) or "none",
                 **perpetual.as_metadata(),
             },

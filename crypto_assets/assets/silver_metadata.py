@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from crypto_assets.assets.each_partition import published_metadata
 from crypto_assets.cleaning.coverage import count_slots, coverage_strip
 from crypto_assets.cleaning.flags import UNUSABLE, count_flags, flag_mask
 from crypto_assets.cleaning.gaps import Gap
@@ -39,10 +40,7 @@ def describe_klines(
     return {
         "coverage": dg.MetadataValue.md(coverage_picture(strip)),
         **({"candles": dg.MetadataValue.md(picture)} if picture else {}),
-        "dagster/row_count": published.rows,
-        "dagster/uri": published.uri,
-        "bytes": published.bytes,
-        "changed": published.changed,
+        **published_metadata(published),
         "present_percent": round(100 * slots["slots_present"] / expected, 3) if expected else 0.0,
         **slots,
         **cleaned.steps.as_metadata(),

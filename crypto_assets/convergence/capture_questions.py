@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import date, timedelta
+from functools import cache
 
 from crypto_assets.binance.capture import CaptureFile, CaptureTables, read_capture
 from crypto_assets.binance.parsed import Parsed
@@ -24,16 +25,18 @@ def capture_question(dataset: Dataset, symbol: str, span: Span, sources: Sources
     name = CaptureName(market, symbol, span.start.date())
     store = sources.captures
 
+    @cache
+    def offered(days: int) -> str | None:
+        return store.identity(_beside(name, days)) if store else None
+
     def identity() -> str | None:
-        own = store.identity(name) if store else None
-        if store is None or own is None:
-            return None
-        neighbours = [store.identity(_beside(name, days)) is not None for days in (-1, 1)]
-        return f"{own}{neighbours}"
+        own = offered(0)
+        return None if own is None else f"{own}{[offered(days) is not None for days in (-1, 1)]}"
 
     def ask() -> Delivery:
         assert store is not None  # asked only where there is an identity
-        tables = _read(dataset, name, span, store)
+        there = [days for days in (-1, 0, 1) if offered(days) is not None]
+        tables = _read(dataset, name, span, store, there=there)
         parsed = _of(tables, dataset)
         rows = stored_rows(
             parsed.rows,
@@ -49,18 +52,24 @@ def capture_question(dataset: Dataset, symbol: str, span: Span, sources: Sources
     return Question("capture", str(name), identity, ask, absent=absent)
 
 
-def _read(dataset: Dataset, name: CaptureName, span: Span, store: CaptureStore) -> CaptureTables:
-    """Rows of the day from its file and the head of the next; from the file before only where that may hold some."""
+def _read(
+    dataset: Dataset, name: CaptureName, span: Span, store: CaptureStore, *, there: Sequence[int]
+) -> CaptureTables:
+    """Rows of the day from its file and the head of the next; from the file before only where that may hold some.
+
+    `there` says which of the files exist: 0 is the day's own, -1 the one before, 1 the one after.
+    """
 
     def read(*days: int) -> CaptureTables:
+        names = [_beside(name, day) for day in days if day in there]
         with ExitStack() as opened:
-            files = list(_open(store, [_beside(name, day) for day in days], opened))
+            files = [CaptureFile(str(found), opened.enter_context(store.open(found))) for found in names]
             return read_capture(
                 files, symbol=name.symbol, market=name.market, start=span.start, end=span.end, want=[dataset]
             )
 
     tables = read(0, 1)
-    return read(-1, 0, 1) if _reaches_back(tables, dataset, span) else tables
+    return read(-1, 0, 1) if -1 in there and _reaches_back(tables, dataset, span) else tables
 
 
 def _reaches_back(tables: CaptureTables, dataset: Dataset, span: Span) -> bool:
@@ -72,12 +81,6 @@ def _reaches_back(tables: CaptureTables, dataset: Dataset, span: Span) -> bool:
         return False
     rows = tables.orderbook.rows
     return not rows.num_rows or rows["time"][0].as_py() > span.start + BOOK_STARTS_WITHIN
-
-
-def _open(store: CaptureStore, names: list[CaptureName], opened: ExitStack) -> Iterator[CaptureFile]:
-    for name in names:
-        if store.identity(name) is not None:
-            yield CaptureFile(str(name), opened.enter_context(store.open(name)))
 
 
 def _beside(name: CaptureName, days: int) -> CaptureName:

@@ -81,7 +81,8 @@ def converge(dataset: Dataset, *, symbol: str, day: date, lake: Lake, sources: S
             work.put(question)
         missing = _missing(work, recipe, span)
         rest_answered = bool(missing) and _ask_rest(work, recipe, missing, sources)
-        missing = _missing(work, recipe, span)
+        if rest_answered:
+            missing = _missing(work, recipe, span)
         if not work.rows and recipe.required:
             raise InputIncomplete(
                 f"{dataset.name} {day} {symbol}: no source has a row of this day. {' '.join(work.sentences)} "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from crypto_assets.lake.manifest import Answer
 from crypto_assets.spans import Span
 
 
@@ -21,11 +20,6 @@ def plan_requests(missing: Sequence[Span], *, timeframe: timedelta, page: int) -
         else:
             requests.append(span)
     return requests
-
-
-def is_news(held: Sequence[Answer], *, origin: str, identity: str) -> bool:
-    """Whether an origin offers something else than what was taken from it before."""
-    return all(answer.origin != origin or answer.version != identity for answer in held)
 
 
 def confirmed_halts(missing: Sequence[Span], *, archive_published: bool, rest_answered: bool) -> tuple[Span, ...]:

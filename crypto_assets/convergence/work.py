@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from crypto_assets.convergence.delivery import Delivery, Question, content_version
-from crypto_assets.convergence.plan import is_news
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.lake.lake import Lake
 from crypto_assets.lake.manifest import Answer, Interval, Manifest, Part
@@ -65,7 +64,7 @@ class PartitionWork:
             self.sentences.append(f"{question.source}: {question.absent}")
             self._answers += [before] if before else []
             return
-        if before and not is_news(self._held_answers, origin=question.origin, identity=identity):
+        if before and before.version == identity:
             self.sentences.append(f"{question.source}: {before.note} Unchanged.")
             self._answers.append(before)
             return

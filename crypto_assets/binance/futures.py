@@ -7,21 +7,20 @@ from pathlib import Path
 
 import polars as pl
 
+from crypto_assets.binance.agg_trades import PAGE, AggTradePages
 from crypto_assets.binance.archive_tables import METRICS_LABEL_SWITCH, METRICS_PERIOD
 from crypto_assets.binance.http import Http
-from crypto_assets.binance.paging import join_pages, pages_by_id, pages_by_time, within
+from crypto_assets.binance.paging import join_pages, pages_by_time, within
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.binance.rate_limit import FUNDING_REQUESTS, FUTURES_WEIGHT, STATISTICS_REQUESTS, Cost
 from crypto_assets.binance.rest import Params, Rest, time_params
 from crypto_assets.binance.rest_rows import Page
-from crypto_assets.binance.spot import AGG_TRADE_COLUMNS
 from crypto_assets.binance.typed_rows import Column, TypedRows
 from crypto_assets.binance.wire import Depth, ExchangeInfo, FundingInfo, OpenInterest, PremiumIndex
 from crypto_assets.schemas import AGG_TRADES, BRONZE_FUNDING_RATE, BRONZE_OPEN_INTEREST
 from crypto_assets.spans import Span
 
 KLINES_PAGE = 1500
-PAGE = 1000
 STATISTICS_PAGE = 500
 
 _KLINES_WEIGHT = {100: 1, 500: 2, 1001: 5, KLINES_PAGE + 1: 10}
@@ -50,6 +49,7 @@ class FuturesClient:
         self._rest = Rest(
             base_url, time_path="/fapi/v1/time", weight=FUTURES_WEIGHT, rate_limits=rate_limits, http=http
         )
+        self._agg_trades = AggTradePages(self._rest, "/fapi/v1/aggTrades", weight=20)
 
     def server_time(self) -> datetime:
         """The exchange's clock."""
@@ -108,19 +108,17 @@ class FuturesClient:
         first = start
         while first < end:
             stop = min(end, first + _LONGEST_AGG_TRADE_SPAN)
-            page = self._agg_trade_page(symbol, {**time_params(Span(first, stop)), "limit": PAGE})
-            pages.append(page)
-            ids = page.rows.accepted()["agg_trade_id"]
-            if not ids.is_empty():
-                from_id = int(ids.max()) + 1  # pyright: ignore[reportArgumentType]
-                pages += self._agg_trades_from(symbol, from_id, end=end)
+            page = self._agg_trades.page(symbol, {**time_params(Span(first, stop)), "limit": PAGE})
+            following = self._agg_trades.following(symbol, page, end=end)
+            pages += [page, *following]
+            if following:
                 break
             first = stop
         return join_pages(pages, payload=AGG_TRADES, where=within("time", Span(start, end)))
 
     def agg_trades_from(self, symbol: str, from_id: int, *, limit: int = PAGE) -> Parsed:
         """At most `limit` (up to 1,000) aggregated trades from an id on, AGG_TRADES."""
-        return join_pages([self._agg_trade_page(symbol, {"fromId": from_id, "limit": limit})], payload=AGG_TRADES)
+        return self._agg_trades.from_id(symbol, from_id, limit=limit)
 
     def depth(self, symbol: str, limit: int = 100) -> Depth:
         """The order book as of now; `limit` levels a side, one of 5, 10, 20, 50, 100, 500 and 1,000."""
@@ -152,13 +150,3 @@ class FuturesClient:
         label = pl.col("label")
         known = pl.when(label >= METRICS_LABEL_SWITCH).then(label + METRICS_PERIOD).otherwise(label)
         return page.with_rows(TypedRows(page.rows.values.with_columns(known.alias("time")), page.rows.faults))
-
-    def _agg_trades_from(self, symbol: str, from_id: int, *, end: datetime) -> list[Page]:
-        def fetch(first_id: int) -> Page:
-            return self._agg_trade_page(symbol, {"fromId": first_id, "limit": PAGE})
-
-        return pages_by_id(fetch, key="agg_trade_id", time="time", first_id=from_id, end=end, limit=PAGE)
-
-    def _agg_trade_page(self, symbol: str, params: dict[str, int]) -> Page:
-        params_of_symbol = {"symbol": symbol, **params}
-        return self._rest.get_page("/fapi/v1/aggTrades", AGG_TRADE_COLUMNS, params=params_of_symbol, weight=20)

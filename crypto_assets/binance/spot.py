@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from crypto_assets.binance.agg_trades import PAGE, AggTradePages
 from crypto_assets.binance.http import Http
 from crypto_assets.binance.paging import join_pages, pages_by_id, within
 from crypto_assets.binance.parsed import Parsed, join_parsed
@@ -19,18 +20,6 @@ from crypto_assets.binance.wire import Depth, ExchangeInfo, Ticker24h
 from crypto_assets.schemas import AGG_TRADES, BRONZE_TRADES
 from crypto_assets.spans import Span
 
-PAGE = 1000
-"""Most rows of one answer."""
-
-AGG_TRADE_COLUMNS = (
-    Column("agg_trade_id", "count", ("a",)),
-    Column("price", "amount", ("p",)),
-    Column("quantity", "amount", ("q",)),
-    Column("first_trade_id", "count", ("f",)),
-    Column("last_trade_id", "count", ("l",)),
-    Column("time", "time", ("T",)),
-    Column("is_buyer_maker", "flag", ("m",)),
-)
 _TRADE_COLUMNS = (
     Column("trade_id", "count", ("id",)),
     Column("price", "amount"),
@@ -52,6 +41,7 @@ class SpotClient:
 
     def __init__(self, base_url: str, *, rate_limits: Path | None = None, http: Http | None = None) -> None:
         self._rest = Rest(base_url, time_path="/api/v3/time", weight=SPOT_WEIGHT, rate_limits=rate_limits, http=http)
+        self._agg_trades = AggTradePages(self._rest, "/api/v3/aggTrades", weight=4)
 
     def server_time(self) -> datetime:
         """The exchange's clock."""
@@ -77,15 +67,12 @@ class SpotClient:
         """Aggregated trades matched in [start, end), AGG_TRADES: found by time, followed by id."""
         span = Span(start, end)
         first = self._first_agg_trades(symbol, span)
-        ids = first.rows.accepted()["agg_trade_id"]
-        if ids.is_empty():
-            return join_pages([first], payload=AGG_TRADES)
-        following = self._agg_trades_from(symbol, int(ids.max()) + 1, end=end)  # pyright: ignore[reportArgumentType]
+        following = self._agg_trades.following(symbol, first, end=end)
         return join_pages([first, *following], payload=AGG_TRADES, where=within("time", span))
 
     def agg_trades_from(self, symbol: str, from_id: int, *, limit: int = PAGE) -> Parsed:
         """At most `limit` (up to 1,000) aggregated trades from an id on, AGG_TRADES."""
-        return join_pages([self._agg_trade_page(symbol, {"fromId": from_id, "limit": limit})], payload=AGG_TRADES)
+        return self._agg_trades.from_id(symbol, from_id, limit=limit)
 
     def trades(self, symbol: str, start: datetime, end: datetime) -> Parsed:
         """Single trades matched in [start, end), payload of BRONZE_TRADES; not offered by data-api.binance.vision."""
@@ -111,14 +98,4 @@ class SpotClient:
         return self._rest.get_as(Ticker24h, "/api/v3/ticker/24hr", params={"symbol": symbol}, weight=2)
 
     def _first_agg_trades(self, symbol: str, span: Span, *, limit: int = PAGE) -> Page:
-        return self._agg_trade_page(symbol, {**time_params(span), "limit": limit})
-
-    def _agg_trades_from(self, symbol: str, from_id: int, *, end: datetime) -> list[Page]:
-        def fetch(first_id: int) -> Page:
-            return self._agg_trade_page(symbol, {"fromId": first_id, "limit": PAGE})
-
-        return pages_by_id(fetch, key="agg_trade_id", time="time", first_id=from_id, end=end, limit=PAGE)
-
-    def _agg_trade_page(self, symbol: str, params: dict[str, int]) -> Page:
-        params_of_symbol = {"symbol": symbol, **params}
-        return self._rest.get_page("/api/v3/aggTrades", AGG_TRADE_COLUMNS, params=params_of_symbol, weight=4)
+        return self._agg_trades.page(symbol, {**time_params(span), "limit": limit})

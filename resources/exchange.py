@@ -5,12 +5,13 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 import dagster as dg
+import httpx
 
 from crypto_assets.binance.archive import ArchiveClient
 from crypto_assets.binance.futures import FuturesClient
@@ -18,31 +19,20 @@ from crypto_assets.binance.spot import SpotClient
 from crypto_assets.config import Exchange, Settings, read_settings
 from crypto_assets.convergence.captures import CaptureStore
 from crypto_assets.convergence.sources import Sources
+from crypto_assets.endpoints import embedded_endpoint, exchange_name, exchange_urls
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.simulator.process import start_simulator
 
-BINANCE_ARCHIVE_URL = "https://data.binance.vision"
-BINANCE_SPOT_REST_URL = "https://api.binance.com"
-BINANCE_FUTURES_REST_URL = "https://fapi.binance.com"
+HEALTH_TIMEOUT_S = 2.0
 
 _starting = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Base URLs of one exchange."""
-
-    archive: str
-    spot: str
-    futures: str
-    captures: str | None
 
 
 class ExchangeResource(dg.ConfigurableResource):
     """Hands out the `sources` of bronze datasets, as `EXCHANGE` and the `BINANCE_*` variables say.
 
-    With `EXCHANGE=simulator` or `replay` a local server answers; it starts with the first question and ends with this
-    process.
+    With `EXCHANGE=simulator` or `replay` a local server answers: that of `make up` where it runs, else one that starts
+    with the first question and ends with this process.
     """
 
     @property
@@ -52,48 +42,47 @@ class ExchangeResource(dg.ConfigurableResource):
             return _sources(read_settings())  # pyright: ignore[reportArgumentType]  frozen settings have a hash
 
 
-def exchange_name(settings: Settings) -> str:
-    """How rows name the exchange they came from: binance, replay or simulator-<seed>."""
-    if settings.exchange is Exchange.SIMULATOR:
-        return f"simulator-{settings.simulator_seed}"
-    return settings.exchange.value
-
-
 @cache
 def _sources(settings: Settings) -> Sources:
-    places = _places(settings)
+    places = exchange_urls(settings, embedded=_local_server(settings))
     name = exchange_name(settings)
     state = settings.data_dir / "exchange"
+    spot = SpotClient(places.spot_rest, rate_limits=state)
     return Sources(
         exchange=name,
-        spot=SpotClient(places.spot, rate_limits=state),
-        futures=FuturesClient(places.futures, rate_limits=state),
+        spot=spot,
+        futures=FuturesClient(places.futures_rest, rate_limits=state),
         archive=ArchiveClient(
             places.archive,
             downloads=state / "downloads" / name,
             accept_checksum_mismatch=settings.accept_checksum_mismatch,
         ),
         captures=CaptureStore(places.captures) if places.captures else None,
-        now=lambda: datetime.now(UTC),
+        # A market that is played faster has a time of its own.
+        now=spot.server_time if _has_own_time(settings) else lambda: datetime.now(UTC),
     )
 
 
-def _places(settings: Settings) -> Places:
-    """What the variables name; what they leave open is the embedded server's, or Binance's."""
+def _has_own_time(settings: Settings) -> bool:
+    return settings.exchange is Exchange.SIMULATOR and settings.simulator_speed != 1
+
+
+def _local_server(settings: Settings) -> Mapping[str, str] | None:
+    """The server of `make up` where it answers, else one of this process; None where Binance or URLs stand for it."""
+    named = (settings.binance_archive_url, settings.binance_spot_rest_url, settings.binance_futures_rest_url)
     if settings.exchange is Exchange.BINANCE:
-        archive, spot, futures = BINANCE_ARCHIVE_URL, BINANCE_SPOT_REST_URL, BINANCE_FUTURES_REST_URL
-        captures = None
-    else:
-        named = (settings.binance_archive_url, settings.binance_spot_rest_url, settings.binance_futures_rest_url)
-        url = "" if all(named) else _embedded_url(settings)
-        archive = spot = futures = url
-        captures = f"{url}/recordings" if url else None
-    return Places(
-        archive=settings.binance_archive_url or archive,
-        spot=settings.binance_spot_rest_url or spot,
-        futures=settings.binance_futures_rest_url or futures,
-        captures=settings.capture_uri or captures,
-    )
+        return None
+    if all(named):
+        return {}
+    running = embedded_endpoint(settings.data_dir, "simulator")
+    return running if running and _answers(running["url"]) else {"url": _embedded_url(settings)}
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=HEALTH_TIMEOUT_S).is_success
+    except httpx.TransportError:
+        return False
 
 
 def _embedded_url(settings: Settings) -> str:

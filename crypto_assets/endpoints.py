@@ -1,0 +1,141 @@
+"""Where everything listens: what a variable names, else what runs embedded in `DATA_DIR`, else Binance."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from pydantic import SecretStr
+
+from crypto_assets.config import Exchange, Settings
+from crypto_assets.errors import ConfigurationError
+
+type Service = Literal["postgres", "redis", "kafka", "simulator"]
+
+BINANCE_ARCHIVE_URL = "https://data.binance.vision"
+BINANCE_SPOT_REST_URL = "https://api.binance.com"
+BINANCE_FUTURES_REST_URL = "https://fapi.binance.com"
+BINANCE_SPOT_WS_URL = "wss://stream.binance.com:9443"
+BINANCE_FUTURES_WS_URL = "wss://fstream.binance.com"
+
+_decoder = msgspec.json.Decoder(dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeUrls:
+    """Base URLs of one exchange."""
+
+    archive: str
+    spot_rest: str
+    futures_rest: str
+    spot_ws: str
+    """`/ws` and `/stream` follow."""
+    futures_ws: str
+    """`/public/…` and `/market/…` follow."""
+    captures: str | None
+
+
+def exchange_name(settings: Settings) -> str:
+    """How rows, topics and tables name the exchange they came from: binance, replay or simulator-<seed>."""
+    if settings.exchange is Exchange.SIMULATOR:
+        return f"simulator-{settings.simulator_seed}"
+    return settings.exchange.value
+
+
+def kafka_servers(settings: Settings) -> str:
+    """Addresses of Kafka; raises ConfigurationError where none is named and none runs embedded."""
+    return settings.kafka_bootstrap_servers or _running(settings, "kafka", "KAFKA_BOOTSTRAP_SERVERS")["url"]
+
+
+def redis_url(settings: Settings) -> str:
+    """URL of Redis, with its password; raises ConfigurationError like `kafka_servers`."""
+    return _revealed(settings.redis_url) or _running(settings, "redis", "REDIS_URL")["url"]
+
+
+def postgres_url(settings: Settings) -> str:
+    """URL of PostgreSQL, `postgresql://user:password@host:port/database`; raises ConfigurationError likewise."""
+    return _revealed(settings.postgres_url) or _running(settings, "postgres", "POSTGRES_URL")["url"]
+
+
+def exchange_urls(settings: Settings, *, embedded: Mapping[str, str] | None = None) -> ExchangeUrls:
+    """Where the exchange is; `embedded` is a local server's `url` and `streams`, by default the one of `make up`.
+
+    Raises ConfigurationError where a local server is needed and none runs.
+    """
+    if settings.exchange is Exchange.BINANCE:
+        archive, spot, futures = BINANCE_ARCHIVE_URL, BINANCE_SPOT_REST_URL, BINANCE_FUTURES_REST_URL
+        spot_ws, futures_ws, captures = BINANCE_SPOT_WS_URL, BINANCE_FUTURES_WS_URL, None
+    else:
+        local = _local_exchange(settings) if embedded is None else embedded
+        archive = spot = futures = local.get("url", "")
+        spot_ws = futures_ws = local.get("streams", "")
+        captures = f"{archive}/recordings" if archive else None
+    return ExchangeUrls(
+        archive=settings.binance_archive_url or archive,
+        spot_rest=settings.binance_spot_rest_url or spot,
+        futures_rest=settings.binance_futures_rest_url or futures,
+        spot_ws=settings.binance_spot_ws_url or spot_ws,
+        futures_ws=settings.binance_futures_ws_url or futures_ws,
+        captures=settings.capture_uri or captures,
+    )
+
+
+def service_folder(data_dir: Path, service: str) -> Path:
+    """Where an embedded service keeps what it needs."""
+    return data_dir / "services" / service
+
+
+def write_endpoint(data_dir: Path, service: Service, addresses: Mapping[str, str]) -> None:
+    """Say where a service listens (`url`, of the simulator also `streams`); readable by this user only."""
+    path = _endpoint_file(data_dir, service)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = path.with_suffix(f".{os.getpid()}")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(msgspec.json.encode(dict(addresses)))
+    beside.replace(path)
+
+
+def remove_endpoint(data_dir: Path, service: Service) -> None:
+    """Say that a service listens nowhere."""
+    _endpoint_file(data_dir, service).unlink(missing_ok=True)
+
+
+def embedded_endpoint(data_dir: Path, service: Service) -> dict[str, str] | None:
+    """Where a service was last said to listen; None where it was stopped, or never started."""
+    try:
+        return _decoder.decode(_endpoint_file(data_dir, service).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def _local_exchange(settings: Settings) -> Mapping[str, str]:
+    named = (
+        settings.binance_archive_url,
+        settings.binance_spot_rest_url,
+        settings.binance_futures_rest_url,
+        settings.binance_spot_ws_url,
+        settings.binance_futures_ws_url,
+    )
+    return {} if all(named) else _running(settings, "simulator", "the BINANCE_* URLs")
+
+
+def _running(settings: Settings, service: Service, variable: str) -> dict[str, str]:
+    found = embedded_endpoint(settings.data_dir, service)
+    if found is None:
+        raise ConfigurationError(
+            f"No {service} runs for {settings.data_dir}. Start the embedded one with `make up`, or name yours in "
+            f"{variable}."
+        )
+    return found
+
+
+def _endpoint_file(data_dir: Path, service: Service) -> Path:
+    return service_folder(data_dir, service) / "endpoint.json"
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None

@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "spans"),
     ("schemas", "config"),
-    ("cleaning", "features", "binance", "lake", "processes", "dagster_home"),
-    ("simulator",),
+    ("cleaning", "features", "binance", "lake", "processes", "dagster_home", "endpoints", "postgres"),
+    ("simulator", "stream"),
     ("convergence", "pictures"),
     ("history",),
     ("resources",),
@@ -28,14 +28,17 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("jobs",),
     ("schedules", "sensors"),
     ("definitions",),
-    ("demo", "ui"),
+    ("demo", "ui", "live"),
 )
 """Packages and modules from the inside out: each may import those above it and itself, none beside it."""
 
 PURE = ("errors", "spans", "schemas", "cleaning", "features", "simulator.market")
 FORBIDDEN_IN_PURE = {"dagster", "os", "io", "pathlib", "shutil", "socket", "subprocess", "tempfile", "time", "random"}
 FORBIDDEN_IN_PURE |= {"httpx", "requests", "urllib", "fsspec", "s3fs", "filelock", "pydantic_settings", "starlette"}
-WITHOUT_DAGSTER = ("binance", "lake", "convergence", "history", "simulator", "pictures", "config", "processes")
+WITHOUT_DAGSTER = (
+    *("binance", "lake", "convergence", "history", "simulator", "pictures", "config", "processes"),
+    *("endpoints", "postgres", "stream"),
+)
 HEAVY = {"tensorflow", "keras", "pyspark", "pandas_ta", "talib", "streamlit", "matplotlib", "sklearn", "statsmodels"}
 """Libraries of seconds and hundreds of megabytes: imported inside the functions that need them."""
 

@@ -1,0 +1,183 @@
+"""Whether nothing was lost: the same trades in Kafka, PostgreSQL and bronze, and candles that count just these.
+
+For a symbol and a span of whole minutes, with `sent` the trade ids of the span that the exchange says it sent:
+
+    sent = distinct ids in Kafka = rows in `trades` = rows in bronze = sum of `count` over the one-minute candles,
+
+and every candle of bronze is the exchange's own, in every column. An id that the exchange never sent (nobody could
+receive it) but gave when it was asked again may be there; it must then be everywhere, and is counted as `repaired`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from crypto_assets.spans import Span
+
+type Ids = npt.NDArray[np.int64]
+
+SHOWN = 3
+"""How many runs of ids, or candles, a sentence names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one place says of a symbol's trades: every id it holds, copies included, in any order."""
+
+    place: str
+    ids: Ids
+    may_repeat: bool
+    """Whether a second copy of an id is fine: in Kafka, of which readers drop it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything the equation is about, for one symbol and one span of whole minutes."""
+
+    symbol: str
+    span: Span
+    first_id: int
+    last_id: int
+    """First and last id of the span, by the exchange; last < first where it has no trade."""
+    never: tuple[tuple[int, int], ...]
+    """Inclusive ranges of ids that the exchange says it sent to nobody."""
+    claims: tuple[Claim, ...]
+    stored_klines: pa.Table
+    """One-minute candles of bronze, payload of BRONZE_KLINES, every copy."""
+    exchange_klines: pa.Table
+    """The exchange's answer for the span, same columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The equation of one symbol, and a sentence for every term that is not as it should be."""
+
+    symbol: str
+    span: Span
+    first_id: int
+    last_id: int
+    sent: int
+    repaired: int
+    distinct: dict[str, int]
+    """Ids of the span by place."""
+    copies: dict[str, int]
+    """Further copies of ids by place."""
+    counted: int
+    """Sum of `count` over the stored candles, each minute once."""
+    candles: int
+    """Minutes with a stored candle."""
+    differences: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing differs, and there was something to compare."""
+        return not self.differences
+
+
+def settle(evidence: Evidence) -> Account:
+    """The account of one symbol."""
+    possible = np.arange(evidence.first_id, evidence.last_id + 1, dtype=np.int64)
+    sent = _without(possible, evidence.never)
+    inside = {c.place: c.ids[(c.ids >= evidence.first_id) & (c.ids <= evidence.last_id)] for c in evidence.claims}
+    distinct = {place: np.unique(ids) for place, ids in inside.items()}
+    everything = np.unique(np.concatenate([sent, *distinct.values()]))
+    klines = evidence.stored_klines
+    frame = pl.DataFrame(pl.from_arrow(klines)).unique("open_time")
+    counted = int(frame["count"].sum())
+    differences = [
+        *(["no trade lies in the span: there is nothing to compare"] if possible.size == 0 else []),
+        *_absent_ids(everything, distinct),
+        *_repeated_ids(evidence.claims, inside),
+        *_wrong_candles(klines, evidence.exchange_klines),
+        *([] if counted == everything.size else [f"the candles count {counted:,} trades, not {everything.size:,}"]),
+    ]
+    return Account(
+        symbol=evidence.symbol,
+        span=evidence.span,
+        first_id=evidence.first_id,
+        last_id=evidence.last_id,
+        sent=sent.size,
+        repaired=everything.size - sent.size,
+        distinct={place: ids.size for place, ids in distinct.items()},
+        copies={place: inside[place].size - distinct[place].size for place in inside},
+        counted=counted,
+        candles=frame.height,
+        differences=tuple(differences),
+    )
+
+
+def runs_of(ids: Ids) -> list[tuple[int, int]]:
+    """Ascending, distinct ids as inclusive runs.
+
+    >>> runs_of(np.array([3, 4, 5, 9]))
+    [(3, 5), (9, 9)]
+    """
+    if ids.size == 0:
+        return []
+    breaks = np.flatnonzero(np.diff(ids) != 1)
+    starts, ends = ids[np.concatenate(([0], breaks + 1))], ids[np.concatenate((breaks, [ids.size - 1]))]
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+
+def _without(ids: Ids, ranges: Iterable[tuple[int, int]]) -> Ids:
+    kept = np.ones(ids.size, dtype=bool)
+    for first, last in ranges:
+        kept &= (ids < first) | (ids > last)
+    return ids[kept]
+
+
+def _absent_ids(everything: Ids, distinct: dict[str, Ids]) -> list[str]:
+    absent = {place: np.setdiff1d(everything, ids, assume_unique=True) for place, ids in distinct.items()}
+    return [f"{place} lacks {ids.size:,} trades: {_named(runs_of(ids))}" for place, ids in absent.items() if ids.size]
+
+
+def _repeated_ids(claims: Iterable[Claim], inside: dict[str, Ids]) -> list[str]:
+    sentences: list[str] = []
+    for claim in claims:
+        ids, times = np.unique(inside[claim.place], return_counts=True)
+        repeated = ids[times > 1]
+        if repeated.size and not claim.may_repeat:
+            sentences.append(
+                f"{claim.place} holds {repeated.size:,} trades more than once: {_named(runs_of(repeated))}"
+            )
+    return sentences
+
+
+def _named(runs: list[tuple[int, int]]) -> str:
+    named = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs[:SHOWN])
+    return named + (f" and {len(runs) - SHOWN:,} more runs" if len(runs) > SHOWN else "")
+
+
+def _wrong_candles(stored: pa.Table, sent: pa.Table) -> list[str]:
+    """A sentence for the minutes that only one side has, and one for those in which a column differs."""
+    ours, theirs = pl.DataFrame(pl.from_arrow(stored)).unique(), pl.DataFrame(pl.from_arrow(sent))
+    absent = theirs.join(ours, on="open_time", how="anti")["open_time"].sort()
+    unknown = ours.join(theirs, on="open_time", how="anti")["open_time"].unique().sort()
+    pairs = ours.join(theirs, on="open_time", suffix="_sent").sort("open_time")
+    columns = [name for name in theirs.columns if name != "open_time"]
+    wrong = [
+        f"{row['open_time']:%H:%M} {name} {row[name]} instead of {row[f'{name}_sent']}"
+        for row in pairs.iter_rows(named=True)
+        for name in columns
+        if row[name] != row[f"{name}_sent"]
+    ]
+    return [
+        *([f"bronze lacks {len(absent):,} candles: {_moments(absent)}"] if len(absent) else []),
+        *(
+            [f"bronze has {len(unknown):,} candles that the exchange has not: {_moments(unknown)}"]
+            if len(unknown)
+            else []
+        ),
+        *([f"{len(wrong):,} values of candles differ: {'; '.join(wrong[:SHOWN])}"] if wrong else []),
+    ]
+
+
+def _moments(times: pl.Series) -> str:
+    named = ", ".join(f"{moment:%Y-%m-%d %H:%M}" for moment in times.head(SHOWN))
+    return named + (" …" if len(times) > SHOWN else "")

@@ -28,7 +28,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("jobs",),
     ("schedules", "sensors"),
     ("definitions",),
-    ("demo", "ui", "live"),
+    ("demo", "ui"),
+    ("live",),
 )
 """Packages and modules from the inside out: each may import those above it and itself, none beside it."""
 

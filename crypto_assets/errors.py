@@ -10,7 +10,10 @@ CryptoAssetsError
 ├── BadPayload              bytes that are not what their name says
 │   └── ChecksumMismatch    a file that is not the one its checksum describes
 ├── InputIncomplete         what a calculation needs is not there
-└── LakeError               the lake cannot be read or written
+├── LakeError               the lake cannot be read or written
+├── ServiceFailed           an embedded service does not come up
+├── ServiceUnavailable      PostgreSQL, Redis or Kafka does not answer: try again
+└── SchemaError             the database has not the schema of this version
 
 A message names the thing, says how much, what was kept and what to do next.
 """
@@ -79,3 +82,17 @@ class InputIncomplete(CryptoAssetsError):
 
 class LakeError(CryptoAssetsError):
     """Raised when the lake cannot be read or written: no space, no permission, no such bucket."""
+
+
+class ServiceFailed(CryptoAssetsError):
+    """Raised when an embedded service, or a file that it is made of, cannot be had; the message says what to do."""
+
+
+class ServiceUnavailable(CryptoAssetsError):
+    """Raised when a running platform's PostgreSQL, Redis or Kafka does not answer, or not now."""
+
+    retryable = True
+
+
+class SchemaError(CryptoAssetsError):
+    """Raised when a database cannot be brought to this version's schema, or a newer version has changed it."""

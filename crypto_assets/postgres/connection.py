@@ -1,0 +1,47 @@
+"""Connections to PostgreSQL whose failures are sentences, and never show a password."""
+
+from __future__ import annotations
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 names the class in lower case
+from psycopg2.extensions import parse_dsn
+
+from crypto_assets.errors import ConfigurationError, ServiceUnavailable
+
+CONNECT_TIMEOUT_S = 10
+
+
+def connect(url: str) -> Connection:
+    """A connection in UTC that begins a transaction with its first statement; close it when done.
+
+    Raises ConfigurationError where the URL is none, ServiceUnavailable (retryable) where no server answers it.
+    """
+    place = server_of(url)
+    try:
+        return psycopg2.connect(
+            url, connect_timeout=CONNECT_TIMEOUT_S, application_name="crypto_assets", options="-c timezone=UTC"
+        )
+    except psycopg2.OperationalError as error:
+        raise ServiceUnavailable(
+            f"PostgreSQL at {place} cannot be used: {_reason(error, url)}. Start the embedded one with `make up`, or "
+            "see that the server of POSTGRES_URL runs and knows its user and database."
+        ) from None
+
+
+def server_of(url: str) -> str:
+    """Host, port and database of a URL, as a message may name them; raises ConfigurationError where it is none."""
+    try:
+        parts = parse_dsn(url)
+    except psycopg2.ProgrammingError:
+        raise ConfigurationError(
+            "POSTGRES_URL cannot be read. Write it as postgresql://user:password@host:5432/database, with every "
+            "special character of the password as %XX."
+        ) from None
+    return f"{parts.get('host', 'localhost')}:{parts.get('port', '5432')}/{parts.get('dbname', parts.get('user', ''))}"
+
+
+def _reason(error: psycopg2.OperationalError, url: str) -> str:
+    lines = str(error).strip().splitlines()
+    last = lines[-1].strip() if lines else type(error).__name__
+    password = parse_dsn(url).get("password")
+    return last.replace(password, "***") if password else last

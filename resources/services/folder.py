@@ -1,0 +1,138 @@
+"""What one embedded service keeps in `DATA_DIR/services/<name>`: readable by this user only."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from crypto_assets.endpoints import service_folder
+
+LOG_LIMIT_BYTES = 10 << 20
+"""A log longer than this becomes `log.1` at the next start."""
+FIRST_PORT = 20_000
+LAST_PORT = 32_000
+"""Below the ports that Linux gives to outgoing connections: while a service is down, its clients that try to connect
+could otherwise be given its port, and even connect to themselves."""
+
+
+class ProcessRecord(msgspec.Struct, frozen=True):
+    """Which process was started; the number alone may have been given to another one since."""
+
+    pid: int
+    created: float
+    """Start of the process in seconds since 1970, as the system tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFolder:
+    """Files of one service."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, data_dir: Path, name: str) -> ServiceFolder:
+        """The folder of a service; nothing is made yet."""
+        return cls(service_folder(data_dir, name))
+
+    @property
+    def log(self) -> Path:
+        """What the service printed."""
+        return self.path / "log"
+
+    def make(self) -> None:
+        """Make the folder, closed to other users."""
+        for folder in (self.path.parent, self.path):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def open_log(self) -> int:
+        """A descriptor that appends to the log; the log is begun anew where it has become long."""
+        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
+            self.log.replace(self.path / "log.1")
+        return os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def log_tail(self, *, lines: int = 15) -> str:
+        """The last lines of the log."""
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as file:
+            file.seek(max(0, self.log.stat().st_size - 200 * lines))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+
+    def write(self, name: str, text: str) -> Path:
+        """Publish a file for this user only, whole or not at all."""
+        path = self.path / name
+        beside = path.with_name(f".{name}.{os.getpid()}")
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+        beside.replace(path)
+        return path
+
+    def read(self, name: str) -> str | None:
+        """A file's text; None where there is no such file."""
+        try:
+            return (self.path / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    def secret(self, name: str) -> str:
+        """A password, drawn when it is first asked for."""
+        known = self.read(f"{name}.secret")
+        if known is None:
+            known = secrets.token_urlsafe(24)
+            self.write(f"{name}.secret", known)
+        return known
+
+    @property
+    def record(self) -> ProcessRecord | None:
+        """The process that was started last and not stopped since."""
+        text = self.read("process.json")
+        return None if text is None else msgspec.json.decode(text, type=ProcessRecord)
+
+    def write_record(self, record: ProcessRecord) -> None:
+        """Remember a process."""
+        self.write("process.json", msgspec.json.encode(record).decode())
+
+    def remove_record(self) -> None:
+        """Forget the process."""
+        (self.path / "process.json").unlink(missing_ok=True)
+
+    def known_ports(self) -> dict[str, int]:
+        """Ports by purpose, as they were drawn."""
+        text = self.read("ports.json")
+        return {} if text is None else msgspec.json.decode(text, type=dict[str, int])
+
+    def ports(self, purposes: Sequence[str]) -> dict[str, int]:
+        """A free port for each purpose: the remembered one, unless somebody else listens there now."""
+        known = self.known_ports()
+        ports: dict[str, int] = {}
+        for purpose in purposes:
+            port = known.get(purpose)
+            if port is None or not is_free(port):
+                port = _draw_port(avoid={*known.values(), *ports.values()})
+            ports[purpose] = port
+        if ports != known:
+            self.write("ports.json", msgspec.json.encode(ports).decode())
+        return ports
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the port of 127.0.0.1 now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: old connections do not count
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _draw_port(*, avoid: set[int]) -> int:
+    candidates = random.SystemRandom().sample(range(FIRST_PORT, LAST_PORT), k=LAST_PORT - FIRST_PORT)
+    return next(port for port in candidates if port not in avoid and is_free(port))

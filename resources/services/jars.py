@@ -1,0 +1,114 @@
+"""Jars that embedded services are made of: named and hashed in `jars/<group>.lock`, fetched once into Maven's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import requests
+from filelock import FileLock
+from jgo.constants import default_maven_repo
+from jgo.maven import MavenContext, PythonResolver
+
+from crypto_assets.errors import ServiceFailed
+
+type Group = Literal["kafka", "spark"]
+type JarProgress = Callable[[int, int], None]
+"""Called with the number of jars that are there, and of all."""
+
+LOCKS = Path(__file__).with_name("jars")
+DOWNLOADS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Jar:
+    """One line of a lock file, `group:artifact:version sha256`."""
+
+    group: str
+    artifact: str
+    version: str
+    sha256: str
+
+    @property
+    def path(self) -> Path:
+        """Where it lies in a Maven repository."""
+        name = f"{self.artifact}-{self.version}.jar"
+        return Path(*self.group.split("."), self.artifact, self.version, name)
+
+
+def fetch_jars(group: Group, *, cache: Path | None = None, progress: JarProgress | None = None) -> list[Path]:
+    """The jars of a group, in the order of its lock; those that are not in the cache are downloaded first.
+
+    `cache` is a folder laid out as a Maven repository, by default Maven's own (`M2_REPO`, `~/.m2/repository`). A jar
+    with another SHA-256 than the lock's is never handed out: a cached one is fetched again. Raises ServiceFailed.
+    """
+    cache = cache or default_maven_repo()
+    jars = read_lock(group)
+    missing = [jar for jar in jars if not _is_there(jar, cache)]
+    if missing:
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / ".crypto-assets.lock"):  # another program may be fetching the same ones
+            missing = [jar for jar in missing if not _is_there(jar, cache)]
+            _download(missing, cache, had=len(jars) - len(missing), total=len(jars), progress=progress)
+    return [cache / jar.path for jar in jars]
+
+
+def read_lock(name: Group) -> list[Jar]:
+    """The jars that a group's lock names."""
+    lines = (LOCKS / f"{name}.lock").read_text(encoding="utf-8").splitlines()
+    words = [line.replace(":", " ").split() for line in lines]
+    return [Jar(group, artifact, version, sha256) for group, artifact, version, sha256 in words]
+
+
+def _is_there(jar: Jar, cache: Path) -> bool:
+    path = cache / jar.path
+    return path.is_file() and _sha256(path) == jar.sha256
+
+
+def _download(jars: list[Jar], cache: Path, *, had: int, total: int, progress: JarProgress | None) -> None:
+    with tempfile.TemporaryDirectory(prefix=".crypto-assets-", dir=cache) as folder:
+        fresh = Path(folder)  # on the cache's disk, so that a finished jar is moved in whole
+        with _pool() as pool:
+            for done, _ in enumerate(pool.map(lambda jar: _fetch(jar, fresh, cache), jars), had + 1):
+                if progress:
+                    progress(done, total)
+
+
+@contextmanager
+def _pool() -> Generator[ThreadPoolExecutor]:
+    """Threads that an error or a Ctrl-C keeps from beginning further downloads."""
+    pool = ThreadPoolExecutor(DOWNLOADS_AT_ONCE)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _fetch(jar: Jar, fresh: Path, cache: Path) -> None:
+    context = MavenContext(resolver=PythonResolver(), repo_cache=fresh, timeout=30)
+    component = context.project(jar.group, jar.artifact).at_version(jar.version)
+    try:
+        got = component.artifact().resolve()
+    except (requests.RequestException, RuntimeError) as error:  # jgo's own error for "in no repository"
+        raise ServiceFailed(
+            f"{jar.path.name} cannot be fetched: {error}\nWhat was fetched is kept in {cache}; run it again when the "
+            "Maven repository can be reached."
+        ) from error
+    if (actual := _sha256(got)) != jar.sha256:
+        raise ServiceFailed(
+            f"{jar.path.name} has SHA-256 {actual}, not the {jar.sha256} of {LOCKS.name}; it is not used."
+        )
+    target = cache / jar.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    got.replace(target)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

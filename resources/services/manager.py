@@ -1,0 +1,246 @@
+"""The embedded services together: start what is down, tell how they are, stop them in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from filelock import FileLock, Timeout
+
+from crypto_assets.config import Settings
+from crypto_assets.errors import ServiceFailed
+from resources.services import java
+from resources.services.kafka import Kafka
+from resources.services.postgres import Postgres
+from resources.services.process import end, family, find, record_of, spawn
+from resources.services.redis import Redis
+from resources.services.service import NAMES, Context, Name, Running, Service
+
+type Progress = Callable[[Name, str], None]
+"""Called with a service and what it does now."""
+POLL_S = 0.05
+LOCK_S = 300.0
+ATTEMPTS = 3
+"""Starts of one service, where somebody else took its port just then."""
+LEFTOVER_GRACE_S = 5.0
+CLASSES: tuple[type[Service], ...] = (Postgres, Redis, Kafka)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """How one service is."""
+
+    name: Name
+    state: Literal["running", "elsewhere", "down", "ended by itself", "does not answer"]
+    address: str = ""
+    pid: int | None = None
+    since: datetime | None = None
+    detail: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing needs to be done about it."""
+        return self.state in ("running", "elsewhere")
+
+
+class Services:
+    """Services of one `DATA_DIR`. They outlive this program, or with `attached` end with it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        attached: bool = False,
+        java_home: Callable[[], Path] = java.java_home,
+    ) -> None:
+        self.settings = settings
+        self._attached = attached
+        context = Context(settings, environment, java_home)
+        self._services: dict[Name, Service] = {each.name: each(context) for each in CLASSES}
+        self._children: dict[Name, subprocess.Popen[bytes]] = {}
+
+    def start(self, names: Sequence[Name] = NAMES, *, progress: Progress = lambda *_: None) -> None:
+        """Start those that are down and whatever they need; return once all of them are ready.
+
+        Raises ServiceFailed when one does not come up; the others run nevertheless, but for those that need it.
+        """
+        wanted = self._with_needs(names)
+        with self._alone(lambda: [progress(name, "waits for another start or stop to end") for name in wanted]):
+            starting: dict[Name, Generator[str, None, str]] = {
+                name: self._starting(self._services[name]) for name in wanted
+            }
+            failures: dict[Name, str] = {}
+            try:
+                while starting:
+                    self._step(starting, failures, progress)
+                    time.sleep(POLL_S)
+            finally:
+                for steps in starting.values():
+                    steps.close()
+        if failures:
+            raise ServiceFailed("\n\n".join(failures.values()))
+
+    def status(self, names: Sequence[Name] = NAMES) -> list[ServiceStatus]:
+        """How each service is now."""
+        return [self._status(self._services[name]) for name in NAMES if name in names and name in self._services]
+
+    def stop(self, names: Sequence[Name] = NAMES, *, progress: Progress = lambda *_: None) -> None:
+        """Stop services, those that need others first, and wait until no process of them is left; data stays."""
+        chosen = [self._services[name] for name in reversed(NAMES) if name in names and name in self._services]
+        with self._alone(lambda: [progress(service.name, "waits for a start or stop to end") for service in chosen]):
+            for service in chosen:
+                self._stop(service, progress)
+
+    def restart(self, name: Name) -> None:
+        """Stop a service and start it again."""
+        self.stop([name])
+        self.start([name])
+
+    def kill(self, name: Name) -> None:
+        """End a service as a crash would, for tests; its endpoint and its record stay."""
+        service = self._services[name]
+        if process := find(service.folder.record, service.folder):
+            end([process], ask=signal.SIGKILL, grace_s=LEFTOVER_GRACE_S)
+
+    def process(self, name: Name) -> psutil.Process | None:
+        """The running process of a service."""
+        service = self._services[name]
+        return find(service.folder.record, service.folder)
+
+    def _with_needs(self, names: Sequence[Name]) -> list[Name]:
+        wanted = set(names)
+        for name in reversed(NAMES):
+            if name in wanted and name in self._services:
+                wanted.update(self._services[name].needs)
+        return [name for name in NAMES if name in wanted and name in self._services]
+
+    @contextmanager
+    def _alone(self, tell: Callable[[], object]) -> Generator[None]:
+        folder = self.settings.data_dir / "services"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = FileLock(folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            tell()
+            try:
+                lock.acquire(timeout=LOCK_S)
+            except Timeout:
+                raise ServiceFailed(
+                    f"Another program has been starting or stopping services for {LOCK_S:.0f} s."
+                ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _step(
+        self, starting: dict[Name, Generator[str, None, str]], failures: dict[Name, str], progress: Progress
+    ) -> None:
+        for name, steps in list(starting.items()):
+            needs = self._services[name].needs
+            if missing := [need for need in needs if need in failures]:
+                failures[name] = f"{name} was not started: it needs {' and '.join(missing)}."
+                progress(name, "not started")
+                del starting[name]
+            elif not any(need in starting for need in needs):
+                try:
+                    progress(name, next(steps))
+                except StopIteration as ended:
+                    progress(name, ended.value)
+                    del starting[name]
+                except ServiceFailed as error:
+                    failures[name] = _failure(self._services[name], error)
+                    progress(name, "failed")
+                    del starting[name]
+
+    def _starting(self, service: Service) -> Generator[str, None, str]:
+        """Yields what is being done; returns what has come of it."""
+        process = find(service.folder.record, service.folder)
+        if process is None:
+            if reason := service.elsewhere():
+                return f"not started: {reason}"
+            service.folder.make()
+            end(family(service.folder), ask=signal.SIGTERM, grace_s=LEFTOVER_GRACE_S)
+            yield "preparing"
+            yield from service.prepare()
+            yield from self._launch(service)
+        else:
+            yield from self._until_ready(service, service.folder.known_ports(), process)
+        service.publish(service.folder.known_ports())
+        return f"ready {service.address()}".rstrip()
+
+    def _launch(self, service: Service) -> Generator[str]:
+        for attempt in range(1, ATTEMPTS + 1):
+            ports = service.folder.ports(service.purposes)
+            child = spawn(
+                service.launch(ports),
+                service.folder,
+                ends_with_starter=service.stop_signal if self._attached else None,
+            )
+            self._children[service.name] = child
+            service.folder.write_record(record_of(child.pid))
+            try:
+                yield from self._until_ready(service, ports, psutil.Process(child.pid))
+                return
+            except ServiceFailed:
+                service.folder.remove_record()
+                if attempt == ATTEMPTS or service.folder.ports(service.purposes) == ports:
+                    raise
+
+    def _until_ready(self, service: Service, ports: Mapping[str, int], process: psutil.Process) -> Generator[str]:
+        running, deadline = Running(process.pid, ports), time.monotonic() + service.start_s
+        while not service.is_ready(running):
+            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+                child = self._children.get(service.name)
+                status = child.poll() if child else None
+                raise ServiceFailed("it ended" + (f" with status {status}" if status is not None else ""))
+            if time.monotonic() > deadline:
+                end(family(service.folder), ask=service.stop_signal, grace_s=LEFTOVER_GRACE_S)
+                raise ServiceFailed(f"it was not ready after {service.start_s:.0f} s")
+            yield "starting"
+
+    def _status(self, service: Service) -> ServiceStatus:
+        process = find(service.folder.record, service.folder)
+        if process is None:
+            if reason := service.elsewhere():
+                return ServiceStatus(service.name, "elsewhere", detail=reason)
+            return ServiceStatus(service.name, "down" if service.folder.record is None else "ended by itself")
+        ready = service.is_ready(Running(process.pid, service.folder.known_ports()))
+        return ServiceStatus(
+            service.name,
+            "running" if ready else "does not answer",
+            address=service.address(),
+            pid=process.pid,
+            since=datetime.fromtimestamp(process.create_time(), UTC),
+        )
+
+    def _stop(self, service: Service, progress: Progress) -> None:
+        if process := find(service.folder.record, service.folder):
+            progress(service.name, "stopping")
+            end([process], ask=service.stop_signal, grace_s=service.grace_s)
+        end(family(service.folder), ask=signal.SIGTERM, grace_s=LEFTOVER_GRACE_S)
+        if child := self._children.pop(service.name, None):
+            child.poll()
+        service.withdraw()
+        service.folder.remove_record()
+        progress(service.name, "stopped")
+
+
+def _failure(service: Service, error: ServiceFailed) -> str:
+    log = service.folder.log
+    lines = [f"{service.name} did not start: {error}"]
+    if tail := service.folder.log_tail():
+        lines += [f"Its log, {log}, ends with:", tail]
+    lines.append("What else was started runs on. `make up` starts the rest once the cause is gone.")
+    return "\n".join(lines)

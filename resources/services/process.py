@@ -1,0 +1,120 @@
+"""Processes of embedded services: started on their own, known again later, ended with all they started."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from crypto_assets.processes import PR_SET_PDEATHSIG
+from resources.services.folder import ProcessRecord, ServiceFolder
+
+MARKER = "CRYPTO_ASSETS_SERVICE"
+"""Variable that a service and all it starts inherit: the folder it belongs to."""
+RENAMED = ("postgres", "redis-server")
+"""Programs that write their title over the variables they were given; their working folder tells whose they are."""
+SAME_START_S = 0.5
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_starter = ThreadPoolExecutor(1, thread_name_prefix="services")
+"""Linux signals a child when the *thread* that started it ends: this one lives as long as the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How to start a program."""
+
+    command: Sequence[str | Path]
+    environment: Mapping[str, str]
+    folder: Path
+    before_exec: Callable[[], None] | None = None
+
+
+def spawn(
+    launch: Launch, folder: ServiceFolder, *, ends_with_starter: signal.Signals | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own, its output appended to the service's log.
+
+    It outlives this program, unless `ends_with_starter` names the signal it gets when this program is gone.
+    """
+
+    def before_exec() -> None:
+        if launch.before_exec:
+            launch.before_exec()
+        if ends_with_starter and _LIBC:
+            _LIBC.prctl(PR_SET_PDEATHSIG, ends_with_starter)
+
+    def start() -> subprocess.Popen[bytes]:
+        log = folder.open_log()
+        try:
+            return subprocess.Popen(
+                [str(part) for part in launch.command],
+                env={**launch.environment, MARKER: str(folder.path)},
+                cwd=launch.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=before_exec if launch.before_exec or ends_with_starter else None,  # noqa: PLW1509
+            )
+        finally:
+            os.close(log)
+
+    return _starter.submit(start).result() if ends_with_starter else start()
+
+
+def record_of(pid: int) -> ProcessRecord:
+    """What to remember of a process that was just started; raises psutil.NoSuchProcess where it is gone already."""
+    return ProcessRecord(pid, psutil.Process(pid).create_time())
+
+
+def find(record: ProcessRecord | None, folder: ServiceFolder) -> psutil.Process | None:
+    """The recorded process if it still runs; None where it ended or its number belongs to another one now."""
+    if record is None:
+        return None
+    with suppress(psutil.Error):
+        process = psutil.Process(record.pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        # The system's clock may have been set since; the marker then still tells whose process it is.
+        if abs(process.create_time() - record.created) < SAME_START_S or _belongs(process, folder):
+            return process
+    return None
+
+
+def family(folder: ServiceFolder) -> list[psutil.Process]:
+    """Every running process of a service, also those that outlived the one that was started."""
+    return [process for process in psutil.process_iter() if _belongs(process, folder)]
+
+
+def end(processes: Iterable[psutil.Process], *, ask: signal.Signals, grace_s: float) -> None:
+    """Ask processes to end, wait, and kill those that did not within `grace_s`."""
+    waiting = list(processes)
+    for process in waiting:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(ask)
+    _, left = psutil.wait_procs(waiting, timeout=grace_s)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=grace_s)
+
+
+def _belongs(process: psutil.Process, folder: ServiceFolder) -> bool:
+    # A process that ended, or is another user's, says nothing of itself: it is not ours.
+    with suppress(psutil.Error, OSError):
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        if process.environ().get(MARKER) == str(folder.path):
+            return True
+        if process.name() in RENAMED:
+            return Path(process.cwd()).is_relative_to(folder.path)
+    return False

@@ -1,0 +1,102 @@
+"""What the embedded services have in common, and what each tells of itself."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal, get_args
+
+from crypto_assets.config import Settings
+from resources.services.folder import ServiceFolder
+from resources.services.process import Launch
+
+type Name = Literal["postgres", "redis", "kafka", "simulator", "collector", "processor", "daemon"]
+NAMES: tuple[Name, ...] = get_args(Name.__value__)
+"""Every service, each after those it needs."""
+HOST = "127.0.0.1"
+PASSED_ON = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What services are started with."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    """Variables of the program that starts them."""
+    java_home: Callable[[], Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A process of a service, and the ports it was started on."""
+
+    pid: int
+    ports: Mapping[str, int]
+
+
+class Service(ABC):
+    """One service: how to prepare and start it, when it is ready, and what is done then.
+
+    What takes long is written as a generator that yields, between looks, what it is doing: several services are
+    started side by side in one thread.
+    """
+
+    name: ClassVar[Name]
+    needs: ClassVar[tuple[Name, ...]] = ()
+    purposes: ClassVar[Sequence[str]] = ()
+    """What it needs ports for; the first is the one that clients use."""
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    grace_s: ClassVar[float] = 20.0
+    """How long it may take to end by itself."""
+    start_s: ClassVar[float] = 60.0
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.settings = context.settings
+        self.folder = ServiceFolder.of(context.settings.data_dir, self.name)
+
+    def elsewhere(self) -> str | None:
+        """Why none is started here, such as a variable that names an outside one; None where it is started."""
+        return None
+
+    def prepare(self) -> Iterator[str]:
+        """Make what it needs before its process can start; may be repeated after having been killed at any point."""
+        yield from ()
+
+    @abstractmethod
+    def launch(self, ports: Mapping[str, int]) -> Launch:
+        """How to start it on these ports."""
+
+    @abstractmethod
+    def is_ready(self, running: Running) -> bool:
+        """Whether this process does its work now; of a server, whether it and no other answers."""
+
+    def publish(self, ports: Mapping[str, int]) -> None:  # noqa: B027  most have nothing to do
+        """What follows once it is ready; repeated by every start, also of a running service."""
+
+    def withdraw(self) -> None:  # noqa: B027  most have nothing to do
+        """Undo `publish` after it was stopped."""
+
+    def address(self) -> str:
+        """Where it is found, for people: never with a password."""
+        port = self.folder.known_ports().get(self.purposes[0]) if self.purposes else None
+        return f"{HOST}:{port}" if port else ""
+
+    def bare_environment(self) -> dict[str, str]:
+        """Variables for a server that reads none: no setting, no secret, and a locale that can name any file."""
+        given = self.context.environment
+        return {name: given[name] for name in PASSED_ON if name in given} | {"LC_ALL": "C.UTF-8"}
+
+
+def accepts(port: int, *, host: str = HOST) -> bool:
+    """Whether something accepts connections there."""
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+    except OSError:
+        return False
+    return True

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 names the class in lower case
 from psycopg2.extensions import parse_dsn
@@ -28,6 +31,23 @@ def connect(url: str) -> Connection:
         ) from None
 
 
+@contextmanager
+def transaction(url: str) -> Generator[Connection]:
+    """A connection whose work is committed where the block ends, undone where it raises, and that is closed then.
+
+    Raises as `connect` does, and ServiceUnavailable where the server goes away or a lock is not to be had meanwhile.
+    """
+    with closing(connect(url)) as connection:
+        try:
+            with connection:
+                yield connection
+        except psycopg2.OperationalError as error:
+            raise ServiceUnavailable(
+                f"PostgreSQL at {server_of(url)} did not do what was asked, and nothing of it is kept: "
+                f"{_reason(error, url)}."
+            ) from error
+
+
 def server_of(url: str) -> str:
     """Host, port and database of a URL, as a message may name them; raises ConfigurationError where it is none."""
     try:
@@ -42,6 +62,6 @@ def server_of(url: str) -> str:
 
 def _reason(error: psycopg2.OperationalError, url: str) -> str:
     lines = str(error).strip().splitlines()
-    last = lines[-1].strip() if lines else type(error).__name__
+    first = lines[0].strip() if lines else type(error).__name__
     password = parse_dsn(url).get("password")
-    return last.replace(password, "***") if password else last
+    return (first.replace(password, "***") if password else first).rstrip(".")

@@ -9,6 +9,9 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 
 from crypto_assets.postgres.tables import FactTable
 
+LOCK_TIMEOUT = "5s"
+"""Everybody queues behind one who waits for the whole table: so nobody waits for it longer than this."""
+
 
 def ensure_days(connection: Connection, days: Iterable[date]) -> None:
     """Make the partitions of these UTC days, of every table, where they are missing; in the caller's transaction.
@@ -26,20 +29,26 @@ def days_of(connection: Connection, table: FactTable) -> list[date]:
     """Days that have a partition, ascending, with rows or without."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT to_date(right(inhrelid::regclass::text, 8), 'YYYYMMDD') FROM pg_inherits "
-            "WHERE inhparent = %s::regclass ORDER BY 1",
+            "SELECT to_date(right(relname, 8), 'YYYYMMDD') FROM pg_inherits JOIN pg_class ON oid = inhrelid "
+            "WHERE inhparent = %s::regclass ORDER BY relname",
             (table.name,),
         )
         return [day for (day,) in cursor.fetchall()]
 
 
+def wait_for_writers(connection: Connection, table: FactTable) -> None:
+    """Have the table alone until the transaction ends; raises psycopg2.errors.LockNotAvailable after LOCK_TIMEOUT."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = %s", (LOCK_TIMEOUT,))
+        # the parent first, as an INSERT takes them: the other order is a deadlock
+        cursor.execute(f"LOCK TABLE ONLY {table.name} IN ACCESS EXCLUSIVE MODE")
+
+
 def drop_day(connection: Connection, table: FactTable, day: date) -> None:
     """Drop the partition of a day, and its rows with it, at once and whatever their number; nothing where it is not.
 
-    Waits at most a few seconds for those who read or write the table, then raises psycopg2.errors.LockNotAvailable.
+    Waits for others as `wait_for_writers` does.
     """
+    wait_for_writers(connection, table)
     with connection.cursor() as cursor:
-        # everybody queues behind this lock while it waits for a long reader: so it does not wait long
-        cursor.execute("SET LOCAL lock_timeout = '5s'")
         cursor.execute(f"DROP TABLE IF EXISTS {table.name}_{day:%Y%m%d}")
-        cursor.execute("SET LOCAL lock_timeout = DEFAULT")

@@ -13,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from crypto_assets.errors import SchemaError
@@ -39,8 +40,8 @@ def migrate(url: str, *, to: str = "head") -> str:
             _refuse_newer(connection, scripts, url)
             command.upgrade(_config(connection), to)
             return _revision(connection) or ""
-    except (sa.exc.DBAPIError, psycopg2.Error) as error:
-        reason = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error).strip()
+    except (DBAPIError, psycopg2.Error) as error:
+        reason = str(error.orig if isinstance(error, DBAPIError) else error).strip()
         raise SchemaError(
             f"The schema of {server_of(url)} could not be brought up to date; nothing was changed. PostgreSQL says: "
             f"{reason.partition('\n')[0]}"

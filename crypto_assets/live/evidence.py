@@ -10,7 +10,6 @@ from datetime import UTC, date, timedelta
 import httpx
 import msgspec
 import numpy as np
-import psycopg2
 import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -20,6 +19,7 @@ from crypto_assets.endpoints import exchange_name, exchange_urls, kafka_servers,
 from crypto_assets.errors import Unavailable
 from crypto_assets.lake.lake import Lake
 from crypto_assets.live.equation import Claim, Evidence, Ids
+from crypto_assets.postgres.connection import connect
 from crypto_assets.schemas import BRONZE_KLINES, BRONZE_TRADES, Dataset
 from crypto_assets.spans import Span, from_us, times_us, to_us
 from crypto_assets.stream.avro import decode, encode_key
@@ -204,7 +204,7 @@ def count_messages(settings: Settings, topics: Sequence[Topic]) -> dict[str, int
 
 def read_postgres(url: str, exchange: str, symbol: str, first_id: int, last_id: int) -> Ids:
     """Ids of the rows of `trades` from one id to another, ascending, a repeated one as often as it is there."""
-    connection = psycopg2.connect(url)
+    connection = connect(url)
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute(

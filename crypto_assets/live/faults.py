@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-PROGRAMS = ("collector", "processor", "kafka", "redis", "postgres", "simulator", "daemon")
+type Program = Literal["collector", "processor", "kafka", "redis", "postgres", "simulator", "daemon"]
+
+PROGRAMS: tuple[Program, ...] = get_args(Program.__value__)
 """What is killed, each alone and two at once."""
 EXCHANGE_FAULTS = ("disconnect", "silent_stream", "duplicate", "late", "out_of_order", "malformed_message", "burst")
 """Faults of the exchange's streams, by the `action` that the simulator knows them by."""
@@ -21,7 +24,7 @@ REFUSED_S = 60.0
 class Kill:
     """SIGKILL of programs, all at once; they stay away for a while before they are started again."""
 
-    programs: tuple[str, ...]
+    programs: tuple[Program, ...]
     away_s: float
 
     def __str__(self) -> str:
@@ -77,12 +80,10 @@ def plan_faults(seed: int, *, first_s: float, last_s: float, every_s: float) -> 
 
 def _rounds(draw: random.Random) -> Iterator[Fault]:
     while True:
+        alone: list[tuple[Program, ...]] = [(program,) for program in PROGRAMS]
         pairs = [tuple(draw.sample(PROGRAMS, 2)) for _ in range(PAIRS_IN_A_ROUND)]
         faults: list[Fault] = [
-            *(
-                Kill(programs, away_s=draw.uniform(0, LONGEST_AWAY_S))
-                for programs in [*((p,) for p in PROGRAMS), *pairs]
-            ),
+            *(Kill(programs, away_s=draw.uniform(0, LONGEST_AWAY_S)) for programs in [*alone, *pairs]),
             Kill(("postgres",), away_s=REFUSED_S),
             FlushRedis(),
             *(ExchangeFault(action, symbol_number=draw.randrange(100)) for action in EXCHANGE_FAULTS),

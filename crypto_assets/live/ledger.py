@@ -1,0 +1,98 @@
+"""The gap ledger and the streams, as tables for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from crypto_assets.config import Settings
+from crypto_assets.endpoints import exchange_name, kafka_servers
+from crypto_assets.live.evidence import header_pairs, scan
+from crypto_assets.spans import Span, from_us
+from crypto_assets.stream.avro import decode
+from crypto_assets.stream.heartbeat import Heartbeat
+from crypto_assets.stream.topics import GAPS
+
+SHOWN_GAPS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The newest entry of one gap."""
+
+    dataset: str
+    symbol: str
+    span: Span
+    cause: str
+    state: str
+    recovered: int
+    noticed_at: datetime
+    detail: str
+
+
+def read_gaps(settings: Settings) -> list[Gap]:
+    """Every gap of the ledger as it stands now, in the order noticed; raises KafkaException."""
+    newest: dict[bytes, Gap] = {}
+    for message in scan(kafka_servers(settings), GAPS.of(exchange_name(settings))):
+        value = message.value()
+        if value is None:
+            newest.pop(message.key() or b"", None)
+            continue
+        record = decode(GAPS.name, value, header_pairs(message))
+        newest[message.key() or b""] = Gap(
+            dataset=record["dataset"],
+            symbol=record["symbol"],
+            span=Span(record["start"], record["end"]),
+            cause=record["cause"],
+            state=record["state"],
+            recovered=record["recovered"],
+            noticed_at=record["noticed_at"],
+            detail=record["detail"],
+        )
+    return sorted(newest.values(), key=lambda gap: gap.noticed_at)
+
+
+def print_gaps(console: Console, gaps: Sequence[Gap]) -> None:
+    """How many gaps there are by state, and the last of them."""
+    states = ", ".join(f"{count:,} {state}" for state, count in sorted(Counter(gap.state for gap in gaps).items()))
+    console.print(f"Gap ledger: {states or 'empty'}; {sum(gap.recovered for gap in gaps):,} rows came from REST")
+    if not gaps:
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("dataset", "symbol", "from", "to", "cause", "state"):
+        table.add_column(name)
+    table.add_column("rows", justify="right")
+    for gap in gaps[-SHOWN_GAPS:]:
+        start, end = f"{gap.span.start:%H:%M:%S}", f"{gap.span.end:%H:%M:%S}"
+        table.add_row(gap.dataset, gap.symbol, start, end, gap.cause, gap.state, f"{gap.recovered:,}")
+    console.print(table)
+
+
+def print_streams(console: Console, beats: Sequence[Heartbeat | None]) -> None:
+    """A line for each stream of the programs that said something."""
+    table = Table(title="Streams", title_justify="left", box=None, pad_edge=False)
+    for name in ("program", "topic", "symbol"):
+        table.add_column(name)
+    for name in ("messages", "per second", "lag", "last event"):
+        table.add_column(name, justify="right")
+    for beat in beats:
+        for stream in beat.streams if beat else ():
+            table.add_row(
+                beat.program if beat else "",
+                stream.topic,
+                stream.symbol,
+                f"{stream.messages:,}",
+                f"{stream.rate:,.1f}",
+                "" if stream.lag_s is None else f"{stream.lag_s * 1000:,.0f} ms",
+                "silent" if stream.silent else _moment(stream.last_event_us or stream.last_received_us),
+            )
+    console.print(table)
+
+
+def _moment(time_us: int | None) -> str:
+    return "none yet" if time_us is None else f"{from_us(time_us):%Y-%m-%d %H:%M:%S}"

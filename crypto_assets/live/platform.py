@@ -1,0 +1,153 @@
+"""The whole platform in a folder of its own: its services, how they are, and what it takes to break them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import redis
+
+from crypto_assets.config import Exchange, Settings
+from crypto_assets.dagster_home import prepare_dagster_home
+from crypto_assets.endpoints import exchange_name, exchange_urls, redis_url
+from crypto_assets.errors import ConfigurationError, ServiceFailed, Unavailable
+from crypto_assets.stream.heartbeat import Heartbeat, Program, read_heartbeat
+from resources.services.manager import Progress, Services
+from resources.services.service import NAMES, Name
+
+POLL_S = 0.5
+HTTP_WAIT_S = 10.0
+REDIS_WAIT_S = 5.0
+
+
+@dataclass(slots=True)
+class Platform:
+    """Services of one folder, and the environment that programs of it are started with."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    names: tuple[Name, ...]
+    services: Services = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.services = Services(self.settings, environment=self.environment)
+
+    def start(self, *, progress: Progress = lambda *_: None) -> None:
+        """Start whatever is down; raises ServiceFailed."""
+        self.services.start(self.names, progress=progress)
+
+    def stop(self) -> None:
+        """Stop all of it; data stays."""
+        self.services.stop(self.names)
+
+    def kill(self, names: Iterable[Name]) -> None:
+        """SIGKILL, one right after the other."""
+        for name in names:
+            self.services.kill(name)
+
+    def processes(self) -> dict[str, int]:
+        """Process ids of the services that run."""
+        found = ((name, self.services.process(name)) for name in self.names)
+        return {name: process.pid for name, process in found if process is not None}
+
+    def is_well(self) -> bool:
+        """Whether every service does its work now."""
+        return all(status.is_well for status in self.services.status(self.names))
+
+    def await_well(self, *, deadline_s: float) -> float:
+        """Start what is down until all do their work; the seconds it took. Raises ServiceFailed at the deadline."""
+        begin = time.monotonic()
+        while True:
+            try:
+                self.start()
+                if self.is_well():
+                    return time.monotonic() - begin
+            except ServiceFailed:
+                if time.monotonic() - begin > deadline_s:
+                    raise
+            if time.monotonic() - begin > deadline_s:
+                unwell = [f"{s.name} {s.state}" for s in self.services.status(self.names) if not s.is_well]
+                raise ServiceFailed(f"Not well after {deadline_s:.0f} s: {', '.join(unwell)}.")
+            time.sleep(POLL_S)
+
+    def flush_redis(self) -> None:
+        """Empty Redis, as somebody's FLUSHALL would; raises redis.RedisError."""
+        with self._redis() as client:
+            client.flushall()
+
+    def heartbeat(self, program: Program) -> Heartbeat | None:
+        """What collector or processor last said of itself; None where it said nothing, or Redis is away."""
+        try:
+            with self._redis() as client:
+                return read_heartbeat(client, exchange_name(self.settings), program)
+        except (redis.RedisError, ConfigurationError):
+            return None
+
+    def post_fault(self, fault: Mapping[str, object]) -> None:
+        """Put a fault of the simulated exchange into force; raises Unavailable where it does not take it."""
+        answer = httpx.post(
+            f"{exchange_urls(self.settings).spot_rest}/simulator/faults", json=fault, timeout=HTTP_WAIT_S
+        )
+        if answer.is_error:
+            raise Unavailable(f"the simulator does not take {fault}: {answer.status_code} {answer.text[:200]}")
+
+    def clear_faults(self) -> None:
+        """Take every fault of the simulated exchange out of force; raises Unavailable."""
+        answer = httpx.delete(f"{exchange_urls(self.settings).spot_rest}/simulator/faults", timeout=HTTP_WAIT_S)
+        if answer.is_error:
+            raise Unavailable(f"the simulator keeps its faults: {answer.status_code} {answer.text[:200]}")
+
+    def _redis(self) -> redis.Redis:
+        return redis.Redis.from_url(
+            redis_url(self.settings), socket_timeout=REDIS_WAIT_S, socket_connect_timeout=REDIS_WAIT_S
+        )
+
+
+def own_platform(
+    settings: Settings,
+    *,
+    folder: str,
+    names: Sequence[Name] = NAMES,
+    speed: float | None = None,
+    seed: int | None = None,
+) -> Platform:
+    """A platform in a folder of DATA_DIR, on simulated data, apart from whatever else runs there.
+
+    Raises ConfigurationError where the settings name another exchange.
+    """
+    if settings.exchange is not Exchange.SIMULATOR:
+        raise ConfigurationError(
+            f"This runs on simulated data, and EXCHANGE={settings.exchange} says that it should not. Unset EXCHANGE."
+        )
+    data_dir = settings.data_dir / folder
+    values = {
+        "data_dir": data_dir,
+        "lake_uri": None,
+        "kafka_bootstrap_servers": None,
+        "redis_url": None,
+        "postgres_url": None,
+        "simulator_speed": settings.simulator_speed if speed is None else speed,
+        "simulator_seed": settings.simulator_seed if seed is None else seed,
+    }
+    own = settings.model_copy(update=values)
+    return Platform(own, _environment(own, data_dir), tuple(names))
+
+
+def _environment(settings: Settings, data_dir: Path) -> dict[str, str]:
+    """Variables of programs of the platform: what outside servers were named is taken away."""
+    hidden = ("DAGSTER_HOME", "LAKE_URI", "KAFKA_BOOTSTRAP_SERVERS", "REDIS_URL", "POSTGRES_URL")
+    outside = {name: value for name, value in os.environ.items() if name not in hidden}
+    home = prepare_dagster_home(data_dir, environment=outside)
+    return {
+        **outside,
+        "DATA_DIR": str(data_dir),
+        "DAGSTER_HOME": str(home),
+        "EXCHANGE": str(settings.exchange),
+        "SYMBOLS": ",".join(settings.symbols),
+        "SIMULATOR_SPEED": str(settings.simulator_speed),
+        "SIMULATOR_SEED": str(settings.simulator_seed),
+    }

@@ -1,0 +1,232 @@
+"""The whole platform under random faults: `make soak ARGS="--minutes 60 --speed 10 --seed 1"`.
+
+Every few minutes, and at the end, the equation of `crypto_assets.live.equation` must hold; at the end no gap may be
+open, and the memory of every program must be flat. Exits 1 where one of these is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console
+
+from crypto_assets.config import read_settings
+from crypto_assets.errors import ConfigurationError, ServiceFailed
+from crypto_assets.live.account import AWAY, await_accounts, exchange_now
+from crypto_assets.live.equation import Account
+from crypto_assets.live.evidence import count_messages, days_of, read_topic
+from crypto_assets.live.faults import ExchangeFault, Fault, FlushRedis, Kill, Planned, plan_faults
+from crypto_assets.live.flush import flush_bronze
+from crypto_assets.live.ledger import Gap, read_gaps
+from crypto_assets.live.memory import Sample, judge_memory, sample_memory
+from crypto_assets.live.platform import Platform, own_platform
+from crypto_assets.live.soak_report import Check, Figures, Happening, check_of, print_soak, write_soak
+from crypto_assets.processes import end_on_signals
+from crypto_assets.spans import Span, from_us
+from crypto_assets.stream.topics import TOPICS
+
+SAMPLE_S = 5.0
+SETTLE_S = 300.0
+"""How long the equation may take to hold at a check: whatever was down has to catch up first."""
+RECOVERY_S = 240.0
+FIRST_TRADES_S = 120.0
+CALM_S = 30.0
+"""No fault comes so shortly before the end: the last one is to be recovered from, too."""
+POLL_S = 0.5
+
+
+@dataclass(slots=True)
+class Soak:
+    """One run: what was planned, and what came of it."""
+
+    platform: Platform
+    console: Console
+    seed: int
+    minutes: float
+    check_every_s: float
+    begin: float = 0.0
+    since: datetime | None = None
+    """Start of the first minute of which everything was received."""
+    happenings: list[Happening] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    accounts: list[Account] = field(default_factory=list)
+
+    @property
+    def at_s(self) -> float:
+        """Seconds since everything ran."""
+        return time.monotonic() - self.begin
+
+    def run(self, plan: Sequence[Planned]) -> None:
+        """Break what is planned, check in between, and once more at the end; raises ServiceFailed."""
+        self.begin = time.monotonic()
+        self.since = self._first_whole_minute()
+        self.begin = time.monotonic()
+        ended = threading.Event()
+        sampler = threading.Thread(target=self._sample, args=(ended,), daemon=True)
+        sampler.start()
+        try:
+            next_check_s = self.check_every_s
+            for planned in plan:
+                while self.at_s < planned.at_s:
+                    if self.at_s >= next_check_s:
+                        self.check()
+                        next_check_s = self.at_s + self.check_every_s
+                    time.sleep(POLL_S)
+                self._break(planned.fault)
+            while self.at_s < self.minutes * 60:
+                time.sleep(POLL_S)
+            self.platform.await_well(deadline_s=RECOVERY_S)
+            self.platform.clear_faults()
+            self.check()
+        finally:
+            ended.set()
+            sampler.join()
+
+    def check(self) -> None:
+        """Take the accounts from the first whole minute until now, and wait until they hold."""
+        begin = time.monotonic()
+        assert self.since is not None
+        span = Span(self.since, exchange_now(self.platform.settings).replace(second=0, microsecond=0))
+        log = self.platform.settings.data_dir / "soak" / "flush.log"
+
+        def flush() -> None:
+            self.platform.await_well(deadline_s=RECOVERY_S)
+            symbols = self.platform.settings.symbols
+            flush_bronze(symbols, days_of(span), environment=self.platform.environment, log=log)
+
+        at_s = self.at_s
+        self.accounts = await_accounts(self.platform.settings, span=span, deadline_s=SETTLE_S, prepare=flush)
+        check = check_of(self.accounts, at_s=at_s, took_s=time.monotonic() - begin)
+        self.checks.append(check)
+        verdict = "the equation holds" if check.holds else "\n".join(("THE EQUATION DOES NOT HOLD", *check.differences))
+        self._say(f"{check.trades:,} trades since {span.start:%H:%M}, {check.took_s:.0f} s: {verdict}")
+
+    def _first_whole_minute(self) -> datetime:
+        """Start of the first minute of which Kafka received every trade, of all symbols."""
+        deadline = time.monotonic() + FIRST_TRADES_S
+        while True:
+            try:
+                held = read_topic(self.platform.settings, self.platform.settings.symbols)
+                if all(trades.ids.size for trades in held.values()):
+                    first_us = max(int(trades.times_us.min()) for trades in held.values())
+                    return (from_us(first_us) + timedelta(minutes=1)).replace(second=0, microsecond=0)
+            except AWAY:
+                if time.monotonic() > deadline:
+                    raise
+            if time.monotonic() > deadline:
+                raise ServiceFailed(f"No trade of every symbol came within {FIRST_TRADES_S:.0f} s of the start.")
+            time.sleep(POLL_S)
+
+    def _break(self, fault: Fault) -> None:
+        at_s, note, recovered_s = self.at_s, "", None
+        self._say(str(fault))
+        try:
+            match fault:
+                case Kill(programs, away_s):
+                    self.platform.kill(programs)
+                    time.sleep(away_s)
+                    recovered_s = away_s + self.platform.await_well(deadline_s=RECOVERY_S)
+                case FlushRedis():
+                    self.platform.flush_redis()
+                case ExchangeFault(action, symbol_number):
+                    symbols = self.platform.settings.symbols
+                    self.platform.post_stream_fault(action, symbols[symbol_number % len(symbols)])
+        except AWAY as error:
+            note = f"({error})"
+            self._say(note)
+        self.happenings.append(Happening(at_s, str(fault), recovered_s, note))
+
+    def _sample(self, ended: threading.Event) -> None:
+        while not ended.wait(SAMPLE_S):
+            self.samples += sample_memory(self.platform.processes(), at_s=self.at_s)
+
+    def _say(self, sentence: str) -> None:
+        self.console.print(f"{int(self.at_s) // 60:3d}:{int(self.at_s) % 60:02d}  {sentence}", markup=False)
+
+    def figures(self, *, gaps: Sequence[Gap], started_at: datetime) -> Figures:
+        """Everything measured, and what was missed."""
+        settings = self.platform.settings
+        states = Counter(gap.state for gap in gaps)
+        misses = [
+            *(
+                f"the equation did not hold after {check.at_s / 60:.0f} min: {'; '.join(check.differences)}"
+                for check in self.checks
+                if not check.holds
+            ),
+            *([f"{states['open']:,} gaps are still open"] if states["open"] else []),
+            *(
+                f"{growth.program} grew by {growth.growth_mb:,.0f} MB"
+                for growth in judge_memory(self.samples)
+                if not growth.is_flat
+            ),
+            *([] if self.checks else ["the equation was never checked"]),
+        ]
+        return Figures(
+            started_at=started_at,
+            minutes=self.minutes,
+            speed=settings.simulator_speed,
+            seed=self.seed,
+            symbols=settings.symbols,
+            happenings=tuple(self.happenings),
+            checks=tuple(self.checks),
+            samples=tuple(self.samples),
+            messages=count_messages(settings, TOPICS),
+            gaps=dict(states),
+            misses=tuple(misses),
+        )
+
+
+def main() -> None:
+    """Run it, print and write what was found, stop everything that it started."""
+    options = _parse_arguments()
+    end_on_signals()
+    console = Console(highlight=False)
+    try:
+        platform = own_platform(read_settings(), folder="soak", speed=options.speed)
+    except ConfigurationError as error:
+        sys.exit(str(error))
+    plan = plan_faults(
+        options.seed, first_s=options.every / 2, last_s=options.minutes * 60 - CALM_S, every_s=options.every
+    )
+    soak = Soak(platform, console, options.seed, options.minutes, options.check_every * 60)
+    started_at = datetime.now(UTC)
+    console.print(f"{len(plan)} faults in {options.minutes:g} minutes, in {platform.settings.data_dir}")
+    try:
+        platform.start(progress=lambda name, doing: console.print(f"       {name}: {doing}", markup=False))
+        soak.run(plan)
+        gaps = read_gaps(platform.settings)
+        figures = soak.figures(gaps=gaps, started_at=started_at)
+        page, *_ = write_soak(platform.settings.data_dir / "report", figures, accounts=soak.accounts, gaps=gaps)
+        print_soak(console, figures, accounts=soak.accounts, gaps=gaps)
+        console.print(f"Report: {page}", soft_wrap=True)
+    except AWAY as error:
+        sys.exit(f"The soak ended early: {error}")
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted. What was written stays.")
+    finally:
+        platform.stop()
+    if figures.misses:
+        sys.exit(1)
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make soak ARGS='…'", description=__doc__)
+    add = parser.add_argument
+    add("--minutes", type=float, default=60.0, help="how long (default %(default)s)")
+    add("--speed", type=float, default=10.0, help="how many times faster than the clock (default %(default)s)")
+    add("--seed", type=int, default=1, help="seed of the faults (default %(default)s)")
+    add("--every", type=float, default=75.0, help="seconds between faults, on average (default %(default)s)")
+    add("--check-every", type=float, default=10.0, help="minutes between checks (default %(default)s)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""What a soak found: a table for people, a JSON file for programs, a page and a picture to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from crypto_assets.live.account import print_accounts
+from crypto_assets.live.equation import Account
+from crypto_assets.live.ledger import Gap, print_gaps
+from crypto_assets.live.memory import Growth, Sample, judge_memory
+
+WIDTH_OF_PAGE = 140
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """One fault, and how long it took until every service did its work again."""
+
+    at_s: float
+    what: str
+    recovered_s: float | None
+    """None where that was not reached, or does not apply."""
+    note: str = ""
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One look at the equation."""
+
+    at_s: float
+    trades: int
+    took_s: float
+    """Until it held, or was given up."""
+    holds: bool
+    differences: tuple[str, ...] = ()
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a soak measured."""
+
+    started_at: datetime
+    minutes: float
+    speed: float
+    seed: int
+    symbols: tuple[str, ...]
+    happenings: tuple[Happening, ...]
+    checks: tuple[Check, ...]
+    samples: tuple[Sample, ...]
+    messages: dict[str, int]
+    """In Kafka at the end, by topic."""
+    gaps: dict[str, int]
+    """In the ledger at the end, by state."""
+    misses: tuple[str, ...]
+    """Why it failed; empty where it did not."""
+
+
+def check_of(accounts: Sequence[Account], *, at_s: float, took_s: float) -> Check:
+    """What the accounts of all symbols came to."""
+    differences = tuple(f"{account.symbol}: {sentence}" for account in accounts for sentence in account.differences)
+    return Check(at_s, sum(account.sent for account in accounts), took_s, not differences, differences)
+
+
+def print_soak(
+    console: Console, figures: Figures, *, accounts: Sequence[Account], gaps: Sequence[Gap], heading: str = "Soak"
+) -> None:
+    """All of it but the single samples."""
+    recovered = sorted(h.recovered_s for h in figures.happenings if h.recovered_s is not None)
+    console.print(
+        f"{heading} of {figures.minutes:g} minutes at speed {figures.speed:g}, seed {figures.seed}, "
+        f"{', '.join(figures.symbols)}: {len(figures.happenings)} faults, {sum(figures.messages.values()):,} messages"
+    )
+    if recovered:
+        middle, longest = recovered[len(recovered) // 2], recovered[-1]
+        console.print(f"Every service worked again after {middle:.0f} s (median), {longest:.0f} s (longest)")
+    held = sum(check.holds for check in figures.checks)
+    console.print(f"Equation: held at {held} of {len(figures.checks)} checks")
+    print_accounts(console, accounts)
+    print_gaps(console, gaps)
+    print_growth(console, judge_memory(figures.samples))
+    console.print(
+        "Nothing was missed." if not figures.misses else "\n".join(("MISSED:", *figures.misses)), markup=False
+    )
+
+
+def print_growth(console: Console, growths: Sequence[Growth]) -> None:
+    """A line for each program."""
+    table = Table(
+        title="Memory (of a program's longest life, the last two thirds)",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    table.add_column("program")
+    for name in ("lives", "longest", "median", "peak", "slope", "95 %", "growth"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for growth in growths:
+        verdict = "flat" if growth.is_flat else "GROWS"
+        table.add_row(
+            growth.program,
+            str(growth.lives),
+            f"{growth.life_s / 60:.0f} min",
+            f"{growth.median_mb:,.0f} MB",
+            f"{growth.peak_mb:,.0f} MB",
+            f"{growth.slope_mb_per_hour:+,.1f} MB/h",
+            f"{growth.low_mb_per_hour:+,.1f} to {growth.high_mb_per_hour:+,.1f}",
+            f"{growth.growth_mb:+,.1f} MB",
+            verdict if growth.is_measurable else "too short to say",
+        )
+    console.print(table)
+
+
+def write_soak(
+    folder: Path, figures: Figures, *, accounts: Sequence[Account], gaps: Sequence[Gap]
+) -> tuple[Path, Path, Path]:
+    """Write report.json, report.md and memory.png; their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data, page, picture = folder / "report.json", folder / "report.md", folder / "memory.png"
+    data.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1))
+    draw_memory(figures, picture)
+    with page.open("w", encoding="utf-8") as file:
+        console = Console(file=file, width=WIDTH_OF_PAGE, highlight=False)
+        console.print(f"# Soak of {figures.started_at:%Y-%m-%d %H:%M} UTC\n\n```")
+        print_soak(console, figures, accounts=accounts, gaps=gaps)
+        console.print("\nFaults")
+        for h in figures.happenings:
+            end = "" if h.recovered_s is None else f"; all well after {h.recovered_s:.0f} s"
+            console.print(f"{_clock(h.at_s)}  {h.what}{end} {h.note}".rstrip(), markup=False, soft_wrap=True)
+        console.print("\nChecks")
+        for check in figures.checks:
+            verdict = "holds" if check.holds else "; ".join(check.differences)
+            line = f"{_clock(check.at_s)}  {check.trades:,} trades, {check.took_s:.0f} s: {verdict}"
+            console.print(line, markup=False, soft_wrap=True)
+        console.print("```\n\n![memory](memory.png)")
+    return page, data, picture
+
+
+def draw_memory(figures: Figures, path: Path) -> None:
+    """Memory of each program over the minutes of the soak, a line at every fault."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 5), layout="constrained")
+    axes = figure.add_subplot()
+    lives: dict[str, dict[int, list[Sample]]] = {}
+    for sample in figures.samples:
+        lives.setdefault(sample.program, {}).setdefault(sample.pid, []).append(sample)
+    for number, (program, of_program) in enumerate(lives.items()):
+        for nth, life in enumerate(of_program.values()):
+            axes.plot(
+                [s.at_s / 60 for s in life],
+                [s.mb for s in life],
+                color=f"C{number}",
+                label=program if nth == 0 else None,
+                linewidth=1.2,
+            )
+    for happening in figures.happenings:
+        axes.axvline(happening.at_s / 60, color="0.85", linewidth=0.8, zorder=0)
+    axes.set(xlabel="minutes", ylabel="memory, MB", title="Memory by program; grey: a fault", ylim=(0, None))
+    axes.legend(loc="upper left", ncols=4, frameon=False)
+    figure.savefig(path, dpi=110)
+
+
+def _clock(at_s: float) -> str:
+    return f"{int(at_s) // 60:3d}:{int(at_s) % 60:02d}"

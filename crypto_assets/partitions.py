@@ -1,10 +1,11 @@
-"""The one partition vocabulary of the graph: a UTC day of a symbol, written `2024-08-05|BTCUSDT`."""
+"""The one partition vocabulary of the graph: a UTC day of a symbol, `2024-08-05|BTCUSDT`, or of all, `2024-08-05`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
 
 import dagster as dg
 
@@ -16,6 +17,31 @@ SYMBOL = "symbol"
 PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
+
+
+class Keyed(Protocol):
+    """A partition of whatever kind."""
+
+    @property
+    def key(self) -> str:
+        """How Dagster names it."""
+        ...
+
+
+class PartitionsOfRuns[P: Keyed](Protocol):
+    """A kind of partitions."""
+
+    @property
+    def how_to_name(self) -> str:
+        """What a run that was started without a partition lacks."""
+        ...
+
+    def of_run(self, tags: Mapping[str, str], *, now: datetime) -> tuple[P, ...]:
+        """Partitions that the tags of a run name, in the order of their work; empty where they name none.
+
+        Raises ValueError with a sentence where they name what cannot be.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -127,7 +153,86 @@ class DaySymbol:
         )
 
 
-def range_tags(first: Partition, last: Partition) -> dict[str, str]:
+@dataclass(frozen=True, slots=True, order=True)
+class WholeDay:
+    """A UTC day of all symbols."""
+
+    day: date
+
+    @property
+    def key(self) -> str:
+        """How Dagster names it."""
+        return self.day.isoformat()
+
+    def __str__(self) -> str:
+        return self.key
+
+
+@dataclass(frozen=True, slots=True)
+class WholeDays:
+    """Days: from the first one to the one that runs now."""
+
+    first_day: date
+
+    @property
+    def definition(self) -> dg.DailyPartitionsDefinition:
+        """The same for Dagster; two of the same first day are equal."""
+        return dg.DailyPartitionsDefinition(self.first_day.isoformat(), end_offset=1)
+
+    def parse(self, key: str, *, now: datetime) -> WholeDay:
+        """The partition of a key; raises ValueError with a sentence where there is none (yet)."""
+        today = now.astimezone(UTC).date()
+        try:
+            day = date.fromisoformat(key)
+        except ValueError:
+            raise ValueError(f"{key!r} is no day. Days are written like {self.example.key}.") from None
+        if day < self.first_day:
+            raise ValueError(
+                f"{key!r} is before the first day, {self.first_day}. Set PARTITIONS_START (2017-08-17 or later) to go "
+                "further back."
+            )
+        if day > today:
+            raise ValueError(
+                f"{key!r} lies in the future: it is {now:%Y-%m-%d %H:%M} UTC. The newest partition is {today}."
+            )
+        return WholeDay(day)
+
+    def of_run(self, tags: Mapping[str, str], *, now: datetime) -> tuple[WholeDay, ...]:
+        """Days that the tags of a run name, ascending; empty where they name none.
+
+        Raises ValueError with a sentence where they name what cannot be.
+        """
+        start = tags.get(PARTITION_TAG, tags.get(RANGE_START_TAG))
+        end = tags.get(PARTITION_TAG, tags.get(RANGE_END_TAG))
+        if start is None or end is None:
+            return ()
+        first, last = self.parse(start, now=now), self.parse(end, now=now)
+        if last < first:
+            raise ValueError(f"The range from {start!r} to {end!r} is empty. Give {RANGE_START_TAG} the earlier day.")
+        return tuple(WholeDay(first.day + timedelta(days=n)) for n in range((last.day - first.day).days + 1))
+
+    @property
+    def example(self) -> WholeDay:
+        """A day to show how one is written."""
+        return WholeDay(max(self.first_day, date(2024, 8, 5)))
+
+    @property
+    def how_to_name(self) -> str:
+        """What a run that was started without a partition lacks."""
+        day = self.example
+        one = f'{{"{PARTITION_TAG}": "{day.key}"}}'
+        tags = range_tags(day, WholeDay(day.day + timedelta(days=6)))
+        many = "{" + ", ".join(f'"{k}": "{v}"' for k, v in tags.items()) + "}"
+        return (
+            "Which day? A run is about a UTC day, or a range of days. For a day give it\n"
+            f"    --tags '{one}'\n"
+            "and for a range, both ends included,\n"
+            f"    --tags '{many}'\n"
+            f"The first day is {self.first_day}."
+        )
+
+
+def range_tags(first: Keyed, last: Keyed) -> dict[str, str]:
     """Tags of one run over all days from `first` to `last`, both included."""
     return {RANGE_START_TAG: first.key, RANGE_END_TAG: last.key}
 

@@ -14,7 +14,7 @@ import dagster as dg
 
 from crypto_assets.errors import CryptoAssetsError, RateLimited
 from crypto_assets.lake.lake import Published
-from crypto_assets.partitions import DaySymbol, Partition
+from crypto_assets.partitions import Keyed, PartitionsOfRuns
 from crypto_assets.refusal import refuse
 
 RETRIES = dg.RetryPolicy(max_retries=4, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
@@ -47,8 +47,8 @@ def published_metadata(published: Published) -> dict[str, Any]:
     }
 
 
-def materialize_each(
-    context: dg.AssetExecutionContext, days: DaySymbol, begin: Callable[[datetime], Callable[[Partition], Written]]
+def materialize_each[P: Keyed](
+    context: dg.AssetExecutionContext, days: PartitionsOfRuns[P], begin: Callable[[datetime], Callable[[P], Written]]
 ) -> dg.MaterializeResult:
     """Write each partition of the run and describe it.
 
@@ -61,7 +61,7 @@ def materialize_each(
     partitions = partitions_or_refusal(context.run.tags, days, now=now)
     if not partitions:
         refuse(days.how_to_name)
-    done: dict[Partition, Written] = {}
+    done: dict[P, Written] = {}
     try:
         _write_each(context, partitions, begin(now), done)
     except BaseException as error:
@@ -76,7 +76,9 @@ def materialize_each(
     return dg.MaterializeResult(data_version=dg.DataVersion(_version(done)))
 
 
-def partitions_or_refusal(tags: Mapping[str, str], days: DaySymbol, *, now: datetime) -> tuple[Partition, ...]:
+def partitions_or_refusal[P: Keyed](
+    tags: Mapping[str, str], days: PartitionsOfRuns[P], *, now: datetime
+) -> tuple[P, ...]:
     """Partitions of a run, none where its tags name none; fails the step with a sentence where they name wrong ones."""
     try:
         return days.of_run(tags, now=now)
@@ -84,11 +86,11 @@ def partitions_or_refusal(tags: Mapping[str, str], days: DaySymbol, *, now: date
         refuse(str(error))
 
 
-def _write_each(
+def _write_each[P: Keyed](
     context: dg.AssetExecutionContext,
-    partitions: tuple[Partition, ...],
-    write: Callable[[Partition], Written],
-    done: dict[Partition, Written],
+    partitions: tuple[P, ...],
+    write: Callable[[P], Written],
+    done: dict[P, Written],
 ) -> None:
     total = len(partitions)
     pause = max(1, math.ceil(total / LOGGED_LINES))
@@ -104,11 +106,11 @@ def _write_each(
         context.log.warning("%s: %d of %d days want a look. %s: %s", name, len(warned), total, partition, warning)
 
 
-def _ending(
+def _ending[P: Keyed](
     context: dg.AssetExecutionContext,
     error: BaseException,
-    partitions: tuple[Partition, ...],
-    done: Mapping[Partition, Written],
+    partitions: tuple[P, ...],
+    done: Mapping[P, Written],
 ) -> BaseException:
     """What the step ends with: another attempt, a failure that names the day, or what is not ours to explain."""
     if not isinstance(error, CryptoAssetsError):
@@ -130,7 +132,7 @@ def _ending(
     )
 
 
-def _record(context: dg.AssetExecutionContext, done: Mapping[Partition, Written]) -> None:
+def _record[P: Keyed](context: dg.AssetExecutionContext, done: Mapping[P, Written]) -> None:
     """Tell Dagster of the partitions that were written before the step failed."""
     for partition, written in done.items():
         context.log_event(
@@ -143,6 +145,6 @@ def _record(context: dg.AssetExecutionContext, done: Mapping[Partition, Written]
         )
 
 
-def _version(done: Mapping[Partition, Written]) -> str:
+def _version[P: Keyed](done: Mapping[P, Written]) -> str:
     versions = [written.data_version for written in done.values()]
     return versions[0] if len(versions) == 1 else hashlib.sha256("\n".join(versions).encode()).hexdigest()

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from crypto_assets.partitions import Partition
+from crypto_assets.partitions import Keyed
 
 LISTED = 20
 """Failed days in the table of a result; the count beside it is of all."""
@@ -28,7 +28,7 @@ class Finding:
     """How bad it is where it did not pass."""
 
 
-def as_result(check: dg.AssetCheckKey, findings: Mapping[Partition, Finding]) -> dg.AssetCheckResult:
+def as_result[P: Keyed](check: dg.AssetCheckKey, findings: Mapping[P, Finding]) -> dg.AssetCheckResult:
     """One result over the days: it passes where all do, and is as severe as the worst of those that do not.
 
     Its figures are those of the worst day, or of the last one where all pass.
@@ -56,7 +56,7 @@ def as_result(check: dg.AssetCheckKey, findings: Mapping[Partition, Finding]) ->
     )
 
 
-def _sentence(shown: Partition, finding: Finding, *, days: int, failed: int) -> str:
+def _sentence(shown: Keyed, finding: Finding, *, days: int, failed: int) -> str:
     if days == 1:
         return f"{shown}: {finding.sentence}"
     if not failed:

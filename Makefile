@@ -5,7 +5,7 @@ INSTALLED = .venv/.installed
 RUN = .venv/bin/python -m
 ARGS =
 
-.PHONY: help env demo test ui bench lint format docs lock
+.PHONY: help env demo test ui live soak bench lint format docs lock
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -22,6 +22,12 @@ test: env ## run every test; ARGS="-k orderbook" runs some
 
 ui: env ## the asset graph in the browser; Ctrl-C ends all of it
 	@$(RUN) crypto_assets.ui $(ARGS)
+
+live: env ## a simulated market through Kafka, Spark, PostgreSQL and the lake; one program is killed on the way
+	@$(RUN) crypto_assets.live $(ARGS)
+
+soak: env ## the whole platform under random faults, every trade accounted for; ARGS="--minutes 60 --speed 10"
+	@$(RUN) crypto_assets.live.soak $(ARGS)
 
 bench: env ## speed and memory, as ratios to bare library calls measured in the same run
 	@$(RUN) bench $(ARGS)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import httpx
 import msgspec
@@ -26,6 +27,7 @@ from crypto_assets.stream.avro import decode, encode_key
 from crypto_assets.stream.topics import TRADES, Topic
 
 MINUTE = timedelta(minutes=1)
+POLL_S = 0.5
 BULK = 10_000
 KAFKA_WAIT_S = 30.0
 """How long Kafka may take for its next message, before it is said to be away."""
@@ -239,3 +241,24 @@ def newest_bronze_us(lake: Lake, symbol: str, day: date) -> int | None:
     """Time of the newest trade of a day in bronze; None where it holds none."""
     table = lake.read(BRONZE_TRADES, symbol, day, columns=["time"])
     return None if table is None or table.num_rows == 0 else int(times_us(table["time"]).max())
+
+
+def first_whole_minute(settings: Settings, *, deadline_s: float) -> datetime:
+    """Start of the first minute of which Kafka can hold every trade, of all symbols; waits for a trade of each.
+
+    Raises Unavailable where none came by the deadline, or what reading the topic raised last.
+    """
+    end = time.monotonic() + deadline_s
+    while True:
+        try:
+            held = read_topic(settings, settings.symbols)
+            absent = [symbol for symbol, trades in held.items() if not trades.ids.size]
+            if not absent:
+                first_us = max(int(trades.times_us.min()) for trades in held.values())
+                return (from_us(first_us) + MINUTE).replace(second=0, microsecond=0)
+            if time.monotonic() > end:
+                raise Unavailable(f"No trade of {', '.join(absent)} came within {deadline_s:.0f} s.")
+        except KafkaException:
+            if time.monotonic() > end:
+                raise
+        time.sleep(POLL_S)

@@ -14,10 +14,11 @@ from crypto_assets.demo.plan import Stage
 from crypto_assets.demo.workers import orders_of
 from crypto_assets.errors import Unavailable
 from crypto_assets.processes import end_children, start_child
-from crypto_assets.schemas import BRONZE_KLINES, BRONZE_TRADES, Dataset
+from crypto_assets.schemas import BRONZE_KLINES, BRONZE_ORDERBOOK, BRONZE_TRADES, Dataset
 
 ACCOUNTED = (BRONZE_TRADES, BRONZE_KLINES["1m"])
 """What the equation needs."""
+FLUSHED = (*ACCOUNTED, BRONZE_ORDERBOOK)
 
 
 def flush_bronze(

@@ -6,12 +6,11 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 import redis
 
-from crypto_assets.config import Exchange, Settings
+from crypto_assets.config import Exchange, Settings, variables_of
 from crypto_assets.dagster_home import prepare_dagster_home
 from crypto_assets.endpoints import exchange_name, exchange_urls, redis_url
 from crypto_assets.errors import ConfigurationError, ServiceFailed, Unavailable
@@ -113,7 +112,6 @@ def own_platform(
     folder: str,
     names: Sequence[Name] = NAMES,
     speed: float | None = None,
-    seed: int | None = None,
 ) -> Platform:
     """A platform in a folder of DATA_DIR, on simulated data, apart from whatever else runs there.
 
@@ -131,23 +129,14 @@ def own_platform(
         "redis_url": None,
         "postgres_url": None,
         "simulator_speed": settings.simulator_speed if speed is None else speed,
-        "simulator_seed": settings.simulator_seed if seed is None else seed,
     }
     own = settings.model_copy(update=values)
-    return Platform(own, _environment(own, data_dir), tuple(names))
+    return Platform(own, _environment(own), tuple(names))
 
 
-def _environment(settings: Settings, data_dir: Path) -> dict[str, str]:
-    """Variables of programs of the platform: what outside servers were named is taken away."""
-    hidden = ("DAGSTER_HOME", "LAKE_URI", "KAFKA_BOOTSTRAP_SERVERS", "REDIS_URL", "POSTGRES_URL")
-    outside = {name: value for name, value in os.environ.items() if name not in hidden}
-    home = prepare_dagster_home(data_dir, environment=outside)
-    return {
-        **outside,
-        "DATA_DIR": str(data_dir),
-        "DAGSTER_HOME": str(home),
-        "EXCHANGE": str(settings.exchange),
-        "SYMBOLS": ",".join(settings.symbols),
-        "SIMULATOR_SPEED": str(settings.simulator_speed),
-        "SIMULATOR_SEED": str(settings.simulator_seed),
-    }
+def _environment(settings: Settings) -> dict[str, str]:
+    """Variables of programs of the platform: none of those that point elsewhere."""
+    known = {name.upper() for name in Settings.model_fields} | {"DAGSTER_HOME"}
+    outside = {name: value for name, value in os.environ.items() if name not in known}
+    home = prepare_dagster_home(settings.data_dir, environment=outside)
+    return {**outside, **variables_of(settings), "DAGSTER_HOME": str(home)}

@@ -13,15 +13,15 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from rich.console import Console
 
 from crypto_assets.config import read_settings
-from crypto_assets.errors import ConfigurationError, ServiceFailed
+from crypto_assets.errors import ConfigurationError
 from crypto_assets.live.account import AWAY, await_accounts, exchange_now
 from crypto_assets.live.equation import Account
-from crypto_assets.live.evidence import count_messages, days_of, read_topic
+from crypto_assets.live.evidence import count_messages, days_of, first_whole_minute
 from crypto_assets.live.faults import ExchangeFault, Fault, FlushRedis, Kill, Planned, plan_faults
 from crypto_assets.live.flush import flush_bronze
 from crypto_assets.live.ledger import Gap, read_gaps
@@ -29,7 +29,7 @@ from crypto_assets.live.memory import Sample, judge_memory, sample_memory
 from crypto_assets.live.platform import Platform, own_platform
 from crypto_assets.live.soak_report import Check, Figures, Happening, check_of, print_soak, write_soak
 from crypto_assets.processes import end_on_signals
-from crypto_assets.spans import Span, from_us
+from crypto_assets.spans import Span
 from crypto_assets.stream.topics import TOPICS
 
 SAMPLE_S = 5.0
@@ -67,7 +67,7 @@ class Soak:
     def run(self, plan: Sequence[Planned]) -> None:
         """Break what is planned, check in between, and once more at the end; raises ServiceFailed."""
         self.begin = time.monotonic()
-        self.since = self._first_whole_minute()
+        self.since = first_whole_minute(self.platform.settings, deadline_s=FIRST_TRADES_S)
         self.begin = time.monotonic()
         ended = threading.Event()
         sampler = threading.Thread(target=self._sample, args=(ended,), daemon=True)
@@ -108,22 +108,6 @@ class Soak:
         self.checks.append(check)
         verdict = "the equation holds" if check.holds else "\n".join(("THE EQUATION DOES NOT HOLD", *check.differences))
         self._say(f"{check.trades:,} trades since {span.start:%H:%M}, {check.took_s:.0f} s: {verdict}")
-
-    def _first_whole_minute(self) -> datetime:
-        """Start of the first minute of which Kafka received every trade, of all symbols."""
-        deadline = time.monotonic() + FIRST_TRADES_S
-        while True:
-            try:
-                held = read_topic(self.platform.settings, self.platform.settings.symbols)
-                if all(trades.ids.size for trades in held.values()):
-                    first_us = max(int(trades.times_us.min()) for trades in held.values())
-                    return (from_us(first_us) + timedelta(minutes=1)).replace(second=0, microsecond=0)
-            except AWAY:
-                if time.monotonic() > deadline:
-                    raise
-            if time.monotonic() > deadline:
-                raise ServiceFailed(f"No trade of every symbol came within {FIRST_TRADES_S:.0f} s of the start.")
-            time.sleep(POLL_S)
 
     def _break(self, fault: Fault) -> None:
         at_s, note, recovered_s = self.at_s, "", None

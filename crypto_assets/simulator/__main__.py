@@ -21,8 +21,8 @@ from crypto_assets.simulator.options import (
     SimulatorOptions,
 )
 from crypto_assets.simulator.parent import end_with_parent
-
-_HOST = "127.0.0.1"
+from crypto_assets.simulator.streams.limits import StreamLimits
+from crypto_assets.simulator.streams.server import HOST, bind_listener
 
 
 class _AnnouncingServer(uvicorn.Server):
@@ -42,22 +42,24 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve; the exit status is 2 for options that cannot be used."""
     parser = _parser()
     given = parser.parse_args(arguments)
-    try:
-        app = create_app(_options(given))
-    except (ConfigurationError, OSError) as error:
-        parser.error(str(error))
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with _bind(parser, given.port) as listener, _bind(parser, given.stream_port) as stream_listener:
         try:
-            listener.bind((_HOST, given.port))
-        except OSError as error:
-            parser.error(f"port {given.port} cannot be used: {error}")
+            app = create_app(_options(given), stream_listener=stream_listener)
+        except (ConfigurationError, OSError) as error:
+            parser.error(str(error))
         config = uvicorn.Config(app, log_level=given.log_level, access_log=given.log_level == "debug")
-        server = _AnnouncingServer(config, url=f"http://{_HOST}:{listener.getsockname()[1]}")
+        server = _AnnouncingServer(config, url=f"http://{HOST}:{listener.getsockname()[1]}")
         if given.parent is not None:
             end_with_parent(given.parent, stop=lambda: setattr(server, "should_exit", True))
         server.run(sockets=[listener])
     return 0
+
+
+def _bind(parser: argparse.ArgumentParser, port: int) -> socket.socket:
+    try:
+        return bind_listener(port)
+    except OSError as error:
+        parser.error(f"port {port} cannot be used: {error}")
 
 
 def _options(given: argparse.Namespace) -> SimulatorOptions:
@@ -65,7 +67,9 @@ def _options(given: argparse.Namespace) -> SimulatorOptions:
     if given.frozen_at is not None:
         clock = Clock.frozen_at(given.frozen_at)
     elif given.now is not None:
-        clock = Clock.started_at(given.now)
+        clock = Clock.started_at(given.now, since=given.since, speed=given.speed)
+    elif given.since is not None:
+        raise ConfigurationError("--since says when the clock showed --now, which is not given")
     return SimulatorOptions(
         symbols=tuple(given.symbols.split(",")),
         seed=given.seed,
@@ -73,6 +77,7 @@ def _options(given: argparse.Namespace) -> SimulatorOptions:
         publication_delay=timedelta(hours=given.publication_delay_hours),
         faults=parse_faults_yaml(given.faults.read_bytes()) if given.faults else (),
         replay=given.replay,
+        stream_limits=StreamLimits(life_s=given.connection_life_s),
     )
 
 
@@ -83,17 +88,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--port", type=int, default=0, help="port on 127.0.0.1; 0, the default, takes a free one")
+    add("--stream-port", type=int, default=0, help="port of the streams; 0, the default, takes a free one")
     add("--symbols", default=",".join(DEFAULT_SYMBOLS), help="symbols, separated by commas (default %(default)s)")
     add("--seed", type=int, default=DEFAULT_SEED, help="seed of the market (default %(default)s)")
     moment = parser.add_mutually_exclusive_group()
     moment.add_argument("--now", type=_instant, help="what the exchange's clock shows at the start, such as 2024-08-05")
     moment.add_argument("--frozen-at", type=_instant, help="what the exchange's clock always shows")
+    add("--speed", type=float, default=1.0, help="how many times faster than the machine's that clock runs (1)")
+    add("--since", type=_instant, help="when the machine's clock showed what --now says, if not at this start")
     add(
         "--publication-delay-hours",
         type=float,
         default=DEFAULT_PUBLICATION_DELAY / timedelta(hours=1),
         help="hours from the end of a day until the archive has it (default %(default)s)",
     )
+    add("--connection-life-s", type=float, default=StreamLimits().life_s, help="after which streams are cut (86400)")
     add("--faults", type=Path, help="YAML file of scripted faults; see docs/simulator.md")
     add("--replay", type=Path, metavar="FOLDER", help="serve archive/data and recordings of this folder instead")
     add("--log-level", choices=("debug", "info", "warning", "error"), default="warning")

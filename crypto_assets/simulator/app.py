@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -33,27 +34,38 @@ from crypto_assets.simulator.rows import RowReader
 from crypto_assets.simulator.simulated_data import SimulatedData
 from crypto_assets.simulator.spot import SpotRest
 from crypto_assets.simulator.spot_market import SPOT_WEIGHT_LIMIT, SpotMarketRest
+from crypto_assets.simulator.streams.market_streams import MarketStreams
 
 
-def create_app(options: SimulatorOptions, *, wall_us: Callable[[], int] = read_wall_us) -> Starlette:
-    """The application; `wall_us` is the clock that request limits are counted by. Raises ConfigurationError."""
+def create_app(
+    options: SimulatorOptions,
+    *,
+    wall_us: Callable[[], int] = read_wall_us,
+    stream_listener: socket.socket | None = None,
+) -> Starlette:
+    """The application; `wall_us` is the clock that request limits are counted by. Raises ConfigurationError.
+
+    The streams are served at `stream_listener`, a bound socket, else at a free port, as long as the application lives.
+    """
     check_events(options.faults, options)
     faults = FaultBook()
     faults.add(options.faults)
+    streams = MarketStreams(options, faults)
     # Built files are worthless without this process: they go with it.
     folder = tempfile.TemporaryDirectory(prefix="crypto-assets-simulator-")
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
         with folder:
-            yield
+            async with streams.open(stream_listener):
+                yield
 
     if options.replay is None:
         routes = _simulated_routes(options, faults, Path(folder.name), wall_us)
     else:
         routes = _recorded_routes(options, options.replay, faults, wall_us)
     return Starlette(
-        routes=[*control_routes(faults, options), *routes],
+        routes=[*control_routes(faults, options, streams), *routes],
         middleware=[Middleware(FaultMiddleware, book=faults)],
         exception_handlers={404: _no_such_address},
         lifespan=lifespan,

@@ -27,6 +27,8 @@ class Clock:
     """The exchange's clock: the machine's, one that started elsewhere and runs on, or one that stands still."""
 
     now_us: Callable[[], int]
+    speed: float = 1.0
+    """Seconds of the exchange in a second of the machine."""
 
     @classmethod
     def real(cls) -> Clock:
@@ -34,16 +36,31 @@ class Clock:
         return cls(read_wall_us)
 
     @classmethod
-    def started_at(cls, instant: datetime, *, wall_us: Callable[[], int] = read_wall_us) -> Clock:
-        """A clock that shows `instant` now and runs on at the machine's pace."""
-        offset_us = to_us(instant) - wall_us()
-        return cls(lambda: wall_us() + offset_us)
+    def started_at(
+        cls,
+        instant: datetime,
+        *,
+        since: datetime | None = None,
+        speed: float = 1.0,
+        wall_us: Callable[[], int] = read_wall_us,
+    ) -> Clock:
+        """A clock that showed `instant` when the machine's showed `since` (now), and has run at `speed` from then on.
+
+        It never runs ahead of the machine's clock: what catches up with it goes on at its pace.
+        """
+        start_us, since_us = to_us(instant), wall_us() if since is None else to_us(since)
+
+        def now_us() -> int:
+            wall = wall_us()
+            return min(wall, start_us + int((wall - since_us) * speed))
+
+        return cls(now_us, speed)
 
     @classmethod
     def frozen_at(cls, instant: datetime) -> Clock:
         """A clock that always shows `instant`."""
         stopped_us = to_us(instant)
-        return cls(lambda: stopped_us)
+        return cls(lambda: stopped_us, 0.0)
 
 
 def day_start_us(day: date) -> int:

@@ -13,6 +13,7 @@ from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.faults import Fault, FlashCrash, Halt, parse_faults_json
 from crypto_assets.simulator.options import SimulatorOptions
 from crypto_assets.simulator.replies import json_reply
+from crypto_assets.simulator.streams.market_streams import MarketStreams
 
 
 def check_events(faults: Iterable[Fault], options: SimulatorOptions) -> None:
@@ -26,12 +27,17 @@ def check_events(faults: Iterable[Fault], options: SimulatorOptions) -> None:
             raise ConfigurationError(f"{fault.symbol} is none of the simulated symbols {', '.join(options.symbols)}")
 
 
-def control_routes(faults: FaultBook, options: SimulatorOptions) -> list[Route]:
-    """`/health` and `/simulator/faults`, which no scripted fault touches."""
+def control_routes(faults: FaultBook, options: SimulatorOptions, streams: MarketStreams) -> list[Route]:
+    """`/health`, `/simulator/faults` and `/simulator/published`, which no scripted fault touches."""
 
     async def health(_request: Request) -> Response:
         mode = "replay" if options.replay else "simulator"
-        return json_reply({"status": "ok", "mode": mode, "serverTime": options.clock.now_us() // 1000})
+        now_ms = options.clock.now_us() // 1000
+        return json_reply({"status": "ok", "mode": mode, "serverTime": now_ms, "streams": streams.url})
+
+    async def published(request: Request) -> Response:
+        symbol = request.query_params.get("symbol", "")
+        return json_reply(streams.published.describe(symbol))
 
     async def list_faults(_request: Request) -> Response:
         return json_reply({"faults": faults.describe()})
@@ -53,6 +59,7 @@ def control_routes(faults: FaultBook, options: SimulatorOptions) -> list[Route]:
 
     return [
         Route("/health", health, methods=["GET"]),
+        Route("/simulator/published", published, methods=["GET"]),
         Route("/simulator/faults", list_faults, methods=["GET"]),
         Route("/simulator/faults", add_faults, methods=["POST"]),
         Route("/simulator/faults", remove_faults, methods=["DELETE"]),

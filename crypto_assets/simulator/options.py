@@ -8,6 +8,7 @@ from pathlib import Path
 
 from crypto_assets.simulator.clock import Clock
 from crypto_assets.simulator.faults import Fault
+from crypto_assets.simulator.streams.limits import StreamLimits
 
 DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT")
 DEFAULT_SEED = 7
@@ -25,5 +26,6 @@ class SimulatorOptions:
     faults: tuple[Fault, ...] = ()
     replay: Path | None = None
     """Laid out as `archive/data/…` and `recordings/…`; seed, symbols and publication delay then mean nothing."""
+    stream_limits: StreamLimits = field(default_factory=StreamLimits)
     built_limit_bytes: int = 512 << 20
     """Room on disk for files that were built to be handed out."""

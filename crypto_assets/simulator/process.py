@@ -9,10 +9,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import urlsplit
+
+import msgspec
 
 from crypto_assets.errors import Unavailable
 
@@ -20,11 +25,17 @@ _TAIL_BYTES = 2_000
 _STOP_S = 10.0
 
 
+class _Health(msgspec.Struct):
+    streams: str
+
+
 @dataclass(frozen=True, slots=True)
 class SimulatorProcess:
     """A running simulator; as a context manager it is stopped at the end."""
 
     url: str
+    stream_url: str
+    """Where its streams are, such as ws://127.0.0.1:40123."""
     log_path: Path
     process: subprocess.Popen[bytes]
 
@@ -56,11 +67,15 @@ def start_simulator(
     symbols: Sequence[str] = (),
     seed: int | None = None,
     port: int = 0,
+    stream_port: int = 0,
     now: datetime | None = None,
+    since: datetime | None = None,
+    speed: float | None = None,
     frozen_at: datetime | None = None,
     publication_delay: timedelta | None = None,
     faults: Path | None = None,
     replay: Path | None = None,
+    connection_life_s: float | None = None,
     log_path: Path | None = None,
     timeout_s: float = 60.0,
 ) -> SimulatorProcess:
@@ -73,11 +88,15 @@ def start_simulator(
         "--symbols": ",".join(symbols) or None,
         "--seed": seed,
         "--port": port,
+        "--stream-port": stream_port,
         "--now": now.isoformat() if now else None,
+        "--since": since.isoformat() if since else None,
+        "--speed": speed,
         "--frozen-at": frozen_at.isoformat() if frozen_at else None,
         "--publication-delay-hours": publication_delay / timedelta(hours=1) if publication_delay is not None else None,
         "--faults": faults,
         "--replay": replay,
+        "--connection-life-s": connection_life_s,
         "--parent": os.getpid(),
     }
     given = [str(part) for name, value in options.items() if value is not None for part in (name, value)]
@@ -95,10 +114,18 @@ def start_simulator(
         url = _read_address(process, timeout_s=timeout_s)
         if not url:
             raise Unavailable(_failure(process, log_path, timeout_s=timeout_s))
+        stream_url = _read_stream_url(url)
     except BaseException:
         _end(process)
         raise
-    return SimulatorProcess(url, log_path, process)
+    return SimulatorProcess(url, stream_url, log_path, process)
+
+
+def _read_stream_url(url: str) -> str:
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=_STOP_S)  # no proxy of the environment comes between
+    with closing(connection):
+        connection.request("GET", "/health")
+        return msgspec.json.decode(connection.getresponse().read(), type=_Health).streams
 
 
 def _read_address(process: subprocess.Popen[bytes], *, timeout_s: float) -> str:

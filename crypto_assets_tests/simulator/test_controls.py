@@ -11,7 +11,9 @@ DOWN = {"action": "status", "status": 500}
 
 def test_health_tells_mode_and_clock(start: Start) -> None:
     expected = {"status": "ok", "mode": "simulator", "serverTime": int(NOW.timestamp() * 1000)}
-    assert start().get("/health").json() == expected
+    told = start().get("/health").json()
+    assert told.pop("streams").startswith("ws://127.0.0.1:")
+    assert told == expected
 
 
 def test_faults_come_and_go_by_their_number(start: Start) -> None:

@@ -1,0 +1,51 @@
+"""Everything of the streams that an application has: the server, what feeds it, and what it has published."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from crypto_assets.simulator.fault_book import FaultBook
+from crypto_assets.simulator.options import SimulatorOptions
+from crypto_assets.simulator.simulated_data import SimulatedData
+from crypto_assets.simulator.streams.hub import Hub
+from crypto_assets.simulator.streams.producer import Producer
+from crypto_assets.simulator.streams.published import Published
+from crypto_assets.simulator.streams.server import StreamServer, bind_listener
+
+
+class MarketStreams:
+    """The streams of one exchange, as long as it is open."""
+
+    def __init__(self, options: SimulatorOptions, faults: FaultBook) -> None:
+        self._options = options
+        self._faults = faults
+        self._server: StreamServer | None = None
+        self.published = Published()
+
+    @property
+    def url(self) -> str | None:
+        """Where the streams are served now."""
+        return self._server.url if self._server else None
+
+    @asynccontextmanager
+    async def open(self, listener: socket.socket | None = None) -> AsyncGenerator[None]:
+        """Serve within the block, on a free port where no socket is given."""
+        options = self._options
+        # Its own copy of the market: a long answer over REST must not hold up the streams.
+        data = SimulatedData(seed=options.seed, symbols=options.symbols, faults=self._faults)
+        hub = Hub(Producer(data), clock=options.clock)
+        self._server = StreamServer(
+            hub, published=self.published, limits=options.stream_limits, now_us=options.clock.now_us
+        )
+        async with self._server.open(listener or bind_listener()):
+            running = asyncio.create_task(hub.run())
+            try:
+                yield
+            finally:
+                running.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import selectors
 import subprocess
@@ -17,16 +18,10 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
 
-import msgspec
-
 from crypto_assets.errors import Unavailable
 
 _TAIL_BYTES = 2_000
 _STOP_S = 10.0
-
-
-class _Health(msgspec.Struct):
-    streams: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +120,7 @@ def _read_stream_url(url: str) -> str:
     connection = HTTPConnection(urlsplit(url).netloc, timeout=_STOP_S)  # no proxy of the environment comes between
     with closing(connection):
         connection.request("GET", "/health")
-        return msgspec.json.decode(connection.getresponse().read(), type=_Health).streams
+        return str(json.loads(connection.getresponse().read())["streams"])
 
 
 def _read_address(process: subprocess.Popen[bytes], *, timeout_s: float) -> str:

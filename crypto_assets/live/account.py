@@ -108,11 +108,11 @@ def print_accounts(console: Console, accounts: Sequence[Account]) -> None:
         title=f"Trades of the whole minutes {accounts[0].span}, by id", title_justify="left", box=None, pad_edge=False
     )
     table.add_column("symbol")
-    for name in ("sent", "repaired", *accounts[0].distinct, "in candles", "candles"):
+    for name in ("trades", "repaired", *accounts[0].distinct, "in candles", "candles"):
         table.add_column(name, justify="right")
     table.add_column("")
     for account in accounts:
-        figures = (account.sent, account.repaired, *account.distinct.values(), account.counted, account.candles)
+        figures = (account.ids, account.repaired, *account.distinct.values(), account.counted, account.candles)
         verdict = "equal" if account.holds else "DIFFERENT"
         table.add_row(account.symbol, *(f"{figure:,}" for figure in figures), verdict)
     console.print(table)

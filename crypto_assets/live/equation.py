@@ -1,11 +1,11 @@
 """Whether nothing was lost: the same trades in Kafka, PostgreSQL and bronze, and candles that count just these.
 
-For a symbol and a span of whole minutes, with `sent` the trade ids of the span that the exchange says it sent:
+For a symbol and a span of whole minutes, with `ids` the trade ids that the exchange gave out in the span:
 
-    sent = distinct ids in Kafka = rows in `trades` = rows in bronze = sum of `count` over the one-minute candles,
+    ids = distinct ids in Kafka = rows in `trades` = rows in bronze = sum of `count` over the one-minute candles,
 
-and every candle of bronze is the exchange's own, in every column. An id that the exchange never sent (nobody could
-receive it) but gave when it was asked again may be there; it must then be everywhere, and is counted as `repaired`.
+and every candle of bronze is the exchange's own, in every column. An id that the exchange streamed to nobody, because
+nobody was connected, is no exception: REST gives it when it is asked. Such ids are counted as `repaired`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Evidence:
     last_id: int
     """First and last id of the span, by the exchange; last < first where it has no trade."""
     never: tuple[tuple[int, int], ...]
-    """Inclusive ranges of ids that the exchange says it sent to nobody."""
+    """Inclusive ranges of ids that the exchange says it streamed to nobody."""
     claims: tuple[Claim, ...]
     stored_klines: pa.Table
     """One-minute candles of bronze, payload of BRONZE_KLINES, every copy."""
@@ -62,8 +62,10 @@ class Account:
     span: Span
     first_id: int
     last_id: int
-    sent: int
+    ids: int
+    """Trades of the span, by the exchange."""
     repaired: int
+    """Those among them that only REST can have given."""
     distinct: dict[str, int]
     """Ids of the span by place."""
     copies: dict[str, int]
@@ -82,29 +84,28 @@ class Account:
 
 def settle(evidence: Evidence) -> Account:
     """The account of one symbol."""
-    possible = np.arange(evidence.first_id, evidence.last_id + 1, dtype=np.int64)
-    sent = _without(possible, evidence.never)
+    ids = np.arange(evidence.first_id, evidence.last_id + 1, dtype=np.int64)
+    streamed = _without(ids, evidence.never)
     inside = {c.place: c.ids[(c.ids >= evidence.first_id) & (c.ids <= evidence.last_id)] for c in evidence.claims}
-    distinct = {place: np.unique(ids) for place, ids in inside.items()}
-    everything = np.unique(np.concatenate([sent, *distinct.values()]))
+    distinct = {place: np.unique(held) for place, held in inside.items()}
     klines = evidence.stored_klines
     frame = pl.DataFrame(pl.from_arrow(klines)).unique("open_time")
     counted = int(frame["count"].sum())
     differences = [
-        *(["no trade lies in the span: there is nothing to compare"] if possible.size == 0 else []),
-        *_absent_ids(everything, distinct),
+        *(["no trade lies in the span: there is nothing to compare"] if ids.size == 0 else []),
+        *_absent_ids(ids, distinct),
         *_repeated_ids(evidence.claims, inside),
         *_wrong_candles(klines, evidence.exchange_klines),
-        *([] if counted == everything.size else [f"the candles count {counted:,} trades, not {everything.size:,}"]),
+        *([] if counted == ids.size else [f"the candles count {counted:,} trades, not {ids.size:,}"]),
     ]
     return Account(
         symbol=evidence.symbol,
         span=evidence.span,
         first_id=evidence.first_id,
         last_id=evidence.last_id,
-        sent=sent.size,
-        repaired=everything.size - sent.size,
-        distinct={place: ids.size for place, ids in distinct.items()},
+        ids=ids.size,
+        repaired=ids.size - streamed.size,
+        distinct={place: held.size for place, held in distinct.items()},
         copies={place: inside[place].size - distinct[place].size for place in inside},
         counted=counted,
         candles=frame.height,
@@ -132,9 +133,11 @@ def _without(ids: Ids, ranges: Iterable[tuple[int, int]]) -> Ids:
     return ids[kept]
 
 
-def _absent_ids(everything: Ids, distinct: dict[str, Ids]) -> list[str]:
-    absent = {place: np.setdiff1d(everything, ids, assume_unique=True) for place, ids in distinct.items()}
-    return [f"{place} lacks {ids.size:,} trades: {_named(runs_of(ids))}" for place, ids in absent.items() if ids.size]
+def _absent_ids(ids: Ids, distinct: dict[str, Ids]) -> list[str]:
+    absent = {place: np.setdiff1d(ids, held, assume_unique=True) for place, held in distinct.items()}
+    return [
+        f"{place} lacks {lost.size:,} trades: {_named(runs_of(lost))}" for place, lost in absent.items() if lost.size
+    ]
 
 
 def _repeated_ids(claims: Iterable[Claim], inside: dict[str, Ids]) -> list[str]:

@@ -43,11 +43,11 @@ class HeldTrades:
 
 
 class Published(msgspec.Struct, frozen=True):
-    """GET /simulator/published: ids from when the simulator's streams began until now."""
+    """GET /simulator/published: what the simulator streamed to anybody since it was started."""
 
     symbol: str
-    first_trade_id: int
-    last_trade_id: int
+    first_trade_id: int | None
+    last_trade_id: int | None
     never: tuple[tuple[int, int], ...] = ()
 
 
@@ -98,7 +98,7 @@ def _first_found(rest: SpotClient, symbol: str, minutes: Iterable[Span], *, colu
 
 
 def _never_sent(settings: Settings, symbol: str) -> tuple[tuple[int, int], ...]:
-    """What the simulator says it never sent; any other exchange is held to have sent everything."""
+    """Ids that the simulator says it streamed to nobody, as far as it remembers; no other exchange tells."""
     published = read_published(settings, symbol)
     return published.never if published else ()
 

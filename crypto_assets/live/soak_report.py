@@ -61,7 +61,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 def check_of(accounts: Sequence[Account], *, at_s: float, took_s: float) -> Check:
     """What the accounts of all symbols came to."""
     differences = tuple(f"{account.symbol}: {sentence}" for account in accounts for sentence in account.differences)
-    return Check(at_s, sum(account.sent for account in accounts), took_s, not differences, differences)
+    return Check(at_s, sum(account.ids for account in accounts), took_s, not differences, differences)
 
 
 def print_soak(

@@ -5,13 +5,22 @@ INSTALLED = .venv/.installed
 RUN = .venv/bin/python -m
 ARGS =
 
-.PHONY: help env demo test ui live soak bench lint format docs lock
+.PHONY: help env up status down demo test ui live soak bench lint format docs lock
 .DEFAULT_GOAL := help
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
 
 env: $(INSTALLED) ## make .venv from requirements.lock (Python 3.12 and a package index are needed)
+
+up: env ## start PostgreSQL, Redis, Kafka, the exchange and the live streams; what runs already stays
+	@$(RUN) resources.services up $(ARGS)
+
+status: env ## how each service is and how each stream flows; fails unless all is well
+	@$(RUN) resources.services status $(ARGS)
+
+down: env ## stop them all; their data stays
+	@$(RUN) resources.services down $(ARGS)
 
 demo: env ## three simulated symbols from raw files to features, every check, a picture
 	@$(RUN) crypto_assets.demo $(ARGS)

@@ -137,3 +137,18 @@ def read_settings() -> Settings:
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
         raise ConfigurationError("Configuration cannot be used.\n" + "\n".join(lines)) from None
+
+
+def variables_of(settings: Settings) -> dict[str, str]:
+    """The environment variables that say the same as the settings, for a program that is handed them."""
+    return {name.upper(): _as_text(value) for name, value in settings if value is not None}
+
+
+def _as_text(value: object) -> str:
+    match value:
+        case SecretStr():
+            return value.get_secret_value()
+        case tuple() | frozenset():
+            return ",".join(sorted(value) if isinstance(value, frozenset) else value)
+        case _:
+            return str(value)

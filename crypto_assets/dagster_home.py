@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-import dagster as dg
+import psutil
 from filelock import FileLock
 
 PROJECT = Path(__file__).resolve().parents[1]
 """Folder of `workspace.yaml` and `dagster.yaml`."""
+
+
+def dagster_home(data_dir: Path, *, environment: Mapping[str, str]) -> Path:
+    """The folder that the environment names, else the default one; it may not exist yet."""
+    named = environment.get("DAGSTER_HOME")
+    return Path(named).expanduser().resolve() if named else data_dir / "dagster"
 
 
 def prepare_dagster_home(data_dir: Path, *, environment: Mapping[str, str]) -> Path:
@@ -18,8 +26,10 @@ def prepare_dagster_home(data_dir: Path, *, environment: Mapping[str, str]) -> P
 
     A folder that the environment names keeps the `dagster.yaml` it has; the default one follows the project's.
     """
+    import dagster as dg
+
     named = environment.get("DAGSTER_HOME")
-    home = Path(named).expanduser().resolve() if named else data_dir / "dagster"
+    home = dagster_home(data_dir, environment=environment)
     home.mkdir(parents=True, exist_ok=True)
     instance = home / "dagster.yaml"
     with FileLock(home / ".prepare.lock"):
@@ -28,3 +38,21 @@ def prepare_dagster_home(data_dir: Path, *, environment: Mapping[str, str]) -> P
         # Dagster makes its tables when it first opens a folder; two programs that do so at once trip over each other.
         dg.DagsterInstance.from_config(str(home)).dispose()
     return home
+
+
+def program(name: str, *arguments: str) -> list[str]:
+    """The command of one of Dagster's programs, on the project's workspace."""
+    return [str(Path(sys.executable).with_name(name)), *arguments, "-w", str(PROJECT / "workspace.yaml")]
+
+
+def running_daemon(home: Path) -> psutil.Process | None:
+    """The daemon that works on a DAGSTER_HOME, whoever started it; a second one would evaluate every sensor twice."""
+    for process in psutil.process_iter():
+        # A process that ended meanwhile, or is another user's, says nothing of itself.
+        with suppress(psutil.Error, OSError):
+            if not any(Path(part).name == "dagster-daemon" for part in process.cmdline()[:2]):
+                continue
+            named = process.environ().get("DAGSTER_HOME")
+            if named and Path(named).resolve() == home.resolve():
+                return process
+    return None

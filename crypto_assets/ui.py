@@ -1,4 +1,4 @@
-"""Dagster's web server and daemon together, until Ctrl-C: `python -m crypto_assets.ui`."""
+"""Dagster's web server and daemon (unless that of `make up` runs), until Ctrl-C: `python -m crypto_assets.ui`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from crypto_assets.config import read_settings
-from crypto_assets.dagster_home import PROJECT, prepare_dagster_home
+from crypto_assets.dagster_home import PROJECT, prepare_dagster_home, program, running_daemon
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.processes import end_children, end_on_signals, start_child
 
@@ -37,6 +37,8 @@ def main() -> None:
         try:
             ended = _wait_until_ready(f"http://{options.host}:{port}", programs)
             if ended is None:
+                if "daemon" not in programs:
+                    print("The daemon of `make up` looks at schedules and sensors; `make down` ends it.", flush=True)
                 print(f"The graph is at http://{options.host}:{port} (Ctrl-C ends it). Runs: {home}", flush=True)
                 ended = _wait_for_an_end(programs)
         except KeyboardInterrupt:
@@ -48,16 +50,16 @@ def main() -> None:
 def serve(
     *, host: str, port: int, environment: Mapping[str, str], logs: Path
 ) -> Generator[dict[str, subprocess.Popen[bytes]]]:
-    """Web server and daemon by name while the context lasts; their output goes to a file each in `logs`."""
-    workspace = ["-w", str(PROJECT / "workspace.yaml")]
-    commands = {
-        "webserver": ["dagster-webserver", "-h", host, "-p", str(port), *workspace],
-        "daemon": ["dagster-daemon", "run", *workspace],
-    }
+    """Web server and daemon by name while the context lasts; their output goes to a file each in `logs`.
+
+    Where a daemon works on the DAGSTER_HOME already, that of `make up`, only the web server is started.
+    """
+    commands = {"webserver": program("dagster-webserver", "-h", host, "-p", str(port))}
+    if running_daemon(Path(environment["DAGSTER_HOME"])) is None:
+        commands["daemon"] = program("dagster-daemon", "run")
     programs: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        for name, (script, *arguments) in commands.items():
-            command = [str(Path(sys.executable).with_name(script)), *arguments]
+        for name, command in commands.items():
             programs[name] = start_child(command, environment=environment, folder=PROJECT, log=logs / f"{name}.log")
         yield programs
     finally:

@@ -28,6 +28,8 @@ class ProcessRecord(msgspec.Struct, frozen=True):
     pid: int
     created: float
     """Start of the process in seconds since 1970, as the system tells it."""
+    ports: dict[str, int] = {}
+    """What it was told to listen on, by purpose."""
 
 
 @dataclass(frozen=True, slots=True)

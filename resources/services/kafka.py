@@ -70,10 +70,16 @@ class Kafka(Service):
 
     name = "kafka"
     purposes = ("port", "controller")
+    jars = "kafka"
     grace_s = 30.0
 
     def elsewhere(self) -> str | None:
         return "KAFKA_BOOTSTRAP_SERVERS is set" if self.settings.kafka_bootstrap_servers else None
+
+    def answers_elsewhere(self) -> bool:
+        addresses = (self.settings.kafka_bootstrap_servers or "").split(",")
+        places = [address.strip().rpartition(":") for address in addresses]
+        return any(accepts(int(port), host=host) for host, _, port in places if port.isdigit())
 
     def prepare(self) -> Iterator[str]:
         cluster = self._cluster_id()

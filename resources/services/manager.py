@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -17,13 +18,18 @@ import psutil
 from filelock import FileLock, Timeout
 
 from crypto_assets.config import Settings
-from crypto_assets.errors import ServiceFailed
+from crypto_assets.errors import CryptoAssetsError, ServiceFailed
+from crypto_assets.stream.heartbeat import Heartbeat
 from resources.services import java
+from resources.services.folder import ProcessRecord
+from resources.services.jars import Group, fetch_jars
 from resources.services.kafka import Kafka
 from resources.services.postgres import Postgres
 from resources.services.process import end, family, find, record_of, spawn
+from resources.services.programs import Collector, Daemon, Processor
 from resources.services.redis import Redis
 from resources.services.service import NAMES, Context, Name, Running, Service
+from resources.services.simulator import Simulator
 
 type Progress = Callable[[Name, str], None]
 """Called with a service and what it does now."""
@@ -32,7 +38,7 @@ LOCK_S = 300.0
 ATTEMPTS = 3
 """Starts of one service, where somebody else took its port just then."""
 LEFTOVER_GRACE_S = 5.0
-CLASSES: tuple[type[Service], ...] = (Postgres, Redis, Kafka)
+CLASSES: tuple[type[Service], ...] = (Postgres, Redis, Kafka, Simulator, Collector, Processor, Daemon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class ServiceStatus:
     pid: int | None = None
     since: datetime | None = None
     detail: str = ""
+    beat: Heartbeat | None = None
 
     @property
     def is_well(self) -> bool:
@@ -89,6 +96,15 @@ class Services:
                     steps.close()
         if failures:
             raise ServiceFailed("\n\n".join(failures.values()))
+
+    def fetch_jars(self, names: Sequence[Name] = NAMES, *, progress: Callable[[Group, int, int], None]) -> None:
+        """Download the jars of services that are down, as `start` would, telling how many of a group are there.
+
+        Raises ServiceFailed where they cannot be had.
+        """
+        for service in map(self._services.__getitem__, self._with_needs(names)):
+            if service.jars and not find(service.folder.record, service.folder) and not service.elsewhere():
+                fetch_jars(service.jars, progress=partial(progress, service.jars))
 
     def status(self, names: Sequence[Name] = NAMES) -> list[ServiceStatus]:
         """How each service is now."""
@@ -159,70 +175,78 @@ class Services:
                 except StopIteration as ended:
                     progress(name, ended.value)
                     del starting[name]
-                except ServiceFailed as error:
+                except (CryptoAssetsError, OSError) as error:
                     failures[name] = _failure(self._services[name], error)
                     progress(name, "failed")
                     del starting[name]
 
     def _starting(self, service: Service) -> Generator[str, None, str]:
         """Yields what is being done; returns what has come of it."""
-        process = find(service.folder.record, service.folder)
-        if process is None:
-            if reason := service.elsewhere():
-                return f"not started: {reason}"
+        record = service.folder.record
+        if record is not None and find(record, service.folder):
+            yield from self._until_ready(service, record)
+        elif reason := service.elsewhere():
+            return f"not started: {reason}"
+        else:
             service.folder.make()
             end(family(service.folder), ask=signal.SIGTERM, grace_s=LEFTOVER_GRACE_S)
             yield "preparing"
             yield from service.prepare()
-            yield from self._launch(service)
-        else:
-            yield from self._until_ready(service, service.folder.known_ports(), process)
-        service.publish(service.folder.known_ports())
+            record = yield from self._launch(service)
+        service.publish(record.ports)
         return f"ready {service.address()}".rstrip()
 
-    def _launch(self, service: Service) -> Generator[str]:
-        for attempt in range(1, ATTEMPTS + 1):
+    def _launch(self, service: Service) -> Generator[str, None, ProcessRecord]:
+        attempt = 1
+        while True:
             ports = service.folder.ports(service.purposes)
-            child = spawn(
-                service.launch(ports),
-                service.folder,
-                ends_with_starter=service.stop_signal if self._attached else None,
-            )
+            ends_with_starter = service.stop_signal if self._attached else None
+            child = spawn(service.launch(ports), service.folder, ends_with_starter=ends_with_starter)
             self._children[service.name] = child
-            service.folder.write_record(record_of(child.pid))
+            record = record_of(child, ports=ports)
+            service.folder.write_record(record)
             try:
-                yield from self._until_ready(service, ports, psutil.Process(child.pid))
-                return
+                yield from self._until_ready(service, record)
+                return record
             except ServiceFailed:
                 service.folder.remove_record()
+                # Somebody may have taken a port between the look at it and the start.
                 if attempt == ATTEMPTS or service.folder.ports(service.purposes) == ports:
                     raise
+                attempt += 1
 
-    def _until_ready(self, service: Service, ports: Mapping[str, int], process: psutil.Process) -> Generator[str]:
-        running, deadline = Running(process.pid, ports), time.monotonic() + service.start_s
-        while not service.is_ready(running):
-            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+    def _until_ready(self, service: Service, record: ProcessRecord) -> Generator[str]:
+        running = Running(record.pid, record.ports)
+        deadline, next_look = time.monotonic() + service.start_s, 0.0
+        while True:
+            if not find(record, service.folder):
                 child = self._children.get(service.name)
-                status = child.poll() if child else None
+                status = child.poll() if child and child.pid == record.pid else None
                 raise ServiceFailed("it ended" + (f" with status {status}" if status is not None else ""))
+            if time.monotonic() >= next_look:
+                if service.is_ready(running):
+                    return
+                next_look = time.monotonic() + service.look_every_s
             if time.monotonic() > deadline:
                 end(family(service.folder), ask=service.stop_signal, grace_s=LEFTOVER_GRACE_S)
                 raise ServiceFailed(f"it was not ready after {service.start_s:.0f} s")
             yield "starting"
 
     def _status(self, service: Service) -> ServiceStatus:
-        process = find(service.folder.record, service.folder)
-        if process is None:
+        record = service.folder.record
+        process = find(record, service.folder)
+        if record is None or process is None:
             if reason := service.elsewhere():
-                return ServiceStatus(service.name, "elsewhere", detail=reason)
-            return ServiceStatus(service.name, "down" if service.folder.record is None else "ended by itself")
-        ready = service.is_ready(Running(process.pid, service.folder.known_ports()))
+                state = "elsewhere" if service.answers_elsewhere() else "does not answer"
+                return ServiceStatus(service.name, state, detail=reason, beat=service.beat())
+            return ServiceStatus(service.name, "down" if record is None else "ended by itself")
         return ServiceStatus(
             service.name,
-            "running" if ready else "does not answer",
+            "running" if service.is_ready(Running(record.pid, record.ports)) else "does not answer",
             address=service.address(),
-            pid=process.pid,
-            since=datetime.fromtimestamp(process.create_time(), UTC),
+            pid=record.pid,
+            since=datetime.fromtimestamp(record.created, UTC),
+            beat=service.beat(),
         )
 
     def _stop(self, service: Service, progress: Progress) -> None:
@@ -237,7 +261,7 @@ class Services:
         progress(service.name, "stopped")
 
 
-def _failure(service: Service, error: ServiceFailed) -> str:
+def _failure(service: Service, error: Exception) -> str:
     log = service.folder.log
     lines = [f"{service.name} did not start: {error}"]
     if tail := service.folder.log_tail():

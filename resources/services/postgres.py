@@ -17,8 +17,10 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  the class has a function's name
 from psycopg2.extensions import encrypt_password
 
-from crypto_assets.endpoints import remove_endpoint, write_endpoint
-from crypto_assets.errors import ServiceFailed
+from crypto_assets.endpoints import postgres_url, remove_endpoint, write_endpoint
+from crypto_assets.errors import CryptoAssetsError, ServiceFailed
+from crypto_assets.postgres.connection import connect
+from crypto_assets.postgres.migrate import migrate
 from resources.services.process import Launch, spawn
 from resources.services.service import HOST, Running, Service
 
@@ -46,6 +48,13 @@ class Postgres(Service):
     def elsewhere(self) -> str | None:
         return "POSTGRES_URL is set" if self.settings.postgres_url else None
 
+    def answers_elsewhere(self) -> bool:
+        try:
+            connect(postgres_url(self.settings)).close()
+        except CryptoAssetsError:
+            return False
+        return True
+
     def prepare(self) -> Iterator[str]:
         if not self._data.is_dir():
             yield from self._make_cluster()
@@ -63,9 +72,13 @@ class Postgres(Service):
         return True
 
     def publish(self, ports: Mapping[str, int]) -> None:
-        with closing(self._connect(ports)) as connection:
-            _make_database(connection, password=self.folder.secret("password"))
+        try:
+            with closing(self._connect(ports)) as connection:
+                _make_database(connection, password=self.folder.secret("password"))
+        except psycopg2.Error as error:
+            raise ServiceFailed(f"its database {DATABASE} cannot be made: {error}") from error
         url = f"postgresql://{ROLE}:{self.folder.secret('password')}@{HOST}:{ports['port']}/{DATABASE}"
+        migrate(url)
         write_endpoint(self.settings.data_dir, "postgres", {"url": url})
 
     def withdraw(self) -> None:

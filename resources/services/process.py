@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,6 +24,9 @@ MARKER = "CRYPTO_ASSETS_SERVICE"
 RENAMED = ("postgres", "redis-server")
 """Programs that write their title over the variables they were given; their working folder tells whose they are."""
 SAME_START_S = 0.5
+KILLED_S = 10.0
+"""How long a process may take to be gone after SIGKILL."""
+POLL_S = 0.02
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _starter = ThreadPoolExecutor(1, thread_name_prefix="services")
 """Linux signals a child when the *thread* that started it ends: this one lives as long as the program."""
@@ -71,9 +75,9 @@ def spawn(
     return _starter.submit(start).result() if ends_with_starter else start()
 
 
-def record_of(pid: int) -> ProcessRecord:
-    """What to remember of a process that was just started; raises psutil.NoSuchProcess where it is gone already."""
-    return ProcessRecord(pid, psutil.Process(pid).create_time())
+def record_of(child: subprocess.Popen[bytes], *, ports: Mapping[str, int]) -> ProcessRecord:
+    """What to remember of a process that was just started, and not waited for since."""
+    return ProcessRecord(child.pid, psutil.Process(child.pid).create_time(), dict(ports))
 
 
 def find(record: ProcessRecord | None, folder: ServiceFolder) -> psutil.Process | None:
@@ -82,12 +86,19 @@ def find(record: ProcessRecord | None, folder: ServiceFolder) -> psutil.Process 
         return None
     with suppress(psutil.Error):
         process = psutil.Process(record.pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
+        if not is_alive(process):
             return None
         # The system's clock may have been set since; the marker then still tells whose process it is.
         if abs(process.create_time() - record.created) < SAME_START_S or _belongs(process, folder):
             return process
     return None
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it has not ended, though its end may not have been noticed by the one that started it."""
+    with suppress(psutil.Error):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def family(folder: ServiceFolder) -> list[psutil.Process]:
@@ -101,17 +112,27 @@ def end(processes: Iterable[psutil.Process], *, ask: signal.Signals, grace_s: fl
     for process in waiting:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(ask)
-    _, left = psutil.wait_procs(waiting, timeout=grace_s)
+    left = _wait(waiting, timeout_s=grace_s)
     for process in left:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(left, timeout=grace_s)
+    _wait(left, timeout_s=KILLED_S)
+
+
+def _wait(processes: Iterable[psutil.Process], *, timeout_s: float) -> list[psutil.Process]:
+    """Those that have not ended in time. One that ended counts, though nobody has asked for its status yet."""
+    deadline = time.monotonic() + timeout_s
+    left = [process for process in processes if is_alive(process)]
+    while left and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+        left = [process for process in left if is_alive(process)]
+    return left
 
 
 def _belongs(process: psutil.Process, folder: ServiceFolder) -> bool:
     # A process that ended, or is another user's, says nothing of itself: it is not ours.
     with suppress(psutil.Error, OSError):
-        if process.status() == psutil.STATUS_ZOMBIE:
+        if not is_alive(process):
             return False
         if process.environ().get(MARKER) == str(folder.path):
             return True

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 import redis
 
-from crypto_assets.endpoints import remove_endpoint, write_endpoint
+from crypto_assets.endpoints import redis_url, remove_endpoint, write_endpoint
 from crypto_assets.errors import ServiceFailed
 from resources.services.process import Launch
 from resources.services.service import HOST, Running, Service
@@ -24,8 +24,12 @@ class Redis(Service):
     def elsewhere(self) -> str | None:
         return "REDIS_URL is set" if self.settings.redis_url else None
 
-    def prepare(self) -> Iterator[str]:
-        yield from ()
+    def answers_elsewhere(self) -> bool:
+        try:
+            with redis.Redis.from_url(redis_url(self.settings), socket_timeout=2, socket_connect_timeout=2) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
 
     def launch(self, ports: Mapping[str, int]) -> Launch:
         lines = (

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
-from crypto_assets.config import Settings
+from crypto_assets.config import Settings, variables_of
+from crypto_assets.stream.heartbeat import Heartbeat
 from resources.services.folder import ServiceFolder
+from resources.services.jars import Group
 from resources.services.process import Launch
 
 type Name = Literal["postgres", "redis", "kafka", "simulator", "collector", "processor", "daemon"]
@@ -50,10 +52,14 @@ class Service(ABC):
     needs: ClassVar[tuple[Name, ...]] = ()
     purposes: ClassVar[Sequence[str]] = ()
     """What it needs ports for; the first is the one that clients use."""
+    jars: ClassVar[Group | None] = None
+    """Which jars it is made of."""
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     grace_s: ClassVar[float] = 20.0
     """How long it may take to end by itself."""
     start_s: ClassVar[float] = 60.0
+    """How long it may take until it is ready."""
+    look_every_s: ClassVar[float] = 0.05
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -63,6 +69,10 @@ class Service(ABC):
     def elsewhere(self) -> str | None:
         """Why none is started here, such as a variable that names an outside one; None where it is started."""
         return None
+
+    def answers_elsewhere(self) -> bool:
+        """Whether that one accepts connections."""
+        return True
 
     def prepare(self) -> Iterator[str]:
         """Make what it needs before its process can start; may be repeated after having been killed at any point."""
@@ -82,6 +92,10 @@ class Service(ABC):
     def withdraw(self) -> None:  # noqa: B027  most have nothing to do
         """Undo `publish` after it was stopped."""
 
+    def beat(self) -> Heartbeat | None:
+        """What it last said of itself; None for services that say nothing."""
+        return None
+
     def address(self) -> str:
         """Where it is found, for people: never with a password."""
         port = self.folder.known_ports().get(self.purposes[0]) if self.purposes else None
@@ -91,6 +105,12 @@ class Service(ABC):
         """Variables for a server that reads none: no setting, no secret, and a locale that can name any file."""
         given = self.context.environment
         return {name: given[name] for name in PASSED_ON if name in given} | {"LC_ALL": "C.UTF-8"}
+
+    def program_environment(self) -> dict[str, str]:
+        """Variables for a program of the project: those given, and just the settings that this service has."""
+        settings = {name.upper() for name in type(self.settings).model_fields}
+        others = {name: value for name, value in self.context.environment.items() if name.upper() not in settings}
+        return others | variables_of(self.settings)
 
 
 def accepts(port: int, *, host: str = HOST) -> bool:

@@ -1,0 +1,124 @@
+"""The project's own long-running programs: collector, processor, and Dagster's daemon."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar, override
+
+import psutil
+import redis
+
+from crypto_assets.dagster_home import dagster_home, prepare_dagster_home, program, running_daemon
+from crypto_assets.endpoints import exchange_name, redis_url
+from crypto_assets.errors import ConfigurationError
+from crypto_assets.stream.heartbeat import Heartbeat, Program, read_heartbeat
+from resources.services.jars import fetch_jars
+from resources.services.process import Launch
+from resources.services.service import Running, Service
+
+SPARK_JARS = "CRYPTO_ASSETS_SPARK_JARS"
+"""Variable that hands the processor the jars of its Spark session, separated as paths are."""
+BEAT_LIMIT_S = 120.0
+
+
+class StreamProgram(Service):
+    """A program that tells how it is by a heartbeat in Redis."""
+
+    program: ClassVar[Program]
+    start_s = 120.0
+    grace_s = 60.0  # what was received is flushed first
+
+    @override
+    def launch(self, ports: Mapping[str, int]) -> Launch:
+        command = (sys.executable, "-m", f"crypto_assets.stream.{self.program}")
+        return Launch(command, self.program_environment(), self.folder.path)
+
+    def is_ready(self, running: Running) -> bool:
+        beat = self.beat()
+        alive = beat is not None and beat.is_alive(now_us=time.time_ns() // 1000)
+        return beat is not None and alive and beat.pid == running.pid and beat.state == "running"
+
+    def elsewhere(self) -> str | None:
+        beat = self.beat()
+        if beat is None or not beat.is_alive(now_us=time.time_ns() // 1000) or _has_ended(beat):
+            return None
+        return f"one runs already (process {beat.pid} on {beat.host})"
+
+    def beat(self) -> Heartbeat | None:
+        try:
+            with redis.Redis.from_url(redis_url(self.settings), socket_timeout=2, socket_connect_timeout=2) as client:
+                return read_heartbeat(client, exchange_name(self.settings), self.program)
+        except (redis.RedisError, ConfigurationError):
+            return None  # nobody can tell while Redis is away
+
+
+class Collector(StreamProgram):
+    """WebSocket to Kafka."""
+
+    name = program = "collector"
+    needs = ("redis", "kafka", "simulator")
+
+
+class Processor(StreamProgram):
+    """Kafka to Redis and PostgreSQL, by Spark."""
+
+    name = program = "processor"
+    needs = ("postgres", "redis", "kafka")
+    jars = "spark"
+
+    @override
+    def launch(self, ports: Mapping[str, int]) -> Launch:
+        launch = super().launch(ports)
+        jars = os.pathsep.join(map(str, fetch_jars("spark")))
+        spark = {"JAVA_HOME": str(self.context.java_home()), SPARK_JARS: jars, "PYSPARK_PYTHON": sys.executable}
+        return Launch(launch.command, {**launch.environment, **spark}, launch.folder)
+
+
+class Daemon(Service):
+    """Dagster's daemon: it looks at schedules and sensors, and starts runs."""
+
+    name = "daemon"
+    start_s = 180.0
+    grace_s = 30.0
+    look_every_s = 1.0
+
+    def elsewhere(self) -> str | None:
+        found = running_daemon(self._home)
+        return f"`make ui` runs one (process {found.pid})" if found else None
+
+    def prepare(self) -> Iterator[str]:
+        yield "preparing DAGSTER_HOME"
+        prepare_dagster_home(self.settings.data_dir, environment=self.context.environment)
+
+    @override
+    def launch(self, ports: Mapping[str, int]) -> Launch:
+        environment = {**self.program_environment(), "DAGSTER_HOME": str(self._home)}
+        return Launch(program("dagster-daemon", "run"), environment, self.folder.path)
+
+    def is_ready(self, running: Running) -> bool:
+        import dagster as dg
+
+        # Each of its threads beats every 30 s.
+        since = max(psutil.Process(running.pid).create_time(), time.time() - BEAT_LIMIT_S)
+        with dg.DagsterInstance.from_config(str(self._home)) as instance:
+            statuses = instance.get_daemon_statuses().values()
+        return all(status.last_heartbeat and status.last_heartbeat.timestamp >= since for status in statuses)
+
+    @property
+    def _home(self) -> Path:
+        return dagster_home(self.settings.data_dir, environment=self.context.environment)
+
+
+def _has_ended(beat: Heartbeat) -> bool:
+    """Whether the process of a beat ran on this machine and was killed since: it could not say so itself."""
+    if beat.host != socket.gethostname():
+        return False
+    try:
+        return psutil.Process(beat.pid).create_time() * 1_000_000 > beat.started_at_us
+    except psutil.NoSuchProcess:
+        return True

@@ -1,0 +1,116 @@
+"""The simulated exchange, or recorded files served like one, as a service."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
+
+import httpx
+import msgspec
+
+from crypto_assets.config import Exchange
+from crypto_assets.endpoints import remove_endpoint, write_endpoint
+from crypto_assets.errors import ServiceFailed
+from resources.services.process import Launch
+from resources.services.service import HOST, Running, Service
+
+HEAD_START = timedelta(hours=24)
+"""How far in the past a market that is played faster begins; it catches up with the machine's clock."""
+HEALTH_TIMEOUT_S = 2.0
+
+
+class Anchor(msgspec.Struct, frozen=True):
+    """What ties the clock of a market that is played faster to the machine's; kept, so that a restart goes on."""
+
+    now: datetime
+    """What the exchange's clock showed …"""
+    since: datetime
+    """… when the machine's showed this."""
+    speed: float
+
+    def at(self, wall: datetime) -> datetime:
+        """What the exchange's clock shows now."""
+        return min(wall, self.now + (wall - self.since) * self.speed)
+
+
+class Simulator(Service):
+    """Spot and USD-M REST, archive and streams on 127.0.0.1, known to `endpoints.exchange_urls`."""
+
+    name = "simulator"
+    purposes = ("port", "streams")
+
+    def elsewhere(self) -> str | None:
+        settings = self.settings
+        if settings.exchange is Exchange.BINANCE:
+            return "EXCHANGE=binance"
+        named = (
+            settings.binance_archive_url,
+            settings.binance_spot_rest_url,
+            settings.binance_futures_rest_url,
+            settings.binance_spot_ws_url,
+            settings.binance_futures_ws_url,
+        )
+        return "every BINANCE_* URL is set" if all(named) else None
+
+    def launch(self, ports: Mapping[str, int]) -> Launch:
+        settings = self.settings
+        arguments = [
+            f"--port={ports['port']}",
+            f"--stream-port={ports['streams']}",
+            f"--seed={settings.simulator_seed}",
+        ]
+        arguments += [f"--symbols={','.join(settings.symbols)}", f"--speed={settings.simulator_speed}"]
+        if settings.exchange is Exchange.REPLAY:
+            arguments.append(f"--replay={self._recordings()}")
+        elif settings.simulator_speed != 1:
+            anchor = self._anchor(wall=datetime.now(UTC))
+            arguments += [f"--now={anchor.now.isoformat()}", f"--since={anchor.since.isoformat()}"]
+        command = (sys.executable, "-m", "crypto_assets.simulator", *arguments)
+        return Launch(command, self.program_environment(), self.folder.path)
+
+    def is_ready(self, running: Running) -> bool:
+        return self._health(running.ports) is not None
+
+    def publish(self, ports: Mapping[str, int]) -> None:
+        health = self._health(ports) or {}
+        addresses = {"url": _url(ports)}
+        if "streams" in health:
+            addresses["streams"] = str(health["streams"])
+        write_endpoint(self.settings.data_dir, "simulator", addresses)
+
+    def withdraw(self) -> None:
+        remove_endpoint(self.settings.data_dir, "simulator")
+
+    def address(self) -> str:
+        ports = self.folder.known_ports()
+        return f"{HOST}:{ports['port']}, streams {HOST}:{ports['streams']}" if ports else ""
+
+    def _recordings(self) -> Path:
+        if self.settings.replay_uri is None:
+            raise ServiceFailed("EXCHANGE=replay needs REPLAY_URI, a folder that holds archive/data/… and recordings/…")
+        return Path(self.settings.replay_uri.removeprefix("file://")).expanduser().resolve()
+
+    def _anchor(self, *, wall: datetime) -> Anchor:
+        """The remembered anchor, begun anew at the same moment of the exchange where the speed is another now."""
+        speed = self.settings.simulator_speed
+        text = self.folder.read("clock.json")
+        known = None if text is None else msgspec.json.decode(text, type=Anchor)
+        if known and known.speed == speed:
+            return known
+        anchor = Anchor(known.at(wall) if known else wall - HEAD_START, wall, speed)
+        self.folder.write("clock.json", msgspec.json.encode(anchor).decode())
+        return anchor
+
+    def _health(self, ports: Mapping[str, int]) -> dict[str, object] | None:
+        try:
+            answer = httpx.get(f"{_url(ports)}/health", timeout=HEALTH_TIMEOUT_S)
+        except httpx.TransportError:
+            return None
+        return cast("dict[str, object]", answer.json()) if answer.is_success else None
+
+
+def _url(ports: Mapping[str, int]) -> str:
+    return f"http://{HOST}:{ports['port']}"

@@ -1,10 +1,14 @@
-"""When assets run by themselves: as soon as what they read has changed, whichever day that is."""
+"""When assets run by themselves: as soon as what they read has changed, whichever day that is, once the day is over."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 import dagster as dg
+
+from crypto_assets.config import read_settings
+from resources.exchange import exchange_now
 
 _Condition = dg.AutomationCondition
 
@@ -47,9 +51,43 @@ class OwnDayExists(dg.AutomationCondition[dg.AssetKey]):
         return dg.AutomationResult(context, true_subset=days)
 
 
+SETTLED_AFTER = timedelta(minutes=10)
+"""How long after midnight a day is taken for over: its last messages are flushed to bronze some minutes late."""
+
+
+@dataclass(frozen=True)
+class DayIsOver(dg.AutomationCondition[dg.AssetKey]):
+    """True for the days that have ended by the exchange's clock, in UTC.
+
+    The day that runs changes with every flush of the streams: silver and gold of it are made when somebody asks.
+    """
+
+    @property
+    def description(self) -> str:
+        """What the UI shows beside the condition."""
+        return (
+            f"The UTC day ended {SETTLED_AFTER // timedelta(minutes=1)} minutes ago or earlier, by the exchange's clock"
+        )
+
+    def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:
+        """The candidates among the days that are over."""
+        days = context.candidate_subset
+        if not days.is_empty:
+            now = exchange_now(read_settings(), wall=context.evaluation_time)
+            keys = days.expensively_compute_partition_keys()
+            days = days.compute_intersection_with_partition_keys({key for key in keys if is_over(key, now=now)})
+        return dg.AutomationResult(context, true_subset=days)
+
+
+def is_over(key: str, *, now: datetime) -> bool:
+    """Whether the day of a partition key had ended, and its last flush is done, at a moment (UTC)."""
+    return date.fromisoformat(key.partition("|")[0]) < (now - SETTLED_AFTER).date()
+
+
 def when_inputs_change() -> dg.AutomationCondition:
-    """For an asset whose day is made from the same day of each input: when one changed and none is missing."""
-    return _WAITING & ~_Condition.any_deps_missing() & _NOTHING_RUNS
+    """For an asset whose day is made from the same day of each input: when one changed, none is
+    missing, and the day is over."""
+    return _WAITING & DayIsOver() & ~_Condition.any_deps_missing() & _NOTHING_RUNS
 
 
 def when_window_changes(*, own_day: tuple[str, ...]) -> dg.AutomationCondition:
@@ -57,4 +95,4 @@ def when_window_changes(*, own_day: tuple[str, ...]) -> dg.AutomationCondition:
 
     Days of the window that were never materialised do not hold it up.
     """
-    return _WAITING & OwnDayExists(own_day) & _NOTHING_RUNS
+    return _WAITING & DayIsOver() & OwnDayExists(own_day) & _NOTHING_RUNS

@@ -10,18 +10,21 @@ from crypto_assets.assets.bronze import bronze_assets
 from crypto_assets.assets.gold import gold_assets
 from crypto_assets.assets.history import history_assets
 from crypto_assets.assets.silver import silver_assets
+from crypto_assets.assets.streams import stream_assets
 from crypto_assets.checks.bronze import bronze_checks
 from crypto_assets.checks.gold import gold_checks
 from crypto_assets.checks.silver import silver_checks
 from crypto_assets.config import Settings, read_settings
-from crypto_assets.jobs import MEDALLION
+from crypto_assets.jobs import MARKET_STREAM, MEDALLION
 from crypto_assets.partitions import DaySymbol
 from crypto_assets.schedules import schedules
 from resources.exchange import ExchangeResource
 from resources.lake import LakeResource
+from resources.market_stream import MarketStreamResource
 from sensors.automation import automation_sensor
+from sensors.market_stream import market_stream_sensor
 
-ASSETS = (history_assets, bronze_assets, silver_assets, gold_assets)
+ASSETS = (history_assets, stream_assets, bronze_assets, silver_assets, gold_assets)
 CHECKS = (bronze_checks, silver_checks, gold_checks)
 
 BETAS_IN_USE = "backfill_policy|MultiPartitionMapping|allow_nonexistent_upstream_partitions|use_user_code_server"
@@ -34,17 +37,23 @@ def defs() -> dg.Definitions:
     return build_definitions(read_settings())
 
 
-def build_definitions(settings: Settings, *, exchange: ExchangeResource | None = None) -> dg.Definitions:
-    """The graph for these settings; `exchange` takes the place of the one they name."""
+def build_definitions(
+    settings: Settings, *, exchange: ExchangeResource | None = None, market_stream: MarketStreamResource | None = None
+) -> dg.Definitions:
+    """The graph for these settings; `exchange` and `market_stream` take the places of those they name."""
     days = DaySymbol.of(settings)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=f".*`({BETAS_IN_USE})`", category=dg.BetaWarning)
         return dg.Definitions(
             assets=[asset for group in ASSETS for asset in group(days)],
             asset_checks=[check for group in CHECKS for check in group(days)],
-            jobs=[MEDALLION],
+            jobs=[MEDALLION, MARKET_STREAM],
             schedules=schedules(days),
-            sensors=[automation_sensor()],
-            resources={"lake": LakeResource(uri=settings.lake), "exchange": exchange or ExchangeResource()},
+            sensors=[automation_sensor(), market_stream_sensor()],
+            resources={
+                "lake": LakeResource(uri=settings.lake),
+                "exchange": exchange or ExchangeResource(),
+                "market_stream": market_stream or MarketStreamResource(),
+            },
             executor=dg.in_process_executor,
         )

@@ -1,10 +1,13 @@
 """Jobs: what can be started by name. Assets of one layer are selected with `dagster asset materialize --select`."""
 
-from __future__ import annotations
+import socket
 
 import dagster as dg
 
+from crypto_assets.errors import ServiceFailed
+from crypto_assets.refusal import refuse
 from crypto_assets.schemas import BRONZE_TRADES
+from resources.market_stream import HOST_TAG, MarketStreamResource
 
 CANDLES_TO_FEATURES = dg.AssetSelection.groups("bronze", "silver", "gold") - dg.AssetSelection.assets(
     BRONZE_TRADES.name
@@ -20,3 +23,35 @@ MEDALLION = dg.define_asset_job(
         "every check. The tag dagster/partition names a day, dagster/asset_partition_range_start and _end a range."
     ),
 )
+
+
+@dg.op(
+    description="Starts collector and processor where they do not run, and keeps them alive; ends them when it ends."
+)
+def supervise(context: dg.OpExecutionContext, market_stream: MarketStreamResource) -> None:
+    """Runs until it is cancelled or the services are taken down."""
+    context.instance.add_run_tags(context.run_id, {HOST_TAG: socket.gethostname()})
+    try:
+        market_stream.supervise(run_id=context.run_id, log=context.log)
+    except ServiceFailed as error:
+        refuse(str(error))
+
+
+@dg.job(
+    name="market_stream",
+    description=(
+        "The live market: collector (exchange to Kafka) and processor (Kafka to Redis and Postgres). One run keeps "
+        "them alive for as long as it lasts; the sensor of the same name starts it. To stop them, switch the sensor "
+        "off and end the run."
+    ),
+    executor_def=dg.in_process_executor,
+    tags={
+        "dagster/max_runtime": "0",  # it is meant to last: the limit of dagster.yaml is not for it
+        "dagster/max_retries": "0",  # the sensor starts the next one, after a pause that grows
+        "dagster/priority": "10",
+        "market_stream": "supervisor",  # dagster.yaml lets one of these run at a time
+    },
+)
+def MARKET_STREAM() -> None:  # noqa: N802  a job is a constant like the others
+    """One op."""
+    supervise()

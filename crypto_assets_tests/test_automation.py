@@ -102,13 +102,14 @@ def test_gold_that_lacked_days_is_made_again_when_they_come(platform: SmallPlatf
     assert ticks.next() == {"gold_features": {day(3).key}}
 
 
-def test_the_sensor_of_the_definitions_is_the_only_one_and_runs(platform: SmallPlatform) -> None:
-    sensors = platform.definitions.get_repository_def().sensor_defs
-    assert [(s.name, s.default_status) for s in sensors] == [("follow_changes", dg.DefaultSensorStatus.RUNNING)]
+def test_every_sensor_of_the_definitions_runs_without_being_switched_on(platform: SmallPlatform) -> None:
+    sensors = {sensor.name: sensor.default_status for sensor in platform.definitions.get_repository_def().sensor_defs}
+    assert {"follow_changes", "market_stream"} <= set(sensors)
+    assert set(sensors.values()) == {dg.DefaultSensorStatus.RUNNING}
 
 
 def test_the_sensor_requests_what_the_conditions_say(platform: SmallPlatform) -> None:
-    (sensor,) = platform.definitions.get_repository_def().sensor_defs
+    sensor = platform.definitions.get_repository_def().get_sensor_def("follow_changes")
 
     def tick(cursor: str | None):
         context = dg.build_sensor_context(

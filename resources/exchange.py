@@ -63,6 +63,18 @@ def _sources(settings: Settings) -> Sources:
     )
 
 
+def exchange_now(settings: Settings, *, wall: datetime) -> datetime:
+    """What the exchange's clock shows when the machine's shows `wall`.
+
+    They differ for a market that is played faster: it is asked where `make up` runs it, and nothing is started here.
+    """
+    running = embedded_endpoint(settings.data_dir, "simulator") if _has_own_time(settings) else None
+    url = settings.binance_spot_rest_url or (running or {}).get("url")
+    if url is None or not _has_own_time(settings) or not _answers(url):
+        return wall
+    return SpotClient(url).server_time()
+
+
 def _has_own_time(settings: Settings) -> bool:
     return settings.exchange is Exchange.SIMULATOR and settings.simulator_speed != 1
 

@@ -8,6 +8,7 @@ import dagster as dg
 
 from crypto_assets.assets.columns import table_metadata
 from crypto_assets.assets.each_partition import Written, materialize_each
+from crypto_assets.assets.streams import streams_of
 from crypto_assets.convergence.converge import Convergence, converge
 from crypto_assets.partitions import DaySymbol, Partition
 from crypto_assets.schemas import BRONZE, Dataset
@@ -49,6 +50,7 @@ def _bronze_asset(dataset: Dataset, days: DaySymbol) -> dg.AssetsDefinition:
         kinds={"binance", "parquet"},
         description=f"{DESCRIPTIONS[dataset.name]}\n\n{CONVERGES}",
         metadata=table_metadata(dataset),
+        deps=streams_of(dataset.name),
         partitions_def=days.definition,
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=POOL,

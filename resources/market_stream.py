@@ -1,0 +1,247 @@
+"""The market stream that jobs and sensors are handed: start, stop and health of collector and processor."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import msgspec
+import psutil
+from filelock import FileLock, Timeout
+from pydantic import PrivateAttr
+
+from crypto_assets.config import Settings, read_settings, variables_of
+from crypto_assets.endpoints import Service, embedded_endpoint, exchange_name, redis_url, service_folder
+from crypto_assets.errors import ConfigurationError, ServiceFailed
+from crypto_assets.stream.health import PROGRAMS, Health, judge, unknown
+from crypto_assets.stream.heartbeat import Program, read_heartbeat
+from crypto_assets.stream.supervisor import Log, Supervisor
+
+if TYPE_CHECKING:
+    import redis
+
+    from resources.services.service import Name
+
+PROJECT = Path(__file__).resolve().parents[1]
+HOST_TAG = "market_stream/host"
+"""Tag of a run that supervises: the machine it is on."""
+REVIVED: tuple[Name, ...] = ("postgres", "redis", "kafka", "simulator")
+"""Embedded services that the sensor starts again; collector and processor are the supervising run's."""
+LOOK_EVERY_S = 1.0
+TELL_EVERY_S = 300.0
+LOCK_WAIT_S = 5.0
+"""Longer than a sensor holds the lock to see whether somebody has it."""
+REDIS_TIMEOUT_S = 2.0
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who supervises on this machine."""
+
+    run_id: str
+    pid: int
+
+
+class MarketStreamResource(dg.ConfigurableResource):
+    """Collector and processor: what they say of themselves, and, where `STREAM_MANAGED` is true, their start and end.
+
+    Programs started here are children of this process and end with it, however it ends.
+    """
+
+    _supervisor: Supervisor | None = PrivateAttr(default=None)
+    _redis: redis.Redis | None = PrivateAttr(default=None)
+
+    @property
+    def settings(self) -> Settings:
+        """As the environment says."""
+        return read_settings()
+
+    def commands(self) -> dict[Program, Sequence[str]]:
+        """How each program is started."""
+        return {program: [sys.executable, "-m", f"crypto_assets.stream.{program}"] for program in PROGRAMS}
+
+    def environment(self) -> dict[str, str]:
+        """Variables of the programs; Java and the jars are fetched at the first use, and raise ServiceFailed."""
+        from resources.services.jars import fetch_jars
+        from resources.services.java import java_home
+        from resources.services.programs import SPARK_JARS
+
+        jars = os.pathsep.join(map(str, fetch_jars("spark")))
+        java = {"JAVA_HOME": str(java_home()), SPARK_JARS: jars, "PYSPARK_PYTHON": sys.executable}
+        return {**os.environ, **variables_of(self.settings), **java}
+
+    def health(self) -> list[Health]:
+        """How each program does by its heartbeat in Redis."""
+        return [self._look(program) for program in PROGRAMS]
+
+    def missing_services(self) -> list[str]:
+        """Services that the programs need, and that neither run embedded nor are named by a variable."""
+        settings = self.settings
+        named: dict[Service, object] = {
+            "kafka": settings.kafka_bootstrap_servers,
+            "redis": settings.redis_url,
+            "postgres": settings.postgres_url,
+        }
+        return [name for name in named if named[name] is None and embedded_endpoint(settings.data_dir, name) is None]
+
+    def ended_services(self) -> list[Name]:
+        """Embedded services that were started and ended by themselves since."""
+        from resources.services.manager import Services
+
+        statuses = Services(self.settings).status(REVIVED)
+        return [status.name for status in statuses if status.state == "ended by itself"]
+
+    def revive_services(self) -> list[str]:
+        """Start again what ended by itself, and say of each how it went; what was taken down stays down."""
+        from resources.services.manager import Services
+
+        services, said = Services(self.settings), list[str]()
+        for name in self.ended_services():
+            try:
+                services.start([name])
+            except ServiceFailed as error:
+                said.append(str(error))
+            else:
+                said.append(f"{name} had ended by itself and runs again.")
+        return said
+
+    def start(self, *, log: Log) -> None:
+        """Start, as children, those programs that do not live anywhere; look at them once."""
+        if self._supervisor is None:
+            self._supervisor = Supervisor(
+                self.commands(),
+                environment=self.environment(),
+                folder=PROJECT,
+                log_of=self._log_of,
+                look=self._look,
+                log=log,
+            )
+        self._supervisor.step()
+
+    def stop(self) -> None:
+        """End the programs that were started here, once they have flushed."""
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor is not None:
+            supervisor.stop()
+
+    def supervise(self, *, run_id: str, log: Log, pause: Callable[[float], None] = time.sleep) -> str:
+        """Keep the programs alive until there is a reason not to, and return it as a sentence.
+
+        Raises ServiceFailed where a program keeps crashing. However it ends, no program started here is left.
+        """
+        with self._alone(run_id) as other:
+            if other is not None:
+                return f"Run {other.run_id} (pid {other.pid}) supervises already; this one has nothing to do."
+            ended = _end_of_launcher()
+            told = time.monotonic()
+            try:
+                while (reason := ended() or self._taken_down()) is None:
+                    self.start(log=log)
+                    if time.monotonic() - told > TELL_EVERY_S:
+                        told = time.monotonic()
+                        log.info("%s", " ".join(health.sentence for health in self.health()))
+                    pause(LOOK_EVERY_S)
+                log.info("%s Collector and processor are ended.", reason)
+                return reason
+            finally:
+                self.stop()
+
+    def supervisor_run(self) -> Holder | None:
+        """The run that supervises on this machine now; None where there is none."""
+        lock = FileLock(self._lock_file)
+        if not self._lock_file.parent.exists():
+            return None
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return self._holder()
+        lock.release()
+        return None
+
+    @contextmanager
+    def _alone(self, run_id: str) -> Generator[Holder | None]:
+        """Yields None to the one supervisor of this machine, to others who that is."""
+        self._lock_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = FileLock(self._lock_file)
+        try:
+            lock.acquire(timeout=LOCK_WAIT_S)
+        except Timeout:
+            yield self._holder()
+            return
+        try:
+            holder = Holder(run_id, os.getpid())
+            self._holder_file.write_bytes(msgspec.json.encode(holder))
+            yield None
+        finally:
+            lock.release()
+
+    def _holder(self) -> Holder:
+        try:
+            return msgspec.json.decode(self._holder_file.read_bytes(), type=Holder)
+        except (FileNotFoundError, msgspec.DecodeError):  # it has the lock, and has not said yet who it is
+            return Holder("unknown", 0)
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.settings.data_dir / "services" / "market_stream.lock"
+
+    @property
+    def _holder_file(self) -> Path:
+        return self._lock_file.with_suffix(".json")
+
+    def _log_of(self, program: Program) -> Path:
+        return service_folder(self.settings.data_dir, program) / "log"
+
+    def _taken_down(self) -> str | None:
+        missing = self.missing_services()
+        return f"{_listed(missing)} was stopped." if missing else None
+
+    def _look(self, program: Program) -> Health:
+        import redis
+
+        settings = self.settings
+        try:
+            beat = read_heartbeat(self._client(settings), exchange_name(settings), program)
+        except (redis.RedisError, ConfigurationError) as error:
+            self._redis = None
+            return unknown(program, str(error))
+        return judge(program, beat, now_us=time.time_ns() // 1000)
+
+    def _client(self, settings: Settings) -> redis.Redis:
+        import redis
+
+        if self._redis is None:
+            url = redis_url(settings)
+            timeouts = {"socket_timeout": REDIS_TIMEOUT_S, "socket_connect_timeout": REDIS_TIMEOUT_S}
+            self._redis = redis.Redis.from_url(url, **timeouts)
+        return self._redis
+
+
+def _end_of_launcher() -> Callable[[], str | None]:
+    """Says when Dagster's daemon, which started this run through its code server, is gone.
+
+    The code server itself waits for its runs: without this look it and this run would outlive the daemon for ever.
+    """
+    server = psutil.Process().parent()
+    if server is None or "dagster" not in " ".join(server.cmdline()):
+        return lambda: None
+    daemon = server.parent()
+    if daemon is None or "dagster" not in " ".join(daemon.cmdline()):
+        return lambda: None
+
+    def ended() -> str | None:
+        with suppress(psutil.NoSuchProcess):
+            if server.ppid() == daemon.pid:
+                return None
+        return f"The program that started this run (pid {daemon.pid}) ended."
+
+    return ended
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(names)

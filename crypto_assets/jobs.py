@@ -24,6 +24,15 @@ MEDALLION = dg.define_asset_job(
     ),
 )
 
+SPEED = dg.define_asset_job(
+    "speed",
+    selection=dg.AssetSelection.assets("daily_summary"),
+    description=(
+        "What a UTC day of prices came to, by the procedure get_daily_summary, with its check; then staging days that "
+        "were summarised and are old enough are dropped. The tag dagster/partition names a day such as 2026-11-20."
+    ),
+)
+
 
 @dg.op(
     description="Starts collector and processor where they do not run, and keeps them alive; ends them when it ends."

@@ -1,7 +1,5 @@
 """What PostgreSQL and Redis hold of the streams, as events of the assets that stand for it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import cast

@@ -1,7 +1,5 @@
 """Speed: what the stream processor keeps at once in PostgreSQL and Redis, and what a day of it came to."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 

@@ -1,7 +1,5 @@
 """Checks of what the stream processor keeps: against the candles that came another way, through Kafka or REST."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -115,7 +113,7 @@ class _Bounds:
     day: tuple[Decimal, Decimal]
 
     @classmethod
-    def of(cls, candles: pa.Table, summary: DailySummary) -> _Bounds | None:
+    def of(cls, candles: pa.Table, summary: DailySummary) -> "_Bounds | None":
         """Of the minutes between first and last sample; None where the candles do not hold each of them."""
         first, last = (_minute(t) for t in (summary.first_event_time, summary.last_event_time))
         opened: list[datetime] = candles["open_time"].to_pylist()

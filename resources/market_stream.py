@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -18,7 +19,7 @@ from pydantic import PrivateAttr
 
 from crypto_assets.config import Settings, read_settings, variables_of
 from crypto_assets.endpoints import Service, embedded_endpoint, exchange_name, redis_url, service_folder
-from crypto_assets.errors import ConfigurationError, ServiceFailed
+from crypto_assets.errors import ConfigurationError
 from crypto_assets.stream.health import PROGRAMS, Health, judge, unknown
 from crypto_assets.stream.heartbeat import Program, read_heartbeat
 from crypto_assets.stream.supervisor import Log, Supervisor
@@ -33,6 +34,8 @@ HOST_TAG = "market_stream/host"
 """Tag of a run that supervises: the machine it is on."""
 REVIVED: tuple[Name, ...] = ("postgres", "redis", "kafka", "simulator")
 """Embedded services that the sensor starts again; collector and processor are the supervising run's."""
+REVIVAL_S = 40.0
+"""How long a sensor waits for services to start; Dagster gives a tick 60 s."""
 LOOK_EVERY_S = 1.0
 TELL_EVERY_S = 300.0
 LOCK_WAIT_S = 5.0
@@ -96,19 +99,32 @@ class MarketStreamResource(dg.ConfigurableResource):
         statuses = Services(self.settings).status(REVIVED)
         return [status.name for status in statuses if status.state == "ended by itself"]
 
-    def revive_services(self) -> list[str]:
-        """Start again what ended by itself, and say of each how it went; what was taken down stays down."""
-        from resources.services.manager import Services
+    def revive_services(self, names: Sequence[Name]) -> str:
+        """Start these again unless they were taken down meanwhile, and say how it went.
 
-        services, said = Services(self.settings), list[str]()
-        for name in self.ended_services():
-            try:
-                services.start([name])
-            except ServiceFailed as error:
-                said.append(str(error))
-            else:
-                said.append(f"{name} had ended by itself and runs again.")
-        return said
+        A program of its own does so: what this process starts would be ended with it.
+        """
+        listed = " and ".join(names)
+        log = self.settings.data_dir / "services" / "revive.log"
+        command = [sys.executable, "-m", "resources.services", "revive", *names]
+        environment = {**os.environ, **variables_of(self.settings)}
+        with log.open("wb") as output:
+            child = subprocess.Popen(
+                command,
+                cwd=PROJECT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            code = child.wait(timeout=REVIVAL_S)
+        except subprocess.TimeoutExpired:
+            return f"{listed} ended by itself and is being started since {REVIVAL_S:.0f} s; see {log}."
+        if code:
+            return f"{listed} ended by itself and does not start: {log.read_text(errors='replace').strip()[-1000:]}"
+        return f"{listed} ended by itself and was started again."
 
     def start(self, *, log: Log) -> None:
         """Start, as children, those programs that do not live anywhere; look at them once."""

@@ -124,9 +124,10 @@ def _services(market_stream: MarketStreamResource, memory: Memory, *, now: float
     if now < memory.revive_after:
         left_s = memory.revive_after - now
         return [f"{names} ended again, {memory.revivals} times now; next start in {left_s:.0f} s."], memory
-    said = market_stream.revive_services()
     revivals = memory.revivals + 1
-    return said, dataclasses.replace(memory, revivals=revivals, revive_after=now + pause_s(revivals))
+    return [market_stream.revive_services(ended)], dataclasses.replace(
+        memory, revivals=revivals, revive_after=now + pause_s(revivals)
+    )
 
 
 def _offsets(market_stream: MarketStreamResource) -> tuple[dict[str, TopicOffsets], str | None]:

@@ -1,4 +1,4 @@
-"""The embedded services: `python -m resources.services up|status|down [names]`."""
+"""The embedded services: `python -m resources.services up|status|down|revive [names]`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         out.width = FILE_WIDTH
     try:
         services = Services(read_settings())
-        return {"up": _up, "status": _status, "down": _down}[options.action](services, names, out)
+        return {"up": _up, "status": _status, "down": _down, "revive": _revive}[options.action](services, names, out)
     except (ConfigurationError, ServiceFailed) as error:
         out.print(f"\n{escape(str(error))}")
         return 1
@@ -63,6 +63,11 @@ def _down(services: Services, names: Sequence[Name], out: Console) -> int:
     return 0
 
 
+def _revive(services: Services, names: Sequence[Name], out: Console) -> int:
+    services.revive(names, progress=lambda name, doing: out.print(f"{name} {doing}"))
+    return 0
+
+
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m resources.services", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)
@@ -70,6 +75,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         ("up", "start what is down, and wait until it is ready"),
         ("status", "show how each service is; exit status 1 unless all are well"),
         ("down", "stop them; their data stays"),
+        ("revive", "start again what ended by itself, and nothing that was stopped"),
     ):
         added = actions.add_parser(action, help=text, description=text)
         added.add_argument("names", nargs="*", type=_name, metavar="name", help=f"of {', '.join(NAMES)}")

@@ -83,19 +83,16 @@ class Services:
         """
         wanted = self._with_needs(names)
         with self._alone(lambda: [progress(name, "waits for another start or stop to end") for name in wanted]):
-            starting: dict[Name, Generator[str, None, str]] = {
-                name: self._starting(self._services[name]) for name in wanted
-            }
-            failures: dict[Name, str] = {}
-            try:
-                while starting:
-                    self._step(starting, failures, progress)
-                    time.sleep(POLL_S)
-            finally:
-                for steps in starting.values():
-                    steps.close()
-        if failures:
-            raise ServiceFailed("\n\n".join(failures.values()))
+            self._start(wanted, progress)
+
+    def revive(self, names: Sequence[Name] = NAMES, *, progress: Progress = lambda *_: None) -> None:
+        """Start again those that ended by themselves; what was stopped, also while this waited, stays down.
+
+        Raises ServiceFailed as `start` does.
+        """
+        with self._alone(lambda: [progress(name, "waits for another start or stop to end") for name in names]):
+            ended = [status.name for status in self.status(names) if status.state == "ended by itself"]
+            self._start(ended, progress)
 
     def fetch_jars(self, names: Sequence[Name] = NAMES, *, progress: Callable[[Group, int, int], None]) -> None:
         """Download the jars of services that are down, as `start` would, telling how many of a group are there.
@@ -132,6 +129,19 @@ class Services:
         """The running process of a service."""
         service = self._services[name]
         return find(service.folder.record, service.folder)
+
+    def _start(self, names: Sequence[Name], progress: Progress) -> None:
+        starting: dict[Name, Generator[str, None, str]] = {name: self._starting(self._services[name]) for name in names}
+        failures: dict[Name, str] = {}
+        try:
+            while starting:
+                self._step(starting, failures, progress)
+                time.sleep(POLL_S)
+        finally:
+            for steps in starting.values():
+                steps.close()
+        if failures:
+            raise ServiceFailed("\n\n".join(failures.values()))
 
     def _with_needs(self, names: Sequence[Name]) -> list[Name]:
         wanted = set(names)
@@ -253,7 +263,7 @@ class Services:
         if process := find(service.folder.record, service.folder):
             progress(service.name, "stopping")
             end([process], ask=service.stop_signal, grace_s=service.grace_s)
-        end(family(service.folder), ask=signal.SIGTERM, grace_s=LEFTOVER_GRACE_S)
+        end(family(service.folder), ask=signal.SIGTERM, grace_s=service.grace_s)
         if child := self._children.pop(service.name, None):
             child.poll()
         service.withdraw()

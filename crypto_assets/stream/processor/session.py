@@ -1,0 +1,109 @@
+"""The Spark session of the processor: small, quiet, on this machine only, and its stream of Kafka messages."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crypto_assets.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+SPARK_JARS = "CRYPTO_ASSETS_SPARK_JARS"
+"""Variable that names the jars of Spark's Kafka source, separated as paths are."""
+HEAP = "640m"
+BATCH_MESSAGES = 20_000
+"""Most messages of one micro-batch: what is held in memory while a long absence is made up for."""
+STOP_MS = 10_000
+
+
+def jars_of(environment: Mapping[str, str]) -> list[Path]:
+    """The jars that the environment names; raises ConfigurationError where there are none."""
+    jars = [Path(name) for name in environment.get(SPARK_JARS, "").split(os.pathsep) if name]
+    missing = [jar for jar in jars if not jar.is_file()]
+    if missing or not jars:
+        reason = f"{missing[0]} is missing" if missing else f"{SPARK_JARS} names none"
+        raise ConfigurationError(
+            f"The processor needs the jars of Spark's Kafka source, but {reason}. `make up` fetches them and starts it."
+        )
+    return jars
+
+
+def start_session(jars: Sequence[Path], *, folder: Path) -> SparkSession:
+    """A session in UTC with ANSI SQL and without a UI; `folder` takes what Spark leaves behind.
+
+    Raises ConfigurationError where Java cannot be started.
+    """
+    from pyspark.errors import PySparkRuntimeError
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    builder = SparkSession.builder.master("local[2]").appName("crypto_assets processor")
+    for name, value in _configuration(jars, folder).items():
+        builder = builder.config(name, value)
+    try:
+        session = builder.getOrCreate()
+    except (PySparkRuntimeError, OSError) as error:
+        raise ConfigurationError(
+            f"Spark's Java does not start ({str(error).partition('\n')[0]}). `make up` finds a Java 17 or later and "
+            "hands it on as JAVA_HOME."
+        ) from error
+    session.sparkContext.setLogLevel("OFF")  # what fails a query is said once, by the processor
+    return session
+
+
+def read_messages(session: SparkSession, *, servers: str, topics: Sequence[str]) -> DataFrame:
+    """The stream of messages: topic, partition, offset, timestamp_us, value, fingerprint.
+
+    A gap of offsets fails the query, for it must not go on as if nothing was missing (see `checkpoint.py`).
+    """
+    from crypto_assets.stream.avro import FINGERPRINT_HEADER
+
+    return (
+        session.readStream.format("kafka")
+        .option("kafka.bootstrap.servers", servers)
+        .option("subscribe", ",".join(topics))
+        .option("startingOffsets", "earliest")
+        .option("failOnDataLoss", "true")
+        .option("includeHeaders", "true")
+        .option("maxOffsetsPerTrigger", BATCH_MESSAGES)
+        .load()
+        .selectExpr(
+            "topic",
+            "partition",
+            "offset",
+            "unix_micros(timestamp) AS timestamp_us",
+            "value",
+            f"get(filter(headers, header -> header.key = '{FINGERPRINT_HEADER}'), 0).value AS fingerprint",
+        )
+    )
+
+
+def _configuration(jars: Sequence[Path], folder: Path) -> dict[str, str]:
+    java = f"-Duser.timezone=UTC -XX:+UseSerialGC -XX:MaxMetaspaceSize=256m -Djava.io.tmpdir={folder}"
+    return {
+        "spark.driver.memory": HEAP,
+        "spark.driver.extraClassPath": os.pathsep.join(map(str, jars)),
+        "spark.driver.extraJavaOptions": java,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.local.dir": str(folder),
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.ansi.enabled": "true",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.streaming.noDataMicroBatches.enabled": "false",
+        "spark.sql.streaming.stopTimeout": str(STOP_MS),
+        "spark.sql.streaming.numRecentProgressUpdates": "2",
+        "spark.sql.ui.retainedExecutions": "1",
+        "spark.ui.retainedJobs": "1",
+        "spark.ui.retainedStages": "1",
+        "spark.ui.retainedTasks": "10",
+    }

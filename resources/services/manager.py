@@ -91,7 +91,7 @@ class Services:
         Raises ServiceFailed as `start` does.
         """
         with self._alone(lambda: [progress(name, "waits for another start or stop to end") for name in names]):
-            ended = [status.name for status in self.status(names) if status.state == "ended by itself"]
+            ended: list[Name] = [status.name for status in self.status(names) if status.state == "ended by itself"]
             self._start(ended, progress)
 
     def fetch_jars(self, names: Sequence[Name] = NAMES, *, progress: Callable[[Group, int, int], None]) -> None:

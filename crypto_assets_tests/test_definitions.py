@@ -69,7 +69,7 @@ def test_every_partitioned_asset_takes_a_range_in_one_run(graph: dg.Definitions)
     assets = graph.resolve_asset_graph()
     partitioned = [key for key in assets.materializable_asset_keys if assets.get(key).partitions_def is not None]
 
-    assert len(partitioned) == len(BRONZE) + len(SILVER) + 1
+    assert len(partitioned) == len(BRONZE) + len(SILVER) + len(("gold_features", "daily_summary"))
     assert {assets.get(key).backfill_policy for key in partitioned} == {dg.BackfillPolicy.single_run()}
 
 

@@ -5,12 +5,14 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
-from crypto_assets.assets.each_partition import materialize_each
-from crypto_assets.assets.speed_days import KEPT_DAYS, SummaryDays, drop_old_days
+from crypto_assets.assets.each_partition import materialize_each, partitions_or_refusal
+from crypto_assets.assets.speed_columns import DAILY_SUMMARY_SCHEMA, RAW_PRICES_SCHEMA
+from crypto_assets.assets.speed_days import KEPT_DAYS, SummaryDays, drop_old_days, why_not_yet
 from crypto_assets.automation import when_inputs_change
 from crypto_assets.config import read_settings
 from crypto_assets.errors import ServiceUnavailable
 from crypto_assets.partitions import DaySymbol, WholeDays
+from crypto_assets.refusal import refuse
 from crypto_assets.stream.topics import TICKERS
 from resources.exchange import exchange_now
 from resources.postgres import PostgresResource
@@ -40,7 +42,7 @@ def speed_assets(days: DaySymbol) -> Sequence[dg.AssetsDefinition | dg.AssetSpec
                 f"{KEPT_DAYS} days, and longer where a day was not summarised.\n\nThe processor writes it; the sensor "
                 "speed_observations records a materialization of each day that got rows."
             ),
-            metadata={"dagster/table_name": "staging.raw_prices"},
+            metadata={"dagster/table_name": "staging.raw_prices", "dagster/column_schema": RAW_PRICES_SCHEMA},
             partitions_def=every_day.definition,
         ),
         dg.AssetSpec(
@@ -66,15 +68,22 @@ def _daily_summary(days: WholeDays) -> dg.AssetsDefinition:
             f"`get_daily_summary`. Staging days that ended more than {KEPT_DAYS} days ago are dropped then, never one "
             "that was not summarised."
         ),
-        metadata={"dagster/table_name": "public.daily_summary", "key": "day, exchange, symbol"},
+        metadata={
+            "dagster/table_name": "public.daily_summary",
+            "dagster/column_schema": DAILY_SUMMARY_SCHEMA,
+            "key": "day, exchange, symbol",
+        },
         partitions_def=days.definition,
         backfill_policy=dg.BackfillPolicy.single_run(),
         automation_condition=when_inputs_change(),
     )
     def daily_summary(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult:
         now = exchange_now(read_settings(), wall=datetime.now(UTC))
+        for partition in partitions_or_refusal(context.run.tags, days, now=datetime.now(UTC)):
+            if sentence := why_not_yet(partition, now=now):
+                refuse(sentence)
         written = materialize_each(
-            context, days, lambda _: SummaryDays(postgres.transaction, exchange=postgres.exchange, now=now).write
+            context, days, lambda _: SummaryDays(postgres.transaction, exchange=postgres.exchange).write
         )
         _drop_old_days(context, postgres, now=now)
         return written

@@ -13,7 +13,6 @@ import dagster as dg
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 names the class in lower case
 
 from crypto_assets.assets.each_partition import Written
-from crypto_assets.errors import InputIncomplete
 from crypto_assets.partitions import WholeDay
 from crypto_assets.pictures.day_ranges import DayRange, day_ranges_picture
 from crypto_assets.postgres.days import days_of
@@ -35,26 +34,26 @@ KEPT_DAYS = 7
 Transaction = Callable[[], AbstractContextManager[Connection]]
 
 
-class SummaryDays:
-    """Writes days of `daily_summary`."""
+def why_not_yet(partition: WholeDay, *, now: datetime) -> str | None:
+    """Why the day cannot be summarised at this moment of the exchange's clock; None where it can."""
+    end = day_span(partition.day).end
+    if now >= end:
+        return None
+    return (
+        f"daily_summary {partition}: the day has not ended, the exchange's clock shows {now:%Y-%m-%d %H:%M} UTC. What "
+        f"there is of it stays. Materialise it after {end:%Y-%m-%d %H:%M} UTC."
+    )
 
-    def __init__(self, transaction: Transaction, *, exchange: str, now: datetime) -> None:
+
+class SummaryDays:
+    """Writes days of `daily_summary`; which of them have ended is the caller's to know."""
+
+    def __init__(self, transaction: Transaction, *, exchange: str) -> None:
         self._transaction = transaction
         self._exchange = exchange
-        self._now = now
 
     def write(self, partition: WholeDay) -> Written:
-        """Summarise the day; raises InputIncomplete where it has not ended.
-
-        A day without prices is written too: as one without a summary, which its warning says.
-        """
-        end = day_span(partition.day).end
-        if self._now < end:
-            raise InputIncomplete(
-                f"daily_summary {partition}: the day has not ended: the exchange's clock shows "
-                f"{self._now:%Y-%m-%d %H:%M} UTC. What was summarised before stays. Materialise it after "
-                f"{end:%Y-%m-%d %H:%M} UTC."
-            )
+        """Summarise the day and describe it. One without prices has no summary, which its warning says."""
         with self._transaction() as connection:
             get_daily_summary(connection, partition.day)
             summaries = read_daily_summary(connection, partition.day, exchange=self._exchange)
@@ -99,10 +98,11 @@ def describe_summaries(summaries: Sequence[DailySummary]) -> dict[str, Any]:
         for s in summaries
     }
     names = [field.name for field in fields(DailySummary)]
+    order = dg.TableSchema([dg.TableColumn(name) for name in names])  # else the columns are sorted by name
     records = [dg.TableRecord(dict(zip(names, map(_shown, astuple(s)), strict=True))) for s in summaries]
     return {
         "ranges": dg.MetadataValue.md(day_ranges_picture(ranges)),
-        "summary": dg.MetadataValue.table(records),
+        "summary": dg.MetadataValue.table(records, schema=order),
         "dagster/row_count": len(summaries),
         "symbols": len(summaries),
         "prices": sum(s.count for s in summaries),

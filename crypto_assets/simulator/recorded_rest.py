@@ -1,27 +1,45 @@
-"""What REST can say of the symbols that recorded files are of."""
+"""What REST can say of the symbols that recorded files are of: their names, and the book at the beginning."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
 
 from crypto_assets.simulator.market import Venue
+from crypto_assets.simulator.parameters import read_limit, read_text
+from crypto_assets.simulator.replies import ApiError
 from crypto_assets.simulator.rest import Endpoint, Handler
 from crypto_assets.simulator.rows import RowReader
+from crypto_assets.simulator.streams.recordings import Recordings
 
 _QUOTE_ASSETS = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "BTC", "ETH", "BNB", "TRY", "EUR")
 
 
 class RecordedRest:
-    """exchangeInfo of both venues: names only, because files tell no ticks, lots or limits of symbols."""
+    """exchangeInfo of names only, because files tell no ticks, lots or limits; depth as once recorded."""
 
-    def __init__(self, reader: RowReader) -> None:
+    def __init__(self, reader: RowReader, recordings: Recordings) -> None:
         self._reader = reader
+        self._recordings = recordings
 
-    def endpoint(self, venue: Venue) -> Endpoint:
-        """The address and its weight."""
-        if venue == "spot":
-            return Endpoint("/api/v3/exchangeInfo", self._exchange_info(venue), 20)
-        return Endpoint("/fapi/v1/exchangeInfo", self._exchange_info(venue))
+    def endpoints(self, venue: Venue) -> list[Endpoint]:
+        """Addresses and their weights."""
+        base, weight = ("/api/v3", 20) if venue == "spot" else ("/fapi/v1", 1)
+        return [
+            Endpoint(f"{base}/exchangeInfo", self._exchange_info(venue), weight),
+            Endpoint(f"{base}/depth", self._depth(venue), weight),
+        ]
+
+    def _depth(self, venue: Venue) -> Handler:
+        def answer(request: Request) -> object:
+            symbol = read_text(request, "symbol")
+            limit = read_limit(request, default=100, largest=5000, clamp=True)
+            book = self._recordings.snapshot(venue, symbol)
+            if book is None:
+                raise ApiError(-1121, f"No order book of {symbol} was recorded.", status=404)
+            sides = {side: levels[:limit] for side, levels in book.items() if isinstance(levels, list)}
+            return {**book, **sides}
+
+        return answer
 
     def _exchange_info(self, venue: Venue) -> Handler:
         def answer(_request: Request) -> object:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from crypto_assets.simulator.clock import SECOND_US, Clock
+from crypto_assets.simulator.fault_book import FaultBook
+from crypto_assets.simulator.streams.fault_pipeline import FaultPipeline
 from crypto_assets.simulator.streams.names import StreamKey, parse_stream
 from crypto_assets.simulator.streams.producer import Producer, StreamMessage
 from crypto_assets.simulator.streams.session import Outgoing, Session, head_of
@@ -29,17 +31,24 @@ class _Channel:
     made_until_us: int
     stream: str
     head: bytes
+    pipeline: FaultPipeline
     sessions: dict[Session, None] = field(default_factory=dict[Session, None])
     waiting: deque[StreamMessage] = field(default_factory=deque[StreamMessage])
     is_new: bool = True
+
+    def offer(self, message: Outgoing) -> None:
+        """To everybody who listens."""
+        for session in self.sessions:
+            session.offer(message)
 
 
 class Hub:
     """The simulated market's streams, for all connections."""
 
-    def __init__(self, producer: Producer, *, clock: Clock) -> None:
+    def __init__(self, producer: Producer, *, clock: Clock, faults: FaultBook) -> None:
         self._producer = producer
         self._clock = clock
+        self._faults = faults
         self._channels: dict[StreamKey, _Channel] = {}
         self._wanted = asyncio.Event()
         self._made = asyncio.Event()
@@ -54,7 +63,7 @@ class Hub:
                 continue
             channel = self._channels.get(key)
             if channel is None:
-                channel = _Channel(key, self._clock.now_us(), name, head_of(name))
+                channel = _Channel(key, self._clock.now_us(), name, head_of(name), FaultPipeline(self._faults))
                 self._channels[key] = channel
             channel.sessions[session] = None
         self._wanted.set()
@@ -69,6 +78,10 @@ class Hub:
             channel.sessions.pop(session, None)
             if not channel.sessions:
                 del self._channels[channel.key]
+
+    def leave(self, session: Session) -> None:
+        """The connection has ended."""
+        self.unsubscribe(session, tuple(session.control.streams))
 
     async def run(self) -> None:
         """Make and hand out messages until cancelled."""
@@ -124,11 +137,18 @@ class Hub:
             while waiting and waiting[0].time_us <= until_us:
                 message = waiting.popleft()
                 due.append((message.time_us, order, channel, message))
+            if channel.pipeline.touched:
+                for late in channel.pipeline.release(until_us):
+                    channel.offer(late)
         due.sort(key=lambda each: each[:2])
         for _, _, channel, message in due:
             outgoing = Outgoing(channel.stream, channel.head, message.payload, channel.key.symbol, message.trade_id)
-            for session in channel.sessions:
-                session.offer(outgoing)
+            pipeline = channel.pipeline
+            if pipeline.touched:
+                for each in pipeline.feed(outgoing, venue=channel.key.venue, now_us=until_us):
+                    channel.offer(each)
+            else:
+                channel.offer(outgoing)
         self._given_until_us = max(self._given_until_us, until_us + 1)
 
     def _notice_events(self) -> None:

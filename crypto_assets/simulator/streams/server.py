@@ -13,6 +13,7 @@ from typing import cast
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.streams.limits import StreamLimits, Window
 from crypto_assets.simulator.streams.names import parse_address
 from crypto_assets.simulator.streams.published import Published
@@ -26,12 +27,21 @@ HOST = "127.0.0.1"
 class StreamServer:
     """Accepts connections and gives each its session."""
 
-    def __init__(self, feed: Feed, *, published: Published, limits: StreamLimits, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        published: Published,
+        faults: FaultBook,
+        limits: StreamLimits,
+        now_us: Callable[[], int],
+    ) -> None:
         self.sessions: set[Session] = set()
         self.url: str | None = None
         """Address once it is open, such as ws://127.0.0.1:40123."""
         self._feed = feed
         self._published = published
+        self._faults = faults
         self._limits = limits
         self._now_us = now_us
         self._attempts = Window(limits.connections, seconds=limits.connections_window_s)
@@ -75,6 +85,7 @@ class StreamServer:
             address,
             feed=self._feed,
             published=self._published,
+            faults=self._faults,
             limits=self._limits,
             now_ms=lambda: self._now_us() // 1000,
         )

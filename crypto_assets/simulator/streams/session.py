@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
@@ -12,6 +12,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 
+from crypto_assets.simulator.fault_book import FaultBook
+from crypto_assets.simulator.stream_faults import Disconnect, SlowStreamServer, StreamFault, StreamTarget
 from crypto_assets.simulator.streams.control_frames import ControlState
 from crypto_assets.simulator.streams.limits import StreamLimits, Window
 from crypto_assets.simulator.streams.names import Address
@@ -48,6 +50,10 @@ class Feed(Protocol):
         """They no longer are."""
         ...
 
+    def leave(self, session: Session) -> None:
+        """The connection has ended."""
+        ...
+
 
 class CountedConnection(ServerConnection):
     """Counts what the client sends, control frames included, as the exchange does."""
@@ -75,6 +81,7 @@ class Session:
         *,
         feed: Feed,
         published: Published,
+        faults: FaultBook,
         limits: StreamLimits,
         now_ms: Callable[[], int],
     ) -> None:
@@ -83,25 +90,35 @@ class Session:
         self.control = ControlState(address.combined, limits.streams)
         self._feed = feed
         self._published = published
+        self._faults = faults
         self._limits = limits
         self._now_ms = now_ms
         self._outbox: deque[Outgoing] = deque()
         self._waiting_bytes = 0
+        self._aborted = False
+        self._heard_of: Counter[int] = Counter()
         self._something = asyncio.Event()
+        self._nothing = asyncio.Event()
+        self._nothing.set()
+        self._ending: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._flooded = asyncio.Event()
         spot = address.venue == "spot"
         self._incoming = Window(limits.spot_messages if spot else limits.futures_messages, seconds=1.0)
 
     def offer(self, message: Outgoing) -> None:
         """Put a message into the queue of those to be sent; a client that is too far behind is cut off."""
+        if self._aborted:
+            return
         self._outbox.append(message)
         self._waiting_bytes += len(message.payload)
         self._something.set()
+        self._nothing.clear()
         if self._waiting_bytes > self._limits.outbox_bytes:
             self.abort()
 
     def abort(self) -> None:
         """Cut the connection without a word; what waits is never sent."""
+        self._aborted = True
         self._outbox.clear()
         self._waiting_bytes = 0
         self.connection.transport.abort()
@@ -112,18 +129,29 @@ class Session:
         try:
             self._subscribe(self.address.streams)
             async with asyncio.TaskGroup() as tasks:
-                for part in (self._receive(), self._send(), self._ping(), self._age(), self._refuse_floods()):
-                    tasks.create_task(part)
+                for part in (self._receive, self._send, self._ping, self._age, self._refuse_floods, self._end):
+                    tasks.create_task(part())
         except* (ConnectionClosed, _Gone):
             pass
         finally:
-            self._feed.unsubscribe(self, tuple(self.control.streams))
+            self._feed.leave(self)
             self.control.streams.clear()
 
-    async def announce_shutdown(self) -> None:
-        """Tell the client to open another connection, as spot does before it closes one."""
-        payload = b'{"e":"serverShutdown","E":%d}' % self._now_ms()
-        self.offer(Outgoing("!serverShutdown", head_of("!serverShutdown"), payload))
+    async def drained(self) -> None:
+        """Returns once nothing waits to be sent."""
+        await self._nothing.wait()
+
+    def has_stream_of(self, fault: StreamFault) -> bool:
+        """Whether a fault is meant for this connection, by its venue or by one of its streams."""
+        venue = self.address.venue
+        if fault.stream is None and fault.symbol is None:
+            return fault.venue in (None, venue)
+        return any(fault.matches(StreamTarget(name, venue)) for name in self.control.streams)
+
+    def shut_down(self, notice_s: float) -> None:
+        """Close the connection after so long; clients of spot are told before, to open another one."""
+        if not self._ending.done():
+            self._ending.set_result(notice_s)
 
     def _subscribe(self, names: Iterable[str]) -> None:
         self.control.streams |= dict.fromkeys(names)
@@ -147,6 +175,8 @@ class Session:
             while self._outbox:
                 message = self._outbox.popleft()
                 self._waiting_bytes -= len(message.payload)
+                if self._faults.touches_streams:
+                    await self._suffer(message)
                 text = message.head + message.payload + b"}" if self.control.combined else message.payload
                 await self.connection.send(text, text=True)
                 if message.trade_id >= 0:
@@ -154,6 +184,23 @@ class Session:
                 sent += 1
                 if sent % _YIELD_EVERY == 0:
                     await asyncio.sleep(0)
+                if self._aborted:
+                    raise _Gone
+            self._nothing.set()
+
+    async def _suffer(self, message: Outgoing) -> None:
+        """Scripted faults of the connection, before a message is sent."""
+        target = StreamTarget(message.stream, self.address.venue)
+        for number, fault in self._faults.connection_faults():
+            if not fault.matches(target):
+                continue
+            if isinstance(fault, SlowStreamServer) and self._faults.use(number):
+                await asyncio.sleep(1 / fault.messages_per_second)
+            elif isinstance(fault, Disconnect) and fault.after_messages is not None:
+                self._heard_of[number] += 1
+                if self._heard_of[number] > fault.after_messages and self._faults.use(number):
+                    self.abort()
+                    raise _Gone
 
     async def _ping(self) -> None:
         spot = self.address.venue == "spot"
@@ -175,10 +222,15 @@ class Session:
         life_s = self._limits.life_s
         notice_s = min(self._limits.notice_s, life_s / 10)
         await asyncio.sleep(life_s - notice_s)
+        self.shut_down(notice_s)
+
+    async def _end(self) -> None:
+        notice_s = await self._ending
         if self.address.venue == "spot":
-            await self.announce_shutdown()
+            payload = b'{"e":"serverShutdown","E":%d}' % self._now_ms()
+            self.offer(Outgoing("!serverShutdown", head_of("!serverShutdown"), payload))
         await asyncio.sleep(notice_s)
-        await self.connection.close(CloseCode.GOING_AWAY, "connection is too old")
+        await self.connection.close(CloseCode.GOING_AWAY, "the server goes away")
 
     async def _refuse_floods(self) -> None:
         await self._flooded.wait()

@@ -11,13 +11,16 @@ from contextlib import asynccontextmanager
 from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.options import SimulatorOptions
 from crypto_assets.simulator.simulated_data import SimulatedData
+from crypto_assets.simulator.streams.connection_faults import strike_connections
 from crypto_assets.simulator.streams.hub import Hub
 from crypto_assets.simulator.streams.producer import Producer
 from crypto_assets.simulator.streams.published import Published
+from crypto_assets.simulator.streams.recordings import Recordings
+from crypto_assets.simulator.streams.replay import Replay
 from crypto_assets.simulator.streams.server import StreamServer, bind_listener
 
 
-class MarketStreams:
+class ExchangeStreams:
     """The streams of one exchange, as long as it is open."""
 
     def __init__(self, options: SimulatorOptions, faults: FaultBook) -> None:
@@ -34,18 +37,32 @@ class MarketStreams:
     @asynccontextmanager
     async def open(self, listener: socket.socket | None = None) -> AsyncGenerator[None]:
         """Serve within the block, on a free port where no socket is given."""
-        options = self._options
-        # Its own copy of the market: a long answer over REST must not hold up the streams.
-        data = SimulatedData(seed=options.seed, symbols=options.symbols, faults=self._faults)
-        hub = Hub(Producer(data), clock=options.clock)
+        feed = self._feed()
         self._server = StreamServer(
-            hub, published=self.published, limits=options.stream_limits, now_us=options.clock.now_us
+            feed,
+            published=self.published,
+            faults=self._faults,
+            limits=self._options.stream_limits,
+            now_us=self._options.clock.now_us,
         )
         async with self._server.open(listener or bind_listener()):
-            running = asyncio.create_task(hub.run())
+            running = [
+                asyncio.create_task(feed.run()),
+                asyncio.create_task(strike_connections(self._faults, self._server.sessions)),
+            ]
             try:
                 yield
             finally:
-                running.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await running
+                for task in running:
+                    task.cancel()
+                for task in running:
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
+
+    def _feed(self) -> Hub | Replay:
+        options = self._options
+        if options.replay is not None:
+            return Replay(Recordings(options.replay), pace=options.replay_pace, faults=self._faults)
+        # Its own copy of the market: a long answer over REST must not hold up the streams.
+        data = SimulatedData(seed=options.seed, symbols=options.symbols, faults=self._faults)
+        return Hub(Producer(data), clock=options.clock, faults=self._faults)

@@ -42,7 +42,8 @@ def read_offsets(servers: str, topics: Iterable[str], *, prefix: str = "") -> di
     from confluent_kafka import TopicPartition
     from confluent_kafka.admin import AdminClient
 
-    admin = AdminClient({"bootstrap.servers": servers, "socket.timeout.ms": int(TIMEOUT_S * 1000)})
+    # What goes wrong is raised; librdkafka would print it to standard error as well.
+    admin = AdminClient({"bootstrap.servers": servers, "socket.timeout.ms": int(TIMEOUT_S * 1000), "log_level": 0})
     found = admin.list_topics(timeout=TIMEOUT_S).topics
     places = [TopicPartition(name, number) for name in topics if name in found for number in found[name].partitions]
     if not places:

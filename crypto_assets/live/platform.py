@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx
+import msgspec
 import redis
 
 from crypto_assets.config import Exchange, Settings, variables_of
 from crypto_assets.dagster_home import prepare_dagster_home
 from crypto_assets.endpoints import exchange_name, exchange_urls, redis_url
 from crypto_assets.errors import ConfigurationError, ServiceFailed, Unavailable
+from crypto_assets.simulator.stream_faults import AnyStreamFault
 from crypto_assets.stream.heartbeat import Heartbeat, Program, read_heartbeat
 from resources.services.manager import Progress, Services
 from resources.services.service import NAMES, Name
@@ -86,19 +88,21 @@ class Platform:
         except (redis.RedisError, ConfigurationError):
             return None
 
-    def post_fault(self, fault: Mapping[str, object]) -> None:
-        """Put a fault of the simulated exchange into force; raises Unavailable where it does not take it."""
-        answer = httpx.post(
-            f"{exchange_urls(self.settings).spot_rest}/simulator/faults", json=fault, timeout=HTTP_WAIT_S
-        )
+    def post_fault(self, fault: AnyStreamFault) -> list[int]:
+        """Put a fault of the simulated exchange into force, and give its number; raises Unavailable."""
+        answer = httpx.post(self._faults_url, content=msgspec.json.encode(fault), timeout=HTTP_WAIT_S)
         if answer.is_error:
             raise Unavailable(f"the simulator does not take {fault}: {answer.status_code} {answer.text[:200]}")
+        return msgspec.json.decode(answer.content, type=dict[str, list[int]])["ids"]
 
-    def clear_faults(self) -> None:
-        """Take every fault of the simulated exchange out of force; raises Unavailable."""
-        answer = httpx.delete(f"{exchange_urls(self.settings).spot_rest}/simulator/faults", timeout=HTTP_WAIT_S)
-        if answer.is_error:
-            raise Unavailable(f"the simulator keeps its faults: {answer.status_code} {answer.text[:200]}")
+    def remove_faults(self, numbers: Iterable[int]) -> None:
+        """Take faults out of force; one that is not is fine, as after a restart. Raises httpx.HTTPError."""
+        for number in numbers:
+            httpx.delete(f"{self._faults_url}/{number}", timeout=HTTP_WAIT_S)
+
+    @property
+    def _faults_url(self) -> str:
+        return f"{exchange_urls(self.settings).spot_rest}/simulator/faults"
 
     def _redis(self) -> redis.Redis:
         return redis.Redis.from_url(

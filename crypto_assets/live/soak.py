@@ -84,7 +84,6 @@ class Soak:
             while self.at_s < self.minutes * 60:
                 time.sleep(POLL_S)
             self.platform.await_well(deadline_s=RECOVERY_S)
-            self.platform.clear_faults()
             self.check()
         finally:
             ended.set()
@@ -120,9 +119,10 @@ class Soak:
                     recovered_s = away_s + self.platform.await_well(deadline_s=RECOVERY_S)
                 case FlushRedis():
                     self.platform.flush_redis()
-                case ExchangeFault(action, symbol_number):
-                    symbols = self.platform.settings.symbols
-                    self.platform.post_stream_fault(action, symbols[symbol_number % len(symbols)])
+                case ExchangeFault(script, lasts_s):
+                    numbers = self.platform.post_fault(script)
+                    time.sleep(lasts_s)
+                    self.platform.remove_faults(numbers)
         except AWAY as error:
             note = f"({error})"
             self._say(note)
@@ -178,7 +178,11 @@ def main() -> None:
     except ConfigurationError as error:
         sys.exit(str(error))
     plan = plan_faults(
-        options.seed, first_s=options.every / 2, last_s=options.minutes * 60 - CALM_S, every_s=options.every
+        options.seed,
+        symbols=platform.settings.symbols,
+        first_s=options.every / 2,
+        last_s=options.minutes * 60 - CALM_S,
+        every_s=options.every,
     )
     soak = Soak(platform, console, options.seed, options.minutes, options.check_every * 60)
     started_at = datetime.now(UTC)
@@ -207,7 +211,7 @@ def _parse_arguments() -> argparse.Namespace:
     add("--minutes", type=float, default=60.0, help="how long (default %(default)s)")
     add("--speed", type=float, default=10.0, help="how many times faster than the clock (default %(default)s)")
     add("--seed", type=int, default=1, help="seed of the faults (default %(default)s)")
-    add("--every", type=float, default=75.0, help="seconds between faults, on average (default %(default)s)")
+    add("--every", type=float, default=60.0, help="seconds between faults, on average (default %(default)s)")
     add("--check-every", type=float, default=10.0, help="minutes between checks (default %(default)s)")
     return parser.parse_args()
 

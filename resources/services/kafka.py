@@ -72,6 +72,7 @@ class Kafka(Service):
     purposes = ("port", "controller")
     jars = "kafka"
     grace_s = 30.0
+    start_s = 120.0
 
     def elsewhere(self) -> str | None:
         return "KAFKA_BOOTSTRAP_SERVERS is set" if self.settings.kafka_bootstrap_servers else None

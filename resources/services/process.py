@@ -23,7 +23,7 @@ MARKER = "CRYPTO_ASSETS_SERVICE"
 """Variable that a service and all it starts inherit: the folder it belongs to."""
 RENAMED = ("postgres", "redis-server")
 """Programs that write their title over the variables they were given; their working folder tells whose they are."""
-SAME_START_S = 0.5
+SAME_START_S = 2.0
 KILLED_S = 10.0
 """How long a process may take to be gone after SIGKILL."""
 POLL_S = 0.02
@@ -86,10 +86,7 @@ def find(record: ProcessRecord | None, folder: ServiceFolder) -> psutil.Process 
         return None
     with suppress(psutil.Error):
         process = psutil.Process(record.pid)
-        if not is_alive(process):
-            return None
-        # The system's clock may have been set since; the marker then still tells whose process it is.
-        if abs(process.create_time() - record.created) < SAME_START_S or _belongs(process, folder):
+        if is_alive(process) and _is_recorded(process, record, folder):
             return process
     return None
 
@@ -129,13 +126,21 @@ def _wait(processes: Iterable[psutil.Process], *, timeout_s: float) -> list[psut
     return left
 
 
+def _is_recorded(process: psutil.Process, record: ProcessRecord, folder: ServiceFolder) -> bool:
+    try:
+        return _is_marked(process, folder)
+    except psutil.AccessDenied:  # the start, in seconds of a clock that may have been set since, has to do
+        return abs(process.create_time() - record.created) < SAME_START_S
+
+
 def _belongs(process: psutil.Process, folder: ServiceFolder) -> bool:
     # A process that ended, or is another user's, says nothing of itself: it is not ours.
-    with suppress(psutil.Error, OSError):
-        if not is_alive(process):
-            return False
-        if process.environ().get(MARKER) == str(folder.path):
-            return True
-        if process.name() in RENAMED:
-            return Path(process.cwd()).is_relative_to(folder.path)
+    with suppress(psutil.Error):
+        return is_alive(process) and _is_marked(process, folder)
     return False
+
+
+def _is_marked(process: psutil.Process, folder: ServiceFolder) -> bool:
+    if process.environ().get(MARKER) == str(folder.path):
+        return True
+    return process.name() in RENAMED and Path(process.cwd()).is_relative_to(folder.path)

@@ -6,9 +6,11 @@ import atexit
 import os
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import httpx
@@ -22,6 +24,9 @@ from crypto_assets.convergence.sources import Sources
 from crypto_assets.endpoints import embedded_endpoint, exchange_name, exchange_urls
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.simulator.process import start_simulator
+
+if TYPE_CHECKING:
+    from crypto_assets.stream.reader import LiveTopics
 
 HEALTH_TIMEOUT_S = 2.0
 
@@ -37,9 +42,12 @@ class ExchangeResource(dg.ConfigurableResource):
 
     @property
     def sources(self) -> Sources:
-        """Clients of the configured exchange, the same ones for all of this process."""
+        """Clients of the configured exchange, the same ones for all of this process, and its live topics where Kafka
+        is there."""
         with _starting:
-            return _sources(read_settings())  # pyright: ignore[reportArgumentType]  frozen settings have a hash
+            settings = read_settings()
+            found = _sources(settings)  # pyright: ignore[reportArgumentType]  frozen settings have a hash
+            return replace(found, live=live_topics(settings))
 
 
 @cache
@@ -61,6 +69,22 @@ def _sources(settings: Settings) -> Sources:
         # A market that is played faster has a time of its own.
         now=spot.server_time if _has_own_time(settings) else lambda: datetime.now(UTC),
     )
+
+
+def live_topics(settings: Settings) -> LiveTopics | None:
+    """The live topics of the configured exchange; None where no Kafka is named and none runs embedded.
+
+    Nothing is asked here: whether Kafka answers shows when it is read.
+    """
+    servers = settings.kafka_bootstrap_servers or (embedded_endpoint(settings.data_dir, "kafka") or {}).get("url")
+    return _live_topics(servers, exchange_name(settings)) if servers else None
+
+
+@cache
+def _live_topics(servers: str, exchange: str) -> LiveTopics:
+    from crypto_assets.stream.reader import LiveTopics
+
+    return LiveTopics(servers, exchange)
 
 
 def exchange_now(settings: Settings, *, wall: datetime) -> datetime:

@@ -1,6 +1,6 @@
 """Bronze: what the exchange sent, as complete as can be known now."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,13 +10,17 @@ from crypto_assets.assets.columns import table_metadata
 from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.streams import streams_of
 from crypto_assets.convergence.converge import Convergence, converge
+from crypto_assets.convergence.live_ranges import Ends, decode_ends
 from crypto_assets.partitions import DaySymbol, Partition
+from crypto_assets.refusal import refuse
 from crypto_assets.schemas import BRONZE, Dataset
 from crypto_assets.spans import Span
 from resources.exchange import ExchangeResource
 from resources.lake import LakeResource
 
 GROUP = "bronze"
+OFFSETS_TAG = "crypto_assets/offsets"
+"""Tag of a run that flushes the live topics: where it stops in each, as `encode_ends` writes it."""
 POOL = "exchange"
 """Assets that ask the exchange share it: `dagster instance concurrency set exchange N` says how many do so at once."""
 
@@ -34,7 +38,8 @@ DESCRIPTIONS = {
 
 CONVERGES = (
     "Materialising a day makes it as complete as can be known now: the archive if it is published, captures where "
-    "there are any, REST for just what is missing. A repeat with nothing to do writes nothing."
+    "there are any, what the live topic holds beyond what was taken, REST for just what is missing. A repeat with "
+    "nothing to do writes nothing."
 )
 
 
@@ -60,10 +65,11 @@ def _bronze_asset(dataset: Dataset, days: DaySymbol) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         def begin(_: datetime) -> Callable[[Partition], Written]:
             sources = exchange.sources
+            ends = _ends_of(context.run.tags)
 
             def write(partition: Partition) -> Written:
                 symbol, day = partition.symbol, partition.day
-                found = converge(dataset, symbol=symbol, day=day, lake=lake.lake, sources=sources)
+                found = converge(dataset, symbol=symbol, day=day, lake=lake.lake, sources=sources, ends=ends)
                 return describe(found, uri=lake.lake.uri_of(dataset, symbol, day))
 
             return write
@@ -71,6 +77,15 @@ def _bronze_asset(dataset: Dataset, days: DaySymbol) -> dg.AssetsDefinition:
         return materialize_each(context, days, begin)
 
     return bronze
+
+
+def _ends_of(tags: Mapping[str, str]) -> Ends | None:
+    """Up to where a run reads the live topics; None where it is no flush. Fails the step where the tag is damaged."""
+    text = tags.get(OFFSETS_TAG)
+    try:
+        return None if text is None else decode_ends(text)
+    except ValueError as error:
+        refuse(f"The tag {OFFSETS_TAG} of this run cannot be read: {error}. Leave it out to read all there is.")
 
 
 def describe(found: Convergence, *, uri: str) -> Written:
@@ -84,6 +99,7 @@ def describe(found: Convergence, *, uri: str) -> Written:
             "bytes": found.bytes,
             "changed": found.changed,
             "rejected": found.rejected,
+            "duplicates": found.manifest.duplicates,
             "missing_minutes": sum(span.minutes for span in found.missing),
             "halt_minutes": sum(span.minutes for span in found.halts),
             "missing": _listed(found.missing),

@@ -143,10 +143,11 @@ class EventRows:
 def trade_rows(rejected: RejectedLines) -> EventRows:
     """Rows of BRONZE_TRADES; the quote quantity, which the stream does not carry, is price times quantity."""
     names = ("time", "trade_id", "price", "quantity", "is_buyer_maker")
-    return EventRows(BRONZE_TRADES, names, rejected=rejected, derive=_with_quote_quantity)
+    return EventRows(BRONZE_TRADES, names, rejected=rejected, derive=with_quote_quantity)
 
 
-def _with_quote_quantity(rows: TypedRows) -> TypedRows:
+def with_quote_quantity(rows: TypedRows) -> TypedRows:
+    """The rows of trades with price times quantity, exactly; rows where that is too large are rejected."""
     product = pl.col("price").cast(pl.Float64) * pl.col("quantity").cast(pl.Float64)
     rows = rows.reject(product.abs() >= 1e19, pl.lit("price times quantity has more than 20 digits"))
     read = rows.values.select(pl.when(rows.faults.is_null()).then(pl.col("price", "quantity")))

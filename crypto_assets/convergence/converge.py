@@ -10,16 +10,23 @@ import numpy as np
 import pyarrow as pa
 
 from crypto_assets.binance.parsed import join_parsed
+from crypto_assets.convergence.compact import compact, keep_one_copy
 from crypto_assets.convergence.delivery import Delivery, content_version, stored_rows
+from crypto_assets.convergence.live import commit, drain
+from crypto_assets.convergence.live_ranges import Ends
 from crypto_assets.convergence.plan import confirmed_halts, plan_requests
 from crypto_assets.convergence.recipes import RECIPES, Recipe
 from crypto_assets.convergence.sources import Sources
 from crypto_assets.convergence.work import PartitionWork
-from crypto_assets.errors import ExchangeError, InputIncomplete, Refused
+from crypto_assets.errors import ExchangeError, InputIncomplete, Refused, ServiceUnavailable
 from crypto_assets.lake.lake import Lake
 from crypto_assets.lake.manifest import Manifest
 from crypto_assets.schemas import Dataset
 from crypto_assets.spans import Span, day_span, known_span, times_us, to_us
+from crypto_assets.stream.feeds import FEEDS
+
+LEFT_TO_NEXT = timedelta(minutes=2)
+"""A flush of the day that runs does not ask REST for candles younger than this: they are on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +71,36 @@ class Convergence:
         return self.manifest.data_version
 
 
-def converge(dataset: Dataset, *, symbol: str, day: date, lake: Lake, sources: Sources) -> Convergence:
-    """Complete a day of a bronze dataset: archive if published, captures, then REST for just what is missing.
+def converge(
+    dataset: Dataset, *, symbol: str, day: date, lake: Lake, sources: Sources, ends: Ends | None = None
+) -> Convergence:
+    """Complete a day of a bronze dataset: archive if published, captures, the live streams, then REST for just what is
+    missing.
+
+    With `ends` it is a flush of the live streams up to these offsets: while the day runs, neither archive nor captures
+    are asked, and what is missing of the last minutes is left to the next flush.
 
     Raises InputIncomplete for a day that has not begun, and, for datasets that must have rows, where no source had
-    any (the message names each and its answer); BadPayload and ExchangeError from the sources; LakeError. Whatever is
-    raised, the partition stays as it was.
+    any (the message names each and its answer); BadPayload and ExchangeError from the sources; ServiceUnavailable
+    where Kafka does not answer a flush; LakeError. Whatever is raised, the partition stays as it was.
     """
     recipe = RECIPES[dataset.name]
-    span = known_span(day, recipe.pace or timedelta(minutes=1), now=sources.now())
-    if span.start == span.end:
+    now = sources.now()
+    is_over = day_span(day).end <= now
+    is_flush = ends is not None and not is_over
+    span = known_span(day, recipe.pace or timedelta(minutes=1), now=now - LEFT_TO_NEXT if is_flush else now)
+    if now <= day_span(day).start or (span.start == span.end and not is_flush):
         raise InputIncomplete(f"{dataset.name} {day} {symbol}: the day has not begun, there is nothing to fetch yet.")
     with lake.writing(dataset, symbol):
         work = PartitionWork(dataset, symbol, day, lake=lake, exchange=sources.exchange)
         for question in recipe.questions(dataset, symbol, day_span(day), sources):
-            work.put(question)
+            work.leave(question) if is_flush else work.put(question)
+        is_drained = _drain(work, sources, ends)
         missing = _missing(work, recipe, span)
         rest_answered = bool(missing) and _ask_rest(work, recipe, missing, sources)
         if rest_answered:
             missing = _missing(work, recipe, span)
-        if not work.rows and recipe.required:
+        if not work.rows and recipe.required and not is_flush:
             raise InputIncomplete(
                 f"{dataset.name} {day} {symbol}: no source has a row of this day. {' '.join(work.sentences)} "
                 "Check the symbol and the day, or import the day with history_klines."
@@ -93,14 +110,36 @@ def converge(dataset: Dataset, *, symbol: str, day: date, lake: Lake, sources: S
             if recipe.required
             else ()
         )
+        if recipe.one_copy and work.added:
+            keep_one_copy(work, recipe.one_copy)
+        if is_over:
+            compact(work)
         manifest, changed = work.publish(halts)
+        if is_drained and sources.live is not None:
+            commit(work, sources.live)
     missing = missing if recipe.pace else ()
     return Convergence(dataset.name, symbol, day, manifest, work.added, missing, tuple(work.sentences), changed)
+
+
+def _drain(work: PartitionWork, sources: Sources, ends: Ends | None) -> bool:
+    """Take what the live streams hold for the day; whether there was something to read from."""
+    if sources.live is None or work.dataset.name not in FEEDS:
+        return False
+    try:
+        drain(work, sources.live, ends=ends)
+    except ServiceUnavailable as error:
+        if ends is not None:
+            raise
+        work.sentences.append(f"live: {error}")
+        return False
+    return True
 
 
 def _missing(work: PartitionWork, recipe: Recipe, span: Span) -> tuple[Span, ...]:
     """What to complete: the slots without a row; without a fixed pace, what follows the last row until the archive is
     published."""
+    if recipe.pace is None and recipe.rest is None:
+        return ()
     if recipe.pace:
         return work.missing(span, pace=recipe.pace, on_grid=recipe.on_grid)
     if work.rows and work.holds("archive"):

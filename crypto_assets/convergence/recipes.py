@@ -39,6 +39,8 @@ class Recipe:
     """Rows in one REST answer."""
     required: bool = False
     """Whether a day without a row is an error."""
+    one_copy: tuple[str, ...] = ()
+    """Columns that make a live row a copy of another source's, which is then not kept; empty where silver decides."""
 
 
 def _klines(timeframe: str) -> Recipe:
@@ -77,6 +79,8 @@ RECIPES: Mapping[str, Recipe] = {
         questions=lambda *about: [
             archive_questions.trade_question(*about),
             capture_question(*about, market="spot"),
-        ]
+        ],
+        # The archive gives microseconds, the stream milliseconds: a time is no difference.
+        one_copy=("trade_id", "price", "quantity", "is_buyer_maker"),
     ),
 }

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from crypto_assets.binance.archive import ArchiveClient
     from crypto_assets.binance.futures import FuturesClient
     from crypto_assets.binance.spot import SpotClient
+    from crypto_assets.stream.reader import LiveTopics
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +29,5 @@ class Sources:
     """None where nothing is ever captured."""
     now: Callable[[], datetime]
     """The present, aware UTC; what lies after it is not asked for."""
+    live: LiveTopics | None = None
+    """The live streams; None where no Kafka is named and none runs."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from crypto_assets.convergence.delivery import Delivery, Question, content_version
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.lake.lake import Lake
-from crypto_assets.lake.manifest import Answer, Interval, Manifest, Part
+from crypto_assets.lake.manifest import Answer, Interval, Manifest, Part, Position
 from crypto_assets.schemas import Dataset
-from crypto_assets.spans import Span, from_us, missing_spans, times_us
+from crypto_assets.spans import Span, day_span, from_us, missing_spans, times_us
 
 IMPORTED = "imported"
 """`exchange` of rows that a person brought; they may stand beside any exchange's."""
+LIVE = "live"
 
 
 class PartitionWork:
@@ -38,6 +41,8 @@ class PartitionWork:
         self.parts: list[Part] = list(held.parts)
         self.sentences: list[str] = []
         self.added: dict[str, int] = {}
+        self.positions: tuple[Position, ...] = held.positions
+        self.duplicates = held.duplicates
         self._rejected = held.rejected
         self._held_answers = held.answers
         self._answers: list[Answer] = []
@@ -47,6 +52,11 @@ class PartitionWork:
     def rows(self) -> int:
         """Rows of all parts so far."""
         return sum(part.rows for part in self.parts)
+
+    @property
+    def begin(self) -> datetime:
+        """Start of the day."""
+        return day_span(self.day).start
 
     @property
     def _origins(self) -> set[str]:
@@ -94,6 +104,34 @@ class PartitionWork:
         ):
             self._rejected += delivery.rejected.num_rows
 
+    def lists(self, path: str) -> bool:
+        """Whether a file of this path belongs to the partition."""
+        return any(part.path == path for part in self.parts)
+
+    def write_live(self, path: str, rows: pa.Table, *, origin: str, version: str) -> None:
+        """Write rows of the live streams as a file of this path."""
+        times = times_us(rows[self.dataset.time_column])
+        size = self.lake.write_file(self.dataset, self.symbol, self.day, path, [rows])
+        start, last = from_us(int(times.min())), from_us(int(times.max()))
+        self.parts.append(Part(path, rows.num_rows, size, LIVE, origin, version, self._exchange, start, last))
+        self._times[origin] = np.concatenate([self._times.get(origin, np.empty(0, np.int64)), times])
+        self.added[LIVE] = self.added.get(LIVE, 0) + rows.num_rows
+
+    def replace(self, parts: Sequence[Part], by: Part | None) -> None:
+        """Let a file take the place of others."""
+        gone = {part.path for part in parts}
+        self.parts = [part for part in self.parts if part.path not in gone] + ([by] if by else [])
+
+    def reject(self, rejected: pa.Table) -> None:
+        """Keep messages that could not be used; each comes here once, as positions are published with their count."""
+        version = content_version(rejected)
+        self.lake.publish_rejected(self.dataset, self.symbol, self.day, rejected, version=version)
+        self._rejected += rejected.num_rows
+
+    def leave(self, question: Question) -> None:
+        """Let what an origin said before stand, without asking."""
+        self._answers += [a for a in self._held_answers if a.origin == question.origin]
+
     def keep_answers(self) -> None:
         """Let the answers that the partition holds stand: nobody was asked."""
         self._answers = list(self._held_answers)
@@ -115,6 +153,8 @@ class PartitionWork:
             answers=tuple(self._answers),
             halts=tuple(Interval(span.start, span.end) for span in halts),
             rejected=self._rejected,
+            duplicates=self.duplicates,
+            positions=self.positions,
         )
         return manifest, self.lake.publish_manifest(self.dataset, self.symbol, self.day, manifest)
 

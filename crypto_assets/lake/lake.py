@@ -151,6 +151,16 @@ class Lake:
             parts.append(Part(path, rows.num_rows, len(content), source, origin, version, exchange))
         return parts
 
+    def write_file(self, dataset: Dataset, symbol: str, day: date, path: str, tables: Iterable[pa.Table]) -> int:
+        """Write tables (stored schema) one after the other as one new file of a day; its bytes. The same file for the
+        same rows in the same tables; it belongs to the day once `publish_manifest` lists it."""
+        sink = io.BytesIO()
+        with pq.ParquetWriter(sink, dataset.schema, **_options(dataset.schema)) as writer:
+            for table in tables:
+                writer.write_table(table)
+        self.files.publish(f"{dataset.partition_path(symbol, day)}/{path}", sink.getvalue())
+        return sink.getbuffer().nbytes
+
     def read_parts(
         self, dataset: Dataset, symbol: str, day: date, parts: Sequence[Part], *, columns: Sequence[str]
     ) -> pa.Table:
@@ -226,10 +236,14 @@ def _to_parquet(table: pa.Table, schema: pa.Schema, footer: Mapping[str, str]) -
         raise ValueError(f"columns are {table.schema.names}, the dataset has {schema.names}")
     ordered = table.cast(schema).combine_chunks().replace_schema_metadata(dict(footer))
     sink = io.BytesIO()
-    words = [field.name for field in schema if pa.types.is_string(field.type)]
-    use_dictionary: Any = words  # the annotation knows a bool only; the documentation also says a list of columns
-    pq.write_table(ordered, sink, compression="zstd", coerce_timestamps="us", use_dictionary=use_dictionary)
+    pq.write_table(ordered, sink, **_options(schema))
     return sink.getvalue()
+
+
+def _options(schema: pa.Schema) -> dict[str, Any]:
+    """How every Parquet file of the lake is written."""
+    words = [field.name for field in schema if pa.types.is_string(field.type)]
+    return {"compression": "zstd", "coerce_timestamps": "us", "use_dictionary": words}
 
 
 def _by_hour(table: pa.Table, dataset: Dataset) -> Iterable[tuple[str, pa.Table]]:

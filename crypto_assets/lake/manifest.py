@@ -26,6 +26,30 @@ class Part(msgspec.Struct, frozen=True):
     """sha256 of the origin's content: rows of another version of the same origin replace these."""
     exchange: str = ""
     """Whose data it is, as in the rows."""
+    start: datetime | None = None
+    """Time of the first row; None where nobody needs to know."""
+    last: datetime | None = None
+    """Time of the last row."""
+    merged: tuple[str, ...] = ()
+    """Versions of the parts whose rows this one holds, where it took the place of several."""
+
+    @property
+    def holds(self) -> tuple[str, ...]:
+        """Versions of what its rows were written from; merging files changes nothing here."""
+        return self.merged or (self.version,)
+
+
+class Position(msgspec.Struct, frozen=True):
+    """How far a Kafka partition of a topic was read for this day of this symbol."""
+
+    topic: str
+    topic_id: str
+    """Kafka's own id: a topic that was deleted and created again has another."""
+    partition: int
+    taken: int
+    """Offset of the first message that was not looked at yet."""
+    later: int | None = None
+    """Offset of the first message of a later day: where that day begins to read; None where none was seen."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -55,6 +79,10 @@ class Manifest(msgspec.Struct, frozen=True):
     """Spans without candles, as every source that answered confirms."""
     rejected: int = 0
     """Rows of the origins that could not be used and lie in `_rejected`."""
+    duplicates: int = 0
+    """Exact copies of live rows that were dropped."""
+    positions: tuple[Position, ...] = ()
+    """What was taken of the live streams."""
 
     @property
     def rows(self) -> int:
@@ -68,9 +96,9 @@ class Manifest(msgspec.Struct, frozen=True):
 
     @property
     def data_version(self) -> str:
-        """sha256 that changes when, and only when, the rows of the partition change."""
-        named = "\n".join(f"{part.path} {part.version}" for part in self.parts)
-        return hashlib.sha256(named.encode()).hexdigest()
+        """sha256 that changes when, and only when, the rows of the partition change, however they lie in files."""
+        versions = sorted({version for part in self.parts for version in part.holds})
+        return hashlib.sha256("\n".join(versions).encode()).hexdigest()
 
     @property
     def halt_spans(self) -> tuple[Span, ...]:

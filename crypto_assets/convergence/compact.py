@@ -1,0 +1,119 @@
+"""Makes few files of many: what the flushes of a day wrote becomes one file, or one an hour."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+import msgspec
+import polars as pl
+import pyarrow as pa
+
+from crypto_assets.convergence.delivery import content_version
+from crypto_assets.convergence.work import LIVE, PartitionWork
+from crypto_assets.lake.manifest import Part
+
+ROW_GROUP = 131_072
+
+
+def compact(work: PartitionWork) -> None:
+    """Merge the live files of each folder, in the order of their rows. The rows stay, and so does the data version."""
+    live = sorted((part for part in work.parts if part.source == LIVE), key=lambda part: _folder(part.path))
+    for folder, found in groupby(live, key=lambda part: _folder(part.path)):
+        parts = sorted(found, key=lambda part: (part.start or work.begin, part.path))
+        if len(parts) > 1:
+            work.replace(parts, _merged(work, folder, parts))
+
+
+def keep_one_copy(work: PartitionWork, columns: Sequence[str]) -> None:
+    """Drop live rows that a file or capture of the exchange holds with the same values of these columns."""
+    others = [part for part in work.parts if part.source != LIVE]
+    live = [part for part in work.parts if part.source == LIVE]
+    if not others or not live:
+        return
+    held = _hashes(_read(work, others, columns))
+    for part in live:
+        is_new = ~_hashes(_read(work, [part], columns)).is_in(held.implode())
+        if is_new.all():
+            continue
+        rows = _read(work, [part], work.dataset.schema.names).filter(is_new.to_arrow())
+        work.duplicates += part.rows - rows.num_rows
+        version = content_version(rows)
+        path = f"{part.path.removesuffix('.parquet')}-{version[:8]}.parquet"
+        work.replace([part], _written(work, path, [rows], like=part, version=version) if rows.num_rows else None)
+
+
+def _merged(work: PartitionWork, folder: str, parts: Sequence[Part]) -> Part:
+    versions = tuple(sorted({version for part in parts for version in part.holds}))
+    version = hashlib.sha256("\n".join(versions).encode()).hexdigest()
+    tables = _gathered(_read(work, [part], work.dataset.schema.names) for part in parts)
+    return _written(
+        work, f"{folder}{LIVE}-{version[:16]}.parquet", tables, like=_spanning(parts), version=version, merged=versions
+    )
+
+
+def _written(
+    work: PartitionWork,
+    path: str,
+    tables: Iterable[pa.Table],
+    *,
+    like: Part,
+    version: str,
+    merged: tuple[str, ...] = (),
+) -> Part:
+    rows = 0
+
+    def counted() -> Iterator[pa.Table]:
+        nonlocal rows
+        for table in tables:
+            rows += table.num_rows
+            yield table
+
+    size = work.lake.write_file(work.dataset, work.symbol, work.day, path, counted())
+    return Part(
+        path=path,
+        rows=rows,
+        bytes=size,
+        source=LIVE,
+        origin=path,
+        version=version,
+        exchange=like.exchange,
+        start=like.start,
+        last=like.last,
+        merged=merged,
+    )
+
+
+def _spanning(parts: Sequence[Part]) -> Part:
+    """A part from the first row of all to the last."""
+    starts = [part.start for part in parts if part.start is not None]
+    lasts = [part.last for part in parts if part.last is not None]
+    return msgspec.structs.replace(parts[0], start=min(starts, default=None), last=max(lasts, default=None))
+
+
+def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The rows in tables of about ROW_GROUP: small row groups would compress badly."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(one.num_rows for one in waiting) >= ROW_GROUP:
+            yield pa.concat_tables(waiting).combine_chunks()
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+def _read(work: PartitionWork, parts: Sequence[Part], columns: Sequence[str]) -> pa.Table:
+    return work.lake.read_parts(work.dataset, work.symbol, work.day, parts, columns=columns)
+
+
+def _hashes(table: pa.Table) -> pl.Series:
+    frame = pl.from_arrow(table.replace_schema_metadata(None))
+    assert isinstance(frame, pl.DataFrame)
+    return frame.hash_rows(seed=0)
+
+
+def _folder(path: str) -> str:
+    """`hour=00/` of a path in it; empty for a file directly in the day's folder."""
+    return path[: path.rfind("/") + 1]

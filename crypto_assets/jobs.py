@@ -41,9 +41,10 @@ def supervise(context: dg.OpExecutionContext, market_stream: MarketStreamResourc
     """Runs until it is cancelled or the services are taken down."""
     context.instance.add_run_tags(context.run_id, {HOST_TAG: socket.gethostname()})
     try:
-        market_stream.supervise(run_id=context.run_id, log=context.log)
+        reason = market_stream.supervise(run_id=context.run_id, log=context.log)
     except ServiceFailed as error:
         refuse(str(error))
+    context.log.info(reason)
 
 
 @dg.job(

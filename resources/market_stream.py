@@ -162,8 +162,7 @@ class MarketStreamResource(dg.ConfigurableResource):
                         told = time.monotonic()
                         log.info("%s", " ".join(health.sentence for health in self.health()))
                     pause(LOOK_EVERY_S)
-                log.info("%s Collector and processor are ended.", reason)
-                return reason
+                return f"{reason} Collector and processor are ended."
             finally:
                 self.stop()
 

@@ -24,6 +24,7 @@ MARKER = "CRYPTO_ASSETS_SERVICE"
 RENAMED = ("postgres", "redis-server")
 """Programs that write their title over the variables they were given; their working folder tells whose they are."""
 SAME_START_S = 2.0
+"""The system tells a start by a clock that is corrected now and then."""
 KILLED_S = 10.0
 """How long a process may take to be gone after SIGKILL."""
 POLL_S = 0.02
@@ -127,10 +128,11 @@ def _wait(processes: Iterable[psutil.Process], *, timeout_s: float) -> list[psut
 
 
 def _is_recorded(process: psutil.Process, record: ProcessRecord, folder: ServiceFolder) -> bool:
-    try:
-        return _is_marked(process, folder)
-    except psutil.AccessDenied:  # the start, in seconds of a clock that may have been set since, has to do
-        return abs(process.create_time() - record.created) < SAME_START_S
+    with suppress(psutil.AccessDenied):
+        if process.environ():
+            return _is_marked(process, folder)
+    # Its variables may not be read, or not yet, as it has just been started: its start has to tell.
+    return abs(process.create_time() - record.created) < SAME_START_S
 
 
 def _belongs(process: psutil.Process, folder: ServiceFolder) -> bool:

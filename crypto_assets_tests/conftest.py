@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["crypto_assets_tests.s3_server", "crypto_assets_tests.services"]
+pytest_plugins = ["crypto_assets_tests.s3_server", "crypto_assets_tests.services", "crypto_assets_tests.databases"]
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")

@@ -52,12 +52,13 @@ def server_of(url: str) -> str:
     """Host, port and database of a URL, as a message may name them; raises ConfigurationError where it is none."""
     try:
         parts = parse_dsn(url)
-    except psycopg2.ProgrammingError:
+        port = int(parts.get("port", "5432"))
+    except (psycopg2.ProgrammingError, ValueError):
         raise ConfigurationError(
             "POSTGRES_URL cannot be read. Write it as postgresql://user:password@host:5432/database, with every "
             "special character of the password as %XX."
         ) from None
-    return f"{parts.get('host', 'localhost')}:{parts.get('port', '5432')}/{parts.get('dbname', parts.get('user', ''))}"
+    return f"{parts.get('host', 'localhost')}:{port}/{parts.get('dbname', parts.get('user', ''))}"
 
 
 def _reason(error: psycopg2.OperationalError, url: str) -> str:

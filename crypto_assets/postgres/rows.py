@@ -24,7 +24,7 @@ def upsert_rows(connection: Connection, table: FactTable, rows: Iterable[Sequenc
 
     A row has the values of `table.columns`, in their order. Missing partitions are made. All happens in the caller's
     transaction: nothing is kept before it commits, and nothing after it rolls back. Raises ValueError for a datetime
-    without a zone, psycopg2.Error as it comes.
+    without a zone, TypeError for a value of another type such as float, psycopg2.Error as it comes.
     """
     text = "\n".join(map(_line, rows))
     if not text:
@@ -55,7 +55,10 @@ def _days(cursor: Cursor, incoming: str, table: FactTable) -> list[date]:
 
 
 def _line(row: Sequence[Value]) -> str:
-    return "\t".join([_TEXT[type(value)](value) for value in row])
+    try:
+        return "\t".join([_TEXT[type(value)](value) for value in row])
+    except KeyError as error:
+        raise TypeError(f"a value of {row} is a {error.args[0].__name__}, which is not exact or not a value") from None
 
 
 def _moment(value: datetime) -> str:

@@ -5,23 +5,27 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     parent regclass;
-    home text;
+    home oid;
     child text;
+    place text;
 BEGIN
     FOREACH parent IN ARRAY ARRAY['staging.raw_prices', 'public.trades']::regclass[] LOOP
-        SELECT nspname, relname || to_char(wanted, '"_"YYYYMMDD')
-        INTO home, child
+        SELECT
+            relnamespace,
+            relname || to_char(wanted, '"_"YYYYMMDD'),
+            format('%s.%I', relnamespace::regnamespace, relname || to_char(wanted, '"_"YYYYMMDD'))
+        INTO home, child, place
         FROM pg_class
-        JOIN pg_namespace ON pg_namespace.oid = relnamespace
-        WHERE pg_class.oid = parent;
+        WHERE oid = parent;
 
-        IF to_regclass(format('%I.%I', home, child)) IS NULL THEN
+        IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = home AND relname = child) THEN
             PERFORM pg_advisory_xact_lock(hashtextextended('crypto_assets.ensure_day', 0));
-            IF to_regclass(format('%I.%I', home, child)) IS NULL THEN
-                EXECUTE format('CREATE TABLE %I.%I (LIKE %s INCLUDING ALL)', home, child, parent);
+            -- read from the table again, not by to_regclass: that would remember what it did not find before the lock
+            IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = home AND relname = child) THEN
+                EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING ALL)', place, parent);
                 EXECUTE format(
-                    'ALTER TABLE %s ATTACH PARTITION %I.%I FOR VALUES FROM (%L) TO (%L)',
-                    parent, home, child, wanted, wanted + 1
+                    'ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)',
+                    parent, place, wanted, wanted + 1
                 );
             END IF;
         END IF;

@@ -8,7 +8,7 @@ CREATE TABLE public.trades (
     trade_time timestamptz NOT NULL,
     price numeric(28, 8) NOT NULL,
     quantity numeric(28, 8) NOT NULL,
-    quote_quantity numeric(28, 8) NOT NULL GENERATED ALWAYS AS (price * quantity) STORED,
+    quote_quantity numeric(56, 16) NOT NULL GENERATED ALWAYS AS (price * quantity) STORED,
     is_buyer_maker boolean NOT NULL,
     source text NOT NULL,
     received_at timestamptz NOT NULL,

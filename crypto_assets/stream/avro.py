@@ -21,6 +21,7 @@ from fastavro.schema import to_parsing_canonical_form
 from crypto_assets.errors import BadPayload
 
 FINGERPRINT_HEADER = "avro-fingerprint"
+FRAME_BYTES = 5
 SCHEMAS = Path(__file__).parent / "schemas"
 
 type Record = Mapping[str, Any]
@@ -61,7 +62,8 @@ def encode(name: str, record: Record) -> bytes:
 def decode(name: str, value: bytes, headers: Headers) -> dict[str, Any]:
     """The record of a message of this topic, as the schema of today says it, whichever schema it was written with.
 
-    Times come as aware datetimes. Raises BadPayload where the bytes, or their schema, are not known.
+    Times come as aware datetimes. A Confluent frame before the value (see `registry`) is stepped over. Raises
+    BadPayload where the bytes, or their schema, are not known.
     """
     written = next((bytes(v) for k, v in headers or () if k == FINGERPRINT_HEADER and isinstance(v, bytes)), None)
     writer = schema_of(name) if written is None else _known(name).get(written)
@@ -71,9 +73,17 @@ def decode(name: str, value: bytes, headers: Headers) -> dict[str, Any]:
             "add that schema to schemas/former."
         )
     try:
-        return fastavro.schemaless_reader(io.BytesIO(value), writer, schema_of(name))  # pyright: ignore[reportReturnType]
+        return fastavro.schemaless_reader(io.BytesIO(unframed(value)), writer, schema_of(name))  # pyright: ignore[reportReturnType]
     except (EOFError, IndexError, ValueError, OverflowError, TypeError) as error:
         raise BadPayload(f"{name}: a message of {len(value)} bytes is not what its schema says: {error!r}") from error
+
+
+def unframed(value: bytes) -> bytes:
+    """The Avro of a value, without the Confluent frame of a zero byte and four more, where it has one.
+
+    No value begins with a zero byte by itself: the first field of every schema is a text that is not empty, or a time.
+    """
+    return value[FRAME_BYTES:] if value[:1] == b"\0" and len(value) > FRAME_BYTES else value
 
 
 @cache

@@ -1,4 +1,8 @@
-"""`python -m crypto_assets.stream.collector`: collects the streams until it is told to end."""
+"""`python -m crypto_assets.stream.collector`: collects the streams until SIGTERM, Ctrl-C, or the end of a replay.
+
+Ends with 0 after a clean stop, 2 for settings that cannot be used, 3 where another collector of the exchange runs, 1
+with a sentence otherwise.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +12,41 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from crypto_assets.config import read_settings
-from crypto_assets.errors import ConfigurationError
-from crypto_assets.stream.collector.options import read_options
+from crypto_assets.config import Settings, read_settings
+from crypto_assets.errors import ConfigurationError, CryptoAssetsError
+from crypto_assets.stream.collector.options import CollectorOptions, read_options
 from crypto_assets.stream.collector.program import Collector
+from crypto_assets.stream.collector.pulse import LeaseHeld
+from crypto_assets.stream.registry import RegistryUnavailable
+
+FAILED, MISCONFIGURED, ANOTHER_RUNS = 1, 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Collect; the exit status says why it ended."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         settings = read_settings()
-        options = read_options(arguments, settings)
-        return asyncio.run(_run(settings, options))
+        asyncio.run(_collect(settings, read_options(arguments, settings)))
     except ConfigurationError as error:
         print(error, file=sys.stderr)
-        return 2
+        return MISCONFIGURED
+    except LeaseHeld as error:
+        print(error, file=sys.stderr)
+        return ANOTHER_RUNS
+    except (CryptoAssetsError, RegistryUnavailable) as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    return 0
 
 
-async def _run(settings, options) -> int:
+async def _collect(settings: Settings, options: CollectorOptions) -> None:
     collector = Collector(settings, options)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, collector.stop)
     await collector.run()
-    return 0
 
 
 if __name__ == "__main__":

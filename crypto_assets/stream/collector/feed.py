@@ -251,9 +251,12 @@ class Feed:
 
         return handle
 
-    def remember_last_run(self, state: StreamState) -> None:
-        """Take what a state holds from the run before as the moment at which its stream broke."""
-        self._before[state] = Before(state, state.event_us, state.received_us, "restarted")
+    def expect(self, before: Before) -> None:
+        """Take what the run before delivered last as the moment at which the stream broke."""
+        self._before[before.state] = before
+        for entry in self._open:
+            name = before.state.stream.name.encode()
+            entry.link.handlers[name] = self._first_of(before, entry.link, name, entry.link.handlers[name])
 
     def _lost(self, entry: _Open) -> None:
         code = entry.socket.close_code

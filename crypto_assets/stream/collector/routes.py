@@ -43,13 +43,14 @@ class Link(Protocol):
 class Route:
     """Handles the messages of one stream on one connection."""
 
-    __slots__ = ("_link", "_outlet", "_sink", "_state")
+    __slots__ = ("_frame", "_link", "_outlet", "_sink", "_state")
 
     def __init__(self, state: StreamState, link: Link, sink: Sink) -> None:
         self._state = state
         self._link = link
         self._sink = sink
         self._outlet = state.outlet
+        self._frame = state.outlet.frame
 
     @abstractmethod
     def __call__(self, raw: bytes) -> None:
@@ -66,7 +67,7 @@ class Route:
         state.messages += 1
         state.event_us = event_us
         state.received_us = link.received_us
-        self._sink.emit(self._outlet, state.key, value, link.received_ms)
+        self._sink.emit(self._outlet, state.key, self._frame + value, link.received_ms)
 
     def _is_copy(self, token: int) -> bool:
         """Whether the other of two overlapping connections brought this message, or a newer one, before."""
@@ -93,13 +94,12 @@ class TradeRoute(Route):
             raise ValueError(f"symbol {message.symbol!r} in a stream of {state.symbol}")
         if not _two_amounts(f"{price} {quantity}"):
             raise ValueError(f"price {price[:40]!r} or quantity {quantity[:40]!r} is no number")
-        track = state.track
+        track, event_us = state.track, message.event_time * 1000
         if number == track.next:
             track.next = number + 1
-        elif not track.admit(number):
+        elif not track.admit(number, since_us=state.event_us, until_us=event_us):
             state.duplicates += 1
             return
-        event_us = message.event_time * 1000
         trade_us, is_maker, sequence = message.trade_time * 1000, message.is_buyer_maker, self._next()
         self._forward(
             self._encode(
@@ -130,7 +130,7 @@ class KlineRoute(Route):
             raise ValueError(f"open time {candle.open_time} is not a multiple of {candle.timeframe}")
         if candle.closed:
             state.track.admit(number)
-        elif state.track.next >= 0:
+        else:
             state.track.expect(number)
         self._forward(
             self._encode(

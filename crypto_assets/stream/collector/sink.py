@@ -43,7 +43,8 @@ class Outlet:
 
     name: str
     topic: str
-    headers: list[tuple[str, bytes]]
+    headers: list[tuple[str, str | bytes | None]]
+    fingerprint: bytes
     lane: Lane
     frame: bytes = b""
     """What goes before each value: the Confluent frame, where there is a registry."""
@@ -51,8 +52,10 @@ class Outlet:
     @classmethod
     def of(cls, topic: Topic, exchange: str, *, frame: bytes = b"") -> Outlet:
         """The outlet to a topic."""
-        headers = [(FINGERPRINT_HEADER, fingerprint(topic.name))]
-        return cls(topic.name, topic.of(exchange), headers, _LANES.get(topic, Lane.KEPT), frame)
+        stamp = fingerprint(topic.name)
+        return cls(
+            topic.name, topic.of(exchange), [(FINGERPRINT_HEADER, stamp)], stamp, _LANES.get(topic, Lane.KEPT), frame
+        )
 
 
 def producer_settings(servers: str) -> dict[str, Any]:
@@ -69,7 +72,7 @@ def producer_settings(servers: str) -> dict[str, Any]:
         "topic.metadata.refresh.interval.ms": 10_000,
         "topic.metadata.propagation.max.ms": 5_000,
         "reconnect.backoff.max.ms": 1_000,
-        "log_level": 0,  # a line for each attempt to connect would fill the log; `error_cb` says once that Kafka is away
+        "log_level": 0,  # it would write a line for each attempt to connect; `error_cb` says once that Kafka is away
     }
 
 
@@ -100,11 +103,10 @@ class Sink:
         """From the hand-over of a message to Kafka's acknowledgement, of a recent one."""
         self.failures = 0
         self.dropped = 0
-        self.is_direct = True
-        self.emit: Callable[[Outlet, bytes, bytes, int], None] = self._produce
+        self._is_held = True
+        self.is_direct = False
+        self.emit: Callable[[Outlet, bytes, bytes, int], None] = self._keep
         """Take a message: its outlet, key, value and receive time in ms."""
-        if not spool.is_empty:
-            self._to_disk("messages of an earlier run wait on disk")
 
     @property
     def waiting(self) -> int:
@@ -131,13 +133,22 @@ class Sink:
         if not self.is_direct:
             self._spool.flush()
             self._make_room()
-            if self._recovery is None or self._recovery.done():
+            if not self._is_held and (self._recovery is None or self._recovery.done()):
                 self._recovery = asyncio.get_running_loop().create_task(self._recover())
+
+    def release(self) -> None:
+        """Kafka is prepared: until now all messages were kept on disk."""
+        self._is_held = False
+
+    def learn_topics(self) -> None:
+        """Ask Kafka which topics there are, instead of at the next round; waits, and may fail without harm."""
+        with suppress(KafkaException):
+            self._producer.list_topics(timeout=FLUSH_S)
 
     async def close(self) -> bool:
         """Deliver what is here, or keep it on disk; True where all of it is in Kafka."""
         deadline = time.monotonic() + FLUSH_S
-        while time.monotonic() < deadline and not (self.is_direct and not len(self._producer)):
+        while not self._is_held and time.monotonic() < deadline and not (self.is_direct and not len(self._producer)):
             self.tick()
             await asyncio.sleep(TICK_S)
         was_replaying = self._replaying
@@ -169,7 +180,7 @@ class Sink:
             self._keep(outlet, key, value, timestamp_ms)
 
     def _keep(self, outlet: Outlet, key: bytes, value: bytes, timestamp_ms: int) -> None:
-        record = Record(outlet.topic, key, value, timestamp_ms, outlet.headers[0][1])
+        record = Record(outlet.topic, key, value, timestamp_ms, outlet.fingerprint)
         self._spool.append(outlet.lane, record)
 
     def _to_disk(self, why: str) -> None:
@@ -248,7 +259,7 @@ class Sink:
                 self._retired.append((time.monotonic(), self._spool.retire(path)))
         self.is_direct = True
         self.emit = self._produce
-        _log.warning("Kafka takes messages again, the disk is empty")
+        _log.info("messages go to Kafka, none waits on disk")
 
     async def _hand_over(self, path: Path) -> None:
         for number, record in enumerate(self._spool.read(path), start=1):

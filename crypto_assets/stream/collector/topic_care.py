@@ -6,7 +6,14 @@ import logging
 from collections.abc import Iterable
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,  # pyright: ignore[reportPrivateImportUsage]
+    ConfigEntry,  # pyright: ignore[reportPrivateImportUsage]
+    ConfigResource,  # pyright: ignore[reportPrivateImportUsage]
+    NewTopic,  # pyright: ignore[reportPrivateImportUsage]
+    ResourceType,  # pyright: ignore[reportPrivateImportUsage]
+)
 
 from crypto_assets.stream.topics import TOPICS, Topic
 
@@ -19,25 +26,24 @@ class TopicCare:
     """The topics of one exchange. Its methods wait for Kafka, and raise KafkaException where it does not answer."""
 
     def __init__(self, servers: str, exchange: str) -> None:
-        self._admin = AdminClient({"bootstrap.servers": servers, "log_level": 0, "error_cb": lambda _: None})
+        self._admin = AdminClient({"bootstrap.servers": servers, "log_level": 0})
         self._exchange = exchange
-        self._ids: dict[str, str] = {}
+        self._ids: dict[Topic, str] = {}
 
-    def ensure(self) -> set[Topic]:
-        """Make what is missing and set what differs; the topics that were here before and are not the same any more."""
+    def ensure(self) -> None:
+        """Make the topics that are missing, and set what differs in the others."""
         found = self._find()
-        missing = [topic for topic in TOPICS if topic not in found]
-        self._create(missing)
-        self._configure(TOPICS)
-        now = self._find() if missing else found
-        lost = {topic for topic in TOPICS if self._ids.get(topic.name, "") not in ("", now.get(topic))}
-        self._ids = {topic.name: identity for topic, identity in now.items()}
+        self._create(topic for topic in TOPICS if topic not in found)
+        self._configure()
+        self._ids = self._find()
+
+    def restore(self) -> list[Topic]:
+        """Make topics again that somebody deleted; those that are missing, or are not the ones they were."""
+        found = self._find()
+        lost = [topic for topic in TOPICS if found.get(topic) != self._ids.get(topic)]
+        if lost:
+            self.ensure()
         return lost
-
-    def lost(self) -> bool:
-        """Whether a topic is not there, or is another one of the same name."""
-        found = self._find()
-        return any(found.get(topic) != self._ids.get(topic.name) for topic in TOPICS)
 
     def _find(self) -> dict[Topic, str]:
         """Identity of each topic that exists; Kafka gives every new topic another."""
@@ -64,7 +70,7 @@ class TopicCare:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
 
-    def _configure(self, topics: Iterable[Topic]) -> None:
+    def _configure(self) -> None:
         resources = [
             ConfigResource(
                 ResourceType.TOPIC,
@@ -74,7 +80,7 @@ class TopicCare:
                     for name, value in _settings(topic).items()
                 ],
             )
-            for topic in topics
+            for topic in TOPICS
         ]
         for future in self._admin.incremental_alter_configs(resources, request_timeout=WAIT_S).values():
             future.result()

@@ -1,0 +1,148 @@
+"""Heartbeat and lease in Redis, beside the streams: the collector goes on when Redis is away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Literal
+
+import redis
+
+from crypto_assets.stream.collector.states import StreamState
+from crypto_assets.stream.heartbeat import (
+    BEAT_EVERY_S,
+    LEASE_MS,
+    Heartbeat,
+    hold_lease,
+    release_lease,
+    write_heartbeat,
+)
+from crypto_assets.stream.heartbeat import (
+    StreamState as BeatState,
+)
+
+_log = logging.getLogger(__name__)
+
+PROGRAM = "collector"
+ANSWER_S = 1.0
+type Phase = Literal["starting", "running", "stopping", "stopped", "failed"]
+
+
+class LeaseHeld(Exception):
+    """Raised when another collector of the exchange runs."""
+
+
+class Pulse:
+    """Says how the collector is, and holds the right to be the only one."""
+
+    def __init__(
+        self,
+        url: str,
+        exchange: str,
+        instance: str,
+        *,
+        streams: Callable[[], tuple[BeatState, ...]],
+        figures: Callable[[], Mapping[str, float]],
+    ) -> None:
+        self.phase: Phase = "starting"
+        self.detail = ""
+        self._client = redis.Redis.from_url(url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
+        self._exchange = exchange
+        self._instance = instance
+        self._streams = streams
+        self._figures = figures
+        self._started_us = time.time_ns() // 1000
+        self._is_away = False
+
+    async def claim(self, *, wait: bool, until: asyncio.Event) -> bool:
+        """Take the lease; where another has it, wait for it, or raise LeaseHeld once a dead one's would have ended.
+
+        False where it was told to end before. Without Redis nobody can tell: the collector goes on, as nothing breaks
+        where two do the same.
+        """
+        deadline = time.monotonic() + LEASE_MS / 1000 + 1.0
+        said = False
+        while not await self._holds():
+            if not wait and time.monotonic() > deadline:
+                raise LeaseHeld(
+                    f"A collector of {self._exchange} runs already. Stop it first, or start this one with --standby."
+                )
+            if not said:
+                _log.info("another collector of %s has the lease, waiting", self._exchange)
+                said = True
+            with suppress(TimeoutError):
+                await asyncio.wait_for(until.wait(), 0.5)
+            if until.is_set():
+                return False
+        return True
+
+    async def beat(self) -> None:
+        """Renew the lease and write the heartbeat once; raises LeaseHeld where another took the lease."""
+        if not await self._holds():
+            raise LeaseHeld(f"Another collector of {self._exchange} took over while this one did not answer.")
+        await self._say()
+
+    async def run(self) -> None:
+        """Beat until cancelled; raises LeaseHeld."""
+        while True:
+            await self.beat()
+            await asyncio.sleep(BEAT_EVERY_S)
+
+    async def end(self, phase: Phase, detail: str) -> None:
+        """The last words, and the lease given back."""
+        self.phase, self.detail = phase, detail
+        await self._say()
+        await self._try(lambda: release_lease(self._client, self._exchange, PROGRAM, instance=self._instance))
+
+    async def _holds(self) -> bool:
+        return await self._try(lambda: hold_lease(self._client, self._exchange, PROGRAM, instance=self._instance))
+
+    async def _say(self) -> None:
+        beat = Heartbeat(
+            program=PROGRAM,
+            instance=self._instance,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            started_at_us=self._started_us,
+            beat_at_us=time.time_ns() // 1000,
+            state=self.phase,
+            detail=self.detail,
+            streams=self._streams(),
+            figures=dict(self._figures()),
+        )
+        await self._try(lambda: write_heartbeat(self._client, self._exchange, beat))
+
+    async def _try[T](self, call: Callable[[], T]) -> T | bool:
+        try:
+            found = await asyncio.to_thread(call)
+        except redis.RedisError as error:
+            if not self._is_away:
+                _log.warning("Redis does not answer, the collector goes on without it: %s", error)
+            self._is_away = True
+            return True
+        if self._is_away:
+            _log.warning("Redis answers again")
+            self._is_away = False
+        return found
+
+
+def beat_state(state: StreamState, *, latency_s: float) -> BeatState:
+    """How a stream flows, for the heartbeat."""
+    lag_s = None
+    if state.event_us is not None and state.received_us is not None and state.messages:
+        lag_s = (state.received_us - state.event_us) / 1e6 + latency_s
+    return BeatState(
+        topic=state.outlet.name,
+        symbol=state.symbol,
+        messages=state.messages,
+        rate=round(state.rate, 3),
+        last_event_us=state.event_us,
+        last_received_us=state.received_us,
+        lag_s=lag_s,
+        silent=state.silent,
+    )

@@ -1,0 +1,162 @@
+"""Asks REST for trades and candles that did not come, one gap after the other, beside the streams."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from itertools import count
+
+from crypto_assets.binance.printed import PAGE, PrintedKline, PrintedRest, PrintedTrade
+from crypto_assets.errors import BadPayload, Blocked, ExchangeError, Refused
+from crypto_assets.spans import to_us
+from crypto_assets.stream.collector.encoding import AvroText, encoder, long, text
+from crypto_assets.stream.collector.ledger import Ledger, numbers_of
+from crypto_assets.stream.collector.sink import Sink
+from crypto_assets.stream.collector.states import StreamState
+from crypto_assets.stream.gaps import Gap, settle_gap
+
+_log = logging.getLogger(__name__)
+
+REST: AvroText = text("rest")
+_PREPARED = ("symbol", "received_at", "connection", "source")
+_trade = encoder("trades", *_PREPARED)
+_kline = encoder("klines", *_PREPARED)
+IDLE_S = 0.2
+FIRST_RETRY_S = 1.0
+LONGEST_RETRY_S = 60.0
+GIVE_UP_AFTER = timedelta(hours=1)
+"""A gap for which the exchange gives neither rows nor a proof that there are none."""
+
+type Rows = Sequence[PrintedTrade] | Sequence[PrintedKline]
+
+
+class Repairer:
+    """Works through the open gaps of a ledger, the oldest first."""
+
+    def __init__(self, rest: PrintedRest, ledger: Ledger, sink: Sink, *, now: Callable[[], datetime]) -> None:
+        self.repaired = 0
+        """Rows that came from REST."""
+        self._rest = rest
+        self._ledger = ledger
+        self._sink = sink
+        self._now = now
+        self._requests = count(1)
+        self._due_s: dict[str, float] = {}
+        self._tries: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            now_s = time.monotonic()
+            due = [gap for gap in self._ledger.open.values() if self._due_s.get(gap.gap_id, 0.0) <= now_s]
+            if not due or not self._sink.is_accepting:
+                await asyncio.sleep(IDLE_S)
+                continue
+            await self._attempt(min(due, key=lambda gap: (gap.noticed_at, gap.gap_id)))
+
+    async def _attempt(self, gap: Gap) -> None:
+        state = self._ledger.state_of(gap)
+        if state is None:
+            self._ledger.open.pop(gap.gap_id)
+            return
+        try:
+            settled = await self._repair(gap, state)
+        except (Refused, Blocked) as error:
+            settled = gap.become("unrecoverable", now=self._now(), detail=f"the exchange refuses it: {error}")
+        except (ExchangeError, BadPayload) as error:
+            _log.warning("gap %s cannot be repaired yet: %s", gap.gap_id, error)
+            settled = None
+        if settled is None:
+            self._later(gap)
+            return
+        _log.info("gap %s is %s: %s", settled.gap_id, settled.state, settled.detail)
+        self._due_s.pop(gap.gap_id, None)
+        self._tries.pop(gap.gap_id, None)
+        self._ledger.write(settled)
+
+    def _later(self, gap: Gap) -> None:
+        if self._now() - gap.noticed_at > GIVE_UP_AFTER:
+            self._ledger.write(
+                gap.become("unrecoverable", now=self._now(), detail="the exchange gives neither rows nor an end")
+            )
+            return
+        tries = self._tries[gap.gap_id] = self._tries.get(gap.gap_id, 0) + 1
+        self._due_s[gap.gap_id] = time.monotonic() + min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** (tries - 1))
+
+    async def _repair(self, gap: Gap, state: StreamState) -> Gap | None:
+        """The gap's next entry; None where it has to be asked for again."""
+        first, last = numbers_of(gap)
+        if gap.dataset == "trades":
+            recovered, is_whole = await self._trades(gap, state, first, last)
+        else:
+            recovered, is_whole = await self._klines(gap, state)
+        if state.track.missing(first, last) and not is_whole:
+            if recovered:
+                more = gap.recovered + recovered
+                self._ledger.write(gap.become("open", now=self._now(), detail="being repaired", recovered=more))
+            return None
+        return settle_gap(gap, recovered=recovered, absent=state.track.missing(first, last), now=self._now())
+
+    async def _trades(self, gap: Gap, state: StreamState, first: int, last: int) -> tuple[int, bool]:
+        """Rows that were missing, and whether the exchange's answer reaches beyond the gap."""
+        recovered, wanted = 0, first
+        while wanted <= last:
+            limit = min(PAGE, last - wanted + 2)  # one more than is missing: it proves that no other lies before it
+            rows = await asyncio.to_thread(self._rest.trades, gap.symbol, wanted, limit=limit)
+            if not rows:
+                return recovered, False
+            recovered += self._emit_trades([row for row in rows if first <= row.trade_id <= last], state)
+            wanted = max(row.trade_id for row in rows) + 1
+        return recovered, wanted > last + 1 or bool(
+            await asyncio.to_thread(self._rest.trades, gap.symbol, last + 1, limit=1)
+        )
+
+    async def _klines(self, gap: Gap, state: StreamState) -> tuple[int, bool]:
+        start_ms, end_ms = (to_us(moment) // 1000 for moment in (gap.start, gap.end))
+        rows = await asyncio.to_thread(
+            self._rest.klines, gap.symbol, gap.timeframe or "1m", start_ms=start_ms, end_ms=end_ms
+        )
+        clock_ms = await asyncio.to_thread(self._rest.server_time_ms)
+        return self._emit_klines(rows, state), clock_ms > end_ms + 5_000
+
+    def _emit_trades(self, rows: Sequence[PrintedTrade], state: StreamState) -> int:
+        connection, received_us = self._request()
+        sent = 0
+        for row in rows:
+            if not state.track.is_missing(row.trade_id):
+                continue
+            state.track.admit(row.trade_id)
+            value = _trade(
+                *(state.head, row.trade_id, row.time_ms * 1000, row.price, row.quantity, row.is_buyer_maker),
+                *(None, long(received_us), connection, sent, REST),
+            )
+            self._sink.emit(state.outlet, state.key, state.outlet.frame + value, received_us // 1000)
+            sent += 1
+        self.repaired += sent
+        return sent
+
+    def _emit_klines(self, rows: Sequence[PrintedKline], state: StreamState) -> int:
+        connection, received_us = self._request()
+        sent = 0
+        timeframe = state.stream.kind.timeframe
+        for row in rows:
+            number = row.open_time_ms * 1000 // state.step_us
+            if not state.track.is_missing(number):
+                continue
+            state.track.admit(number)
+            value = _kline(
+                *(state.head, timeframe, row.open_time_ms * 1000, row.close_time_ms * 1000),
+                *(row.open, row.high, row.low, row.close, row.volume, row.quote_volume, row.count),
+                *(row.taker_buy_volume, row.taker_buy_quote_volume, True),
+                *(None, long(received_us), connection, sent, REST),
+            )
+            self._sink.emit(state.outlet, state.key, state.outlet.frame + value, received_us // 1000)
+            sent += 1
+        self.repaired += sent
+        return sent
+
+    def _request(self) -> tuple[AvroText, int]:
+        return text(f"rest-{next(self._requests)}"), time.time_ns() // 1000

@@ -1,0 +1,140 @@
+"""What the run before delivered, read from the ends of Kafka's topics and from what still waits on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from crypto_assets.errors import BadPayload
+from crypto_assets.spans import EPOCH, to_us
+from crypto_assets.stream.avro import FINGERPRINT_HEADER, Headers, decode
+from crypto_assets.stream.collector.spool import Lane, Spool
+from crypto_assets.stream.collector.subscriptions import TIMEFRAME_US
+from crypto_assets.stream.topics import BY_NAME, DEAD_LETTERS, GAPS, TOPICS
+
+WAIT_S = 10.0
+DEPTH = 2_000  # messages read from the end of each partition; of those below more, as theirs are counted
+COUNTED_DEPTH = {"trades": 20_000, "klines": 50_000}
+
+type StreamKey = tuple[str, str, str | None]
+"""Topic, symbol, and the timeframe of candles."""
+
+
+@dataclass(slots=True)
+class Tail:
+    """The end of one stream as it was delivered."""
+
+    event_us: int | None = None
+    received_us: int = 0
+    numbers: set[int] = field(default_factory=set[int])
+    """Trade ids, or numbers of candles that are closed."""
+    first: int | None = None
+    """The lowest number that came live, of candles also one that was still open: of earlier ones it does not tell."""
+
+    def begin(self, number: int) -> None:
+        """Note a number that came live."""
+        self.first = number if self.first is None else min(self.first, number)
+
+
+class Tails:
+    """The ends of all streams."""
+
+    def __init__(self) -> None:
+        self.streams: dict[StreamKey, Tail] = {}
+
+    def take(self, name: str, record: dict[str, Any]) -> None:
+        """Note a delivered record of a topic."""
+        key = (name, record["symbol"], record.get("timeframe"))
+        tail = self.streams.setdefault(key, Tail())
+        received_us = to_us(record["received_at"])
+        if record["source"] == "live" and received_us >= tail.received_us:
+            event: datetime | None = record["event_time"]
+            tail.event_us, tail.received_us = received_us if event is None else to_us(event), received_us
+        if name == "trades":
+            if record["source"] == "live":
+                tail.begin(record["trade_id"])
+            tail.numbers.add(record["trade_id"])
+        elif name == "klines":
+            step = timedelta(microseconds=TIMEFRAME_US[record["timeframe"]])
+            number = (record["open_time"] - EPOCH) // step
+            if record["source"] == "live":
+                tail.begin(number)
+            if record["closed"]:
+                tail.numbers.add(number)
+
+    def read_topics(self, servers: str, exchange: str) -> None:
+        """Note the last messages of each partition; raises KafkaException where Kafka does not answer."""
+        names = {topic.of(exchange): topic.name for topic in TOPICS if topic not in (GAPS, DEAD_LETTERS)}
+        depths = {topic: COUNTED_DEPTH.get(name, DEPTH) for topic, name in names.items()}
+        for message in _last_messages(servers, depths):
+            value, topic = message.value(), message.topic()
+            if value is not None and topic is not None:
+                self._take_value(names[topic], value, _headers(message))
+
+    def read_spool(self, spool: Spool) -> None:
+        """Note what an earlier run left on disk, where trades and candles are."""
+        for path in spool.segments(Lane.KEPT):
+            for record in spool.read(path):
+                name = record.topic.rpartition(".")[2]
+                if name in BY_NAME and BY_NAME[name] not in (GAPS, DEAD_LETTERS):
+                    self._take_value(name, record.value, [(FINGERPRINT_HEADER, record.fingerprint)])
+
+    def _take_value(self, name: str, value: bytes, headers: Headers) -> None:
+        try:
+            self.take(name, decode(name, value, headers))
+        except BadPayload:
+            return  # somebody else's message in our topic: it says nothing of what we delivered
+
+
+def read_tails(servers: str, exchange: str, spool: Spool) -> Tails:
+    """The ends of all streams; raises KafkaException where Kafka does not answer."""
+    tails = Tails()
+    tails.read_topics(servers, exchange)
+    tails.read_spool(spool)
+    return tails
+
+
+def delivered(tail: Tail) -> Sequence[int]:
+    """Numbers that were delivered, from the first of which the tail tells all."""
+    if tail.first is None:
+        return sorted(tail.numbers)[-1:]
+    return sorted(number for number in tail.numbers if number >= tail.first)
+
+
+def _last_messages(servers: str, depths: Mapping[str, int]) -> Iterator[Message]:
+    """The last messages of each partition of the topics, as many as `depths` says, those of a partition in order."""
+    consumer = Consumer(
+        {"bootstrap.servers": servers, "group.id": "collector-tails", "enable.auto.commit": False, "log_level": 0}
+    )
+    try:
+        ends: dict[tuple[str, int], int] = {}
+        starts: list[TopicPartition] = []
+        for topic, depth in depths.items():
+            listed = consumer.list_topics(topic, timeout=WAIT_S).topics[topic]
+            for number in listed.partitions if listed.error is None else ():
+                low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=WAIT_S)
+                if low < high:
+                    ends[topic, number] = high
+                    starts.append(TopicPartition(topic, number, max(low, high - depth)))
+        consumer.assign(starts)
+        while ends:
+            message = consumer.poll(WAIT_S)
+            if message is None:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # pyright: ignore[reportPrivateUsage]
+            if (error := message.error()) is not None:
+                raise KafkaException(error)
+            place = (message.topic() or "", message.partition() or 0)
+            if (message.offset() or 0) + 1 >= ends.get(place, 0):
+                ends.pop(place, None)
+            yield message
+    finally:
+        consumer.close()
+
+
+def _headers(message: Message) -> list[tuple[str, bytes | str | None]]:
+    headers = message.headers() or []
+    return list(headers.items() if isinstance(headers, dict) else headers)

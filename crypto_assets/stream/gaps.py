@@ -1,0 +1,201 @@
+"""The gap ledger: what a disconnection, a restart or a full disk cost, and what became of it.
+
+A gap of trades or candles is `open` until REST has given what is missing (`repaired`) or has confirmed that there is
+nothing (`halted`); what cannot be asked for again is `unrecoverable`. Entries of one `gap_id` replace each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from crypto_assets.stream.avro import decode, encode
+from crypto_assets.stream.topics import GAPS
+
+type State = Literal["open", "repaired", "halted", "unrecoverable"]
+
+MOST_IDS = 10_000
+"""Trades of one entry: a longer gap is several, each repaired by itself."""
+MOST_CANDLES = 1_000
+REPAIRABLE = ("trades", "klines")
+WAIT_S = 10.0
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry; `gaps.avsc` describes the fields."""
+
+    gap_id: str
+    dataset: str
+    symbol: str
+    timeframe: str | None = None
+    start: datetime
+    end: datetime
+    first_id: int | None = None
+    last_id: int | None = None
+    cause: str
+    state: State
+    detail: str
+    noticed_at: datetime
+    changed_at: datetime
+    recovered: int = 0
+
+    def become(self, state: State, *, now: datetime, detail: str, recovered: int | None = None) -> Gap:
+        """The entry that follows this one."""
+        rows = self.recovered if recovered is None else recovered
+        return msgspec.structs.replace(self, state=state, changed_at=now, detail=detail, recovered=rows)
+
+
+def plan_trade_gaps(
+    symbol: str, *, first_id: int, last_id: int, start: datetime, end: datetime, cause: str, now: datetime
+) -> list[Gap]:
+    """Open entries for missing trade ids, both ends included, of at most MOST_IDS each.
+
+    `start` and `end` are those of the events beside the gap; all its parts carry them, as nobody knows more.
+    """
+    return [
+        Gap(
+            gap_id=f"trades:{symbol}:{first}",
+            dataset="trades",
+            symbol=symbol,
+            start=start,
+            end=max(start, end),
+            first_id=first,
+            last_id=min(last_id, first + MOST_IDS - 1),
+            cause=cause,
+            state="open",
+            detail=f"{min(last_id - first + 1, MOST_IDS):,} trades did not come",
+            noticed_at=now,
+            changed_at=now,
+        )
+        for first in range(first_id, last_id + 1, MOST_IDS)
+    ]
+
+
+def plan_kline_gaps(
+    symbol: str, timeframe: str, *, first: datetime, count: int, step: timedelta, cause: str, now: datetime
+) -> list[Gap]:
+    """Open entries for candles that did not come closed: `count` from the open time `first`, MOST_CANDLES an entry."""
+    gaps: list[Gap] = []
+    for begun in range(0, count, MOST_CANDLES):
+        candles = min(MOST_CANDLES, count - begun)
+        start = first + begun * step
+        gaps.append(
+            Gap(
+                gap_id=f"klines:{symbol}:{timeframe}:{start:%Y-%m-%dT%H:%M:%S}",
+                dataset="klines",
+                symbol=symbol,
+                timeframe=timeframe,
+                start=start,
+                end=start + candles * step,
+                cause=cause,
+                state="open",
+                detail=f"{candles:,} candles did not come closed",
+                noticed_at=now,
+                changed_at=now,
+            )
+        )
+    return gaps
+
+
+def plan_lost_span(
+    dataset: str,
+    symbol: str,
+    *,
+    start: datetime,
+    end: datetime,
+    pace: timedelta | None,
+    cause: str,
+    now: datetime,
+    messages: int | None = None,
+) -> Gap | None:
+    """The entry of a stream that cannot be asked for again; None where a silence of that length is its normal pace."""
+    if end <= start or (pace is not None and end - start <= 2 * pace):
+        return None
+    lost = "messages between may be missing" if messages is None else f"{messages:,} messages were dropped"
+    return Gap(
+        gap_id=f"{dataset}:{symbol}:{cause}:{start:%Y-%m-%dT%H:%M:%S.%f}",
+        dataset=dataset,
+        symbol=symbol,
+        start=start,
+        end=end,
+        cause=cause,
+        state="unrecoverable",
+        detail=f"{(end - start).total_seconds():,.1f} s: {lost}, and nobody gives them again",
+        noticed_at=now,
+        changed_at=now,
+    )
+
+
+def settle_gap(gap: Gap, *, recovered: int, absent: int, now: datetime) -> Gap:
+    """The entry once REST has answered for all of a gap: rows that it gave, and numbers that it does not know."""
+    total = gap.recovered + recovered
+    if absent == 0:
+        detail = f"{total:,} rows came from REST" if total else "all came late"
+        return gap.become("repaired", now=now, detail=detail, recovered=total)
+    if total:
+        detail = f"{total:,} rows came from REST; {absent:,} do not exist at the exchange"
+        return gap.become("repaired", now=now, detail=detail, recovered=total)
+    return gap.become("halted", now=now, detail=f"the exchange confirms that {absent:,} do not exist", recovered=0)
+
+
+def encode_gap(gap: Gap) -> bytes:
+    """The entry as a value of the topic."""
+    return encode(GAPS.name, msgspec.structs.asdict(gap))
+
+
+def decode_gap(value: bytes, headers: Iterable[tuple[str, bytes | str | None]] | None) -> Gap:
+    """The entry of a message; raises BadPayload where it is none."""
+    record: dict[str, Any] = decode(GAPS.name, value, headers)
+    return Gap(**record)
+
+
+def latest_entries(entries: Iterable[Gap]) -> list[Gap]:
+    """The newest entry of each gap, in the order in which the gaps were noticed."""
+    newest: dict[str, Gap] = {}
+    for entry in entries:
+        newest[entry.gap_id] = entry
+    return sorted(newest.values(), key=lambda gap: (gap.noticed_at, gap.gap_id))
+
+
+def overlap_of(gap: Gap, *, start: datetime, end: datetime) -> timedelta:
+    """How much of a span [start, end) the gap covers."""
+    return max(timedelta(0), min(gap.end, end) - max(gap.start, start))
+
+
+def read_ledger(servers: str, exchange: str) -> list[Gap]:
+    """Every gap of an exchange in its newest state; empty where the ledger has not been begun.
+
+    Raises KafkaException where Kafka does not answer in WAIT_S.
+    """
+    consumer = Consumer(
+        {"bootstrap.servers": servers, "group.id": "gap-ledger", "enable.auto.commit": False, "log_level": 0}
+    )
+    try:
+        return latest_entries(_entries(consumer, GAPS.of(exchange)))
+    finally:
+        consumer.close()
+
+
+def _entries(consumer: Consumer, topic: str) -> Sequence[Gap]:
+    listed = consumer.list_topics(topic, timeout=WAIT_S).topics[topic]
+    if listed.error is not None:
+        return []
+    entries: list[Gap] = []
+    for number in listed.partitions:
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=WAIT_S)
+        consumer.assign([TopicPartition(topic, number, low)])
+        while consumer.position([TopicPartition(topic, number)])[0].offset < high and low < high:
+            messages = consumer.consume(1_000, timeout=WAIT_S)
+            if not messages:
+                break
+            for message in messages:
+                if (error := message.error()) is not None:
+                    raise KafkaException(error)
+                if (value := message.value()) is not None:
+                    headers = message.headers()
+                    entries.append(decode_gap(value, list(headers.items()) if isinstance(headers, dict) else headers))
+    return entries

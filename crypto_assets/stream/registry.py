@@ -1,0 +1,46 @@
+"""The Confluent frame: a zero byte and the schema's id in a registry, four bytes, before the Avro of a value.
+
+Readers need no registry: `avro.decode` steps over the frame, as no value begins with a zero byte without one, and
+takes the schema by the fingerprint in the header, which framed messages carry as well.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from crypto_assets.stream.avro import FRAME_BYTES, schema_json
+from crypto_assets.stream.topics import Topic
+
+_FRAME = struct.Struct(">bI")
+
+
+class RegistryUnavailable(OSError):
+    """Raised when the schema registry does not take a schema."""
+
+
+def frame(schema_id: int) -> bytes:
+    """What goes before a value written with the schema of this id."""
+    return _FRAME.pack(0, schema_id)
+
+
+def schema_id_of(value: bytes) -> int | None:
+    """The schema's id in the registry; None where the value has no frame."""
+    if len(value) <= FRAME_BYTES or value[0]:
+        return None
+    return _FRAME.unpack_from(value)[1]
+
+
+def register(url: str, topic: Topic, exchange: str) -> bytes:
+    """Register the schema of a topic's values under `<topic>-value`; the frame of values written with it.
+
+    Registering the same schema again gives the same id. Raises RegistryUnavailable.
+    """
+    from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+    from confluent_kafka.schema_registry.error import SchemaRegistryError
+    from httpx import HTTPError
+
+    client = SchemaRegistryClient({"url": url})
+    try:
+        return frame(client.register_schema(f"{topic.of(exchange)}-value", Schema(schema_json(topic.name), "AVRO")))
+    except (SchemaRegistryError, HTTPError, OSError) as error:
+        raise RegistryUnavailable(f"The schema registry at {url} does not take {topic.name}: {error}") from error

@@ -16,9 +16,11 @@ from typing import cast
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._listoffsets import OffsetSpec
-from confluent_kafka.admin._topic import TopicDescription
+from confluent_kafka.admin import (
+    AdminClient,
+    OffsetSpec,  # pyright: ignore[reportPrivateImportUsage]  documented as public
+    TopicDescription,  # pyright: ignore[reportPrivateImportUsage]
+)
 
 from crypto_assets.errors import ServiceUnavailable
 
@@ -26,6 +28,9 @@ ANSWER_S = 5.0
 KEPT_ASIDE = 3
 """How many checkpoints that were put aside are kept for whoever wants to know."""
 IDS = "topics.json"
+
+_EARLIEST = cast("OffsetSpec", OffsetSpec.earliest())
+_LATEST = cast("OffsetSpec", OffsetSpec.latest())
 
 type Offsets = dict[str, dict[str, int]]
 """Topic -> partition -> offset, as Spark writes it."""
@@ -61,8 +66,8 @@ class Topics:
         if described is None:
             return None
         places = [TopicPartition(name, p.id) for name, topic in described.items() for p in topic.partitions]
-        first = self._offsets(places, OffsetSpec.earliest())
-        end = self._offsets(places, OffsetSpec.latest())
+        first = self._offsets(places, _EARLIEST)
+        end = self._offsets(places, _LATEST)
         return {
             name: Log(str(topic.topic_id), {p.id: (first[name, p.id], end[name, p.id]) for p in topic.partitions})
             for name, topic in described.items()
@@ -77,7 +82,7 @@ class Topics:
                 return None
             raise self._unavailable(error) from error
 
-    def _offsets(self, places: Sequence[TopicPartition], spec: OffsetSpec | None) -> dict[tuple[str, int], int]:
+    def _offsets(self, places: Sequence[TopicPartition], spec: OffsetSpec) -> dict[tuple[str, int], int]:
         try:
             asked = self._admin.list_offsets(dict.fromkeys(places, spec), request_timeout=ANSWER_S)
             return {(place.topic, place.partition): answer.result().offset for place, answer in asked.items()}

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 ENDED, FAILED, NOT_ALONE = 0, 1, 3
 """Exit codes."""
+BATCH_EVERY_MS = 100
+"""Batches as fast as they go would take a core of the machine for nothing that anybody notices."""
 LOOK_EVERY_S = 0.5
 TOPICS_EVERY_S = 5.0
 """How often it is asked whether the topics are still those that the checkpoint means."""
@@ -211,6 +213,7 @@ class Processor:
         return (
             messages.writeStream.queryName(f"processor {self._exchange}")
             .foreachBatch(self._batches)
+            .trigger(processingTime=f"{BATCH_EVERY_MS} milliseconds")
             .option("checkpointLocation", self._checkpoint.location)
             .start()
         )

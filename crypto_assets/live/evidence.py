@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import numpy as np
 import pyarrow as pa
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from crypto_assets.binance.spot import SpotClient
 from crypto_assets.config import Exchange, Settings
@@ -152,38 +152,45 @@ def scan(servers: str, topic: str) -> Iterable[Message]:
     )
     try:
         left = _assign_all(consumer, topic)
+        expected = sum(end - start for start, end in left.values())
+        heard_at = time.monotonic()
         while left:
-            batch = consumer.consume(BULK, timeout=KAFKA_WAIT_S)
-            if not batch:
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{topic}: nothing came in {KAFKA_WAIT_S:g} s"))
+            # It returns as soon as so many came, or after the time-out: a compacted topic holds fewer.
+            batch = consumer.consume(min(BULK, max(expected, 1)), timeout=POLL_S)
+            if batch:
+                heard_at = time.monotonic()
+            elif time.monotonic() > heard_at + KAFKA_WAIT_S:
+                raise Unavailable(f"Kafka: nothing came of {topic} for {KAFKA_WAIT_S:g} s, although it holds more.")
+            expected -= len(batch)
             for message in batch:
                 if (error := message.error()) is not None:
                     raise KafkaException(error)
                 partition, offset = message.partition(), message.offset()
                 assert partition is not None
                 assert offset is not None
-                if partition in left and offset < left[partition]:
+                if partition not in left:
+                    continue
+                _, end = left[partition]
+                if offset < end:
                     yield message
-                if offset + 1 >= left.get(partition, 0):
-                    left.pop(partition, None)
+                if offset + 1 >= end:
+                    del left[partition]
     finally:
         consumer.close()
 
 
-def _assign_all(consumer: Consumer, topic: str) -> dict[int, int]:
-    """Read every partition from its first message; end offset of those that hold any."""
+def _assign_all(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
+    """Read every partition from its first message; first and end offset of those that hold any."""
     listed = consumer.list_topics(topic, timeout=KAFKA_WAIT_S).topics[topic]
     if listed.error is not None:
         raise KafkaException(listed.error)
-    ends: dict[int, int] = {}
-    starts: list[TopicPartition] = []
-    for number in listed.partitions:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=KAFKA_WAIT_S)
-        if high > low:
-            ends[number] = high
-            starts.append(TopicPartition(topic, number, low))
-    consumer.assign(starts)
-    return ends
+    bounds = {
+        number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=KAFKA_WAIT_S)
+        for number in listed.partitions
+    }
+    filled = {number: (low, high) for number, (low, high) in bounds.items() if high > low}
+    consumer.assign([TopicPartition(topic, number, low) for number, (low, _) in filled.items()])
+    return filled
 
 
 def count_messages(settings: Settings, topics: Sequence[Topic]) -> dict[str, int]:

@@ -129,7 +129,8 @@ def places(exchange: SpotClient, simulator_url: str, kafka: str, postgres: str, 
         binance_futures_ws_url=simulator_url,
     )
     topic = NewTopic(TRADES.of(exchange_name(settings)), num_partitions=TRADES.partitions)
-    [created] = AdminClient({"bootstrap.servers": kafka}).create_topics([topic]).values()
+    admin = AdminClient({"bootstrap.servers": kafka})
+    [created] = admin.create_topics([topic]).values()
     created.result(30)
     places = Places(settings, exchange.trades(SYMBOL, AROUND.start, AROUND.end).rows)
     klines = BRONZE_KLINES["1m"]

@@ -7,6 +7,7 @@ import warnings
 import dagster as dg
 
 from crypto_assets.assets.bronze import bronze_assets
+from crypto_assets.assets.gap_ledger import gap_ledger_assets
 from crypto_assets.assets.gold import gold_assets
 from crypto_assets.assets.history import history_assets
 from crypto_assets.assets.silver import silver_assets
@@ -16,6 +17,7 @@ from crypto_assets.checks.bronze import bronze_checks
 from crypto_assets.checks.gold import gold_checks
 from crypto_assets.checks.silver import silver_checks
 from crypto_assets.checks.speed import speed_checks
+from crypto_assets.checks.streams import stream_checks
 from crypto_assets.config import Settings, read_settings
 from crypto_assets.jobs import MARKET_STREAM, MEDALLION, SPEED
 from crypto_assets.partitions import DaySymbol
@@ -26,11 +28,12 @@ from resources.market_stream import MarketStreamResource
 from resources.postgres import PostgresResource
 from resources.redis import RedisResource
 from sensors.automation import automation_sensor
+from sensors.gaps import gaps_sensor
 from sensors.market_stream import market_stream_sensor
 from sensors.speed_observations import speed_observations
 
-ASSETS = (history_assets, stream_assets, bronze_assets, silver_assets, gold_assets, speed_assets)
-CHECKS = (bronze_checks, silver_checks, gold_checks, speed_checks)
+ASSETS = (history_assets, stream_assets, gap_ledger_assets, bronze_assets, silver_assets, gold_assets, speed_assets)
+CHECKS = (stream_checks, bronze_checks, silver_checks, gold_checks, speed_checks)
 
 BETAS_IN_USE = "backfill_policy|MultiPartitionMapping|allow_nonexistent_upstream_partitions|use_user_code_server"
 """Parts of Dagster that may still change between minor versions; tests cover each of them."""
@@ -54,7 +57,7 @@ def build_definitions(
             asset_checks=[check for group in CHECKS for check in group(days)],
             jobs=[MEDALLION, SPEED, MARKET_STREAM],
             schedules=schedules(days),
-            sensors=[automation_sensor(), market_stream_sensor(), speed_observations()],
+            sensors=[automation_sensor(), market_stream_sensor(), gaps_sensor(days), speed_observations()],
             resources={
                 "lake": LakeResource(uri=settings.lake),
                 "exchange": exchange or ExchangeResource(),

@@ -9,15 +9,17 @@ from crypto_assets.jobs import CANDLES_TO_FEATURES, SPEED
 from crypto_assets.partitions import DaySymbol, Partition
 
 BRONZE_AND_SILVER = CANDLES_TO_FEATURES & dg.AssetSelection.groups("bronze", "silver")
+BRONZE = CANDLES_TO_FEATURES & dg.AssetSelection.groups("bronze")
 GOLD = CANDLES_TO_FEATURES & dg.AssetSelection.groups("gold")
 
 
 def schedules(days: DaySymbol) -> list[dg.ScheduleDefinition]:
-    """Daily summaries at 00:15, bronze and silver at 01:00, gold at 02:00."""
+    """Daily summaries at 00:15, bronze and silver at 01:00, gold at 02:00, bronze against the archive at 12:00."""
     return [
         _speed_daily(days),
         _daily("silver_daily", days, hour=1, target=BRONZE_AND_SILVER, what="Bronze, then silver"),
         _daily("gold_daily", days, hour=2, target=GOLD, what="Gold"),
+        _daily("archive_daily", days, hour=12, target=BRONZE, what="Bronze again, now that the archive has the day,"),
     ]
 
 

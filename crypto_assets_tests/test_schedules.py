@@ -23,7 +23,10 @@ def repository() -> dg.RepositoryDefinition:
     return build(date(2024, 8, 1))
 
 
-@pytest.mark.parametrize(("name", "cron"), [("silver_daily", "0 1 * * *"), ("gold_daily", "0 2 * * *")])
+@pytest.mark.parametrize(
+    ("name", "cron"),
+    [("silver_daily", "0 1 * * *"), ("gold_daily", "0 2 * * *"), ("archive_daily", "0 12 * * *")],
+)
 def test_yesterday_of_each_symbol_is_requested_once(repository: dg.RepositoryDefinition, name: str, cron: str) -> None:
     schedule = repository.get_schedule_def(name)
     at = datetime(2024, 8, 6, 1, 0, tzinfo=UTC)
@@ -46,6 +49,7 @@ def test_the_first_schedule_makes_bronze_and_silver_and_the_second_gold(reposito
 
     assert groups("silver_daily") == {"bronze", "silver"}
     assert groups("gold_daily") == {"gold"}
+    assert groups("archive_daily") == {"bronze"}
 
 
 def test_before_the_first_day_is_over_nothing_is_requested() -> None:

@@ -18,8 +18,8 @@ from filelock import FileLock, Timeout
 from pydantic import PrivateAttr
 
 from crypto_assets.config import Settings, read_settings, variables_of
-from crypto_assets.endpoints import Service, embedded_endpoint, exchange_name, redis_url, service_folder
-from crypto_assets.errors import ConfigurationError
+from crypto_assets.endpoints import Service, embedded_endpoint, exchange_name, kafka_servers, redis_url, service_folder
+from crypto_assets.errors import ConfigurationError, ServiceUnavailable
 from crypto_assets.stream.health import PROGRAMS, Health, judge, unknown
 from crypto_assets.stream.heartbeat import Program, read_heartbeat
 from crypto_assets.stream.supervisor import Log, Supervisor
@@ -27,6 +27,7 @@ from crypto_assets.stream.supervisor import Log, Supervisor
 if TYPE_CHECKING:
     import redis
 
+    from crypto_assets.stream.gaps import Gap
     from resources.services.service import Name
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -81,6 +82,19 @@ class MarketStreamResource(dg.ConfigurableResource):
     def health(self) -> list[Health]:
         """How each program does by its heartbeat in Redis."""
         return [self._look(program) for program in PROGRAMS]
+
+    def gaps(self) -> list[Gap]:
+        """The gap ledger; raises ConfigurationError where no Kafka is named, ServiceUnavailable where none answers."""
+        from confluent_kafka import KafkaException
+
+        from crypto_assets.stream.gaps import read_ledger
+
+        settings = self.settings
+        servers = kafka_servers(settings)
+        try:
+            return read_ledger(servers, exchange_name(settings))
+        except KafkaException as error:
+            raise ServiceUnavailable(f"The gap ledger cannot be read from Kafka at {servers}: {error}.") from error
 
     def missing_services(self) -> list[str]:
         """Services that the programs need, and that neither run embedded nor are named by a variable."""

@@ -1,0 +1,186 @@
+"""Runs of market_stream: what lives while one lasts, and what is left when it ends, however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import dagster as dg
+import psutil
+import pytest
+import redis
+
+from crypto_assets.endpoints import exchange_name
+from crypto_assets.stream.heartbeat import Heartbeat, read_heartbeat
+from crypto_assets_tests.small_stream import SmallStream, small_stream
+from crypto_assets_tests.waiting import wait_for
+
+ROOT = Path(__file__).resolve().parents[1]
+START_S = 120
+"""A run starts Python and Dagster; many tests may share the machine."""
+
+
+@pytest.fixture
+def stream(tmp_path: Path, redis_server: str) -> SmallStream:
+    return small_stream(tmp_path / "data", redis_server)
+
+
+@pytest.fixture
+def code_location(tmp_path: Path, stream: SmallStream) -> Path:
+    """The project's graph with a market stream of programs that only give heartbeats."""
+    Path(stream.folder).mkdir()
+    path = tmp_path / "small_location.py"
+    given = {"folder": stream.folder, "redis_server": stream.redis_server, "seed": stream.seed}
+    path.write_text(
+        textwrap.dedent(
+            f"""
+            import json
+            from crypto_assets.config import read_settings
+            from crypto_assets.definitions import build_definitions
+            from crypto_assets_tests.small_stream import SmallStream
+
+            stream = SmallStream(**json.loads({json.dumps(json.dumps(given))}))
+            defs = build_definitions(read_settings(), market_stream=stream)
+            """
+        )
+    )
+    return path
+
+
+@pytest.fixture
+def environment(tmp_path: Path, stream: SmallStream) -> dict[str, str]:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_bytes((ROOT / "dagster.yaml").read_bytes())
+    with dg.DagsterInstance.from_config(str(home)):
+        pass  # two programs that make its tables at once trip over each other
+    return {**os.environ, "DAGSTER_HOME": str(home), "DATA_DIR": stream.folder, "PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Starts Dagster's programs; ends them, and what they started, with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin(program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [str(Path(sys.executable).with_name(program)), *arguments]
+        log = (tmp_path / f"{program}-{len(started)}.log").open("wb")
+        started.append(subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log))
+        return started[-1]
+
+    yield begin
+    for program in started:
+        with suppress(psutil.NoSuchProcess):
+            family = [*psutil.Process(program.pid).children(recursive=True), psutil.Process(program.pid)]
+            for process in family:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        program.wait()
+
+
+def beats(stream: SmallStream) -> dict[str, Heartbeat]:
+    """Heartbeats of the programs whose process lives."""
+    with redis.Redis.from_url(stream.redis_server) as client:
+        found = [read_heartbeat(client, exchange_name(stream.settings), name) for name in ("collector", "processor")]
+    return {beat.program: beat for beat in found if beat is not None and psutil.pid_exists(beat.pid)}
+
+
+def wait_for_both(stream: SmallStream, *, other_than: int = 0) -> dict[str, Heartbeat]:
+    return wait_for(
+        lambda: beats(stream),
+        until=lambda found: len(found) == 2 and other_than not in {beat.pid for beat in found.values()},
+        deadline_s=START_S,
+    )
+
+
+def wait_until_gone(stream: SmallStream) -> None:
+    wait_for(lambda: beats(stream), until=lambda found: found == {}, deadline_s=30)
+
+
+def job(start: Callable[..., subprocess.Popen[bytes]], location: Path) -> subprocess.Popen[bytes]:
+    return start("dagster", "job", "execute", "-f", str(location), "-a", "defs", "-j", "market_stream")
+
+
+def output_of(tmp_path: Path, number: int = 0) -> str:
+    return (tmp_path / f"dagster-{number}.log").read_text()
+
+
+def test_a_killed_program_lives_again_and_a_run_that_is_told_to_end_leaves_none(
+    start: Callable[..., subprocess.Popen[bytes]], code_location: Path, stream: SmallStream, tmp_path: Path
+) -> None:
+    run = job(start, code_location)
+    collector = wait_for_both(stream)["collector"].pid
+
+    os.kill(collector, signal.SIGKILL)
+    assert wait_for_both(stream, other_than=collector)["collector"].pid != collector
+    assert "was killed by signal 9" in output_of(tmp_path)
+
+    second = job(start, code_location)
+    assert second.wait(timeout=START_S) == 0
+    assert "supervises already; this one has nothing to do" in output_of(tmp_path, 1)
+    assert len(beats(stream)) == 2
+
+    run.send_signal(signal.SIGTERM)
+    run.wait(timeout=60)
+    assert beats(stream) == {}
+    assert (Path(stream.folder) / "collector.flushed").exists(), "it was asked to end, not killed"
+
+
+def test_a_run_that_is_killed_leaves_no_program(
+    start: Callable[..., subprocess.Popen[bytes]], code_location: Path, stream: SmallStream
+) -> None:
+    run = job(start, code_location)
+    wait_for_both(stream)
+    run.kill()
+    wait_until_gone(stream)
+    assert (Path(stream.folder) / "processor.flushed").exists(), "they were told, and flushed"
+
+
+def test_a_run_whose_programs_keep_crashing_fails_with_what_they_said_last(
+    start: Callable[..., subprocess.Popen[bytes]], code_location: Path, stream: SmallStream, tmp_path: Path
+) -> None:
+    for program in ("collector", "processor"):
+        (Path(stream.folder) / f"{program}.does").write_text("crash")
+    run = job(start, code_location)
+    assert run.wait(timeout=START_S) == 1
+    said = output_of(tmp_path)
+    assert "crashed 5 times in a row, and nothing else that was started here runs" in said
+    assert "ended with exit code 7" in said
+    assert "something that nobody expected" in said
+
+
+def runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    return list(instance.get_runs(dg.RunsFilter(job_name="market_stream")))
+
+
+def test_two_daemons_start_one_run_which_the_page_can_cancel_and_which_ends_with_its_daemon(
+    start: Callable[..., subprocess.Popen[bytes]],
+    code_location: Path,
+    stream: SmallStream,
+    environment: dict[str, str],
+) -> None:
+    daemons = [start("dagster-daemon", "run", "-f", str(code_location), "-a", "defs") for _ in range(2)]
+    with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
+        first = wait_for_both(stream)
+        (run,) = runs(instance)
+        assert run.status is dg.DagsterRunStatus.STARTED
+        assert run.tags["market_stream/reason"].startswith("collector and processor: the first run")
+
+        assert instance.run_launcher.terminate(run.run_id)
+        ended = wait_for(lambda: runs(instance)[-1].status, until=lambda s: s.value == "CANCELED", deadline_s=30)
+        assert ended is dg.DagsterRunStatus.CANCELED
+        again = wait_for_both(stream, other_than=first["collector"].pid)
+        assert {beat.pid for beat in again.values()} & {beat.pid for beat in first.values()} == set()
+        assert [run.status.value for run in runs(instance)] == ["STARTED", "CANCELED"]
+
+        for daemon in daemons:
+            daemon.kill()
+        wait_until_gone(stream)
+        wait_for(lambda: runs(instance)[0].is_finished, until=bool, deadline_s=30)

@@ -26,15 +26,15 @@ from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode_key
 from crypto_assets.stream.columns import Raw
 from crypto_assets.stream.topics import Topic
 
-CHUNK_OFFSETS = 50_000
-"""Offsets that are looked at at once: order books of so many messages are some 30 MB."""
+CHUNK_OFFSETS = 10_000
+"""Offsets that are looked at at once: order books of so many messages are 6 MB, and several times that as a table."""
 ANSWER_S = 5.0
 """Kafka on the same network answers in milliseconds; a sensor has 60 s in all."""
 SILENCE_S = 20.0
 AWAY_S = 30.0
 """After Kafka did not answer, so long it is not asked again: a backfill of a thousand days does not wait for each."""
 _PEEKED = 50
-_BATCH = 10_000
+_BATCH = 5_000
 _PATIENCE_S = 0.5
 
 

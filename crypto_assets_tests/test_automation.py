@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from crypto_assets.schemas import SILVER
+from crypto_assets.automation import is_over
+from crypto_assets.config import Settings
+from crypto_assets.endpoints import write_endpoint
+from crypto_assets.schemas import BRONZE, BRONZE_TRADES, SILVER
+from crypto_assets.simulator.process import start_simulator
 from crypto_assets_tests.assets.small_exchange import SmallPlatform, day, make_platform, time
+from resources.exchange import exchange_now
 
 BRONZE_KLINES = ("bronze_klines_1m", "bronze_klines_5m", "bronze_klines_15m")
 SILVER_KLINES = ("silver_klines_1m", "silver_klines_5m", "silver_klines_15m")
@@ -25,11 +31,12 @@ class Ticks:
         self._platform = platform
         self._cursor: object = None
 
-    def next(self) -> Requested:
-        """Partitions requested of each asset."""
+    def next(self, *, at: datetime | None = None) -> Requested:
+        """Partitions requested of each asset at a moment, by default now."""
         result = dg.evaluate_automation_conditions(
             self._platform.definitions,
             self._platform.instance,
+            evaluation_time=at,
             cursor=self._cursor,  # pyright: ignore[reportArgumentType]
         )
         self._cursor = result.cursor
@@ -100,6 +107,62 @@ def test_gold_that_lacked_days_is_made_again_when_they_come(platform: SmallPlatf
     assert platform.run(day(2), assets=[*BRONZE_KLINES, *SILVER_KLINES]).success
 
     assert ticks.next() == {"gold_features": {day(3).key}}
+
+
+def test_the_day_that_runs_is_followed_when_it_has_ended_and_its_last_flush_is_done(platform: SmallPlatform) -> None:
+    ticks = Ticks(platform)
+    assert ticks.next(at=time(3, 11)) == {}
+    platform.rest.holes = [(time(3, 12), time(4))]
+    assert platform.run(day(3), assets=BRONZE_KLINES).success
+    assert ticks.next(at=time(3, 12)) == {}, "a flush at noon"
+    platform.rest.holes = [(time(3, 18), time(4))]
+    assert platform.run(day(3), assets=BRONZE_KLINES).success
+    assert ticks.next(at=time(3, 18)) == {}, "a flush in the evening"
+    assert ticks.next(at=time(4, 0, 9)) == {}, "what came before midnight is still being flushed"
+
+    assert ticks.next(at=time(4, 0, 11)) == {name: {day(3).key} for name in SILVER_KLINES}
+    assert ticks.next(at=time(4, 0, 12)) == {}
+
+
+def test_a_past_day_is_followed_while_another_one_runs(platform: SmallPlatform) -> None:
+    ticks = Ticks(platform)
+    assert ticks.next(at=time(3, 11)) == {}
+    assert platform.run(day(2), assets=BRONZE_KLINES).success
+    assert platform.run(day(3), assets=BRONZE_KLINES).success
+    assert ticks.next(at=time(3, 12)) == {name: {day(2).key} for name in SILVER_KLINES}
+
+
+def test_silver_of_the_day_that_runs_made_on_demand_asks_for_no_gold(platform: SmallPlatform) -> None:
+    ticks = Ticks(platform)
+    assert ticks.next(at=time(3, 11)) == {}
+    assert platform.run(day(3), assets=[d.name for d in (*BRONZE, *SILVER) if d is not BRONZE_TRADES]).success
+    assert ticks.next(at=time(3, 12)) == {}
+    assert ticks.next(at=time(4, 0, 11)) == {"gold_features": {day(3).key}}
+
+
+@pytest.mark.parametrize(
+    ("key", "moment", "over"),
+    [
+        ("2024-08-03|BTCUSDT", time(4, 0, 9), False),
+        ("2024-08-03|BTCUSDT", time(4, 0, 10), True),
+        ("2024-08-04|BTCUSDT", time(4, 12), False),
+        ("2024-08-02", time(4, 0, 1), True),
+    ],
+)
+def test_a_day_is_over_ten_minutes_after_midnight_utc(key: str, moment: datetime, over: bool) -> None:
+    assert is_over(key, now=moment) is over
+
+
+def test_a_market_that_is_played_faster_says_itself_what_day_it_is(tmp_path: Path) -> None:
+    wall = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    given = {"data_dir": tmp_path, "simulator_speed": 10}
+    fast = Settings(_env_file=None, **given)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    assert exchange_now(fast, wall=wall) == wall, "none runs: nothing is started to ask it"
+    with start_simulator(now=time(5, 12)) as exchange:
+        write_endpoint(tmp_path, "simulator", {"url": exchange.url})
+        assert time(5, 12) <= exchange_now(fast, wall=wall) < time(5, 13)
+        usual = Settings(_env_file=None, data_dir=tmp_path)  # pyright: ignore[reportCallIssue]
+        assert exchange_now(usual, wall=wall) == wall
 
 
 def test_every_sensor_of_the_definitions_runs_without_being_switched_on(platform: SmallPlatform) -> None:

@@ -53,8 +53,9 @@ def rows_of(dataset: Dataset, messages: pl.DataFrame) -> TypedRows:
         messages.select(pl.col(held[column]).alias(column) for column in amounts),
         columns=[Column(column, "amount", blank=dataset.payload.field(column).nullable) for column in amounts],
     )
-    others = [pl.col(name).alias(column) for column, name in held.items() if column not in amounts]
-    plain = messages.select(form.time.alias(dataset.time_column), *(o for o in others), *CARRIED)
+    taken = {dataset.time_column, *amounts}
+    others = [pl.col(name).alias(column) for column, name in held.items() if column not in taken]
+    plain = messages.select(form.time.alias(dataset.time_column), *others, *CARRIED)
     return form.derive(TypedRows(pl.concat([plain, rows.values], how="horizontal"), _faults(rows, messages)), messages)
 
 

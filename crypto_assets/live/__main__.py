@@ -27,6 +27,7 @@ from crypto_assets.postgres.summary import DailySummary, get_daily_summary, read
 from crypto_assets.processes import end_on_signals
 from crypto_assets.spans import Span
 from crypto_assets.stream.topics import TOPICS
+from resources.services.board import Board
 from resources.services.service import Name
 
 TOURED: tuple[Name, ...] = ("postgres", "redis", "kafka", "simulator", "collector", "processor")
@@ -54,7 +55,8 @@ def main() -> None:
         soft_wrap=True,
     )
     try:
-        platform.start(progress=lambda name, doing: console.print(f"  {name}: {doing}", markup=False))
+        with Board(console) as board:
+            platform.start(progress=board.tell)
         accounts = _tour(platform, console, seconds=options.seconds)
     except AWAY as error:
         sys.exit(f"The tour ended early: {error}")

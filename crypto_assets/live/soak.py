@@ -31,6 +31,7 @@ from crypto_assets.live.soak_report import Check, Figures, Happening, check_of, 
 from crypto_assets.processes import end_on_signals
 from crypto_assets.spans import Span
 from crypto_assets.stream.topics import TOPICS
+from resources.services.board import Board
 
 SAMPLE_S = 5.0
 SETTLE_S = 300.0
@@ -188,7 +189,8 @@ def main() -> None:
     started_at = datetime.now(UTC)
     console.print(f"{len(plan)} faults in {options.minutes:g} minutes, in {platform.settings.data_dir}")
     try:
-        platform.start(progress=lambda name, doing: console.print(f"       {name}: {doing}", markup=False))
+        with Board(console) as board:
+            platform.start(progress=board.tell)
         soak.run(plan)
         gaps = read_gaps(platform.settings)
         figures = soak.figures(gaps=gaps, started_at=started_at)

@@ -18,7 +18,7 @@ from crypto_assets.endpoints import exchange_name, redis_url
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.stream.heartbeat import Heartbeat, Program, read_heartbeat
 from resources.services.jars import fetch_jars
-from resources.services.process import Launch
+from resources.services.process import Launch, is_alive
 from resources.services.service import Running, Service
 
 SPARK_JARS = "CRYPTO_ASSETS_SPARK_JARS"
@@ -119,6 +119,7 @@ def _has_ended(beat: Heartbeat) -> bool:
     if beat.host != socket.gethostname():
         return False
     try:
-        return psutil.Process(beat.pid).create_time() * 1_000_000 > beat.started_at_us
+        process = psutil.Process(beat.pid)
+        return not is_alive(process) or process.create_time() * 1_000_000 > beat.started_at_us
     except psutil.NoSuchProcess:
         return True

@@ -60,7 +60,7 @@ def run_on(url: str, statement: str) -> None:
 def fetch(connection: Connection, query: str, *values: object) -> list[tuple[Any, ...]]:
     """All rows of a query."""
     with connection.cursor() as cursor:
-        cursor.execute(query, values)
+        cursor.execute(query, values or None)  # None: a % in it is itself
         return cursor.fetchall()
 
 

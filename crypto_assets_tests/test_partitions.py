@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import pytest
 
-from crypto_assets.partitions import DaySymbol, Partition, look_back, range_tags
+from crypto_assets.partitions import DaySymbol, Partition, WholeDay, WholeDays, look_back, range_tags
 
 NOW = datetime(2024, 8, 5, 23, 59, tzinfo=UTC)
 DAYS = DaySymbol(date(2024, 8, 1), ("BTCUSDT", "ETHUSDT"))
@@ -81,3 +81,35 @@ def test_looking_back_reads_the_same_symbol_and_misses_no_day_before_the_first()
 
     assert sorted(mapped.partitions_subset.get_partition_keys()) == [f"2024-08-0{n}|ETHUSDT" for n in (1, 2, 3)]
     assert mapped.required_but_nonexistent_subset.is_empty
+
+
+WHOLE_DAYS = WholeDays(date(2024, 8, 1))
+
+
+def test_whole_days_and_ranges_of_them_come_from_the_tags_of_a_run() -> None:
+    now = datetime(2024, 8, 9, 12, tzinfo=UTC)
+    fourth, sixth = WholeDay(date(2024, 8, 4)), WholeDay(date(2024, 8, 6))
+    assert WHOLE_DAYS.of_run({"dagster/partition": "2024-08-04"}, now=now) == (fourth,)
+    found = WHOLE_DAYS.of_run(range_tags(fourth, sixth), now=now)
+    assert [day.key for day in found] == ["2024-08-04", "2024-08-05", "2024-08-06"]
+    assert WHOLE_DAYS.of_run({}, now=now) == ()
+    with pytest.raises(ValueError, match="is empty"):
+        WHOLE_DAYS.of_run(range_tags(sixth, fourth), now=now)
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("2024-08-05|BTCUSDT", "is no day. Days are written like 2024-08-05"),
+        ("2024-07-31", "before the first day, 2024-08-01"),
+        ("2024-08-10", "lies in the future: it is 2024-08-09 12:00 UTC"),
+    ],
+)
+def test_what_is_no_whole_day_is_refused_with_a_sentence(key: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        WHOLE_DAYS.parse(key, now=datetime(2024, 8, 9, 12, tzinfo=UTC))
+
+
+def test_whole_days_are_those_of_dagster() -> None:
+    keys = WHOLE_DAYS.definition.get_partition_keys(current_time=datetime(2024, 8, 3, 12, tzinfo=UTC))
+    assert list(keys) == ["2024-08-01", "2024-08-02", "2024-08-03"]

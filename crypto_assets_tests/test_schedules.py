@@ -69,3 +69,15 @@ def test_yesterday_is_the_day_of_utc() -> None:
         "2024-08-05|BTCUSDT",
         "2024-08-05|ETHUSDT",
     ]
+
+
+def test_yesterday_is_summarised_a_quarter_past_midnight(repository: dg.RepositoryDefinition) -> None:
+    schedule = repository.get_schedule_def("speed_daily")
+    at = datetime(2024, 8, 6, 0, 15, tzinfo=UTC)
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(instance, scheduled_execution_time=at, repository_def=repository)
+        (request,) = schedule.evaluate_tick(context).run_requests or []
+
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("15 0 * * *", "UTC")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    assert (schedule.job_name, request.partition_key) == ("speed", "2024-08-05")

@@ -19,6 +19,8 @@ LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 """No event of the exchange lies outside; a wrong clock would make partitions for days that never were."""
 TOO_MUCH = Decimal(10) ** 14
 """Amounts stay below, so that price times quantity, and every rate, fits its column."""
+LONGEST_SYMBOL = 40
+SOURCES = ("live", "rest")
 _AMOUNT = re.compile(r"\d{1,20}(?:\.\d{1,8})?", re.ASCII)
 
 
@@ -131,7 +133,7 @@ def parse_trade(message: Message) -> Trade:
         price=price,
         quantity=quantity,
         is_buyer_maker=record["is_buyer_maker"],
-        source=record["source"],
+        source=_source(record),
         received_at=_moment(record, "received_at"),
     )
 
@@ -145,9 +147,16 @@ def _record(message: Message, schema: str) -> Mapping[str, Any]:
 
 def _symbol(record: Mapping[str, Any]) -> str:
     symbol: str = record["symbol"]
-    if not symbol or "\0" in symbol:
-        raise BadPayload(f"symbol: {symbol!r} is none")
+    if not (0 < len(symbol) <= LONGEST_SYMBOL and symbol.isprintable()):
+        raise BadPayload(f"symbol: {symbol[:60]!r} is none")
     return symbol
+
+
+def _source(record: Mapping[str, Any]) -> str:
+    source: str = record["source"]
+    if source not in SOURCES:
+        raise BadPayload(f"source: {source[:60]!r} is none of {', '.join(SOURCES)}")
+    return source
 
 
 def _amount(record: Mapping[str, Any], name: str) -> Decimal:

@@ -133,6 +133,7 @@ class Processor:
         session = start_session(self._jars, folder=self._scratch)
         try:
             self._batches.open_store()
+            self._beat.state = "running"
             self._keep_running(session)
         finally:
             with suppress(Exception):  # the Java process may be gone; it is not needed any more
@@ -162,7 +163,7 @@ class Processor:
         """Runs one query; returns why it failed, or nothing where it has to be begun anew."""
         ids = self._await_topics()
         query = self._start_query(session)
-        self._beat.state, self._beat.detail = "running", ""
+        self._beat.detail = ""
         looked_at = logged_at = time.monotonic()
         try:
             while not self._stop.wait(LOOK_EVERY_S):

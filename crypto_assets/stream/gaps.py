@@ -6,12 +6,12 @@ nothing (`halted`); what cannot be asked for again is `unrecoverable`. Entries o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from crypto_assets.stream.avro import decode, encode
 from crypto_assets.stream.topics import GAPS
@@ -172,7 +172,13 @@ def read_ledger(servers: str, exchange: str) -> list[Gap]:
     Raises KafkaException where Kafka does not answer in WAIT_S.
     """
     consumer = Consumer(
-        {"bootstrap.servers": servers, "group.id": "gap-ledger", "enable.auto.commit": False, "log_level": 0}
+        {
+            "bootstrap.servers": servers,
+            "group.id": "gap-ledger",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,  # compaction leaves holes in the offsets: only Kafka knows the end
+            "log_level": 0,
+        }
     )
     try:
         return latest_entries(_entries(consumer, GAPS.of(exchange)))
@@ -180,22 +186,19 @@ def read_ledger(servers: str, exchange: str) -> list[Gap]:
         consumer.close()
 
 
-def _entries(consumer: Consumer, topic: str) -> Sequence[Gap]:
+def _entries(consumer: Consumer, topic: str) -> Iterator[Gap]:
     listed = consumer.list_topics(topic, timeout=WAIT_S).topics[topic]
-    if listed.error is not None:
-        return []
-    entries: list[Gap] = []
-    for number in listed.partitions:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=WAIT_S)
-        consumer.assign([TopicPartition(topic, number, low)])
-        while consumer.position([TopicPartition(topic, number)])[0].offset < high and low < high:
-            messages = consumer.consume(1_000, timeout=WAIT_S)
-            if not messages:
-                break
-            for message in messages:
-                if (error := message.error()) is not None:
-                    raise KafkaException(error)
-                if (value := message.value()) is not None:
-                    headers = message.headers()
-                    entries.append(decode_gap(value, list(headers.items()) if isinstance(headers, dict) else headers))
-    return entries
+    left = set(listed.partitions) if listed.error is None else set[int]()
+    consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in left])
+    while left:
+        message = consumer.poll(WAIT_S)
+        if message is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # pyright: ignore[reportPrivateUsage]
+        error = message.error()
+        if error is not None and error.code() == KafkaError._PARTITION_EOF:  # pyright: ignore[reportPrivateUsage]
+            left.discard(message.partition() or 0)
+        elif error is not None:
+            raise KafkaException(error)
+        elif (value := message.value()) is not None:
+            headers = message.headers()
+            yield decode_gap(value, list(headers.items()) if isinstance(headers, dict) else headers)

@@ -124,8 +124,7 @@ class Ledger:
                 continue
             track = state.track
             if state.outlet.name in REPAIRABLE and track.lowest >= 0:
-                since_us = int(since.timestamp() * 1e6)
-                hole = Hole(track.lowest, track.next - 1, 0.0, "kafka_lost", since_us, state.event_us)
+                hole = Hole(track.lowest, track.next - 1, 0.0, "kafka_lost", state.first_event_us, state.event_us)
                 if hole.first <= hole.last:
                     track.miss(hole)
             else:

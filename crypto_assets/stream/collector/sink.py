@@ -33,6 +33,7 @@ SLICE = 2_000  # records read from disk before the event loop has its turn
 SWITCH_BELOW_BYTES = 1 << 20  # on disk, few enough to be handed over in one go
 SETTLED_AFTER_S = 90.0  # by then a message was delivered, or failed and is back on disk
 FLUSH_S = 10.0
+AGAIN_S = 1.0  # after a failure: what is read from the disk again may come twice, so not too often
 TOPIC_GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)  # pyright: ignore[reportPrivateUsage]
 _LANES = {ORDERBOOK: Lane.BOOKS, TICKERS: Lane.CHANGES, BOOK_TICKERS: Lane.CHANGES, DEPTH_UPDATES: Lane.CHANGES}
 
@@ -233,11 +234,12 @@ class Sink:
         try:
             while self._spool.bytes > SWITCH_BELOW_BYTES:
                 if not await self._replay_round():
-                    await asyncio.sleep(1.0)
+                    await asyncio.sleep(AGAIN_S)
                     return
         finally:
             self._replaying = False
-        self._switch()
+        if not self._switch():
+            await asyncio.sleep(AGAIN_S)
 
     async def _replay_round(self) -> bool:
         """Deliver the segments of now, while others are filled; False where something failed."""
@@ -250,16 +252,17 @@ class Sink:
                 self._spool.remove(path)
         return True
 
-    def _switch(self) -> None:
-        """Hand over the rest in one go, so that nothing can come in between, and be DIRECT."""
+    def _switch(self) -> bool:
+        """Hand over the rest in one go, so that nothing can come in between, and be DIRECT; False where it fails."""
         for lane in Lane:
             for path in self._spool.segments(lane):
-                if not all(self._offer(record) for record in self._spool.read(path)):
-                    return
+                if not all(self._offer(record) for record in self._spool.read(path)) or self._replay_failed:
+                    return False
                 self._retired.append((time.monotonic(), self._spool.retire(path)))
         self.is_direct = True
         self.emit = self._produce
         _log.info("messages go to Kafka, none waits on disk")
+        return True
 
     async def _hand_over(self, path: Path) -> None:
         for number, record in enumerate(self._spool.read(path), start=1):

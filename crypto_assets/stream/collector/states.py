@@ -17,6 +17,7 @@ class StreamState:
     __slots__ = (
         "duplicates",
         "event_us",
+        "first_event_us",
         "head",
         "key",
         "messages",
@@ -44,6 +45,8 @@ class StreamState:
         self.duplicates = 0
         self.event_us: int | None = None
         """Time of the newest event, the receive time where messages have none; of the last run before the first."""
+        self.first_event_us: int | None = None
+        """An early event of this run, the newest of the first beat."""
         self.received_us: int | None = None
         self.token = -1
         """Event time or update id of the newest message: where two connections overlap, the second copy has it too."""
@@ -64,6 +67,7 @@ class StreamState:
         weight = RATE_WEIGHT if self.messages_seen else 1.0
         self.rate += weight * (newest - self.rate)
         self.messages_seen = self.messages
+        self.first_event_us = self.first_event_us or self.event_us
 
     def silent_after_s(self, *, scale: float) -> float:
         """How long it may be quiet: twenty of its own mean intervals, but not less than is normal for its kind."""

@@ -108,31 +108,40 @@ def delivered(tail: Tail) -> Sequence[int]:
 def _last_messages(servers: str, depths: Mapping[str, int]) -> Iterator[Message]:
     """The last messages of each partition of the topics, as many as `depths` says, those of a partition in order."""
     consumer = Consumer(
-        {"bootstrap.servers": servers, "group.id": "collector-tails", "enable.auto.commit": False, "log_level": 0}
+        {
+            "bootstrap.servers": servers,
+            "group.id": "collector-tails",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "log_level": 0,
+        }
     )
     try:
-        ends: dict[tuple[str, int], int] = {}
-        starts: list[TopicPartition] = []
-        for topic, depth in depths.items():
-            listed = consumer.list_topics(topic, timeout=WAIT_S).topics[topic]
-            for number in listed.partitions if listed.error is None else ():
-                low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=WAIT_S)
-                if low < high:
-                    ends[topic, number] = high
-                    starts.append(TopicPartition(topic, number, max(low, high - depth)))
+        starts = [start for topic, depth in depths.items() for start in _starts(consumer, topic, depth=depth)]
         consumer.assign(starts)
-        while ends:
+        left = {(start.topic, start.partition) for start in starts}
+        while left:
             message = consumer.poll(WAIT_S)
             if message is None:
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # pyright: ignore[reportPrivateUsage]
-            if (error := message.error()) is not None:
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:  # pyright: ignore[reportPrivateUsage]
+                left.discard((message.topic() or "", message.partition() or 0))
+            else:
                 raise KafkaException(error)
-            place = (message.topic() or "", message.partition() or 0)
-            if (message.offset() or 0) + 1 >= ends.get(place, 0):
-                ends.pop(place, None)
-            yield message
     finally:
         consumer.close()
+
+
+def _starts(consumer: Consumer, topic: str, *, depth: int) -> list[TopicPartition]:
+    listed = consumer.list_topics(topic, timeout=WAIT_S).topics[topic]
+    found: list[TopicPartition] = []
+    for number in listed.partitions if listed.error is None else ():
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=WAIT_S)
+        found.append(TopicPartition(topic, number, max(low, high - depth)))
+    return found
 
 
 def _headers(message: Message) -> list[tuple[str, bytes | str | None]]:

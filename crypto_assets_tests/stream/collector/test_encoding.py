@@ -1,0 +1,64 @@
+"""The generated encoder gives the bytes of fastavro, for every topic and any record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crypto_assets.stream.avro import encode, schema_of
+from crypto_assets.stream.collector.encoding import encoder, long, text
+from crypto_assets.stream.collector.routes import ROUTES
+
+ASCII = st.text(st.characters(max_codepoint=127), max_size=300)
+LONGS = st.integers(-(2**63), 2**63 - 1)
+TIMES = st.integers(0, 253_402_300_799_999_999)
+
+
+def values_of(kind: Any) -> st.SearchStrategy[Any]:
+    match kind:
+        case "string":
+            return ASCII
+        case "boolean":
+            return st.booleans()
+        case "long":
+            return LONGS
+        case {"logicalType": "timestamp-micros"}:
+            return TIMES
+        case ["null", other]:
+            return st.none() | values_of(other)
+        case {"type": "array", "items": {"type": "array"}}:
+            return st.lists(st.tuples(ASCII, ASCII).map(list), max_size=30)
+        case _:
+            raise AssertionError(kind)
+
+
+@pytest.mark.parametrize("name", sorted(ROUTES))
+@given(data=st.data())
+def test_the_bytes_are_those_of_fastavro(name: str, data: st.DataObject) -> None:
+    fields = schema_of(name)["fields"]
+    record = {field["name"]: data.draw(values_of(field["type"])) for field in fields}
+    assert encoder(name)(**record) == encode(name, record)
+
+
+@pytest.mark.parametrize("name", sorted(ROUTES))
+@given(data=st.data())
+def test_fields_may_come_prepared(name: str, data: st.DataObject) -> None:
+    fields = schema_of(name)["fields"]
+    record = {field["name"]: data.draw(values_of(field["type"])) for field in fields}
+    prepared = {key: text(record[key]) for key in ("symbol", "connection", "source")}
+    prepared["received_at"] = long(record["received_at"])
+    assert encoder(name, *prepared)(**{**record, **prepared}) == encode(name, record)
+
+
+def test_a_text_that_is_not_ascii_is_refused_instead_of_written_wrong() -> None:
+    with pytest.raises(ValueError, match="ASCII"):
+        text("prix: 1 é")
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**70])
+def test_a_number_beyond_a_long_is_refused(number: int) -> None:
+    with pytest.raises(OverflowError):
+        long(number)

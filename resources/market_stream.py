@@ -106,6 +106,13 @@ class MarketStreamResource(dg.ConfigurableResource):
         }
         return [name for name in named if named[name] is None and embedded_endpoint(settings.data_dir, name) is None]
 
+    def services_change(self) -> bool:
+        """Whether `make up` or `make down` is at work now: what they start or stop is not ours to start."""
+        from resources.services.manager import lock_file
+
+        path = lock_file(self.settings.data_dir)
+        return path.exists() and _is_held(path)
+
     def ended_services(self) -> list[Name]:
         """Embedded services that were started and ended by themselves since."""
         from resources.services.manager import Services
@@ -171,7 +178,8 @@ class MarketStreamResource(dg.ConfigurableResource):
             told = time.monotonic()
             try:
                 while (reason := ended() or self._taken_down()) is None:
-                    self.start(log=log)
+                    if not self.services_change():
+                        self.start(log=log)
                     if time.monotonic() - told > TELL_EVERY_S:
                         told = time.monotonic()
                         log.info("%s", " ".join(health.sentence for health in self.health()))
@@ -182,15 +190,7 @@ class MarketStreamResource(dg.ConfigurableResource):
 
     def supervisor_run(self) -> Holder | None:
         """The run that supervises on this machine now; None where there is none."""
-        lock = FileLock(self._lock_file)
-        if not self._lock_file.parent.exists():
-            return None
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return self._holder()
-        lock.release()
-        return None
+        return self._holder() if self._lock_file.exists() and _is_held(self._lock_file) else None
 
     @contextmanager
     def _alone(self, run_id: str) -> Generator[Holder | None]:
@@ -270,6 +270,17 @@ def _end_of_launcher() -> Callable[[], str | None]:
         return f"The program that started this run (pid {daemon.pid}) ended."
 
     return ended
+
+
+def _is_held(path: Path) -> bool:
+    """Whether another process has the lock; for a moment it is taken to see."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -90,6 +90,8 @@ def look(
             f"{len(missing)} of 3 services are not there for {settings.data_dir}: {', '.join(missing)}. `make up` "
             "starts them."
         )
+    if market_stream.services_change():
+        return dg.SkipReason("Some of 7 services are being started or stopped now: nothing is started beside that.")
     said, memory = _services(market_stream, memory, now=now)
     health = market_stream.health()
     said += [one.sentence for one in health]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from crypto_assets.jobs import MARKET_STREAM
 from crypto_assets.stream.heartbeat import Heartbeat, Program, StreamState, write_heartbeat
 from crypto_assets_tests.small_stream import SmallStream, small_stream
 from resources.market_stream import HOST_TAG, Holder, MarketStreamResource
+from resources.services.manager import Services, lock_file
 from sensors.market_stream import Memory, look, pause_s
 
 NOW = 1_790_000_000.0
@@ -116,6 +117,49 @@ def test_a_stream_that_lives_is_left_alone(stream: SmallStream, instance: dg.Dag
     assert result.run_requests == []
     assert "Nothing to start." in reason(result)
     assert "collector (pid 1 on elsewhere) is running." in reason(result)
+
+
+def test_while_services_are_started_or_stopped_nothing_is_started(
+    stream: SmallStream, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    (tmp_path / "services").mkdir()
+    with FileLock(lock_file(tmp_path)):
+        assert "are being started or stopped now" in reason(tick(stream, instance))
+    assert len(tick(stream, instance).run_requests or []) == 1
+
+
+class Embedded(SmallStream):
+    """Its Redis is that of `make up` for its folder."""
+
+    @property
+    def settings(self) -> Settings:
+        return super().settings.model_copy(update={"redis_url": None})
+
+
+def test_a_service_that_ended_by_itself_is_started_again_and_one_that_was_stopped_is_not(
+    tmp_path: Path, make_services: Callable[..., Services], instance: dg.DagsterInstance
+) -> None:
+    services = make_services(tmp_path)
+    services.start(["redis"])
+    stream = Embedded(folder=str(tmp_path), redis_server="", seed=7)
+    services.kill("redis")
+
+    revived = tick(stream, instance, now=NOW)
+    assert len(revived.run_requests or []) == 1, "Redis answers again, and says that nothing runs"
+    (redis_status,) = services.status(["redis"])
+    assert redis_status.state == "running"
+
+    services.kill("redis")
+    soon = observe(stream, instance, cursor=revived.cursor, now=NOW + 1)
+    assert "redis ended again, 1 times now; next start in 14 s." in reason(soon)
+
+    watched = Embedded(folder=str(tmp_path), redis_server="", seed=7, managed=False)
+    assert "1 services ended by themselves: redis; STREAM_MANAGED=false" in reason(tick(watched, instance))
+    assert services.status(["redis"])[0].state == "ended by itself"
+
+    services.stop(["redis"])
+    assert stream.ended_services() == []
+    assert "1 of 3 services are not there" in reason(tick(stream, instance))
 
 
 def test_a_program_without_a_heartbeat_asks_for_the_run_that_supervises(

@@ -59,6 +59,11 @@ class ServiceStatus:
         return self.state in ("running", "elsewhere")
 
 
+def lock_file(data_dir: Path) -> Path:
+    """What a program holds while it starts or stops services."""
+    return data_dir / "services" / ".lock"
+
+
 class Services:
     """Services of one `DATA_DIR`. They outlive this program, or with `attached` end with it."""
 
@@ -154,7 +159,7 @@ class Services:
     def _alone(self, tell: Callable[[], object]) -> Generator[None]:
         folder = self.settings.data_dir / "services"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(folder / ".lock")
+        lock = FileLock(lock_file(self.settings.data_dir))
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -229,9 +234,7 @@ class Services:
         deadline, next_look = time.monotonic() + service.start_s, 0.0
         while True:
             if not find(record, service.folder):
-                child = self._children.get(service.name)
-                status = child.poll() if child and child.pid == record.pid else None
-                raise ServiceFailed("it ended" + (f" with status {status}" if status is not None else ""))
+                raise ServiceFailed(f"it ended{_status_of(self._children.get(service.name), record)}")
             if time.monotonic() >= next_look:
                 if service.is_ready(running):
                     return
@@ -268,6 +271,16 @@ class Services:
         service.withdraw()
         service.folder.remove_record()
         progress(service.name, "stopped")
+
+
+def _status_of(child: subprocess.Popen[bytes] | None, record: ProcessRecord) -> str:
+    """How a process that has ended did so, where it was started here."""
+    if child is None or child.pid != record.pid:
+        return ""
+    try:
+        return f" with status {child.wait(LEFTOVER_GRACE_S)}"
+    except subprocess.TimeoutExpired:  # threads of it are still at their end
+        return ""
 
 
 def _failure(service: Service, error: Exception) -> str:

@@ -37,9 +37,9 @@ def main() -> None:
         try:
             ended = _wait_until_ready(f"http://{options.host}:{port}", programs)
             if ended is None:
+                print(f"The graph is at http://{options.host}:{port} (Ctrl-C ends it). Runs: {home}", flush=True)
                 if "daemon" not in programs:
                     print("The daemon of `make up` looks at schedules and sensors; `make down` ends it.", flush=True)
-                print(f"The graph is at http://{options.host}:{port} (Ctrl-C ends it). Runs: {home}", flush=True)
                 ended = _wait_for_an_end(programs)
         except KeyboardInterrupt:
             return

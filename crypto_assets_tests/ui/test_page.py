@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ from playwright.sync_api import Page, expect
 from crypto_assets_tests.ui.conftest import Served, end_page, start_page
 from crypto_assets_tests.ui.graphql import DAEMONS, PARTITION_COUNTS
 from crypto_assets_tests.waiting import wait_for
+from resources.services.manager import Services
 
 PARTITION = "2024-08-05|BTCUSDT"
 ASSETS = ("bronze_klines_1m", "bronze_klines_5m", "bronze_klines_15m", "silver_klines_1m")
@@ -79,6 +81,21 @@ def test_interrupting_the_page_leaves_no_process(tmp_path: Path) -> None:
     assert family
     assert end_page(served) == []
     assert served.process.returncode == 0
+
+
+def test_beside_the_daemon_of_make_up_the_page_starts_no_second_one(
+    make_services: Callable[..., Services], tmp_path: Path
+) -> None:
+    services = make_services(tmp_path)
+    services.start(["daemon"])
+    served = start_page(tmp_path)
+    assert served.process.stdout is not None
+    assert served.process.stdout.readline().startswith("The daemon of `make up`")
+    scripts = [" ".join(process.cmdline()) for process in psutil.Process(served.process.pid).children(recursive=True)]
+    assert any("dagster-webserver" in script for script in scripts)
+    assert not any("dagster-daemon" in script for script in scripts)
+    assert end_page(served) == []
+    assert [status.state for status in services.status(["daemon"])] == ["running"]
 
 
 def test_a_port_in_use_is_named_with_a_way_out(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from crypto_assets.config import read_settings
 from crypto_assets.errors import ConfigurationError, ServiceFailed
 from resources.services.board import Board, JarBar
 from resources.services.manager import Services
-from resources.services.report import status_table
+from resources.services.report import silent_streams, status_table
 from resources.services.service import NAMES, Name
 
 FILE_WIDTH = 160
@@ -54,7 +54,8 @@ def _up(services: Services, names: Sequence[Name], out: Console) -> int:
 def _status(services: Services, names: Sequence[Name], out: Console) -> int:
     statuses = services.status(names)
     out.print(status_table(statuses, now=datetime.now(UTC)))
-    return 0 if all(status.is_well for status in statuses) else 1
+    well = all(status.is_well for status in statuses) and not silent_streams(statuses)
+    return 0 if well else 1
 
 
 def _down(services: Services, names: Sequence[Name], out: Console) -> int:

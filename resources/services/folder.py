@@ -16,6 +16,8 @@ from crypto_assets.endpoints import service_folder
 
 LOG_LIMIT_BYTES = 10 << 20
 """A log longer than this becomes `log.1` at the next start."""
+START = "--- started\n"
+"""Separates, in a log, what one start printed from what the one before did."""
 FIRST_PORT = 20_000
 LAST_PORT = 32_000
 """Below the ports that Linux gives to outgoing connections: while a service is down, its clients that try to connect
@@ -57,15 +59,18 @@ class ServiceFolder:
         """A descriptor that appends to the log; the log is begun anew where it has become long."""
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
             self.log.replace(self.path / "log.1")
-        return os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.write(log, START.encode())
+        return log
 
     def log_tail(self, *, lines: int = 15) -> str:
-        """The last lines of the log."""
+        """The last lines that the program started last has printed."""
         if not self.log.exists():
             return ""
         with self.log.open("rb") as file:
             file.seek(max(0, self.log.stat().st_size - 200 * lines))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+            _, _, printed = file.read().decode(errors="replace").rpartition(START)
+        return "\n".join(printed.splitlines()[-lines:])
 
     def write(self, name: str, text: str) -> Path:
         """Publish a file for this user only, whole or not at all."""

@@ -1,47 +1,73 @@
-"""Services as people see them: what starts, what runs, what flows."""
+"""Services as people see them: what runs, and what flows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
+from rich.markup import escape
 from rich.table import Table
 
 from crypto_assets.spans import from_us
-from crypto_assets.stream.heartbeat import STALE_AFTER_S, Heartbeat, StreamState
+from crypto_assets.stream.heartbeat import Heartbeat, StreamState
 from resources.services.manager import ServiceStatus
 
-COLOURS = {"running": "green", "elsewhere": "green", "down": "yellow"}
+COLUMNS = ("service", "state", "address", "pid", "since", "msg/s", "lag", "last event")
+NUMBERS = ("pid", "msg/s", "lag")
+COLOURS = {"running": "green", "elsewhere": "green", "flowing": "green", "down": "yellow", "quiet": ""}
+QUIET_AFTER = timedelta(seconds=60)
+"""Without a message for so long a stream is called quiet; only its own normal pace tells whether that is a failure."""
 
 
 def status_table(statuses: Sequence[ServiceStatus], *, now: datetime) -> Table:
-    """A row for each service, and under collector and processor one for each stream."""
+    """A row for each service, and under collector and processor one for each topic."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("service", "state", "address", "pid", "since", "msg/s", "lag", "last event"):
-        table.add_column(title, justify="right" if title in ("pid", "msg/s", "lag") else "left")
+    for title in COLUMNS:
+        table.add_column(title, justify="right" if title in NUMBERS else "left", no_wrap=True)
     for status in statuses:
-        colour = COLOURS.get(status.state, "red")
         table.add_row(
             status.name,
-            f"[{colour}]{status.state}[/]",
-            status.address or status.detail or _words(status.beat),
+            _coloured(status.state),
+            escape(status.address or status.detail or (status.beat.detail if status.beat else "")),
             str(status.pid or ""),
             f"{status.since:%Y-%m-%d %H:%M:%S}" if status.since else "",
         )
-        if status.beat and status.state in ("running", "elsewhere", "does not answer"):
-            for stream in sorted(status.beat.streams, key=lambda stream: (stream.topic, stream.symbol)):
-                table.add_row(*_stream_row(stream, now=now))
+        for topic, streams in _topics(status.beat):
+            table.add_row(*_topic_row(topic, streams, now=now))
     return table
 
 
-def _words(beat: Heartbeat | None) -> str:
-    return f"{beat.state} {beat.detail}".strip() if beat and beat.detail else ""
+def silent_streams(statuses: Iterable[ServiceStatus]) -> list[StreamState]:
+    """Streams that are quiet for longer than is normal for them."""
+    return [stream for status in statuses if status.beat for stream in status.beat.streams if stream.silent]
 
 
-def _stream_row(stream: StreamState, *, now: datetime) -> tuple[str, ...]:
-    received = from_us(stream.last_received_us) if stream.last_received_us is not None else None
-    quiet = stream.silent or received is None or now - received > timedelta(seconds=STALE_AFTER_S)
-    state = "[red]silent[/]" if stream.silent else "quiet" if quiet else "flowing"
-    event = f"{from_us(stream.last_event_us).astimezone(UTC):%Y-%m-%d %H:%M:%S}" if stream.last_event_us else ""
-    lag = "" if stream.lag_s is None else f"{stream.lag_s:.2f} s"
-    return ("", state, f"  {stream.topic} {stream.symbol}", "", "", f"{stream.rate:.1f}", lag, event)
+def _topics(beat: Heartbeat | None) -> list[tuple[str, list[StreamState]]]:
+    streams = sorted(beat.streams if beat else (), key=lambda stream: stream.topic)
+    return [(topic, list(of_topic)) for topic, of_topic in groupby(streams, key=lambda stream: stream.topic)]
+
+
+def _topic_row(topic: str, streams: list[StreamState], *, now: datetime) -> tuple[str, ...]:
+    """Rates add up, of lags the longest counts, of events the newest."""
+    symbols = sorted({stream.symbol for stream in streams})
+    silent = sorted({stream.symbol for stream in streams if stream.silent})
+    received = max((stream.last_received_us or 0 for stream in streams), default=0)
+    state = "quiet" if now - from_us(received) > QUIET_AFTER else "flowing"
+    lags = [stream.lag_s for stream in streams if stream.lag_s is not None]
+    events = [stream.last_event_us for stream in streams if stream.last_event_us is not None]
+    return (
+        "",
+        f"[red]silent[/] {' '.join(silent)}" if silent else _coloured(state),
+        f"{topic}, {len(symbols)} {'symbol' if len(symbols) == 1 else 'symbols'}",
+        "",
+        "",
+        f"{sum(stream.rate for stream in streams):.1f}",
+        f"{max(lags):.2f} s" if lags else "",
+        f"{from_us(max(events)).astimezone(UTC):%Y-%m-%d %H:%M:%S}" if events else "",
+    )
+
+
+def _coloured(state: str) -> str:
+    colour = COLOURS.get(state, "red")
+    return f"[{colour}]{state}[/]" if colour else state

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.services.folder import FIRST_PORT, LAST_PORT, ServiceFolder
+from resources.services.folder import FIRST_PORT, LAST_PORT, START, ServiceFolder
 
 
 @pytest.fixture
@@ -55,10 +55,14 @@ def test_a_long_log_is_begun_anew_and_the_old_one_kept(folder: ServiceFolder, mo
         log = folder.open_log()
         os.write(log, b"longer than ten bytes")
         os.close(log)
-    assert folder.log.read_text() == "longer than ten bytes"
-    assert (folder.path / "log.1").read_text() == "longer than ten bytes"
+    assert folder.log.read_text() == f"{START}longer than ten bytes"
+    assert (folder.path / "log.1").read_text() == f"{START}longer than ten bytes"
 
 
-def test_the_tail_of_a_log_is_its_last_lines(folder: ServiceFolder) -> None:
+def test_the_tail_of_a_log_is_its_last_lines_since_the_last_start(folder: ServiceFolder) -> None:
     folder.write("log", "\n".join(f"line {number}" for number in range(10_000)))
     assert folder.log_tail(lines=2) == "line 9998\nline 9999"
+    log = folder.open_log()
+    os.write(log, b"another start")
+    os.close(log)
+    assert folder.log_tail(lines=2) == "another start"

@@ -92,7 +92,7 @@ class ClockJump(StreamFault, frozen=True, tag="clock_jump"):
 
 
 class ConnectionFault(StreamFault, frozen=True):
-    """Meant for connections that have such a stream; `times` counts connections."""
+    """Meant for connections that have such a stream; `times` counts connections, unless it says otherwise."""
 
 
 class Disconnect(ConnectionFault, frozen=True, tag="disconnect"):
@@ -107,7 +107,7 @@ class ServerShutdown(ConnectionFault, frozen=True, tag="server_shutdown"):
     notice_s: Annotated[float, msgspec.Meta(ge=0)] = 10.0
 
 
-class SlowStreamServer(StreamFault, frozen=True, tag="slow_stream_server"):
+class SlowStreamServer(ConnectionFault, frozen=True, tag="slow_stream_server"):
     """Connections get such messages, and what waits behind them, at this pace in real seconds; counts messages."""
 
     messages_per_second: _Seconds

@@ -29,6 +29,9 @@ _STREAM_OF_EVENT = {
 }
 
 
+_ABSENT = msgspec.Raw(b"")
+
+
 class RecordedMessage(NamedTuple):
     """One message as it was received."""
 
@@ -43,9 +46,9 @@ class _Event(msgspec.Struct):
     e: str | None = None
     s: str | None = None
     u: int | None = None
-    b: msgspec.Raw | None = None
+    b: msgspec.Raw = _ABSENT
     k: dict[str, msgspec.Raw] | None = None
-    o: msgspec.Raw | None = None
+    o: msgspec.Raw = _ABSENT
 
 
 class _Order(msgspec.Struct):
@@ -117,9 +120,9 @@ def _stream_of(text: bytes) -> str | None:
         channel = _STREAM_OF_EVENT.get(event.e or "")
         if event.e == "kline" and event.k:
             channel = f"kline_{msgspec.json.decode(event.k['i'], type=str)}"
-        if event.e == "forceOrder" and event.o is not None:
+        if event.e == "forceOrder" and event.o:
             symbol = msgspec.json.decode(event.o, type=_Order).s
-        if event.e is None and event.u is not None and event.b is not None:
+        if event.e is None and event.u is not None and event.b:
             channel = "bookTicker"
     except (msgspec.MsgspecError, KeyError):
         return None

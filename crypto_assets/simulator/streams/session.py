@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
@@ -207,16 +208,17 @@ class Session:
         every_s = self._limits.spot_ping_s if spot else self._limits.futures_ping_s
         patience_s = self._limits.spot_pong_s if spot else self._limits.futures_pong_s
         loop = asyncio.get_running_loop()
-        unanswered: deque[tuple[float, object]] = deque()
-        while True:
+        unanswered: deque[tuple[float, asyncio.Future[float]]] = deque()
+        for number in itertools.count():
             await asyncio.sleep(every_s)
-            payload = str(self._now_ms())
-            pong = asyncio.ensure_future(await self.connection.ping(payload))
+            # the number makes it unique while the exchange's clock stands still
+            pong = asyncio.ensure_future(await self.connection.ping(f"{self._now_ms()}.{number}"))
             unanswered.append((loop.time(), pong))
-            while unanswered and unanswered[0][1].done():  # pyright: ignore
+            while unanswered and unanswered[0][1].done():
                 unanswered.popleft()
             if unanswered and loop.time() - unanswered[0][0] > patience_s:
                 await self.connection.close(CloseCode.POLICY_VIOLATION, "Pong timeout")
+                return
 
     async def _age(self) -> None:
         life_s = self._limits.life_s

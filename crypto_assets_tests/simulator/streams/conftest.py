@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from crypto_assets.simulator.app import create_app
@@ -64,6 +65,20 @@ class Listener:
 
     def next(self) -> Message:
         return json.loads(self.socket.recv(timeout=PATIENCE_S))
+
+    def wait_for(self, stream: str) -> None:
+        """Returns with a message of a stream that was just subscribed to; those before it are lost."""
+        while self.next().get("stream") != stream:
+            pass
+
+    def to_end(self) -> tuple[list[Message], tuple[int, str] | None]:
+        """All messages until the connection ends; close code and reason, None where it ended without a word."""
+        heard: list[Message] = []
+        try:
+            while True:
+                heard.append(self.next())
+        except ConnectionClosed as closed:
+            return heard, (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else None
 
     def ask(self, method: str, *params: object) -> Any:
         """The answer to a request; streams' messages before it are lost."""

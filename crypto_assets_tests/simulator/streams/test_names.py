@@ -26,7 +26,9 @@ def test_an_address_says_what_is_wanted_and_how(target: str, address: Address) -
     assert parse_address(target) == address
 
 
-@pytest.mark.parametrize("target", ["/", "/stream/x", "/private/ws", "/ws2", "/api/v3/ping", "/ws?pace=x", "/ws?pace=-1"])
+@pytest.mark.parametrize(
+    "target", ["/", "/stream/x", "/private/ws", "/ws2", "/api/v3/ping", "/ws?pace=x", "/ws?pace=-1"]
+)
 def test_other_addresses_mean_nothing(target: str) -> None:
     assert parse_address(target) is None
 

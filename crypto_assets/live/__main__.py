@@ -84,7 +84,8 @@ def _tour(platform: Platform, console: Console, *, seconds: float) -> list[Accou
     span = Span(since, exchange_now(settings).replace(second=0, microsecond=0))
     console.print(f"Flushing {span} into bronze, as the sensor does every 5 minutes")
     accounts = await_accounts(settings, span=span, deadline_s=SETTLE_S, prepare=_flusher(platform, days_of(span)))
-    print_streams(console, [platform.heartbeat("collector"), platform.heartbeat("processor")])
+    beats = [platform.heartbeat("collector"), platform.heartbeat("processor")]
+    print_streams(console, beats, now=exchange_now(settings), speed=settings.simulator_speed)
     print_topics(console, count_messages(settings, TOPICS))
     print_summaries(console, *_summaries(platform, span.end))
     print_gaps(console, read_gaps(settings))
@@ -109,8 +110,8 @@ def _rates(platform: Platform) -> str:
     if collector is None:
         return "no heartbeat"
     received = sum(stream.rate for stream in collector.streams)
-    lags = [stream.lag_s for stream in (processor.streams if processor else ()) if stream.lag_s is not None]
-    return f"{received:,.0f} messages/s" + (f", in PostgreSQL after {max(lags):.1f} s" if lags else "")
+    written = sum(stream.rate for stream in (processor.streams if processor else ()))
+    return f"{received:,.0f} messages/s into Kafka, {written:,.0f} rows/s into PostgreSQL"
 
 
 def _flusher(platform: Platform, days: Sequence[date]) -> Callable[[], None]:

@@ -13,9 +13,9 @@ from rich.table import Table
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name, kafka_servers
 from crypto_assets.live.evidence import header_pairs, scan
-from crypto_assets.spans import Span, from_us
+from crypto_assets.spans import Span, to_us
 from crypto_assets.stream.avro import decode
-from crypto_assets.stream.heartbeat import Heartbeat
+from crypto_assets.stream.heartbeat import Heartbeat, StreamState
 from crypto_assets.stream.topics import GAPS
 
 SHOWN_GAPS = 8
@@ -73,26 +73,32 @@ def print_gaps(console: Console, gaps: Sequence[Gap]) -> None:
     console.print(table)
 
 
-def print_streams(console: Console, beats: Sequence[Heartbeat | None]) -> None:
-    """A line for each stream of the programs that said something."""
+def print_streams(console: Console, beats: Sequence[Heartbeat | None], *, now: datetime, speed: float) -> None:
+    """A line for each topic of a symbol of the programs that said something; `now` by the exchange's clock.
+
+    What a stream is behind is the age of its newest event in seconds of the machine's clock, heartbeat included.
+    """
     table = Table(title="Streams", title_justify="left", box=None, pad_edge=False)
     for name in ("program", "topic", "symbol"):
         table.add_column(name)
-    for name in ("messages", "per second", "lag", "last event"):
+    for name in ("messages", "per second", "behind"):
         table.add_column(name, justify="right")
     for beat in beats:
-        for stream in beat.streams if beat else ():
-            table.add_row(
-                beat.program if beat else "",
-                stream.topic,
-                stream.symbol,
-                f"{stream.messages:,}",
-                f"{stream.rate:,.1f}",
-                "" if stream.lag_s is None else f"{stream.lag_s * 1000:,.0f} ms",
-                "silent" if stream.silent else _moment(stream.last_event_us or stream.last_received_us),
-            )
+        if beat is None:
+            continue
+        groups: dict[tuple[str, str], list[StreamState]] = {}
+        for stream in beat.streams:
+            groups.setdefault((stream.topic, stream.symbol), []).append(stream)
+        for (topic, symbol), streams in groups.items():
+            messages, rate = sum(s.messages for s in streams), sum(s.rate for s in streams)
+            if messages:
+                behind = _behind(streams, now=now, speed=speed)
+                table.add_row(beat.program, topic, symbol, f"{messages:,}", f"{rate:,.1f}", behind)
     console.print(table)
 
 
-def _moment(time_us: int | None) -> str:
-    return "none yet" if time_us is None else f"{from_us(time_us):%Y-%m-%d %H:%M:%S}"
+def _behind(streams: Sequence[StreamState], *, now: datetime, speed: float) -> str:
+    if any(stream.silent for stream in streams):
+        return "silent"
+    newest = max((stream.last_event_us for stream in streams if stream.last_event_us is not None), default=None)
+    return "" if newest is None else f"{max(0.0, (to_us(now) - newest) / 1e6 / speed):,.1f} s"

@@ -30,7 +30,7 @@ class StreamProgram(Service):
     """A program that tells how it is by a heartbeat in Redis."""
 
     program: ClassVar[Program]
-    start_s = 120.0
+    start_s = 180.0
     grace_s = 60.0  # what was received is flushed first
 
     @override

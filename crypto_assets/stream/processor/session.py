@@ -89,7 +89,7 @@ def read_messages(session: SparkSession, *, servers: str, topics: Sequence[str])
 
 def _configuration(jars: Sequence[Path], folder: Path) -> dict[str, str]:
     # the second compiler costs more than it saves: half of the CPU time of small batches
-    java = f"-Duser.timezone=UTC -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.io.tmpdir={folder}"
+    java = f'-Duser.timezone=UTC -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "-Djava.io.tmpdir={folder}"'
     return {
         "spark.driver.memory": HEAP,
         "spark.driver.extraClassPath": os.pathsep.join(map(str, jars)),

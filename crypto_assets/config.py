@@ -82,6 +82,12 @@ class Settings(BaseSettings):
         frozenset(),
         description="Archive file names whose wrong published checksum is accepted, separated by commas.",
     )
+    bronze_retention_days: int = Field(
+        7,
+        ge=0,
+        description="Days that bronze is kept for at least; it is deleted only once its silver is complete and "
+        "verified. `0` keeps it for ever.",
+    )
     google_sheets_id: str | None = Field(None, description="Spreadsheet that aggregates are shared in.")
     alert_webhook_url: SecretStr | None = Field(None, description="Where alerts are posted.")
     stream_managed: bool = Field(

@@ -21,6 +21,7 @@ from crypto_assets.checks.streams import stream_checks
 from crypto_assets.config import Settings, read_settings
 from crypto_assets.jobs import MARKET_STREAM, MEDALLION, SPEED
 from crypto_assets.partitions import DaySymbol
+from crypto_assets.retention import bronze_retention, retention_schedule
 from crypto_assets.schedules import schedules
 from resources.exchange import ExchangeResource
 from resources.lake import LakeResource
@@ -28,6 +29,7 @@ from resources.market_stream import MarketStreamResource
 from resources.postgres import PostgresResource
 from resources.redis import RedisResource
 from sensors.automation import automation_sensor
+from sensors.bronze_flush import BRONZE_FLUSH, bronze_flush_sensor
 from sensors.gaps import gaps_sensor
 from sensors.market_stream import market_stream_sensor
 from sensors.speed_observations import speed_observations
@@ -55,9 +57,15 @@ def build_definitions(
         return dg.Definitions(
             assets=[asset for group in ASSETS for asset in group(days)],
             asset_checks=[check for group in CHECKS for check in group(days)],
-            jobs=[MEDALLION, SPEED, MARKET_STREAM],
-            schedules=schedules(days),
-            sensors=[automation_sensor(), market_stream_sensor(), gaps_sensor(days), speed_observations()],
+            jobs=[MEDALLION, SPEED, MARKET_STREAM, BRONZE_FLUSH, bronze_retention],
+            schedules=[*schedules(days), retention_schedule()],
+            sensors=[
+                automation_sensor(),
+                market_stream_sensor(),
+                bronze_flush_sensor(days),
+                gaps_sensor(days),
+                speed_observations(),
+            ],
             resources={
                 "lake": LakeResource(uri=settings.lake),
                 "exchange": exchange or ExchangeResource(),

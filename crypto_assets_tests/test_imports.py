@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("automation",),
     ("assets",),
     ("checks",),
-    ("jobs",),
+    ("jobs", "retention"),
     ("schedules", "sensors"),
     ("definitions",),
     ("demo", "ui"),

@@ -53,7 +53,7 @@ class KlinesDays:
         """Clean the day and publish it with its gaps; raises InputIncomplete where bronze has no such day."""
         bronze = self._cache.read(self._bronze, partition)
         if bronze is None:
-            raise never_materialised(self._silver, partition, missing=self._bronze)
+            raise without_bronze(self._lake, self._silver, partition, missing=self._bronze)
         span = known_span(partition.day, TIMEFRAMES[self._timeframe], now=self._now)
         cleaned = clean_klines(
             bronze,
@@ -71,6 +71,8 @@ class KlinesDays:
             "known_until": span.end.isoformat(),
         }
         published = self._lake.publish(self._silver, partition.symbol, partition.day, cleaned.table, footer=notes)
+        versions = self._cache.versions([self._bronze], partition)
+        self._lake.note_inputs(self._silver, partition.symbol, partition.day, versions)
         return Written(
             rows=published.rows,
             data_version=published.sha256,
@@ -121,13 +123,16 @@ class OrderbookDays:
 
     def write(self, partition: Partition) -> Written:
         """Clean the day and publish it; raises InputIncomplete where bronze has no such day, be it an empty one."""
+        manifest = self._lake.manifest(BRONZE_ORDERBOOK, partition.symbol, partition.day)
         bronze = self._lake.read(BRONZE_ORDERBOOK, partition.symbol, partition.day)
-        if bronze is None:
-            raise never_materialised(SILVER_ORDERBOOK, partition, missing=BRONZE_ORDERBOOK)
+        if bronze is None or manifest is None:
+            raise without_bronze(self._lake, SILVER_ORDERBOOK, partition, missing=BRONZE_ORDERBOOK)
         cleaned = clean_orderbook(bronze)
         del bronze  # a day at 100 ms is some hundred MB
         notes = {"steps": json.dumps(cleaned.steps.as_metadata())}
         published = self._lake.publish(SILVER_ORDERBOOK, partition.symbol, partition.day, cleaned.table, footer=notes)
+        versions = {BRONZE_ORDERBOOK.name: manifest.data_version}
+        self._lake.note_inputs(SILVER_ORDERBOOK, partition.symbol, partition.day, versions)
         return Written(
             rows=published.rows,
             data_version=published.sha256,
@@ -157,13 +162,16 @@ class PerpetualDays:
     def write(self, partition: Partition) -> Written:
         """Put the day together and publish it; raises InputIncomplete where bronze has none of its inputs."""
         absent = [d for d in PERPETUAL_INPUTS.values() if self._cache.read(d, partition) is None]
-        if len(absent) == len(PERPETUAL_INPUTS):
-            raise never_materialised(SILVER_PERPETUAL, partition, missing=absent[0])
+        gone = [d for d in absent if self._lake.retired(d, partition.symbol, partition.day)]
+        if gone or len(absent) == len(PERPETUAL_INPUTS):
+            raise without_bronze(self._lake, SILVER_PERPETUAL, partition, missing=[*gone, *absent][0])
         span = known_span(partition.day, timedelta(minutes=1), now=self._now)
         tables = {name: self._two_days(dataset, partition) for name, dataset in PERPETUAL_INPUTS.items()}
         perpetual = build_perpetual(**tables, start=span.start, end=span.end)
         notes = {"known_until": span.end.isoformat()}
         published = self._lake.publish(SILVER_PERPETUAL, partition.symbol, partition.day, perpetual.table, footer=notes)
+        versions = self._cache.versions(PERPETUAL_INPUTS.values(), partition)
+        self._lake.note_inputs(SILVER_PERPETUAL, partition.symbol, partition.day, versions)
         return Written(
             rows=published.rows,
             data_version=published.sha256,
@@ -178,6 +186,18 @@ class PerpetualDays:
         tables: Iterator[pa.Table | None] = (self._cache.read(dataset, partition.moved(n)) for n in (-1, 0))
         held = [table for table in tables if table is not None]
         return pa.concat_tables(held) if held else None
+
+
+def without_bronze(lake: Lake, asset: Dataset, partition: Partition, *, missing: Dataset) -> InputIncomplete:
+    """The error of an asset whose bronze is not there: never made, or deleted by retention."""
+    retired = lake.retired(missing, partition.symbol, partition.day)
+    if retired is None:
+        return never_materialised(asset, partition, missing=missing)
+    return InputIncomplete(
+        f"{asset.name} {partition}: {missing.name} of this day was deleted by retention on {retired.at:%Y-%m-%d}, once "
+        f"{asset.name} was made from it and verified. The former {asset.name} stays; there is nothing to do. To make "
+        f"it anew, materialise {missing.name} first, as far as archive and captures still give the day."
+    )
 
 
 def never_materialised(asset: Dataset, partition: Partition, *, missing: Dataset) -> InputIncomplete:

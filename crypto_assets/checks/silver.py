@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import dagster as dg
@@ -22,6 +23,7 @@ from crypto_assets.schemas import (
     SILVER_KLINES,
     SILVER_ORDERBOOK,
     SILVER_PERPETUAL,
+    Dataset,
 )
 from crypto_assets.spans import MICROSECOND, day_span
 
@@ -31,17 +33,9 @@ COMPLETE_PERCENT = 99.9
 
 def silver_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
     """The checks of every silver dataset."""
-    by_dataset = [
-        *((dataset, _klines_checks(timeframe)) for timeframe, dataset in SILVER_KLINES.items()),
-        (
-            SILVER_ORDERBOOK,
-            [DayCheck("levels", "Bids fall, asks rise, the best bid is below the best ask, time goes on.", _levels)],
-        ),
-        (SILVER_PERPETUAL, [DayCheck("completeness", "There is a row for each minute.", _perpetual_completeness)]),
-    ]
     return [
-        day_checks(dataset, days, [*map(where_declared, checks), SCHEMA, FRESHNESS], read=partial(read_stored, dataset))
-        for dataset, checks in by_dataset
+        day_checks(dataset, days, [*checks, FRESHNESS], read=partial(read_stored, dataset))
+        for dataset, checks in DAY_CHECKS.items()
     ]
 
 
@@ -179,3 +173,17 @@ def _perpetual_completeness(day: StoredDay) -> Finding:
 
 def _floats(table: pa.Table, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return pc.cast(table[name], pa.float64()).to_numpy()
+
+
+DAY_CHECKS: Mapping[Dataset, Sequence[DayCheck[StoredDay]]] = {
+    dataset: [*map(where_declared, checks), SCHEMA]
+    for dataset, checks in (
+        *((dataset, _klines_checks(timeframe)) for timeframe, dataset in SILVER_KLINES.items()),
+        (
+            SILVER_ORDERBOOK,
+            [DayCheck("levels", "Bids fall, asks rise, the best bid is below the best ask, time goes on.", _levels)],
+        ),
+        (SILVER_PERPETUAL, [DayCheck("completeness", "There is a row for each minute.", _perpetual_completeness)]),
+    )
+}
+"""What each silver dataset is asked of a day by itself; whether it is the newest day is asked besides."""

@@ -114,6 +114,7 @@ def converge(
             keep_one_copy(work, recipe.one_copy)
         if is_over:
             compact(work)
+        work.check_retired()
         manifest, changed = work.publish(halts)
         if is_drained and sources.live is not None:
             commit(work, sources.live)

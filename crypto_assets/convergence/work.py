@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from crypto_assets.convergence.delivery import Delivery, Question, content_version
-from crypto_assets.errors import ConfigurationError
+from crypto_assets.errors import ConfigurationError, InputIncomplete
 from crypto_assets.lake.lake import Lake
 from crypto_assets.lake.manifest import Answer, Interval, Manifest, Part, Position
 from crypto_assets.schemas import Dataset
@@ -145,6 +145,19 @@ class PartitionWork:
         """The part of the span after the last row held."""
         last = max((int(self._times_of(origin).max()) for origin in self._origins), default=None)
         return span if last is None else Span(min(max(span.start, from_us(last + 1)), span.end), span.end)
+
+    def check_retired(self) -> None:
+        """Raise InputIncomplete where the day was deleted by retention and sources give less of it than there was."""
+        retired = self.lake.retired(self.dataset, self.symbol, self.day)
+        if retired is None:
+            return
+        keys = self.lake.count_keys(self.dataset, self.symbol, self.day, self.parts)
+        if keys < retired.keys:
+            raise InputIncomplete(
+                f"{self.dataset.name} {self.day} {self.symbol}: its {retired.rows:,} rows were deleted by retention on "
+                f"{retired.at:%Y-%m-%d}, once what is made from them was verified, and sources give {keys:,} of "
+                f"{retired.keys:,} now. Nothing was written; silver and gold of the day stay as they are."
+            )
 
     def publish(self, halts: tuple[Span, ...]) -> tuple[Manifest, bool]:
         """Make what was collected the partition; False where it was so already."""

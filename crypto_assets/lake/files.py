@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -63,6 +64,14 @@ class Files:
         with self.explained("read", path):
             try:
                 return self._fs.info(self._full(path))["size"]
+            except FileNotFoundError:
+                return None
+
+    def written_at(self, path: str) -> datetime | None:
+        """When a file was last written, by the clock of its store; None where it does not exist."""
+        with self.explained("read", path):
+            try:
+                return self._fs.modified(self._full(path)).astimezone(UTC)
             except FileNotFoundError:
                 return None
 

@@ -11,6 +11,7 @@ from crypto_assets.spans import Span
 
 MANIFEST_FILE = "_manifest.json"
 """Readers of Parquet folders pass over names that begin with an underscore."""
+RETIRED_FILE = "_retired.json"
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -104,6 +105,17 @@ class Manifest(msgspec.Struct, frozen=True):
     def halt_spans(self) -> tuple[Span, ...]:
         """The halts as spans."""
         return tuple(Span(i.start, i.end) for i in self.halts)
+
+
+class Retired(msgspec.Struct, frozen=True):
+    """What is left of a partition that was deleted, because what is made from it is verified and stays."""
+
+    at: datetime
+    rows: int
+    keys: int
+    """How many different rows there were, by the dataset's key."""
+    bytes: int
+    data_version: str
 
 
 _decoder = msgspec.json.Decoder(Manifest)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -166,10 +167,14 @@ def four(database: str) -> Iterator[list[Connection]]:
 
 
 def test_writers_of_the_same_rows_at_once_put_each_in_once(four: list[Connection]) -> None:
-    """In different orders and into a day that none of them has seen yet."""
+    """In opposite orders, which would be a deadlock if each were kept; the days are there, so that nobody waits."""
     rows = [trade_row(n, at=DAY + timedelta(hours=n % 50)) for n in range(2_000)]
+    ensure_days(four[0], [(DAY + timedelta(days=n)).date() for n in range(3)])
+    four[0].commit()
+    together = threading.Barrier(4)
 
     def write(connection: Connection) -> int:
+        together.wait()
         turned = rows if four.index(connection) % 2 else rows[::-1]
         added = upsert_rows(connection, TRADES, turned)
         connection.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from websockets.sync.client import connect
 
 from crypto_assets.errors import Unavailable
 from crypto_assets.simulator.process import start_simulator
@@ -59,6 +61,21 @@ def test_a_simulator_ends_with_a_parent_that_is_killed_although_a_fork_of_it_liv
         os.killpg(parent.pid, signal.SIGKILL)
         parent.wait()
         parent.stdout.close()
+
+
+def test_streams_run_at_the_speed_asked_for_at_the_address_that_health_tells() -> None:
+    begun = datetime(2024, 8, 5, 13, tzinfo=UTC)
+    with start_simulator(symbols=["BTCUSDT"], now=begun, speed=50) as simulator:
+        assert httpx.get(f"{simulator.url}/health").json()["streams"] == simulator.stream_url
+        with connect(f"{simulator.stream_url}/ws/btcusdt@kline_1s") as client:
+            ends = [json.loads(client.recv(timeout=30))["k"]["T"] for _ in range(20)]
+        assert ends == list(range(ends[0], ends[0] + 20_000, 1000))
+        assert ends[0] >= begun.timestamp() * 1000 - 1
+
+
+def test_a_speed_of_zero_is_for_replay_only() -> None:
+    with pytest.raises(Unavailable, match="--speed is above 0"):
+        start_simulator(speed=0)
 
 
 def test_a_start_that_fails_shows_the_end_of_the_log(tmp_path: Path) -> None:

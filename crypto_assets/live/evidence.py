@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from crypto_assets.binance.spot import SpotClient
 from crypto_assets.config import Exchange, Settings
 from crypto_assets.endpoints import exchange_name, exchange_urls, kafka_servers, postgres_url
-from crypto_assets.errors import Unavailable
+from crypto_assets.errors import BadPayload, Unavailable
 from crypto_assets.lake.lake import Lake
 from crypto_assets.live.equation import Claim, Evidence, Ids
 from crypto_assets.postgres.connection import connect
@@ -127,7 +127,10 @@ def read_topic(settings: Settings, symbols: Iterable[str], *, topic: Topic = TRA
         value = message.value()
         if symbol is None or value is None:
             continue
-        record = decode(topic.name, value, header_pairs(message))
+        try:
+            record = decode(topic.name, value, header_pairs(message))
+        except BadPayload:
+            continue  # nobody can read it as a trade; the processor puts it with the dead letters
         ids[symbol].append(record["trade_id"])
         times[symbol].append(to_us(record["trade_time"]))
     return {s: HeldTrades(np.array(ids[s], np.int64), np.array(times[s], np.int64)) for s in wanted.values()}

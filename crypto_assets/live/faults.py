@@ -69,8 +69,8 @@ class ExchangeFault:
         return str(self.script.__struct_config__.tag)
 
     def __str__(self) -> str:
-        given = {name: value for name, value in msgspec.structs.asdict(self.script).items() if value is not None}
-        details = ", ".join(f"{name}={value}" for name, value in given.items())
+        values = ((field, getattr(self.script, field.name)) for field in msgspec.structs.fields(self.script))
+        details = ", ".join(f"{field.name}={value}" for field, value in values if value != field.default)
         return f"exchange: {self.action} for {self.lasts_s:.0f} s ({details})"
 
 

@@ -32,10 +32,12 @@ class Platform:
     settings: Settings
     environment: Mapping[str, str]
     names: tuple[Name, ...]
+    attached: bool = False
+    """Whether the services end with this program, however it ends."""
     services: Services = field(init=False)
 
     def __post_init__(self) -> None:
-        self.services = Services(self.settings, environment=self.environment)
+        self.services = Services(self.settings, environment=self.environment, attached=self.attached)
 
     def start(self, *, progress: Progress = lambda *_: None) -> None:
         """Start whatever is down; raises ServiceFailed."""

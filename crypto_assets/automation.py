@@ -51,8 +51,8 @@ class OwnDayExists(dg.AutomationCondition[dg.AssetKey]):
         return dg.AutomationResult(context, true_subset=days)
 
 
-SETTLED_AFTER = timedelta(minutes=10)
-"""How long after midnight a day is taken for over: its last messages are flushed to bronze some minutes late."""
+SETTLED_AFTER = timedelta(minutes=20)
+"""How long after midnight a day is taken for over: its last flush to bronze is done by then."""
 
 
 @dataclass(frozen=True)

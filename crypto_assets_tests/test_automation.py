@@ -118,10 +118,10 @@ def test_the_day_that_runs_is_followed_when_it_has_ended_and_its_last_flush_is_d
     platform.rest.holes = [(time(3, 18), time(4))]
     assert platform.run(day(3), assets=BRONZE_KLINES).success
     assert ticks.next(at=time(3, 18)) == {}, "a flush in the evening"
-    assert ticks.next(at=time(4, 0, 9)) == {}, "what came before midnight is still being flushed"
+    assert ticks.next(at=time(4, 0, 19)) == {}, "what came before midnight is still being flushed"
 
-    assert ticks.next(at=time(4, 0, 11)) == {name: {day(3).key} for name in SILVER_KLINES}
-    assert ticks.next(at=time(4, 0, 12)) == {}
+    assert ticks.next(at=time(4, 0, 21)) == {name: {day(3).key} for name in SILVER_KLINES}
+    assert ticks.next(at=time(4, 0, 22)) == {}
 
 
 def test_a_past_day_is_followed_while_another_one_runs(platform: SmallPlatform) -> None:
@@ -137,19 +137,19 @@ def test_silver_of_the_day_that_runs_made_on_demand_asks_for_no_gold(platform: S
     assert ticks.next(at=time(3, 11)) == {}
     assert platform.run(day(3), assets=[d.name for d in (*BRONZE, *SILVER) if d is not BRONZE_TRADES]).success
     assert ticks.next(at=time(3, 12)) == {}
-    assert ticks.next(at=time(4, 0, 11)) == {"gold_features": {day(3).key}}
+    assert ticks.next(at=time(4, 0, 21)) == {"gold_features": {day(3).key}}
 
 
 @pytest.mark.parametrize(
     ("key", "moment", "over"),
     [
-        ("2024-08-03|BTCUSDT", time(4, 0, 9), False),
-        ("2024-08-03|BTCUSDT", time(4, 0, 10), True),
+        ("2024-08-03|BTCUSDT", time(4, 0, 19), False),
+        ("2024-08-03|BTCUSDT", time(4, 0, 20), True),
         ("2024-08-04|BTCUSDT", time(4, 12), False),
         ("2024-08-02", time(4, 0, 1), True),
     ],
 )
-def test_a_day_is_over_ten_minutes_after_midnight_utc(key: str, moment: datetime, over: bool) -> None:
+def test_a_day_is_over_twenty_minutes_after_midnight_utc(key: str, moment: datetime, over: bool) -> None:
     assert is_over(key, now=moment) is over
 
 

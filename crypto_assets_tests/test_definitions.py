@@ -4,18 +4,23 @@ import json
 import subprocess
 import sys
 import warnings
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
 from crypto_assets.assets.gold import LOOK_BACK_DAYS
+from crypto_assets.assets.streams import STREAMS
 from crypto_assets.config import Settings
 from crypto_assets.definitions import build_definitions, defs
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
 from crypto_assets.partitions import DaySymbol, look_back
 from crypto_assets.schemas import BRONZE, BRONZE_TRADES, SILVER
+from crypto_assets.stream.avro import schema_of
 
+ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("pandas", "matplotlib", "pandas_ta", "talib", "pyspark", "tensorflow", "scipy", "duckdb")
 
 
@@ -46,6 +51,46 @@ def test_every_dataset_is_an_asset_of_its_layer(graph: dg.Definitions) -> None:
     assert {name for name, group in groups.items() if group == "bronze"} == {d.name for d in BRONZE}
     assert {name for name, group in groups.items() if group == "silver"} == {d.name for d in SILVER}
     assert {name for name, group in groups.items() if group == "gold"} == {GOLD_FEATURES.name}
+
+
+def test_every_stream_is_an_external_asset_with_columns_retention_and_freshness(graph: dg.Definitions) -> None:
+    assets = graph.resolve_asset_graph()
+    specs = {spec.key.to_user_string(): spec for spec in graph.resolve_all_asset_specs() if spec.group_name == "stream"}
+
+    assert set(specs) == {*STREAMS, "gap_ledger"}
+    assert {key.to_user_string() for key in assets.materializable_asset_keys} & set(STREAMS) == set()
+    for name, topic in STREAMS.items():
+        metadata = specs[name].metadata
+        columns = {column.name: column for column in metadata["dagster/column_schema"].columns}
+        assert set(columns) == {field["name"] for field in schema_of(topic.name)["fields"]}
+        assert all(column.description for column in columns.values()), name
+        assert columns["event_time"].constraints.nullable
+        assert not columns["received_at"].constraints.nullable
+        assert metadata["retention"] == ("2 days" if name == "orderbook_stream" else "7 days")
+        fails_after = specs[name].freshness_policy.fail_window.to_timedelta()
+        assert fails_after == (timedelta(hours=48) if name == "liquidation_stream" else timedelta(minutes=5))
+
+
+def test_bronze_says_which_stream_feeds_it(graph: dg.Definitions) -> None:
+    specs = {spec.key.to_user_string(): spec for spec in graph.resolve_all_asset_specs()}
+    fed_by = {d.name: {dep.asset_key.to_user_string() for dep in specs[d.name].deps} for d in BRONZE}
+    assert fed_by == {
+        **{f"bronze_klines_{timeframe}": {"kline_stream"} for timeframe in ("1m", "5m", "15m")},
+        "bronze_orderbook": {"orderbook_stream"},
+        "bronze_mark_price": {"mark_price_stream"},
+        "bronze_liquidations": {"liquidation_stream"},
+        "bronze_trades": {"trade_stream"},
+        "bronze_funding_rate": set(),
+        "bronze_open_interest": set(),
+    }
+
+
+def test_the_run_that_supervises_is_neither_timed_out_nor_repeated_nor_doubled(graph: dg.Definitions) -> None:
+    tags = graph.resolve_job_def("market_stream").tags
+    assert (float(tags["dagster/max_runtime"]), tags["dagster/max_retries"]) == (0, "0")
+    queue = yaml.safe_load((ROOT / "dagster.yaml").read_text())["concurrency"]["runs"]
+    assert {"key": "market_stream", "value": tags["market_stream"], "limit": 1} in queue["tag_concurrency_limits"]
+    assert queue["max_concurrent_runs"] >= 4, "it holds one place for ever"
 
 
 def test_medallion_is_everything_but_trades(graph: dg.Definitions) -> None:

@@ -141,7 +141,7 @@ def _record(lake: Lake, dataset: Dataset, partition: Partition, manifest: Manife
     return Retired(at, manifest.rows, keys, manifest.bytes, manifest.data_version)
 
 
-@dg.op(name=NAME)
+@dg.op
 def sweep_bronze(context: dg.OpExecutionContext, lake: LakeResource) -> None:
     """Sweep the bronze of all symbols, and say what was kept and why."""
     settings, wall = read_settings(), datetime.now(UTC)

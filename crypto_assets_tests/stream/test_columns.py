@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crypto_assets.stream.avro import encode, fingerprint
+from crypto_assets.stream.columns import Raw, read_columns
+
+SYMBOL = "BTCUSDT"
+
+
+def trade(number: int, **other: Any) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "symbol": SYMBOL,
+        "trade_id": number,
+        "trade_time": 1_722_816_000_000_000 + number,
+        "price": f"{number}.10",
+        "quantity": "1",
+        "is_buyer_maker": False,
+        "event_time": None,
+        "received_at": 1_722_816_000_000_000,
+        "connection": "c",
+        "sequence": number,
+        "source": "live",
+    }
+    return record | other
+
+
+def raw(offset: int, value: bytes) -> Raw:
+    return Raw(offset, value, fingerprint("trades"))
+
+
+def test_values_come_back_as_columns_in_their_order_with_their_offsets() -> None:
+    messages = [raw(10 + n, encode("trades", trade(n))) for n in (0, 1, 300, 70_000)]
+
+    found = read_columns("trades", messages, symbol=SYMBOL)
+
+    assert found.frame["trade_id"].to_list() == [0, 1, 300, 70_000]
+    assert found.frame["price"].to_list() == ["0.10", "1.10", "300.10", "70000.10"]
+    assert found.frame["offset"].to_list() == [10, 11, 310, 70_010]
+    assert found.undecodable == ()
+
+
+def test_no_messages_are_no_rows_of_the_same_columns() -> None:
+    empty = read_columns("trades", [], symbol=SYMBOL).frame
+    one = read_columns("trades", [raw(0, encode("trades", trade(0)))], symbol=SYMBOL).frame
+
+    assert (empty.height, empty.schema) == (0, one.schema)
+
+
+def test_the_confluent_frame_is_stepped_over() -> None:
+    message = raw(0, b"\0\0\0\0\x07" + encode("trades", trade(5)))
+
+    assert read_columns("trades", [message], symbol=SYMBOL).frame["trade_id"].to_list() == [5]
+
+
+GOOD = encode("trades", trade(7))
+DAMAGED = st.one_of(
+    st.binary(max_size=80),
+    st.integers(0, len(GOOD) - 1).map(lambda n: GOOD[:n]),
+    st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)).map(
+        lambda at: GOOD[: at[0]] + bytes([at[1]]) + GOOD[at[0] + 1 :]
+    ),
+    st.binary(min_size=1, max_size=9).map(lambda more: GOOD + more),
+)
+
+
+@pytest.mark.filterwarnings("ignore")
+@given(damaged=DAMAGED, place=st.integers(0, 3))
+def test_a_damaged_value_costs_no_other_message_anything(damaged: bytes, place: int) -> None:
+    messages = [raw(n, encode("trades", trade(n))) for n in range(3)]
+    messages.insert(place, raw(99, damaged))
+
+    found = read_columns("trades", messages, symbol=SYMBOL)
+
+    others = found.frame.filter(found.frame["offset"] != 99)
+    assert others["trade_id"].to_list() == [0, 1, 2]
+    assert others["price"].to_list() == ["0.10", "1.10", "2.10"]
+    bad = [message.value for message, _ in found.undecodable]
+    assert found.frame.height + len(bad) == 4
+    assert bad in ([], [damaged])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -18,6 +19,8 @@ from crypto_assets.simulator.streams.published import Published
 from crypto_assets.simulator.streams.recordings import Recordings
 from crypto_assets.simulator.streams.replay import Replay
 from crypto_assets.simulator.streams.server import StreamServer, bind_listener
+
+logger = logging.getLogger(__name__)
 
 
 class ExchangeStreams:
@@ -50,6 +53,8 @@ class ExchangeStreams:
                 asyncio.create_task(feed.run()),
                 asyncio.create_task(strike_connections(self._faults, self._server.sessions)),
             ]
+            for task in running:
+                task.add_done_callback(self._notice_failure)
             try:
                 yield
             finally:
@@ -58,6 +63,15 @@ class ExchangeStreams:
                 for task in running:
                     with contextlib.suppress(asyncio.CancelledError):
                         await task
+
+    def _notice_failure(self, task: asyncio.Task[None]) -> None:
+        """Streams that can say nothing more must not look alive: connections end, and `/health` has no address."""
+        if task.cancelled() or self._server is None:
+            return
+        logger.critical("The streams have failed", exc_info=task.exception())
+        self._server.url = None
+        for session in tuple(self._server.sessions):
+            session.abort()
 
     def _feed(self) -> Hub | Replay:
         options = self._options

@@ -129,12 +129,17 @@ class Processor:
         self._stop.set()
 
     def _work(self) -> None:
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
         self._scratch.mkdir(parents=True, exist_ok=True)
         session = start_session(self._jars, folder=self._scratch)
         try:
             self._batches.open_store()
             self._beat.state = "running"
             self._keep_running(session)
+        except (Py4JError, PySparkException, OSError) as error:
+            raise SparkFailed(f"Spark does not answer any more ({type(error).__name__}); start it again.") from error
         finally:
             with suppress(Exception):  # the Java process may be gone; it is not needed any more
                 session.stop()
@@ -172,7 +177,8 @@ class Processor:
                 now = time.monotonic()
                 if now - looked_at > TOPICS_EVERY_S:
                     looked_at = now
-                    if self._topics_changed(ids):
+                    # a batch that waits for PostgreSQL is waited for: Spark could not end the query meanwhile
+                    if self._topics_changed(ids) and self._batches.wait_until_idle(0):
                         return ""
                 if now - logged_at > LOG_EVERY_S:
                     logged_at = now

@@ -61,7 +61,7 @@ def main() -> None:
     except AWAY as error:
         sys.exit(f"The tour ended early: {error}")
     except KeyboardInterrupt:
-        sys.exit("\nInterrupted. What was written stays; a repeat goes on from there.")
+        sys.exit("\nInterrupted. What was written stays until the next tour.")
     finally:
         console.print("Stopping what was started")
         platform.stop()

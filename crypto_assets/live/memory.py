@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import msgspec
 import psutil
 
-MEASURABLE_S = 300.0
-"""A life shorter than this says nothing: every program grows while it warms up."""
+MEASURABLE_S = 600.0
+"""A life shorter than this says nothing: every program grows while it warms up, a Java heap for minutes."""
 MEASURABLE_SAMPLES = 12
 RELATIVE_GROWTH = 0.10
 ABSOLUTE_GROWTH_MB = 16.0

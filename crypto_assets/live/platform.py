@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import redis
 
 from crypto_assets.config import Exchange, Settings, variables_of
 from crypto_assets.dagster_home import prepare_dagster_home
-from crypto_assets.endpoints import exchange_name, exchange_urls, redis_url
+from crypto_assets.endpoints import exchange_name, exchange_urls, redis_url, service_folder
 from crypto_assets.errors import ConfigurationError, ServiceFailed, Unavailable
 from crypto_assets.simulator.stream_faults import AnyStreamFault
 from crypto_assets.stream.heartbeat import Heartbeat, Program, read_heartbeat
@@ -121,7 +122,8 @@ def own_platform(
 ) -> Platform:
     """A platform in a folder of DATA_DIR, on simulated data, apart from whatever else runs there.
 
-    Raises ConfigurationError where the settings name another exchange.
+    It begins with nothing: what an earlier one left in the folder is stopped and deleted, because a market that is
+    played faster would by now have caught up with the clock. Raises ConfigurationError where the settings name another exchange.
     """
     if settings.exchange is not Exchange.SIMULATOR:
         raise ConfigurationError(
@@ -137,7 +139,15 @@ def own_platform(
         "simulator_speed": settings.simulator_speed if speed is None else speed,
     }
     own = settings.model_copy(update=values)
+    _clear(own)
     return Platform(own, _environment(own), tuple(names))
+
+
+def _clear(settings: Settings) -> None:
+    """Stop and delete an earlier platform; a folder that holds none is left alone."""
+    if service_folder(settings.data_dir, "kafka").parent.is_dir():
+        Services(settings).stop()
+        shutil.rmtree(settings.data_dir)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -27,7 +27,7 @@ from crypto_assets.live.flush import flush_bronze
 from crypto_assets.live.ledger import Gap, read_gaps
 from crypto_assets.live.memory import Sample, judge_memory, sample_memory
 from crypto_assets.live.platform import Platform, own_platform
-from crypto_assets.live.soak_report import Check, Figures, Happening, check_of, print_soak, write_soak
+from crypto_assets.live.soak_report import WIDTH_OF_PAGE, Check, Figures, Happening, check_of, print_soak, write_soak
 from crypto_assets.processes import end_on_signals
 from crypto_assets.spans import Span
 from crypto_assets.stream.topics import TOPICS
@@ -98,22 +98,27 @@ class Soak:
 
     def check(self) -> None:
         """Take the accounts from the first whole minute until now, and wait until they hold."""
-        begin = time.monotonic()
+        begin, at_s = time.monotonic(), self.at_s
+        try:
+            self.platform.await_well(deadline_s=RECOVERY_S)
+            self.accounts = self._accounts()
+            check = check_of(self.accounts, at_s=at_s, took_s=time.monotonic() - begin)
+        except AWAY as error:
+            check = Check(at_s, 0, time.monotonic() - begin, holds=False, differences=(str(error),))
+        self.checks.append(check)
+        verdict = "the equation holds" if check.holds else "\n".join(("THE EQUATION DOES NOT HOLD", *check.differences))
+        self._say(f"{check.trades:,} trades, {check.took_s:.0f} s: {verdict}")
+
+    def _accounts(self) -> list[Account]:
+        settings, log = self.platform.settings, self.platform.settings.data_dir / "flush.log"
         assert self.since is not None
-        span = Span(self.since, exchange_now(self.platform.settings).replace(second=0, microsecond=0))
-        log = self.platform.settings.data_dir / "soak" / "flush.log"
+        span = Span(self.since, exchange_now(settings).replace(second=0, microsecond=0))
 
         def flush() -> None:
             self.platform.await_well(deadline_s=RECOVERY_S)
-            symbols = self.platform.settings.symbols
-            flush_bronze(symbols, days_of(span), environment=self.platform.environment, log=log)
+            flush_bronze(settings.symbols, days_of(span), environment=self.platform.environment, log=log)
 
-        at_s = self.at_s
-        self.accounts = await_accounts(self.platform.settings, span=span, deadline_s=SETTLE_S, prepare=flush)
-        check = check_of(self.accounts, at_s=at_s, took_s=time.monotonic() - begin)
-        self.checks.append(check)
-        verdict = "the equation holds" if check.holds else "\n".join(("THE EQUATION DOES NOT HOLD", *check.differences))
-        self._say(f"{check.trades:,} trades since {span.start:%H:%M}, {check.took_s:.0f} s: {verdict}")
+        return await_accounts(settings, span=span, deadline_s=SETTLE_S, prepare=flush)
 
     def _break(self, fault: Fault) -> None:
         at_s, note, recovered_s = self.at_s, "", None
@@ -131,7 +136,7 @@ class Soak:
                     time.sleep(lasts_s)
                     self.platform.remove_faults(numbers)
         except AWAY as error:
-            note = f"({error})"
+            note = str(error)
             self._say(note)
         self.happenings.append(Happening(at_s, str(fault), recovered_s, note))
 
@@ -152,6 +157,7 @@ class Soak:
                 for check in self.checks
                 if not check.holds
             ),
+            *(f"{happening.what}: {happening.note}" for happening in self.happenings if happening.note),
             *([f"{states['open']:,} gaps are still open"] if states["open"] else []),
             *(
                 f"{growth.program} grew by {growth.growth_mb:,.0f} MB"
@@ -179,7 +185,7 @@ def main() -> None:
     """Run it, print and write what was found, stop everything that it started."""
     options = _parse_arguments()
     end_on_signals()
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_PAGE)
     try:
         platform = own_platform(read_settings(), folder="soak", speed=options.speed)
     except ConfigurationError as error:

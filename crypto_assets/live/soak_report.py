@@ -95,7 +95,7 @@ def print_growth(console: Console, growths: Sequence[Growth]) -> None:
         pad_edge=False,
     )
     table.add_column("program")
-    for name in ("lives", "longest", "median", "peak", "slope", "95 %", "growth"):
+    for name in ("lives", "longest", "median", "peak", "slope (95 %)", "growth"):
         table.add_column(name, justify="right")
     table.add_column("")
     for growth in growths:
@@ -106,9 +106,10 @@ def print_growth(console: Console, growths: Sequence[Growth]) -> None:
             f"{growth.life_s / 60:.0f} min",
             f"{growth.median_mb:,.0f} MB",
             f"{growth.peak_mb:,.0f} MB",
-            f"{growth.slope_mb_per_hour:+,.1f} MB/h",
-            f"{growth.low_mb_per_hour:+,.1f} to {growth.high_mb_per_hour:+,.1f}",
-            f"{growth.growth_mb:+,.1f} MB",
+            f"{growth.slope_mb_per_hour:+,.0f} MB/h ({growth.low_mb_per_hour:+,.0f} to {growth.high_mb_per_hour:+,.0f})"
+            if growth.is_measurable
+            else "",
+            f"{growth.growth_mb:+,.1f} MB" if growth.is_measurable else "",
             verdict if growth.is_measurable else "too short to say",
         )
     console.print(table)

@@ -36,15 +36,15 @@ def test_growth_while_warming_up_and_noise_around_a_level_are_flat() -> None:
 
 
 def test_the_longest_life_is_judged_and_the_highest_peak_told() -> None:
-    short = life(pid=1, start_s=0, minutes=4, mb_at=lambda t: 100 + 2 * t)
-    long = life(pid=2, start_s=300, minutes=30, mb_at=lambda _: 90.0)
+    short = life(pid=1, start_s=0, minutes=9, mb_at=lambda t: 100 + 2 * t)
+    long = life(pid=2, start_s=600, minutes=30, mb_at=lambda _: 90.0)
     [growth] = judge_memory([*short, *long])
     assert (growth.lives, growth.median_mb, growth.is_flat) == (2, 90.0, True)
     assert growth.peak_mb == short[-1].mb
 
 
 def test_a_program_that_never_lived_long_is_not_judged() -> None:
-    [growth] = judge_memory(life(pid=1, start_s=0, minutes=3, mb_at=lambda t: 100 + 10 * t))
+    [growth] = judge_memory(life(pid=1, start_s=0, minutes=9, mb_at=lambda t: 100 + 10 * t))
     assert not growth.is_measurable
     assert growth.is_flat
 

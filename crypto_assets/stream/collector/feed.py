@@ -231,13 +231,11 @@ class Feed:
 
     def _prepare(self, link: Link) -> None:
         for state in self.states:
-            name = state.stream.name.encode()
             handler = self._make_handler(state, link)
-            link.handlers[name] = handler
-            if (before := self._before.get(state)) is not None:
-                link.handlers[name] = self._first_of(before, link, name, handler)
+            before = self._before.get(state)
+            link.set_handler(state.stream.name, handler if before is None else self._first_of(before, link, handler))
 
-    def _first_of(self, before: Before, link: Link, name: bytes, handler: Handler) -> Handler:
+    def _first_of(self, before: Before, link: Link, handler: Handler) -> Handler:
         """A handler for the first message after a break; the usual one comes after it."""
         state = before.state
 
@@ -245,7 +243,7 @@ class Feed:
             count = state.messages
             handler(raw)
             if state.messages > count:
-                link.handlers[name] = handler
+                link.set_handler(state.stream.name, handler)
                 if self._before.pop(state, None) is not None:
                     self._on_resumed(before)
 
@@ -255,8 +253,9 @@ class Feed:
         """Take what the run before delivered last as the moment at which the stream broke."""
         self._before[before.state] = before
         for entry in self._open:
-            name = before.state.stream.name.encode()
-            entry.link.handlers[name] = self._first_of(before, entry.link, name, entry.link.handlers[name])
+            name = before.state.stream.name
+            if (handler := entry.link.handler_of(name)) is not None:
+                entry.link.set_handler(name, self._first_of(before, entry.link, handler))
 
     def _lost(self, entry: _Open) -> None:
         code = entry.socket.close_code

@@ -16,8 +16,9 @@ from crypto_assets.stream.collector.wire import Envelope
 MOST_BYTES = 1 << 20
 """A longer message is none of the exchange's; its connection lives on."""
 FRAME_LIMIT = 64 << 20  # longer still, the library ends the connection
+_DATA = frozenset((Opcode.TEXT, Opcode.BINARY))
 _START = b'{"stream":"'
-_NAME = len(_START)
+_AFTER_NAME = len(_START)
 
 type Handler = Callable[[bytes], None]
 type Refuse = Callable[[Link, bytes, str | None, str], None]
@@ -35,8 +36,7 @@ class Link:
         self.received: AvroText = ""
         self.messages = 0
         self.bytes = 0
-        self.handlers: dict[bytes, Handler] = {}
-        """By name of the stream."""
+        self._by_start: dict[bytes, Handler] = {}  # by what a message of the stream begins with, up to its name's end
         self._refuse = refuse
         self._on_shutdown = on_shutdown
         self._envelope = msgspec.json.Decoder(Envelope).decode
@@ -47,14 +47,20 @@ class Link:
         self.received_ms = now_ns // 1_000_000
         self.received = long(self.received_us)
 
+    def handler_of(self, stream: str) -> Handler | None:
+        """What handles the messages of a stream."""
+        return self._by_start.get(_START + stream.encode())
+
+    def set_handler(self, stream: str, handler: Handler) -> None:
+        """Have the messages of a stream handled."""
+        self._by_start[_START + stream.encode()] = handler
+
     def receive(self, raw: bytes) -> None:
         """Handle a message; one that cannot be used becomes a dead letter."""
         self.messages += 1
-        self.bytes += len(raw)
         try:
-            end = raw.index(b'"', _NAME)
-            handler = self.handlers.get(raw[_NAME:end])
-            if handler is None or len(raw) > MOST_BYTES or not raw.startswith(_START):
+            handler = self._by_start.get(raw[: raw.find(b'"', _AFTER_NAME)])
+            if handler is None or len(raw) > MOST_BYTES:
                 self._sort_out(raw)
             else:
                 handler(raw)
@@ -68,17 +74,17 @@ class Link:
         envelope = self._envelope(raw)
         if "serverShutdown" in (envelope.e, (envelope.stream or "").removeprefix("!")):
             self._on_shutdown()
-        elif envelope.stream is not None and (handler := self.handlers.get(envelope.stream.encode())):
+        elif envelope.stream is not None and (handler := self.handler_of(envelope.stream)):
             handler(raw)
         elif envelope.stream is not None:
             raise ValueError("no stream that was asked for")
-        elif envelope.id is None or envelope.result is None:
+        elif envelope.id is None or envelope.code is not None:
             raise ValueError("neither a message of a stream nor an answer")
 
     def _claimed(self, raw: bytes) -> str | None:
-        if not raw.startswith(_START) or (end := raw.find(b'"', _NAME, _NAME + 80)) < 0:
+        if not raw.startswith(_START) or (end := raw.find(b'"', _AFTER_NAME, _AFTER_NAME + 80)) < 0:
             return None
-        return raw[_NAME:end].decode(errors="replace")
+        return raw[_AFTER_NAME:end].decode(errors="replace")
 
 
 class LinkedConnection(ClientConnection):
@@ -90,15 +96,17 @@ class LinkedConnection(ClientConnection):
     def __init__(self, link: Link, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._link = link
+        self._receive = link.receive
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop with what the socket has."""
         self._link.stamp(time.time_ns())
+        self._link.bytes += len(data)
         super().data_received(data)
 
     def process_event(self, event: Any) -> None:
         """Called with each frame, and before them with the answer to the handshake."""
-        if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY) and event.fin:
-            self._link.receive(bytes(event.data))
+        if type(event) is Frame and event.fin and event.opcode in _DATA:
+            self._receive(bytes(event.data))
         else:
             super().process_event(event)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, fingerprint
@@ -73,8 +74,29 @@ def producer_settings(servers: str) -> dict[str, Any]:
         "topic.metadata.refresh.interval.ms": 10_000,
         "topic.metadata.propagation.max.ms": 5_000,
         "reconnect.backoff.max.ms": 1_000,
+        "delivery.report.only.error": True,  # a report of each success would cost as much as encoding the message
         "log_level": 0,  # it would write a line for each attempt to connect; `error_cb` says once that Kafka is away
     }
+
+
+class _Window(msgspec.Struct):
+    avg: int = 0
+
+
+class _Broker(msgspec.Struct):
+    int_latency: _Window = msgspec.field(default_factory=_Window)
+    """Microseconds from `produce` until the request was sent."""
+    rtt: _Window = msgspec.field(default_factory=_Window)
+    """Microseconds from there to the answer."""
+
+
+class _Statistics(msgspec.Struct):
+    """Of librdkafka's statistics what is used."""
+
+    brokers: dict[str, _Broker] = {}
+
+
+_statistics = msgspec.json.Decoder(_Statistics).decode
 
 
 class Sink:
@@ -88,7 +110,12 @@ class Sink:
         on_dropped: Callable[[Dropped], None],
         on_topic_gone: Callable[[], None],
     ) -> None:
-        self._settings = {**producer_settings(servers), "error_cb": self._on_error}
+        self._settings = {
+            **producer_settings(servers),
+            "error_cb": self._on_error,
+            "stats_cb": self._on_statistics,
+            "statistics.interval.ms": 1_000,
+        }
         self._producer = Producer(self._settings)
         self._spool = spool
         self._on_dropped = on_dropped
@@ -99,9 +126,8 @@ class Sink:
         self._recovery: asyncio.Task[None] | None = None
         self._retired: list[tuple[float, Path]] = []
         self._is_fatal = False
-        self._probe = True
         self.latency_s = 0.0
-        """From the hand-over of a message to Kafka's acknowledgement, of a recent one."""
+        """From the hand-over of a message to Kafka's acknowledgement, mean of the last second."""
         self.failures = 0
         self.dropped = 0
         self._is_held = True
@@ -127,7 +153,6 @@ class Sink:
     def tick(self) -> None:
         """Serve the producer's reports and keep the disk in bounds; to be called every TICK_S."""
         self._producer.poll(0)
-        self._probe = True
         if self._is_fatal:
             self._renew()
         self._discard_retired(now_s=time.monotonic())
@@ -196,11 +221,12 @@ class Sink:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # pyright: ignore[reportPrivateUsage]
             self._to_disk(error.str())
 
+    def _on_statistics(self, report: str) -> None:
+        brokers = _statistics(report).brokers.values()
+        self.latency_s = max((b.int_latency.avg + b.rtt.avg for b in brokers), default=0) / 1e6
+
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
-            if self._probe:
-                self._probe = False
-                self.latency_s = max(0.0, time.time() - message.timestamp()[1] / 1000)
             return
         self.failures += 1
         if error.code() in TOPIC_GONE:

@@ -35,8 +35,7 @@ class Envelope(msgspec.Struct, gc=False):
     """Any message: of a combined stream, or an answer to a request of ours."""
 
     stream: str | None = None
-    data: msgspec.Raw | None = None
-    result: msgspec.Raw | None = None
+    code: int | None = None
     id: int | str | None = None
     e: str | None = None
 

@@ -180,7 +180,7 @@ def test_a_trade_that_comes_again_is_dropped_and_one_that_comes_late_is_not(feed
 
 
 def test_old_and_new_connection_overlap_and_each_message_comes_once(feeder: Feeder, collect: Collect) -> None:
-    collector = collect("trade", "kline_1m", care=replace(QUICK, life_s=1.0, overlap_s=2.0))
+    collector = collect("trade", "kline_1m", care=replace(QUICK, life_s=4.0, overlap_s=2.0))
     feeder.wait_for_listener(TRADE)
     feeder.send(TRADE, trade(1))
     feeder.wait_for_listener(TRADE, count=2)
@@ -320,7 +320,8 @@ def test_a_deleted_topic_is_made_again_and_its_trades_come_from_rest(
         feeder.send(TRADE, trade(number))
     wait_ids(collector, [*range(1, 11)])
     topic = TRADES.of(exchange_name(live))
-    AdminClient({"bootstrap.servers": kafka_servers(live)}).delete_topics([topic])[topic].result()
+    admin = AdminClient({"bootstrap.servers": kafka_servers(live)})
+    admin.delete_topics([topic])[topic].result()
     collector.wait_figure("topics_lost", lambda count: count >= 1)
     feeder.send(TRADE, trade(11))
     wait_for(lambda: sorted(set(ids(collector))), until=lambda found: found == [*range(1, 12)], deadline_s=WAIT_S)

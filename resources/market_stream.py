@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -239,7 +240,18 @@ class MarketStreamResource(dg.ConfigurableResource):
         except (redis.RedisError, ConfigurationError) as error:
             self._redis = None
             return unknown(program, str(error))
-        return judge(program, beat, now_us=time.time_ns() // 1000)
+        health = judge(program, beat, now_us=time.time_ns() // 1000)
+        if (
+            beat is not None
+            and health.is_alive
+            and beat.host == socket.gethostname()
+            and not psutil.pid_exists(beat.pid)
+        ):
+            # Killed: it could not say so, and its heartbeat looks well for some seconds more.
+            return Health(
+                program, "ended", f"{program} (pid {beat.pid} on this machine) has no process any more.", beat
+            )
+        return health
 
     def _client(self, settings: Settings) -> redis.Redis:
         import redis

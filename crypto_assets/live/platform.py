@@ -123,7 +123,8 @@ def own_platform(
     """A platform in a folder of DATA_DIR, on simulated data, apart from whatever else runs there.
 
     It begins with nothing: what an earlier one left in the folder is stopped and deleted, because a market that is
-    played faster would by now have caught up with the clock. Raises ConfigurationError where the settings name another exchange.
+    played faster would by now have caught up with the clock. Raises ConfigurationError where the settings name another
+    exchange.
     """
     if settings.exchange is not Exchange.SIMULATOR:
         raise ConfigurationError(

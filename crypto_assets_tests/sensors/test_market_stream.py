@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -63,15 +64,23 @@ def reason(result: dg.SensorResult) -> str:
     return str(result.skip_reason.skip_message)
 
 
-def beat(stream: SmallStream, program: Program, *, ago_s: float = 0.5, streams: tuple[StreamState, ...] = ()) -> None:
+def beat(
+    stream: SmallStream,
+    program: Program,
+    *,
+    ago_s: float = 0.5,
+    streams: tuple[StreamState, ...] = (),
+    pid: int = 1,
+    host: str = "elsewhere",
+) -> None:
     settings = stream.settings
     assert settings.redis_url is not None
     now_us = int((time.time() - ago_s) * 1_000_000)
     one = Heartbeat(
         program=program,
         instance="one",
-        pid=1,
-        host="elsewhere",
+        pid=pid,
+        host=host,
         started_at_us=now_us - 1,
         beat_at_us=now_us,
         state="running",
@@ -79,6 +88,18 @@ def beat(stream: SmallStream, program: Program, *, ago_s: float = 0.5, streams: 
     )
     with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
         write_heartbeat(client, exchange_name(settings), one)
+
+
+def test_a_program_that_was_killed_on_this_machine_is_missed_before_its_heartbeat_is_old(
+    stream: SmallStream, instance: dg.DagsterInstance
+) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    beat(stream, "collector")
+    beat(stream, "processor", pid=ended.pid, host=socket.gethostname())
+    assert len(tick(stream, instance).run_requests or []) == 1
+    beat(stream, "processor", pid=os.getpid(), host=socket.gethostname())
+    assert tick(stream, instance).run_requests == []
 
 
 def record_run(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, **tags: str) -> str:

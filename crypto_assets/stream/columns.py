@@ -72,7 +72,7 @@ def _read_at_once(name: str, bodies: Sequence[bytes]) -> pl.DataFrame | None:
     content = _head(name) + (_long(len(bodies)) + _long(len(block)) + block + _SYNC if bodies else b"")
     try:
         frame = pl.read_avro(io.BytesIO(content))
-    except (PolarsError, PanicException):
+    except (PolarsError, PanicException, OSError):  # how it says that the bytes are not Avro, or end too soon
         return None
     expected = pl.int_range(frame.height, eager=True)
     if frame.height != len(bodies) or not ((frame[_FIRST] == expected) & (frame[_LAST] == expected)).all():

@@ -21,6 +21,7 @@ from crypto_assets.definitions import build_definitions
 from crypto_assets.partitions import DaySymbol, Partition, range_tags
 from crypto_assets.schemas import BRONZE_FUNDING_RATE, BRONZE_KLINES, BRONZE_OPEN_INTEREST
 from crypto_assets.spans import to_us
+from crypto_assets.stream.reader import LiveTopics
 from resources.exchange import ExchangeResource
 from resources.lake import LakeResource
 
@@ -112,13 +113,19 @@ class SmallExchange(ExchangeResource):
         return _SOURCES[self.folder]
 
 
-def open_exchange(folder: Path, rest: SmallRest) -> SmallExchange:
-    """An exchange that keeps its files below the folder."""
+def open_exchange(folder: Path, rest: SmallRest, *, live: LiveTopics | None = None) -> SmallExchange:
+    """An exchange that keeps its files below the folder, and may have topics in Kafka."""
     (folder / "archive").mkdir(exist_ok=True)
     archive = ArchiveClient((folder / "archive").as_uri(), downloads=folder / "downloads")
     client: Any = rest
     _SOURCES[str(folder)] = Sources(
-        "simulator-0", spot=client, futures=client, archive=archive, captures=None, now=lambda: datetime.now(UTC)
+        "simulator-0",
+        spot=client,
+        futures=client,
+        archive=archive,
+        captures=None,
+        now=lambda: datetime.now(UTC),
+        live=live,
     )
     return SmallExchange(folder=str(folder))
 
@@ -160,12 +167,14 @@ class SmallPlatform:
         return self.instance.get_materialized_partitions(dg.AssetKey(asset))
 
 
-def make_platform(folder: Path, instance: dg.DagsterInstance, **settings: Any) -> SmallPlatform:
+def make_platform(
+    folder: Path, instance: dg.DagsterInstance, *, live: LiveTopics | None = None, **settings: Any
+) -> SmallPlatform:
     """A platform whose graph begins on FIRST_DAY."""
     rest = SmallRest()
     given = {"partitions_start": FIRST_DAY, "symbols": SYMBOLS, "data_dir": folder, "lake_uri": None, **settings}
     configured = Settings(_env_file=None, **given)  # pyright: ignore[reportCallIssue]
-    built = build_definitions(configured, exchange=open_exchange(folder, rest))
+    built = build_definitions(configured, exchange=open_exchange(folder, rest, live=live))
     return SmallPlatform(folder, rest, built, instance, LakeResource(uri=configured.lake))
 
 

@@ -18,7 +18,9 @@ from crypto_assets.stream.topics import TICKERS, TRADES
 
 WATERMARK_BEHIND_US = 60_000_000
 """The watermark follows the newest event at this distance: what is older than it came later than is normal."""
-LAGS_KEPT = 10_000
+LAGS_KEPT = 100_000
+LAGS_OVER_US = 30_000_000
+"""Percentiles are those of the messages committed in this time before the last ones."""
 RATE_OVER_S = 60.0
 COUNTED = ("batches", "prices", "trades", "repeated", "late", "behind_watermark", "contradictions", "dead_letters")
 _BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 2.0, 5.0, 15.0, 60.0, 300.0, 3600.0)
@@ -43,7 +45,8 @@ class Figures:
         self._lock = threading.Lock()
         self._counts: dict[str, float] = dict.fromkeys(COUNTED, 0.0)
         self._last: dict[str, float] = {}
-        self._lags: deque[float] = deque(maxlen=LAGS_KEPT)
+        self._lags: deque[tuple[int, float]] = deque(maxlen=LAGS_KEPT)
+        """When a message was committed (us), and how long that was after it was received (s)."""
         self._streams: dict[tuple[str, str], _Stream] = {}
         self._newest_event_us = 0
         self._totals = {
@@ -84,7 +87,7 @@ class Figures:
     def figures(self) -> dict[str, float]:
         """Counters, size and time of the last batch, lag of the last messages and the watermark (us)."""
         with self._lock:
-            lags = sorted(self._lags)
+            lags = sorted(lag_s for _, lag_s in self._lags)
             found = self._counts | self._last
             if lags:
                 found["lag_p50_ms"] = lags[len(lags) // 2] * 1_000
@@ -100,6 +103,8 @@ class Figures:
             return tuple(self._state(*key, stream, now) for key, stream in sorted(self._streams.items()))
 
     def _note_events(self, events: Iterable[tuple[str, str, int, int]], committed_us: int) -> None:
+        while self._lags and committed_us - self._lags[0][0] > LAGS_OVER_US:
+            self._lags.popleft()
         for topic, symbol, event_us, received_us in events:
             stream = self._streams.setdefault((topic, symbol), _Stream())
             stream.messages += 1
@@ -108,7 +113,7 @@ class Figures:
             stream.lag_s = (committed_us - event_us) / 1_000_000
             self._newest_event_us = max(self._newest_event_us, event_us)
             lag_s = (committed_us - received_us) / 1_000_000
-            self._lags.append(lag_s)
+            self._lags.append((committed_us, lag_s))
             self._lag_s.observe(lag_s)
 
     def _state(self, topic: str, symbol: str, stream: _Stream, now: float) -> StreamState:

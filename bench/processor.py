@@ -1,0 +1,177 @@
+"""From event to committed row: the processor beside a plain consumer of Kafka that decodes and writes the same."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Mapping
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import redis
+from confluent_kafka import Consumer, Producer
+
+from bench.measuring import Line
+from crypto_assets.config import Settings
+from crypto_assets.endpoints import exchange_name, kafka_servers, postgres_url, redis_url
+from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode, encode_key, fingerprint, schema_of
+from crypto_assets.stream.collector.topic_care import TopicCare
+from crypto_assets.stream.heartbeat import read_heartbeat
+from crypto_assets.stream.processor.last_prices import LastPrices
+from crypto_assets.stream.processor.messages import Message, sort_out
+from crypto_assets.stream.processor.session import SPARK_JARS
+from crypto_assets.stream.processor.store import Store
+from crypto_assets.stream.topics import TICKERS, TRADES
+from resources.services.jars import fetch_jars
+from resources.services.java import java_home
+from resources.services.manager import Services
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT")
+AIMS = {500: "p50 under 200, p99 under 400 ms", 2_000: "p99 under 1,200 ms"}
+WARM_UP_S = 20
+MEASURED_S = 30
+START_S = 120
+
+
+def measure(folder: Path) -> list[Line]:
+    """Both rates, ours and the plain consumer one after the other on the same services."""
+    settings = Settings.model_validate({"data_dir": folder / "processor"})
+    services = Services(settings, attached=True)
+    services.start(["postgres", "redis", "kafka"])
+    try:
+        TopicCare(kafka_servers(settings), exchange_name(settings)).ensure()
+        with _processor(settings, folder / "processor.log") as program:
+            ours = {rate: _ours(settings, rate) for rate in AIMS}
+            memory = [process.memory_info().rss / 2**20 for process in (program, *program.children(recursive=True))]
+        bare = {rate: _bare(settings, rate) for rate in AIMS}
+    finally:
+        services.stop()
+    lines = [
+        Line(f"event to committed row at {rate:,} msg/s, p50 / p99", _shown(ours[rate]), _shown(bare[rate]), aim=aim)
+        for rate, aim in AIMS.items()
+    ]
+    return [*lines, Line("memory of the processor, Python + Java", " + ".join(f"{mb:,.0f} MB" for mb in memory))]
+
+
+def feed(servers: str, exchange: str, rate: int, seconds: float) -> None:
+    """Four trades and a ticker in five messages, evenly over the time; event time is the moment of sending."""
+    producer = Producer({"bootstrap.servers": servers, "partitioner": "murmur2", "linger.ms": 5})
+    begun, first_id, sent = time.monotonic(), time.time_ns() // 1_000, 0
+    while (passed := time.monotonic() - begun) < seconds:
+        while sent < passed * rate:
+            name, record = _event(first_id + sent)
+            producer.produce(
+                f"{exchange}.{name}",
+                key=encode_key(record["symbol"]),
+                value=encode(name, record),
+                headers=[(FINGERPRINT_HEADER, fingerprint(name))],
+            )
+            sent += 1
+        producer.poll(0.002)
+    producer.flush(10)
+
+
+def _event(number: int) -> tuple[str, Mapping[str, Any]]:
+    now, price = datetime.now(UTC), f"{random.randint(100_000, 200_000) / 100:.8f}"
+    facts = {"symbol": SYMBOLS[number % 6], "event_time": now, "received_at": now, "connection": "bench"}
+    facts |= {"sequence": number, "source": "live"}
+    if number % 5 == 0:
+        others = {f["name"]: "1" if f["type"] == "string" else 0 for f in schema_of(TICKERS.name)["fields"]}
+        times = {"statistics_open_time": now, "statistics_close_time": now}
+        return TICKERS.name, {**others, **times, **facts, "last_price": price}
+    amounts = {"price": price, "quantity": "0.01000000", "is_buyer_maker": True}
+    return TRADES.name, {**facts, **amounts, "trade_id": number, "trade_time": now}
+
+
+@contextmanager
+def _feeding(settings: Settings, rate: int) -> Generator[None]:
+    seconds = WARM_UP_S + MEASURED_S
+    arguments = (kafka_servers(settings), exchange_name(settings), rate, seconds)
+    feeder = multiprocessing.get_context("spawn").Process(target=feed, args=arguments, daemon=True)
+    feeder.start()
+    try:
+        yield
+    finally:
+        feeder.join()
+
+
+@contextmanager
+def _processor(settings: Settings, log: Path) -> Generator[psutil.Process]:
+    environment = {
+        **os.environ,
+        "DATA_DIR": str(settings.data_dir),
+        "JAVA_HOME": str(java_home()),
+        SPARK_JARS: os.pathsep.join(map(str, fetch_jars("spark"))),
+    }
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "crypto_assets.stream.processor"]
+        child = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+    try:
+        deadline = time.monotonic() + START_S
+        while _figures(settings, "running") is None:
+            if child.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the processor does not start; see {log}")
+            time.sleep(0.2)
+        yield psutil.Process(child.pid)
+    finally:
+        child.terminate()
+        child.wait(60)
+
+
+def _figures(settings: Settings, state: str) -> Mapping[str, float] | None:
+    with redis.Redis.from_url(redis_url(settings)) as client:
+        beat = read_heartbeat(client, exchange_name(settings), "processor")
+    return beat.figures if beat is not None and beat.state == state else None
+
+
+def _ours(settings: Settings, rate: int) -> tuple[float, float]:
+    """p50 and p99 in ms of the last messages, as the processor's own heartbeat says them."""
+    with _feeding(settings, rate):
+        time.sleep(WARM_UP_S + MEASURED_S)
+        figures = _figures(settings, "running") or {}
+    return figures["lag_p50_ms"], figures["lag_p99_ms"]
+
+
+def _bare(settings: Settings, rate: int) -> tuple[float, float]:
+    """The same of a loop: consume, decode, commit, tell Redis."""
+    exchange, servers = exchange_name(settings), kafka_servers(settings)
+    options = {"bootstrap.servers": servers, "group.id": f"bench-{rate}", "auto.offset.reset": "latest"}
+    consumer = Consumer(options)
+    consumer.subscribe([TICKERS.of(exchange), TRADES.of(exchange)])
+    store, lags = Store(postgres_url(settings), exchange), []
+    store.open()
+    with redis.Redis.from_url(redis_url(settings)) as client, closing(consumer), _feeding(settings, rate):
+        last_prices, begun = LastPrices(client, exchange), time.monotonic()
+        while (passed := time.monotonic() - begun) < WARM_UP_S + MEASURED_S:
+            batch = sort_out(map(_message, consumer.consume(2_000, timeout=0.001)))
+            if not batch.tickers and not batch.trades:
+                continue
+            last_prices.merge(store.write(batch).newest)
+            if passed > WARM_UP_S:
+                now = datetime.now(UTC)
+                lags += [(now - event.received_at).total_seconds() for event in (*batch.tickers, *batch.trades)]
+    store.close()
+    lags.sort()
+    return lags[len(lags) // 2] * 1_000, lags[len(lags) * 99 // 100] * 1_000
+
+
+def _message(message: Any) -> Message:
+    return Message(
+        topic=message.topic().rpartition(".")[2],
+        partition=message.partition(),
+        offset=message.offset(),
+        timestamp_us=message.timestamp()[1] * 1_000,
+        value=message.value(),
+        fingerprint=dict(message.headers()).get(FINGERPRINT_HEADER),
+    )
+
+
+def _shown(percentiles: tuple[float, float]) -> str:
+    return f"{percentiles[0]:,.0f} / {percentiles[1]:,.0f} ms"

@@ -139,7 +139,8 @@ class Processor:
             self._beat.state = "running"
             self._keep_running(session)
         except (Py4JError, PySparkException, OSError) as error:
-            raise SparkFailed(f"Spark does not answer any more ({type(error).__name__}); start it again.") from error
+            reason = str(error).strip().partition("\n")[0]
+            raise SparkFailed(f"Spark cannot go on, start it again: {type(error).__name__} {reason}") from error
         finally:
             with suppress(Exception):  # the Java process may be gone; it is not needed any more
                 session.stop()

@@ -37,7 +37,7 @@ def register(url: str, topic: Topic, exchange: str) -> bytes:
     """
     from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
     from confluent_kafka.schema_registry.error import SchemaRegistryError
-    from httpx import HTTPError
+    from httpx2 import HTTPError  # with which that client asks
 
     client = SchemaRegistryClient({"url": url})
     try:

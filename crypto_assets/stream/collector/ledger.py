@@ -40,6 +40,11 @@ class Ledger:
         self._sink = sink
         self._states = {(s.outlet.name, s.symbol, s.stream.kind.timeframe): s for s in states}
 
+    @property
+    def unentered(self) -> int:
+        """Holes that may still be filled by what is late."""
+        return sum(not hole.planned for state in self._states.values() for hole in state.track.holes)
+
     def state_of(self, gap: Gap) -> StreamState | None:
         """The stream that a gap is in; None where it is not collected any more."""
         return self._states.get((gap.dataset, gap.symbol, gap.timeframe))

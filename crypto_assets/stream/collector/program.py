@@ -115,7 +115,7 @@ class Collector:
             "dropped": self._sink.dropped,
             "kafka_failures": self._sink.failures,
             "kafka_latency_s": round(self._sink.latency_s, 4),
-            "open_gaps": len(self._ledger.open),
+            "open_gaps": len(self._ledger.open) + self._ledger.unentered,
             "repaired": self._repairer.repaired,
             "topics_lost": self._kafka.topics_lost,
         }

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,21 @@ class _Statistics(msgspec.Struct):
 _statistics = msgspec.json.Decoder(_Statistics).decode
 
 
+type _Report = Callable[[KafkaError | None, Message], None]
+
+
+class _Reports(dict[bytes, _Report]):
+    """For each fingerprint what a failed delivery is reported to."""
+
+    def __init__(self, report: Callable[[bytes, KafkaError | None, Message], None]) -> None:
+        super().__init__()
+        self._report = report
+
+    def __missing__(self, stamp: bytes) -> _Report:
+        self[stamp] = partial(self._report, stamp)
+        return self[stamp]
+
+
 class Sink:
     """Takes messages in their order and sees each one into Kafka."""
 
@@ -120,6 +136,7 @@ class Sink:
         self._spool = spool
         self._on_dropped = on_dropped
         self._on_topic_gone = on_topic_gone
+        self._reports = _Reports(self._on_delivery)
         self._failed: dict[Lane, list[Record]] = {}
         self._replaying = False
         self._replay_failed = False
@@ -197,7 +214,7 @@ class Sink:
                 outlet.topic,
                 value,
                 key,
-                on_delivery=self._on_delivery,
+                on_delivery=self._reports[outlet.fingerprint],
                 timestamp=timestamp_ms,
                 headers=outlet.headers,
             )
@@ -225,7 +242,7 @@ class Sink:
         brokers = _statistics(report).brokers.values()
         self.latency_s = max((b.int_latency.avg + b.rtt.avg for b in brokers), default=0) / 1e6
 
-    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
+    def _on_delivery(self, stamp: bytes, error: KafkaError | None, message: Message) -> None:
         if error is None:
             return
         self.failures += 1
@@ -235,7 +252,7 @@ class Sink:
         if self._replaying:
             self._replay_failed = True  # its segment is still there
             return
-        record = _record_of(message)
+        record = _record_of(message, stamp)
         self._failed.setdefault(_lane_of(record.topic), []).append(record)
 
     def _keep_failed(self) -> None:
@@ -303,7 +320,7 @@ class Sink:
                 record.topic,
                 record.value,
                 record.key,
-                on_delivery=self._on_delivery,
+                on_delivery=self._reports[record.fingerprint],
                 timestamp=record.timestamp_ms,
                 headers=[(FINGERPRINT_HEADER, record.fingerprint)],
             )
@@ -330,15 +347,14 @@ class Sink:
             self._on_dropped(dropped)
 
 
-def _record_of(message: Message) -> Record:
-    headers = dict(message.headers() or [])
-    stamp = headers.get(FINGERPRINT_HEADER)
+def _record_of(message: Message, stamp: bytes) -> Record:
+    """A message that failed; its headers are not in the report."""
     return Record(
         topic=message.topic() or "",
         key=_bytes(message.key()),
         value=_bytes(message.value()),
         timestamp_ms=message.timestamp()[1],
-        fingerprint=_bytes(stamp),
+        fingerprint=stamp,
     )
 
 

@@ -42,7 +42,7 @@ def book(update: int) -> dict[str, Any]:
 
 def kline(minute: int, *, closed: bool) -> dict[str, Any]:
     opened = T0 + minute * 60_000
-    amounts = {name: "1.0" for name in ("o", "c", "h", "l", "v", "q", "V", "Q")}
+    amounts = dict.fromkeys(("o", "c", "h", "l", "v", "q", "V", "Q"), "1.0")
     candle = {"t": opened, "T": opened + 59_999, "s": "BTCUSDT", "i": "1m", "f": 1, "L": 2, "n": 2, "x": closed}
     return {"e": "kline", "E": opened + 59_999, "s": "BTCUSDT", "k": {**candle, **amounts, "B": "0"}}
 
@@ -279,7 +279,7 @@ def test_a_stream_that_is_silent_on_a_live_socket_gets_a_new_connection(feeder: 
     feeder.send(BOOK, book(1))
     wait_for(lambda: feeder.opened, until=lambda opened: opened >= 2, deadline_s=WAIT_S)
     wait_for(lambda: feeder.send(BOOK, book(2)), until=lambda _: collector.figure("messages") >= 2, deadline_s=WAIT_S)
-    (gap, *_) = collector.wait_gaps(lambda gaps: bool(gaps))
+    (gap, *_) = collector.wait_gaps(bool)
     assert (gap.dataset, gap.cause, gap.state) == ("orderbook", "silent", "unrecoverable")
 
 

@@ -34,6 +34,6 @@ def test_many_symbols_are_spread_over_connections() -> None:
 
 
 def test_an_unknown_stream_is_named_with_those_there_are() -> None:
-    with pytest.raises(ConfigurationError, match="No stream trades: there are trade, .*bookTicker"):
+    with pytest.raises(ConfigurationError, match=r"No stream trades: there are trade, .*bookTicker"):
         choose_kinds(["trades"])
     assert choose_kinds(["trade", "trade"]) == (KINDS["trade"],)

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import gold, imports, month, silver
+from bench import flush, gold, imports, month, silver
 from bench.measuring import Line
 from bench.workspace import finish, run_environment, start_runs
 from crypto_assets.demo.plan import plan_stages
@@ -34,6 +34,8 @@ def main() -> None:
         lines += gold.measure(lake, day=DAY, folder=folder)
         console.print("A month in one run …")
         lines += month.measure(folder)
+        console.print("A day of order books from Kafka …")
+        lines += flush.measure(folder)
     _print(lines, console=console)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import fastavro
 import msgspec
+import polars as pl
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions
 
@@ -25,7 +26,7 @@ from crypto_assets.spans import to_us
 from crypto_assets.stream import avro
 from crypto_assets.stream.reader import LiveTopics
 from crypto_assets.stream.topics import KLINES, LIQUIDATIONS, MARK_PRICE, ORDERBOOK, TRADES
-from crypto_assets_tests.convergence.archive_folder import DAY
+from crypto_assets_tests.convergence.archive_folder import DAY, put_klines
 from crypto_assets_tests.convergence.live_world import MIDNIGHT, NOON, SYMBOL, LiveWorld, make_live_world, trade
 from crypto_assets_tests.convergence.place import START, make_place
 
@@ -347,28 +348,68 @@ def _die(*_: object, **__: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_candles_are_taken_once_they_closed_and_by_timeframe(world: LiveWorld) -> None:
-    world.create(KLINES)
-    candle: dict[str, Any] = {
+def candle(minute: int, **other: Any) -> dict[str, Any]:
+    """The closed candle of a minute, as `kline_line` of the archive has it."""
+    opened = START + timedelta(minutes=minute)
+    record: dict[str, Any] = {
         "symbol": SYMBOL,
         "timeframe": "1m",
-        "open_time": START,
-        "close_time": START + timedelta(milliseconds=59_999),
-        **dict.fromkeys(("open", "high", "low", "close"), "61000.20000000"),
-        **dict.fromkeys(("volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume"), "1.00000000"),
-        "count": 3,
+        "open_time": opened,
+        "close_time": opened + timedelta(milliseconds=59_999),
+        **{"open": "61000.10", "high": "61010.00", "low": "60990.00", "close": "61000.20"},
+        **{"volume": "1.50000000", "quote_volume": "91500.25", "count": 12},
+        **{"taker_buy_volume": "0.70000000", "taker_buy_quote_volume": "42700.10"},
         "closed": True,
-        "event_time": START + timedelta(minutes=1),
-        "received_at": START + timedelta(minutes=1),
+        "event_time": opened + timedelta(minutes=1),
+        "received_at": opened + timedelta(minutes=1),
         "connection": "c1",
-        "sequence": 0,
+        "sequence": minute,
         "source": "live",
     }
+    return record | other
+
+
+def test_live_candles_equal_those_of_the_archive_and_rest_is_asked_for_the_others(world: LiveWorld) -> None:
+    world.create(KLINES)
+    klines = BRONZE_KLINES["1m"]
+    world.send(*(candle(n) for n in range(1440) if n not in (700, 701)), topic=KLINES)
+    world.place.rest.minutes = set(range(1440))
+    live = world.converge(klines, now=SETTLED)
+    assert (live.missing, live.added) == ((), {"live": 1438, "rest": 2})
+    assert [(span.start, span.minutes) for span in world.place.rest.asked] == [(START + timedelta(minutes=700), 2)]
+
+    put_klines(world.place.archive, DAY, range(1440))
+    world.converge(klines, now=SETTLED)
+
+    stored = world.place.lake.read(klines, SYMBOL, DAY)
+    assert stored is not None
+    rows = pl.DataFrame(stored).sort("open_time")
+    archive, live_rows = (
+        rows.filter(pl.col("source") == source).select(klines.payload.names) for source in ("archive", "live")
+    )
+    assert archive.height == 1440
+    assert archive.join(live_rows, on="open_time", how="semi").equals(live_rows)
+
+
+def test_a_flush_of_the_running_day_leaves_its_last_minutes_to_the_next(world: LiveWorld) -> None:
+    world.create(KLINES)
+    world.send(*(candle(n) for n in range(8)), topic=KLINES)
+    put_klines(world.place.archive, DAY, range(1440))
+
+    ten = START + timedelta(minutes=10, seconds=1)
+    flushed = world.converge(BRONZE_KLINES["1m"], now=ten, ends=world.ends(KLINES))
+    assert (flushed.added, world.place.rest.asked) == ({"live": 8}, [])
+    early = world.converge(BRONZE_KLINES["15m"], now=ten, ends=world.ends(KLINES))
+    assert (early.rows, early.missing) == (0, ())
+
+
+def test_candles_are_taken_once_they_closed_and_by_timeframe(world: LiveWorld) -> None:
+    world.create(KLINES)
     world.send(
-        candle | {"closed": False, "close": "1.00000000"},
-        candle,
-        candle | {"timeframe": "5m"},
-        candle | {"timeframe": "1s"},
+        candle(0, closed=False, close="1.00000000"),
+        candle(0),
+        candle(0, timeframe="5m"),
+        candle(0, timeframe="1s"),
         topic=KLINES,
     )
 
@@ -376,7 +417,7 @@ def test_candles_are_taken_once_they_closed_and_by_timeframe(world: LiveWorld) -
     world.converge(BRONZE_KLINES["5m"])
 
     minute, five = world.rows(BRONZE_KLINES["1m"]), world.rows(BRONZE_KLINES["5m"])
-    assert [(row["open_time"], str(row["close"]), row["count"]) for row in minute] == [(START, "61000.20000000", 3)]
+    assert [(row["open_time"], str(row["close"]), row["count"]) for row in minute] == [(START, "61000.20000000", 12)]
     assert [row["offset"] for row in five] == [minute[0]["offset"] + 1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable
 from datetime import date
@@ -10,13 +11,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import flush, gold, imports, month, silver
+from bench import collector, flush, gold, imports, month, processor, silver
 from bench.measuring import Line
 from bench.workspace import finish, run_environment, start_runs
 from crypto_assets.demo.plan import plan_stages
 from crypto_assets.lake.lake import Lake
 
 DAY = date(2024, 8, 5)
+RECORDED = Path(os.environ.get("CRYPTO_ASSETS_REAL_DATA", "../shared/data"))
+"""Recorded data of the exchange, as the tests find it; what needs it is left out where it is not there."""
 WIDTH = 120
 
 
@@ -36,6 +39,10 @@ def main() -> None:
         lines += month.measure(folder)
         console.print("A day of order books from Kafka …")
         lines += flush.measure(folder)
+        console.print("The collector on recordings …")
+        lines += collector.measure(folder, recordings=RECORDED / "recordings")
+        console.print("From event to PostgreSQL …")
+        lines += processor.measure(folder)
     _print(lines, console=console)
 
 

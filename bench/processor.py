@@ -26,12 +26,11 @@ from crypto_assets.stream.collector.topic_care import TopicCare
 from crypto_assets.stream.heartbeat import read_heartbeat
 from crypto_assets.stream.processor.last_prices import LastPrices
 from crypto_assets.stream.processor.messages import Message, sort_out
-from crypto_assets.stream.processor.session import SPARK_JARS
 from crypto_assets.stream.processor.store import Store
 from crypto_assets.stream.topics import TICKERS, TRADES
-from resources.services.jars import fetch_jars
 from resources.services.java import java_home
 from resources.services.manager import Services
+from resources.services.spark import spark_environment
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT")
 AIMS = {500: "p50 under 200, p99 under 400 ms", 2_000: "p99 under 1,200 ms"}
@@ -107,8 +106,7 @@ def _processor(settings: Settings, log: Path) -> Generator[psutil.Process]:
     environment = {
         **os.environ,
         "DATA_DIR": str(settings.data_dir),
-        "JAVA_HOME": str(java_home()),
-        SPARK_JARS: os.pathsep.join(map(str, fetch_jars("spark"))),
+        **spark_environment(java_home()),
     }
     with log.open("wb") as output:
         command = [sys.executable, "-m", "crypto_assets.stream.processor"]

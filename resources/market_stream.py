@@ -72,13 +72,10 @@ class MarketStreamResource(dg.ConfigurableResource):
 
     def environment(self) -> dict[str, str]:
         """Variables of the programs; Java and the jars are fetched at the first use, and raise ServiceFailed."""
-        from resources.services.jars import fetch_jars
         from resources.services.java import java_home
-        from resources.services.programs import SPARK_JARS
+        from resources.services.spark import spark_environment
 
-        jars = os.pathsep.join(map(str, fetch_jars("spark")))
-        java = {"JAVA_HOME": str(java_home()), SPARK_JARS: jars, "PYSPARK_PYTHON": sys.executable}
-        return {**os.environ, **variables_of(self.settings), **java}
+        return {**os.environ, **variables_of(self.settings), **spark_environment(java_home())}
 
     def health(self) -> list[Health]:
         """How each program does by its heartbeat in Redis."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -123,7 +123,7 @@ class Kafka(Service):
     def _cluster_id(self) -> str:
         known = self.folder.read("cluster_id")
         if known is None:
-            known = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            known = draw_cluster_id()
             self.folder.write("cluster_id", known)
         return known
 
@@ -157,3 +157,10 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is None:
         child.kill()
         child.wait()
+
+
+def draw_cluster_id(draw: Callable[[], uuid.UUID] = uuid.uuid4) -> str:
+    """A new id in Kafka's own form; none that begins with a dash, which Kafka's tool would take for an option."""
+    while (text := base64.urlsafe_b64encode(draw().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return text

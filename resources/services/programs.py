@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 import time
@@ -17,12 +16,10 @@ from crypto_assets.dagster_home import dagster_home, prepare_dagster_home, progr
 from crypto_assets.endpoints import exchange_name, redis_url
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.stream.heartbeat import Heartbeat, Program, read_heartbeat
-from resources.services.jars import fetch_jars
 from resources.services.process import Launch, is_alive
 from resources.services.service import Running, Service
+from resources.services.spark import spark_environment
 
-SPARK_JARS = "CRYPTO_ASSETS_SPARK_JARS"
-"""Variable that hands the processor the jars of its Spark session, separated as paths are."""
 BEAT_LIMIT_S = 120.0
 
 
@@ -74,8 +71,7 @@ class Processor(StreamProgram):
     @override
     def launch(self, ports: Mapping[str, int]) -> Launch:
         launch = super().launch(ports)
-        jars = os.pathsep.join(map(str, fetch_jars("spark")))
-        spark = {"JAVA_HOME": str(self.context.java_home()), SPARK_JARS: jars, "PYSPARK_PYTHON": sys.executable}
+        spark = spark_environment(self.context.java_home())
         return Launch(launch.command, {**launch.environment, **spark}, launch.folder)
 
 

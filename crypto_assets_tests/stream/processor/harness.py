@@ -19,12 +19,11 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from crypto_assets.postgres.connection import connect
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, decode, encode, encode_key, fingerprint
 from crypto_assets.stream.heartbeat import Heartbeat, read_heartbeat
-from crypto_assets.stream.processor.session import SPARK_JARS
 from crypto_assets.stream.topics import DEAD_LETTERS, TICKERS, TRADES
 from crypto_assets_tests.databases import fetch
 from crypto_assets_tests.waiting import wait_for
-from resources.services.jars import fetch_jars
 from resources.services.java import java_home
+from resources.services.spark import spark_environment
 
 START_S = 120
 SOON_S = 60
@@ -130,8 +129,7 @@ class Program:
             "KAFKA_BOOTSTRAP_SERVERS": market.kafka,
             "REDIS_URL": redis_server,
             "POSTGRES_URL": market.postgres,
-            "JAVA_HOME": str(java_home()),
-            SPARK_JARS: os.pathsep.join(map(str, fetch_jars("spark"))),
+            **spark_environment(java_home()),
         }
 
     @property

@@ -48,12 +48,15 @@ def registry() -> Iterator[str]:
             self._answer({"id": identity})
 
         def do_GET(self) -> None:
-            identity = int(self.path.partition("?")[0].rsplit("/", 1)[1])
-            self._answer({"schema": schemas[identity - 100]})
+            path = self.path.partition("?")[0]
+            if path.startswith("/schemas/ids/"):
+                self._answer({"schema": schemas[int(path.rsplit("/", 1)[1]) - 100]})
+            else:
+                self._answer({"error_code": 40401, "message": "not here"}, status=404)
 
-        def _answer(self, body: object) -> None:
+        def _answer(self, body: object, *, status: int = 200) -> None:
             raw = json.dumps(body).encode()
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
             self.send_header("Content-Length", str(len(raw)))
             self.end_headers()

@@ -6,14 +6,16 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
 from crypto_assets.live.memory import Sample, judge_memory, sample_memory
 
 
-def life(*, pid: int, start_s: float, minutes: float, mb_at: object, program: str = "collector") -> list[Sample]:
-    assert callable(mb_at)
+def life(
+    *, pid: int, start_s: float, minutes: float, mb_at: Callable[[float], float], program: str = "collector"
+) -> list[Sample]:
     moments = [5.0 * n for n in range(int(minutes * 12))]
     return [Sample(start_s + at_s, program, pid, mb_at(at_s)) for at_s in moments]
 

@@ -1,4 +1,4 @@
-"""The program as it is started, killed and told to end, beside the simulator and replayed recordings."""
+"""The program as it is started, killed and told to end, beside the simulator."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ import httpx
 import pytest
 import redis
 
-from crypto_assets.config import Exchange, Settings
+from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name
 from crypto_assets.simulator.process import SimulatorProcess, start_simulator
 from crypto_assets.stream.gaps import read_ledger
@@ -215,35 +214,6 @@ def test_the_collector_goes_on_while_redis_is_away(
     wait_for(lambda: len(records_of(own, "tickers")), until=lambda n: n > count + 20, deadline_s=WAIT_S)
     services.start(["redis"])
     wait_flowing(own, pid=process.pid)
-
-
-def test_a_replay_ends_by_itself_with_every_recorded_message(
-    kafka: str,
-    redis_server: str,
-    real_data: Path,
-    start: Callable[..., subprocess.Popen[bytes]],
-    tmp_path: Path,
-) -> None:
-    with start_simulator(replay=real_data, speed=1_000_000.0) as simulator:
-        settings = service_settings(
-            tmp_path,
-            exchange=Exchange.REPLAY,
-            symbols=("ETHUSDT",),
-            kafka_bootstrap_servers=kafka,
-            redis_url=redis_server,
-            binance_archive_url=simulator.url,
-            binance_spot_rest_url=simulator.url,
-            binance_futures_rest_url=simulator.url,
-            binance_spot_ws_url=simulator.stream_url,
-            binance_futures_ws_url=simulator.stream_url,
-        )
-        process = start(settings, "--streams", "trade,bookTicker,depth@100ms")
-        begun = time.monotonic()
-        assert process.wait(6 * WAIT_S) == 0, time.monotonic() - begun
-    ids = ids_of(settings, "ETHUSDT")
-    assert sorted(ids) == list(range(min(ids), max(ids) + 1))
-    assert len(records_of(settings, "book_tickers")) > 20_000
-    assert records_of(settings, "dead_letters") == []
 
 
 def _kafka_url(services: Services) -> str:

@@ -22,8 +22,9 @@ from crypto_assets.config import Exchange, Settings, read_settings
 from crypto_assets.convergence.captures import CaptureStore
 from crypto_assets.convergence.sources import Sources
 from crypto_assets.endpoints import embedded_endpoint, exchange_name, exchange_urls
-from crypto_assets.errors import ConfigurationError
+from crypto_assets.errors import ConfigurationError, Unavailable
 from crypto_assets.simulator.process import start_simulator
+from crypto_assets.spans import from_us
 
 if TYPE_CHECKING:
     from crypto_assets.stream.reader import LiveTopics
@@ -91,12 +92,14 @@ def exchange_now(settings: Settings, *, wall: datetime) -> datetime:
     """What the exchange's clock shows when the machine's shows `wall`.
 
     They differ for a market that is played faster: it is asked where `make up` runs it, and nothing is started here.
+    Raises Unavailable where it does not answer: the machine's clock would end days that still run.
     """
-    running = embedded_endpoint(settings.data_dir, "simulator") if _has_own_time(settings) else None
-    url = settings.binance_spot_rest_url or (running or {}).get("url")
-    if url is None or not _has_own_time(settings) or not _answers(url):
+    if not _has_own_time(settings):
         return wall
-    return SpotClient(url).server_time()
+    if settings.binance_spot_rest_url:
+        return SpotClient(settings.binance_spot_rest_url).server_time()
+    running = embedded_endpoint(settings.data_dir, "simulator")
+    return wall if running is None else _ask_health(running["url"])
 
 
 def _has_own_time(settings: Settings) -> bool:
@@ -104,21 +107,32 @@ def _has_own_time(settings: Settings) -> bool:
 
 
 def _local_server(settings: Settings) -> Mapping[str, str] | None:
-    """The server of `make up` where it answers, else one of this process; None where Binance or URLs stand for it."""
+    """The server of `make up` where there is one, else one of this process; None where Binance or URLs stand for it.
+
+    Raises Unavailable where that of `make up` does not answer: another one in its place would have another clock.
+    """
     named = (settings.binance_archive_url, settings.binance_spot_rest_url, settings.binance_futures_rest_url)
     if settings.exchange is Exchange.BINANCE:
         return None
     if all(named):
         return {}
     running = embedded_endpoint(settings.data_dir, "simulator")
-    return running if running and _answers(running["url"]) else {"url": _embedded_url(settings)}
+    if running is None:
+        return {"url": _embedded_url(settings)}
+    _ask_health(running["url"])
+    return running
 
 
-def _answers(url: str) -> bool:
+def _ask_health(url: str) -> datetime:
+    """The clock of a simulator of `make up`; raises Unavailable where it does not answer."""
     try:
-        return httpx.get(f"{url}/health", timeout=HEALTH_TIMEOUT_S).is_success
-    except httpx.TransportError:
-        return False
+        reply = httpx.get(f"{url}/health", timeout=HEALTH_TIMEOUT_S).raise_for_status()
+    except httpx.HTTPError as error:
+        raise Unavailable(
+            f"The simulated exchange of `make up` does not answer at {url} ({error}). `make up` starts it again; after "
+            "`make down` each run has one of its own."
+        ) from error
+    return from_us(reply.json()["serverTime"] * 1000)
 
 
 def _embedded_url(settings: Settings) -> str:

@@ -10,6 +10,7 @@ import msgspec
 import polars as pl
 import pyarrow as pa
 
+from crypto_assets.cleaning.deduplicate import SOURCES
 from crypto_assets.convergence.delivery import content_version
 from crypto_assets.convergence.work import LIVE, PartitionWork
 from crypto_assets.lake.manifest import Part
@@ -27,21 +28,28 @@ def compact(work: PartitionWork) -> None:
 
 
 def keep_one_copy(work: PartitionWork, columns: Sequence[str]) -> None:
-    """Drop live rows that a file or capture of the exchange holds with the same values of these columns."""
-    others = [part for part in work.parts if part.source != LIVE]
-    live = [part for part in work.parts if part.source == LIVE]
-    if not others or not live:
-        return
-    held = _hashes(_read(work, others, columns))
-    for part in live:
-        is_new = ~_hashes(_read(work, [part], columns)).is_in(held.implode())
-        if is_new.all():
-            continue
-        rows = _read(work, [part], work.dataset.schema.names).filter(is_new.to_arrow())
-        work.duplicates += part.rows - rows.num_rows
-        version = content_version(rows)
-        path = f"{part.path.removesuffix('.parquet')}-{version[:8]}.parquet"
-        work.replace([part], _written(work, path, [rows], like=part, version=version) if rows.num_rows else None)
+    """Drop rows that a more trusted source holds with the same values of these columns."""
+    held: list[pl.Series] = []
+    for source in sorted({part.source for part in work.parts}, key=SOURCES.index):
+        parts = [part for part in work.parts if part.source == source]
+        if held:
+            parts = [kept for part in parts if (kept := _without(work, part, pl.concat(held), columns)) is not None]
+        if parts:
+            held.append(_hashes(_read(work, parts, columns)))
+
+
+def _without(work: PartitionWork, part: Part, held: pl.Series, columns: Sequence[str]) -> Part | None:
+    """The part, or what takes its place, less the rows whose hashes are held; None where nothing is left."""
+    is_new = ~_hashes(_read(work, [part], columns)).is_in(held.implode())
+    if is_new.all():
+        return part
+    rows = _read(work, [part], work.dataset.schema.names).filter(is_new.to_arrow())
+    work.duplicates += part.rows - rows.num_rows
+    version = content_version(rows)
+    path = f"{part.path.removesuffix('.parquet')}-{version[:8]}.parquet"
+    left = _written(work, path, [rows], like=part, version=version) if rows.num_rows else None
+    work.replace([part], left)
+    return left
 
 
 def _merged(work: PartitionWork, folder: str, parts: Sequence[Part]) -> Part:
@@ -75,8 +83,8 @@ def _written(
         path=path,
         rows=rows,
         bytes=size,
-        source=LIVE,
-        origin=path,
+        source=like.source,
+        origin=path if like.source == LIVE else like.origin,  # a file that is delivered again replaces what is left
         version=version,
         exchange=like.exchange,
         start=like.start,

@@ -40,7 +40,7 @@ class Recipe:
     required: bool = False
     """Whether a day without a row is an error."""
     one_copy: tuple[str, ...] = ()
-    """Columns that make a live row a copy of another source's, which is then not kept; empty where silver decides."""
+    """Columns that make a row a copy of a more trusted source's, which alone is kept; empty where silver decides."""
 
 
 def _klines(timeframe: str) -> Recipe:

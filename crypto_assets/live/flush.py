@@ -33,10 +33,7 @@ def flush_bronze(
 
     Raises Unavailable with the first failure; its log is appended to `log`.
     """
-    stage = Stage(tuple(dataset.name for dataset in datasets), days[0], days[-1])
-    orders = [order for symbol in symbols for order in orders_of(symbol, stages=[stage])]
-    command = [sys.executable, "-m", "crypto_assets.demo.worker", encode_orders(orders)]
-    child = start_child(command, environment=environment, folder=PROJECT, log=log, read_stdout=True)
+    child = start_flush(symbols, days, environment=environment, log=log, datasets=datasets)
     try:
         failures = _failures(child)
         if child.wait() != 0:
@@ -44,6 +41,21 @@ def flush_bronze(
             raise Unavailable(f"bronze of {days[0]} to {days[-1]} was not flushed: {reason} Its log is {log}.")
     finally:
         end_children([child])
+
+
+def start_flush(
+    symbols: Sequence[str],
+    days: Sequence[date],
+    *,
+    environment: Mapping[str, str],
+    log: Path,
+    datasets: Sequence[Dataset] = ACCOUNTED,
+) -> subprocess.Popen[bytes]:
+    """The process in which that happens, one symbol after the other; its standard output tells of assets written."""
+    stage = Stage(tuple(dataset.name for dataset in datasets), days[0], days[-1])
+    orders = [order for symbol in symbols for order in orders_of(symbol, stages=[stage])]
+    command = [sys.executable, "-m", "crypto_assets.demo.worker", encode_orders(orders)]
+    return start_child(command, environment=environment, folder=PROJECT, log=log, read_stdout=True)
 
 
 def _failures(child: subprocess.Popen[bytes]) -> list[str]:

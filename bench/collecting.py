@@ -111,13 +111,15 @@ async def ours(port: int, servers: str, *rest: str) -> Cost:
 
 
 def cryptofeed(port: int, servers: str, topic: str, library: str, count: str) -> Cost:
-    """cryptofeed's parser with a callback that produces JSON by the producer of the others; ends this process.
+    """cryptofeed and its own Kafka backend, as its users have it; ends this process.
 
-    Its own Kafka backend waits for the acknowledgement of each message, which is no measure of parsing.
+    `topic` is `own` for that backend, or the topic for a callback of ours that uses the producer of the other sides,
+    which measures its parser more than it.
     """
     sys.path.insert(0, library)
     from confluent_kafka import Producer
     from cryptofeed import FeedHandler, connection  # pyright: ignore[reportMissingImports]
+    from cryptofeed.backends.kafka import TickerKafka  # pyright: ignore[reportMissingImports]
     from cryptofeed.defines import TICKER  # pyright: ignore[reportMissingImports]
     from cryptofeed.exchanges import Binance  # pyright: ignore[reportMissingImports]
     from cryptofeed.symbols import Symbols  # pyright: ignore[reportMissingImports]
@@ -130,21 +132,36 @@ def cryptofeed(port: int, servers: str, topic: str, library: str, count: str) ->
     plain = connection.connect  # it insists on wss://, which would measure TLS
     connection.connect = lambda address, **options: plain(address.replace("wss:", "ws:", 1), **options)
     producer, encode, wanted = Producer(producer_settings(servers)), msgspec.json.encode, int(count)
-    messages, cpu_s, wall_s = 0, time.process_time(), time.perf_counter()
+    messages, produced, cpu_s, wall_s = 0, 0, time.process_time(), time.perf_counter()
+
+    class Counting(TickerKafka):  # pyright: ignore[reportUntypedBaseClass]  its queue does not tell when it is empty
+        def topic(self, data: dict[str, Any]) -> str:
+            nonlocal produced
+            produced += 1
+            if produced == wanted:
+                asyncio.get_running_loop().call_later(0.1, end)  # it waits for each message to be acknowledged
+            return super().topic(data)
+
+    own = Counting(bootstrap_servers=servers) if topic == "own" else None
+
+    def end() -> None:
+        _print(Cost(messages, time.process_time() - cpu_s, time.perf_counter() - wall_s))
+        os._exit(0)  # it would connect again
 
     async def ticker(ticker: Any, _received: float) -> None:
         nonlocal messages
         messages += 1
-        producer.produce(topic, encode(ticker.to_dict(numeric_type=str)), ticker.symbol)
-        if messages % 1_000 == 0:
-            producer.poll(0)
-        if messages == wanted:
+        if own is None:
+            producer.produce(topic, encode(ticker.to_dict(numeric_type=str)), ticker.symbol)
+            if messages % 1_000 == 0:
+                producer.poll(0)
+        if messages == wanted and own is None:
             producer.flush()
-            _print(Cost(messages, time.process_time() - cpu_s, time.perf_counter() - wall_s))
-            os._exit(0)  # it would connect again
+            end()
 
     handler = FeedHandler(config={"uvloop": False, "log": {"filename": os.devnull, "level": "WARNING"}})
-    handler.add_feed(Binance(symbols=list(pairs), channels=[TICKER], callbacks={TICKER: ticker}))
+    callbacks = [ticker] if own is None else [own, ticker]
+    handler.add_feed(Binance(symbols=list(pairs), channels=[TICKER], callbacks={TICKER: callbacks}))
     handler.run()
     raise RuntimeError("cryptofeed ended before all messages had come")
 

@@ -30,6 +30,7 @@ MIXED = "trade,bookTicker,depth@100ms"
 PRICES = "bookTicker"
 PER_SECOND = 10_000
 PACED_S = 60
+SLOW_COUNT = 20_000  # for a backend that waits for each message
 RECORDINGS = ("spot/btcusdt_20240808.gz", "spot/btcusdt_20240809.gz", "spot/ethusdt_20240808.gz")
 _seeds = itertools.count(1_000)
 
@@ -41,7 +42,7 @@ def measure(folder: Path, *, recordings: Path) -> list[Line]:
         return [Line("collector", "not measured", aim=f"needs recordings in {recordings.name}/spot")]
     with _services(folder / "services") as (servers, redis):
         bench = _Bench(files, servers, redis, folder)
-        return [bench.beside_bare(), bench.beside_cryptofeed(), bench.paced()]
+        return [bench.beside_bare(), *bench.beside_cryptofeed(), bench.paced()]
 
 
 class _Bench:
@@ -61,23 +62,29 @@ class _Bench:
         ]
         return _line("collector / bare loop, messages per CPU-second", pairs, aim="at least 0.7")
 
-    def beside_cryptofeed(self) -> Line:
-        """Best prices: the stream that both read alike."""
+    def beside_cryptofeed(self) -> list[Line]:
+        """Best prices: the stream that both read alike; with its own Kafka backend, and with our producer."""
         what = "collector / cryptofeed, messages per CPU-second"
         library = self._folder / "cryptofeed"
         installed = subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(library), "cryptofeed"],
+            [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(library), "cryptofeed", "aiokafka"],
             capture_output=True,
             text=True,
             check=False,
         )
         if installed.returncode:
-            return Line(what, "not measured", aim="cryptofeed cannot be installed here")
-        chosen = sum(stream.endswith(b"@bookTicker") for stream, _ in self._lines)
-        count = len(self._lines)
-        theirs = ("cryptofeed", self._servers, "bench", str(library), str(chosen))
-        pairs = [(self._ours(count, PRICES), self._side(count, *theirs)) for _ in range(ROUNDS)]
-        return _line(what, pairs, aim="at least 2")
+            return [Line(what, "not measured", aim="cryptofeed cannot be installed here")]
+        for symbol in ("BTC-USDT", "ETH-USDT"):
+            self._topic(f"ticker-BINANCE-{symbol}")
+        share = sum(stream.endswith(b"@bookTicker") for stream, _ in self._lines) / len(self._lines)
+        lines: list[Line] = []
+        all_lines = len(self._lines)
+        sides = (("own", "", "at least 2", SLOW_COUNT), ("bench", " parser with our producer", "", all_lines))
+        for topic, note, aim, count in sides:
+            theirs = ("cryptofeed", self._servers, topic, str(library), str(int(count * share) - len(SYMBOLS)))
+            pairs = [(self._ours(all_lines, PRICES), self._side(count, *theirs)) for _ in range(ROUNDS)]
+            lines.append(_line(what + note, pairs, aim=aim))
+        return lines
 
     def paced(self) -> Line:
         """A minute at a fixed pace: how long after its end everything is in Kafka."""
@@ -104,7 +111,8 @@ class _Bench:
         return msgspec.json.decode(done.stdout.splitlines()[-1], type=Cost)
 
     def _topic(self, name: str) -> None:
-        AdminClient({"bootstrap.servers": self._servers}).create_topics([NewTopic(name, 3)])[name].result()
+        admin = AdminClient({"bootstrap.servers": self._servers})
+        admin.create_topics([NewTopic(name, 3)])[name].result()
 
 
 def _line(what: str, pairs: list[tuple[Cost, Cost]], *, aim: str) -> Line:

@@ -23,7 +23,7 @@ from crypto_assets.live.equation import Account, settle
 from crypto_assets.live.evidence import HeldTrades, days_of, gather, newest_bronze_us, read_topic, whole_minutes
 from crypto_assets.spans import Span, to_us
 
-RETRY_S = 2.0
+RETRY_S = 1.0
 AWAY = (CryptoAssetsError, psycopg2.Error, KafkaException, httpx.HTTPError, OSError)
 """What asking a place raises while it is down."""
 

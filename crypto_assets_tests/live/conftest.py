@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from crypto_assets.binance.spot import SpotClient
 from crypto_assets.config import Settings, variables_of
 from crypto_assets.convergence.converge import converge
 from crypto_assets.convergence.sources import Sources
+from crypto_assets.dagster_home import prepare_dagster_home
 from crypto_assets.endpoints import exchange_name, exchange_urls, kafka_servers
 from crypto_assets.lake.lake import Lake
 from crypto_assets.live.account import await_accounts, exchange_now
@@ -41,20 +43,13 @@ class Market:
 
     settings: Settings
     since: datetime
-    running: Platform | None = None
-
-    @property
-    def platform(self) -> Platform:
-        assert self.running is not None
-        return self.running
+    platform: Platform
+    overlay: Path
+    """A folder on the module path of every program that is started from now on."""
 
     @property
     def lake(self) -> Lake:
         return Lake(self.settings.lake)
-
-    def portable(self) -> Market:
-        """The same for another process."""
-        return Market(self.settings, self.since)
 
     def now(self) -> datetime:
         return exchange_now(self.settings)
@@ -105,12 +100,16 @@ def make_market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
 
     def make(names: Sequence[Name] = PROGRAMS, **settings: object) -> Market:
         values = {"symbols": SYMBOLS, "simulator_speed": SPEED, **settings}
-        own = service_settings(tmp_path_factory.mktemp("market"), **values)
-        outside = {name: value for name, value in os.environ.items() if name.lower() not in NAMED}
-        platform = Platform(own, {**outside, **variables_of(own)}, tuple(names), attached=True)
+        own, overlay = service_settings(tmp_path_factory.mktemp("market"), **values), tmp_path_factory.mktemp("overlay")
+        elsewhere = {*NAMED, "dagster_home"}
+        outside = {name: value for name, value in os.environ.items() if name.lower() not in elsewhere}
+        home = prepare_dagster_home(own.data_dir, environment=outside)
+        modules = os.pathsep.join(filter(None, (str(overlay), outside.get("PYTHONPATH"))))
+        environment = {**outside, **variables_of(own), "DAGSTER_HOME": str(home), "PYTHONPATH": modules}
+        platform = Platform(own, environment, tuple(names), attached=True)
         made.append(platform)
         platform.start()
-        return Market(own, first_whole_minute(own, deadline_s=READY_S), platform)
+        return Market(own, first_whole_minute(own, deadline_s=READY_S), platform, overlay)
 
     yield make
     for platform in made:

@@ -102,10 +102,14 @@ def _fields(name: str) -> dict[str, pl.DataType]:
 
 @cache
 def _head(name: str) -> bytes:
-    """Head of a container (Avro 1.12, "Object Container Files") of framed values."""
+    """Head of a container (Avro 1.12, "Object Container Files") of framed values.
+
+    Without defaults: they are for reading what was written with another schema, and Polars refuses most of them.
+    """
     schema = json.loads(schema_json(name))
+    fields = [{key: value for key, value in field.items() if key != "default"} for field in schema["fields"]]
     number = {"type": "long"}
-    schema["fields"] = [{"name": _FIRST, **number}, *schema["fields"], {"name": _LAST, **number}]
+    schema["fields"] = [{"name": _FIRST, **number}, *fields, {"name": _LAST, **number}]
     key, text = b"avro.schema", json.dumps(schema).encode()
     return b"Obj\x01" + _long(1) + _long(len(key)) + key + _long(len(text)) + text + _long(0) + _SYNC
 

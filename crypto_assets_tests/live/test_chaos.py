@@ -39,7 +39,7 @@ from crypto_assets.simulator.stream_faults import (
 )
 from crypto_assets.simulator.streams.damage import SOUND
 from crypto_assets.spans import Span
-from crypto_assets.stream import avro
+from crypto_assets.stream import avro, columns
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, decode, encode_key
 from crypto_assets.stream.topics import DEAD_LETTERS, TRADES
 from crypto_assets_tests.live.conftest import READY_S, SYMBOLS, Market
@@ -196,7 +196,7 @@ def later_version(market: Market, folder: Path) -> Generator[None]:
     begun_by_python.write_text(
         f"import pathlib\nfrom crypto_assets.stream import avro\navro.SCHEMAS = pathlib.Path({str(folder)!r})\n"
     )
-    caches = [value for value in vars(avro).values() if hasattr(value, "cache_clear")]
+    caches = [value for m in (avro, columns) for value in vars(m).values() if hasattr(value, "cache_clear")]
     try:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(avro, "SCHEMAS", folder)

@@ -20,6 +20,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # pyright: ignore[reportPrivateImportUsage]
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from crypto_assets.errors import ServiceUnavailable
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode_key
@@ -70,14 +71,7 @@ class LiveTopics:
     def states(self, topics: Sequence[Topic]) -> dict[str, TopicState]:
         """What Kafka holds of those of the topics that exist, by `Topic.name`."""
         with self._asking():
-            names = {topic.of(self.exchange): topic.name for topic in topics}
-            described = self._described(list(names))
-            places = [TopicPartition(name, p) for name, (_, count) in described.items() for p in range(count)]
-            lows, highs = self._offsets(places, OffsetSpec.earliest()), self._offsets(places, OffsetSpec.latest())
-            return {
-                names[name]: TopicState(name, topic_id, tuple((lows[name, p], highs[name, p]) for p in range(count)))
-                for name, (topic_id, count) in described.items()
-            }
+            return self._states({topic.of(self.exchange): topic.name for topic in topics})
 
     def state(self, topic: Topic) -> TopicState | None:
         """What Kafka holds of a topic; None where it does not exist."""
@@ -137,6 +131,21 @@ class LiveTopics:
             if self._consumer is not None:
                 self._consumer.close()
                 self._consumer = None
+
+    @retry(
+        retry=retry_if_exception(lambda error: isinstance(error, KafkaException) and _has_no_leader_yet(error)),
+        stop=stop_after_delay(ANSWER_S),
+        wait=wait_fixed(0.1),
+        reraise=True,
+    )
+    def _states(self, names: Mapping[str, str]) -> dict[str, TopicState]:
+        described = self._described(list(names))
+        places = [TopicPartition(name, p) for name, (_, count) in described.items() for p in range(count)]
+        lows, highs = self._offsets(places, OffsetSpec.earliest()), self._offsets(places, OffsetSpec.latest())
+        return {
+            names[name]: TopicState(name, topic_id, tuple((lows[name, p], highs[name, p]) for p in range(count)))
+            for name, (topic_id, count) in described.items()
+        }
 
     def _messages(self, topic: str, partition: int, start: int, end: int) -> Iterator[Message]:
         """Messages of [start, end), which may have holes."""
@@ -221,6 +230,11 @@ class LiveTopics:
 
     def _away(self, what: str) -> str:
         return f"Kafka at {self.servers} {what}. Its messages wait there. See `make status`."
+
+
+def _has_no_leader_yet(error: KafkaException) -> bool:
+    """Whether a topic was made, or its broker came back, a moment ago."""
+    return error.args[0].code() in (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 
 
 def _offset_of(message: Message) -> int:

@@ -44,7 +44,7 @@ def start_child(
             stdout=subprocess.PIPE if read_stdout else output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=_end_with_parent if _LIBC else None,  # noqa: PLW1509  one system call, loaded before the fork
+            preexec_fn=_prepare,  # noqa: PLW1509  system calls that need no lock, loaded before the fork
         )
 
 
@@ -67,9 +67,25 @@ def end_children(children: Iterable[subprocess.Popen[bytes]], *, grace_s: float 
     psutil.wait_procs(left, timeout=grace_s)
 
 
-def _end_with_parent() -> None:
-    assert _LIBC is not None
-    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def heed_signals() -> None:
+    """In a child, before it becomes a program: let it be asked to end, whatever this process ignores.
+
+    Children inherit that: a shell's background job ignores SIGINT, and Dagster, which gives SIGTERM the same meaning,
+    then ignores both.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def end_with_parent(number: signal.Signals) -> None:
+    """In a child, before it becomes a program: let it get this signal when its parent is gone, however that went."""
+    if _LIBC:
+        _LIBC.prctl(PR_SET_PDEATHSIG, number)
+
+
+def _prepare() -> None:
+    heed_signals()
+    end_with_parent(signal.SIGTERM)
 
 
 def _descendants(pid: int) -> list[psutil.Process]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["crypto_assets_tests.s3_server", "crypto_assets_tests.services", "crypto_assets_tests.databases"]
+
+# A job in the background of a shell ignores SIGINT; Dagster gives SIGTERM the same meaning, and children inherit both.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")

@@ -51,12 +51,14 @@ def test_ending_a_program_that_has_ended_does_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent is gone")
-def test_a_program_ends_with_its_parent_however_that_ended(tmp_path: Path) -> None:
+@pytest.mark.parametrize("disposition", ["SIG_DFL", "SIG_IGN"])
+def test_a_program_ends_with_its_parent_however_that_ended(tmp_path: Path, disposition: str) -> None:
     parent = subprocess.Popen(
         [
             sys.executable,
             "-c",
-            "import os, pathlib, sys, time; from crypto_assets.processes import start_child; "
+            "import os, pathlib, signal, sys, time; from crypto_assets.processes import start_child; "
+            f"signal.signal(signal.SIGTERM, signal.{disposition}); "
             f"folder = pathlib.Path({str(tmp_path)!r}); "
             "child = start_child([sys.executable, '-c', 'import time; time.sleep(600)'], "
             "environment=os.environ, folder=folder, log=folder / 'log'); "

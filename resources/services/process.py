@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from crypto_assets.processes import PR_SET_PDEATHSIG
+from crypto_assets.processes import end_with_parent, heed_signals
 from resources.services.folder import ProcessRecord, ServiceFolder
 
 MARKER = "CRYPTO_ASSETS_SERVICE"
@@ -28,7 +26,6 @@ SAME_START_S = 2.0
 KILLED_S = 10.0
 """How long a process may take to be gone after SIGKILL."""
 POLL_S = 0.02
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _starter = ThreadPoolExecutor(1, thread_name_prefix="services")
 """Linux signals a child when the *thread* that started it ends: this one lives as long as the program."""
 
@@ -52,10 +49,11 @@ def spawn(
     """
 
     def before_exec() -> None:
+        heed_signals()
         if launch.before_exec:
             launch.before_exec()
-        if ends_with_starter and _LIBC:
-            _LIBC.prctl(PR_SET_PDEATHSIG, ends_with_starter)
+        if ends_with_starter:
+            end_with_parent(ends_with_starter)
 
     def start() -> subprocess.Popen[bytes]:
         log = folder.open_log()
@@ -68,7 +66,7 @@ def spawn(
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=before_exec if launch.before_exec or ends_with_starter else None,  # noqa: PLW1509
+                preexec_fn=before_exec,  # noqa: PLW1509  system calls that need no lock
             )
         finally:
             os.close(log)

@@ -18,6 +18,11 @@ settings.register_profile("default", deadline=None, suppress_health_check=[Healt
 settings.load_profile("default")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many workers again as there are cores: many tests wait for programs. Each starts services of its own."""
+    return min(6, (os.cpu_count() or 2) * 3 // 2)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of recorded exchange data: `$CRYPTO_ASSETS_REAL_DATA`, or `shared/data` beside the checkout."""

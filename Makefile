@@ -27,7 +27,7 @@ demo: env ## three simulated symbols from raw files to features, every check, a 
 
 test: env ## run every test; ARGS="-k orderbook" runs some
 	@$(RUN) tools.browser
-	@$(RUN) pytest -n auto --dist loadfile $(ARGS)
+	@$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 ui: env ## the asset graph in the browser; Ctrl-C ends all of it
 	@$(RUN) crypto_assets.ui $(ARGS)

@@ -18,6 +18,29 @@ settings.register_profile("default", deadline=None, suppress_health_check=[Healt
 settings.load_profile("default")
 
 
+LONGEST = (
+    "live/test_chaos.py",
+    "test_killed_runs.py",
+    "ui/test_page.py",
+    "stream/collector/test_process.py",
+    "stream/processor/test_program.py",
+    "test_market_stream.py",
+    "live/test_replay.py",
+    "demo/test_demo.py",
+    "resources/services/test_manager.py",
+    "resources/services/test_java.py",
+    "test_s3_lake.py",
+)
+"""Files that take more than half a minute, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that no worker is left alone with one at the end."""
+    here = Path(__file__).parent
+    order = {here / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(LONGEST)))
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many workers again as there are cores: many tests wait for programs. Each starts services of its own."""
     return min(6, (os.cpu_count() or 2) * 3 // 2)

@@ -84,6 +84,19 @@ def exchange_urls(settings: Settings, *, embedded: Mapping[str, str] | None = No
     )
 
 
+def exchange_is_named(settings: Settings) -> bool:
+    """Whether the settings say where all of the exchange is, so that no local one has to serve."""
+    return all(
+        (
+            settings.binance_archive_url,
+            settings.binance_spot_rest_url,
+            settings.binance_futures_rest_url,
+            settings.binance_spot_ws_url,
+            settings.binance_futures_ws_url,
+        )
+    )
+
+
 def service_folder(data_dir: Path, service: str) -> Path:
     """Where an embedded service keeps what it needs."""
     return data_dir / "services" / service
@@ -113,14 +126,7 @@ def embedded_endpoint(data_dir: Path, service: Service) -> dict[str, str] | None
 
 
 def _local_exchange(settings: Settings) -> Mapping[str, str]:
-    named = (
-        settings.binance_archive_url,
-        settings.binance_spot_rest_url,
-        settings.binance_futures_rest_url,
-        settings.binance_spot_ws_url,
-        settings.binance_futures_ws_url,
-    )
-    return {} if all(named) else _running(settings, "simulator", "the BINANCE_* URLs")
+    return {} if exchange_is_named(settings) else _running(settings, "simulator", "the BINANCE_* URLs")
 
 
 def _running(settings: Settings, service: Service, variable: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ from crypto_assets.postgres.connection import connect
 from crypto_assets.schemas import BRONZE_KLINES, BRONZE_TRADES, Dataset
 from crypto_assets.spans import Span, from_us, times_us, to_us
 from crypto_assets.stream.avro import decode, encode_key
+from crypto_assets.stream.consuming import header_pairs
 from crypto_assets.stream.topics import TRADES, Topic
 
 MINUTE = timedelta(minutes=1)
@@ -134,12 +135,6 @@ def read_topic(settings: Settings, symbols: Iterable[str], *, topic: Topic = TRA
         ids[symbol].append(record["trade_id"])
         times[symbol].append(to_us(record["trade_time"]))
     return {s: HeldTrades(np.array(ids[s], np.int64), np.array(times[s], np.int64)) for s in wanted.values()}
-
-
-def header_pairs(message: Message) -> list[tuple[str, bytes | str | None]]:
-    """Headers of a message that was read, in their order."""
-    headers = message.headers() or []
-    return list(headers.items() if isinstance(headers, dict) else headers)
 
 
 def scan(servers: str, topic: str) -> Iterable[Message]:

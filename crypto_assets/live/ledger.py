@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from rich.console import Console
@@ -12,49 +11,16 @@ from rich.table import Table
 
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name, kafka_servers
-from crypto_assets.live.evidence import header_pairs, scan
-from crypto_assets.spans import Span, to_us
-from crypto_assets.stream.avro import decode
+from crypto_assets.spans import to_us
+from crypto_assets.stream.gaps import Gap, read_ledger
 from crypto_assets.stream.heartbeat import Heartbeat, StreamState
-from crypto_assets.stream.topics import GAPS
 
 SHOWN_GAPS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """The newest entry of one gap."""
-
-    dataset: str
-    symbol: str
-    span: Span
-    cause: str
-    state: str
-    recovered: int
-    noticed_at: datetime
-    detail: str
-
-
 def read_gaps(settings: Settings) -> list[Gap]:
     """Every gap of the ledger as it stands now, in the order noticed; raises KafkaException."""
-    newest: dict[bytes, Gap] = {}
-    for message in scan(kafka_servers(settings), GAPS.of(exchange_name(settings))):
-        value = message.value()
-        if value is None:
-            newest.pop(message.key() or b"", None)
-            continue
-        record = decode(GAPS.name, value, header_pairs(message))
-        newest[message.key() or b""] = Gap(
-            dataset=record["dataset"],
-            symbol=record["symbol"],
-            span=Span(record["start"], record["end"]),
-            cause=record["cause"],
-            state=record["state"],
-            recovered=record["recovered"],
-            noticed_at=record["noticed_at"],
-            detail=record["detail"],
-        )
-    return sorted(newest.values(), key=lambda gap: gap.noticed_at)
+    return read_ledger(kafka_servers(settings), exchange_name(settings))
 
 
 def print_gaps(console: Console, gaps: Sequence[Gap]) -> None:
@@ -68,7 +34,7 @@ def print_gaps(console: Console, gaps: Sequence[Gap]) -> None:
         table.add_column(name)
     table.add_column("rows", justify="right")
     for gap in gaps[-SHOWN_GAPS:]:
-        start, end = f"{gap.span.start:%H:%M:%S}", f"{gap.span.end:%H:%M:%S}"
+        start, end = f"{gap.start:%H:%M:%S}", f"{gap.end:%H:%M:%S}"
         table.add_row(gap.dataset, gap.symbol, start, end, gap.cause, gap.state, f"{gap.recovered:,}")
     console.print(table)
 

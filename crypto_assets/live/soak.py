@@ -24,12 +24,13 @@ from crypto_assets.live.equation import Account
 from crypto_assets.live.evidence import count_messages, days_of, first_whole_minute
 from crypto_assets.live.faults import ExchangeFault, Fault, FlushRedis, Kill, Planned, plan_faults
 from crypto_assets.live.flush import flush_bronze
-from crypto_assets.live.ledger import Gap, read_gaps
+from crypto_assets.live.ledger import read_gaps
 from crypto_assets.live.memory import Sample, judge_memory, sample_memory
 from crypto_assets.live.platform import Platform, own_platform
 from crypto_assets.live.soak_report import WIDTH_OF_PAGE, Check, Figures, Happening, check_of, print_soak, write_soak
 from crypto_assets.processes import end_on_signals
 from crypto_assets.spans import Span
+from crypto_assets.stream.gaps import Gap
 from crypto_assets.stream.topics import TOPICS
 from resources.services.board import Board
 

@@ -12,8 +12,9 @@ from rich.table import Table
 
 from crypto_assets.live.account import print_accounts
 from crypto_assets.live.equation import Account
-from crypto_assets.live.ledger import Gap, print_gaps
+from crypto_assets.live.ledger import print_gaps
 from crypto_assets.live.memory import Growth, Sample, judge_memory
+from crypto_assets.stream.gaps import Gap
 
 WIDTH_OF_PAGE = 140
 

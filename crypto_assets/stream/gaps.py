@@ -6,14 +6,14 @@ nothing (`halted`); what cannot be asked for again is `unrecoverable`. Entries o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from crypto_assets.stream.avro import decode, encode
+from crypto_assets.stream.consuming import header_pairs, read_to_the_ends
 from crypto_assets.stream.topics import GAPS
 
 type State = Literal["open", "repaired", "halted", "unrecoverable"]
@@ -22,7 +22,6 @@ MOST_IDS = 10_000
 """Trades of one entry: a longer gap is several, each repaired by itself."""
 MOST_CANDLES = 1_000
 REPAIRABLE = ("trades", "klines")
-WAIT_S = 10.0
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,36 +168,8 @@ def overlap_of(gap: Gap, *, start: datetime, end: datetime) -> timedelta:
 def read_ledger(servers: str, exchange: str) -> list[Gap]:
     """Every gap of an exchange in its newest state; empty where the ledger has not been begun.
 
-    Raises KafkaException where Kafka does not answer in WAIT_S.
+    Raises KafkaException where Kafka does not answer.
     """
-    consumer = Consumer(
-        {
-            "bootstrap.servers": servers,
-            "group.id": "gap-ledger",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,  # compaction leaves holes in the offsets: only Kafka knows the end
-            "log_level": 0,
-        }
-    )
-    try:
-        return latest_entries(_entries(consumer, GAPS.of(exchange)))
-    finally:
-        consumer.close()
-
-
-def _entries(consumer: Consumer, topic: str) -> Iterator[Gap]:
-    listed = consumer.list_topics(topic, timeout=WAIT_S).topics[topic]
-    left = set(listed.partitions) if listed.error is None else set[int]()
-    consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in left])
-    while left:
-        message = consumer.poll(WAIT_S)
-        if message is None:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # pyright: ignore[reportPrivateUsage]
-        error = message.error()
-        if error is not None and error.code() == KafkaError._PARTITION_EOF:  # pyright: ignore[reportPrivateUsage]
-            left.discard(message.partition() or 0)
-        elif error is not None:
-            raise KafkaException(error)
-        elif (value := message.value()) is not None:
-            headers = message.headers()
-            yield decode_gap(value, list(headers.items()) if isinstance(headers, dict) else headers)
+    messages = read_to_the_ends(servers, "gap-ledger", {GAPS.of(exchange): None})
+    entries = ((message.value(), header_pairs(message)) for message in messages)
+    return latest_entries(decode_gap(value, headers) for value, headers in entries if value is not None)

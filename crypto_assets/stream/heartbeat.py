@@ -8,6 +8,7 @@ import msgspec
 import redis
 
 type Program = Literal["collector", "processor"]
+type State = Literal["starting", "running", "stopping", "stopped", "failed"]
 
 BEAT_EVERY_S = 2.0
 STALE_AFTER_S = 15.0
@@ -45,7 +46,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     started_at_us: int
     beat_at_us: int
-    state: Literal["starting", "running", "stopping", "stopped", "failed"]
+    state: State
     detail: str = ""
     """For people: the reason of the state."""
     streams: tuple[StreamState, ...] = ()
@@ -76,20 +77,22 @@ def hold_lease(client: redis.Redis, exchange: str, program: Program, *, instance
 
     A flushed Redis forgets the lease; its holder has it again with the next renewal.
     """
-    key = f"market_stream:{exchange}:{program}:lease"
     script = (
         "local holder = redis.call('GET', KEYS[1]) "
         "if holder and holder ~= ARGV[1] then return 0 end "
         "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1"
     )
-    return bool(client.eval(script, 1, key, instance, str(LEASE_MS)))
+    return bool(client.eval(script, 1, _lease_key(exchange, program), instance, str(LEASE_MS)))
 
 
 def release_lease(client: redis.Redis, exchange: str, program: Program, *, instance: str) -> None:
     """Give the right back at a clean end."""
-    key = f"market_stream:{exchange}:{program}:lease"
     script = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-    client.eval(script, 1, key, instance)
+    client.eval(script, 1, _lease_key(exchange, program), instance)
+
+
+def _lease_key(exchange: str, program: Program) -> str:
+    return f"market_stream:{exchange}:{program}:lease"
 
 
 def _beat_key(exchange: str, program: Program) -> str:

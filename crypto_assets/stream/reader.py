@@ -25,6 +25,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 from crypto_assets.errors import ServiceUnavailable
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode_key
 from crypto_assets.stream.columns import Raw
+from crypto_assets.stream.consuming import header_pairs
 from crypto_assets.stream.topics import Topic
 
 CHUNK_OFFSETS = 10_000
@@ -243,8 +244,4 @@ def _offset_of(message: Message) -> int:
 
 
 def _fingerprint(message: Message) -> bytes | None:
-    headers = message.headers()
-    if not headers:
-        return None
-    pairs = headers.items() if isinstance(headers, dict) else headers
-    return next((bytes(v) for k, v in pairs if k == FINGERPRINT_HEADER and isinstance(v, bytes)), None)
+    return next((bytes(v) for k, v in header_pairs(message) if k == FINGERPRINT_HEADER and isinstance(v, bytes)), None)

@@ -19,7 +19,7 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from crypto_assets.endpoints import exchange_name, exchange_urls, kafka_servers
-from crypto_assets.live.evidence import days_of, header_pairs, read_topic, scan
+from crypto_assets.live.evidence import days_of, read_topic, scan
 from crypto_assets.live.flush import start_flush
 from crypto_assets.live.ledger import read_gaps
 from crypto_assets.processes import end_children, start_child
@@ -41,6 +41,7 @@ from crypto_assets.simulator.streams.damage import SOUND
 from crypto_assets.spans import Span
 from crypto_assets.stream import avro, columns
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, decode, encode_key
+from crypto_assets.stream.consuming import header_pairs
 from crypto_assets.stream.topics import DEAD_LETTERS, TRADES
 from crypto_assets_tests.live.conftest import READY_S, SYMBOLS, Market
 from crypto_assets_tests.waiting import wait_for

@@ -23,7 +23,7 @@ from crypto_assets.binance.archive_tables import parse_klines
 from crypto_assets.cleaning.aggregate import klines_from_trades
 from crypto_assets.config import Exchange, Settings, variables_of
 from crypto_assets.endpoints import exchange_name, kafka_servers, postgres_url
-from crypto_assets.live.evidence import header_pairs, scan
+from crypto_assets.live.evidence import scan
 from crypto_assets.live.ledger import read_gaps
 from crypto_assets.postgres.connection import connect
 from crypto_assets.processes import end_children, start_child
@@ -31,6 +31,7 @@ from crypto_assets.schemas import BRONZE_TRADES
 from crypto_assets.simulator.process import start_simulator
 from crypto_assets.spans import Span, to_us
 from crypto_assets.stream.avro import decode
+from crypto_assets.stream.consuming import header_pairs
 from crypto_assets.stream.topics import BOOK_TICKERS, DEAD_LETTERS, DEPTH_UPDATES, TRADES, Topic
 from crypto_assets_tests.databases import fetch
 from crypto_assets_tests.services import NAMED, service_settings

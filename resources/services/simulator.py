@@ -12,7 +12,7 @@ import httpx
 import msgspec
 
 from crypto_assets.config import Exchange
-from crypto_assets.endpoints import remove_endpoint, write_endpoint
+from crypto_assets.endpoints import exchange_is_named, remove_endpoint, write_endpoint
 from crypto_assets.errors import ServiceFailed
 from resources.services.process import Launch
 from resources.services.service import HOST, Running, Service
@@ -43,17 +43,9 @@ class Simulator(Service):
     purposes = ("port", "streams")
 
     def elsewhere(self) -> str | None:
-        settings = self.settings
-        if settings.exchange is Exchange.BINANCE:
+        if self.settings.exchange is Exchange.BINANCE:
             return "EXCHANGE=binance"
-        named = (
-            settings.binance_archive_url,
-            settings.binance_spot_rest_url,
-            settings.binance_futures_rest_url,
-            settings.binance_spot_ws_url,
-            settings.binance_futures_ws_url,
-        )
-        return "every BINANCE_* URL is set" if all(named) else None
+        return "every BINANCE_* URL is set" if exchange_is_named(self.settings) else None
 
     def launch(self, ports: Mapping[str, int]) -> Launch:
         settings = self.settings

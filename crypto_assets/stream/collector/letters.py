@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from crypto_assets.stream.avro import encode, encode_key
+from crypto_assets.stream.avro import encode_key
 from crypto_assets.stream.collector.link import Link
 from crypto_assets.stream.collector.sink import Outlet, Sink
-from crypto_assets.stream.topics import DEAD_LETTERS
-
-KEPT_BYTES = 64 << 10
+from crypto_assets.stream.letters import encode_letter
 
 
 class DeadLetters:
@@ -21,15 +19,13 @@ class DeadLetters:
     def refuse(self, link: Link, raw: bytes, stream: str | None, reason: str) -> None:
         """Keep a message that a connection brought, with the number it would have had."""
         self.count += 1
-        record = {
-            "received_at": link.received_us,
-            "connection": link.name,
-            "sequence": link.sequence,
-            "stream": stream,
-            "reason": reason[:1000],
-            "raw": raw[:KEPT_BYTES],
-            "size": len(raw),
-        }
+        value = encode_letter(
+            raw,
+            received_at=link.received_us,
+            connection=link.name,
+            sequence=link.sequence,
+            stream=stream,
+            reason=reason,
+        )
         link.sequence += 1
-        value = self._outlet.frame + encode(DEAD_LETTERS.name, record)
-        self._sink.emit(self._outlet, encode_key(stream or ""), value, link.received_ms)
+        self._sink.emit(self._outlet, encode_key(stream or ""), self._outlet.frame + value, link.received_ms)

@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Literal
 
 import redis
 
@@ -18,6 +17,7 @@ from crypto_assets.stream.heartbeat import (
     BEAT_EVERY_S,
     LEASE_MS,
     Heartbeat,
+    State,
     hold_lease,
     release_lease,
     write_heartbeat,
@@ -30,7 +30,6 @@ _log = logging.getLogger(__name__)
 
 PROGRAM = "collector"
 ANSWER_S = 1.0
-type Phase = Literal["starting", "running", "stopping", "stopped", "failed"]
 
 
 class LeaseHeld(Exception):
@@ -49,7 +48,7 @@ class Pulse:
         streams: Callable[[], tuple[BeatState, ...]],
         figures: Callable[[], Mapping[str, float]],
     ) -> None:
-        self.phase: Phase = "starting"
+        self.phase: State = "starting"
         self.detail = ""
         self._client = redis.Redis.from_url(url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
         self._exchange = exchange
@@ -93,7 +92,7 @@ class Pulse:
             await self.beat()
             await asyncio.sleep(BEAT_EVERY_S)
 
-    async def end(self, phase: Phase, detail: str) -> None:
+    async def end(self, phase: State, detail: str) -> None:
         """The last words, and the lease given back."""
         self.phase, self.detail = phase, detail
         await self._say()

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from crypto_assets.errors import BadPayload
 from crypto_assets.spans import EPOCH, to_us
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, Headers, decode
 from crypto_assets.stream.collector.spool import Lane, Spool
 from crypto_assets.stream.collector.subscriptions import TIMEFRAME_US
+from crypto_assets.stream.consuming import header_pairs, read_to_the_ends
 from crypto_assets.stream.topics import BY_NAME, DEAD_LETTERS, GAPS, TOPICS
 
-WAIT_S = 10.0
 DEPTH = 2_000  # messages read from the end of each partition; of those below more, as theirs are counted
 COUNTED_DEPTH = {"trades": 20_000, "klines": 50_000}
 
@@ -70,10 +68,10 @@ class Tails:
         """Note the last messages of each partition; raises KafkaException where Kafka does not answer."""
         names = {topic.of(exchange): topic.name for topic in TOPICS if topic not in (GAPS, DEAD_LETTERS)}
         depths = {topic: COUNTED_DEPTH.get(name, DEPTH) for topic, name in names.items()}
-        for message in _last_messages(servers, depths):
+        for message in read_to_the_ends(servers, "collector-tails", depths):
             value, topic = message.value(), message.topic()
             if value is not None and topic is not None:
-                self._take_value(names[topic], value, _headers(message))
+                self._take_value(names[topic], value, header_pairs(message))
 
     def read_spool(self, spool: Spool) -> None:
         """Note what an earlier run left on disk, where trades and candles are."""
@@ -103,47 +101,3 @@ def delivered(tail: Tail) -> Sequence[int]:
     if tail.first is None:
         return sorted(tail.numbers)[-1:]
     return sorted(number for number in tail.numbers if number >= tail.first)
-
-
-def _last_messages(servers: str, depths: Mapping[str, int]) -> Iterator[Message]:
-    """The last messages of each partition of the topics, as many as `depths` says, those of a partition in order."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": servers,
-            "group.id": "collector-tails",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "log_level": 0,
-        }
-    )
-    try:
-        starts = [start for topic, depth in depths.items() for start in _starts(consumer, topic, depth=depth)]
-        consumer.assign(starts)
-        left = {(start.topic, start.partition) for start in starts}
-        while left:
-            message = consumer.poll(WAIT_S)
-            if message is None:
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # pyright: ignore[reportPrivateUsage]
-            error = message.error()
-            if error is None:
-                yield message
-            elif error.code() == KafkaError._PARTITION_EOF:  # pyright: ignore[reportPrivateUsage]
-                left.discard((message.topic() or "", message.partition() or 0))
-            else:
-                raise KafkaException(error)
-    finally:
-        consumer.close()
-
-
-def _starts(consumer: Consumer, topic: str, *, depth: int) -> list[TopicPartition]:
-    listed = consumer.list_topics(topic, timeout=WAIT_S).topics[topic]
-    found: list[TopicPartition] = []
-    for number in listed.partitions if listed.error is None else ():
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=WAIT_S)
-        found.append(TopicPartition(topic, number, max(low, high - depth)))
-    return found
-
-
-def _headers(message: Message) -> list[tuple[str, bytes | str | None]]:
-    headers = message.headers() or []
-    return list(headers.items() if isinstance(headers, dict) else headers)

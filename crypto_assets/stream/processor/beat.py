@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Literal
 from uuid import uuid4
 
 import redis
@@ -17,6 +16,7 @@ from crypto_assets.stream.heartbeat import (
     BEAT_EVERY_S,
     LEASE_MS,
     Heartbeat,
+    State,
     hold_lease,
     release_lease,
     write_heartbeat,
@@ -25,8 +25,6 @@ from crypto_assets.stream.processor.batches import Batches
 from crypto_assets.stream.processor.figures import Figures
 from crypto_assets.stream.processor.last_prices import LastPrices
 from crypto_assets.stream.processor.store import Store
-
-type State = Literal["starting", "running", "stopping", "stopped", "failed"]
 
 PATIENCE_S = LEASE_MS / 1_000 + 2
 """How long a new processor waits for the lease of one that was killed to run out."""

@@ -9,11 +9,11 @@ from confluent_kafka import KafkaException, Producer
 
 from crypto_assets.errors import ServiceUnavailable
 from crypto_assets.spans import from_us
-from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode, encode_key, fingerprint
+from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode_key, fingerprint
+from crypto_assets.stream.letters import encode_letter
 from crypto_assets.stream.processor.messages import Rejected
 from crypto_assets.stream.topics import DEAD_LETTERS
 
-KEPT_BYTES = 64 * 1024
 FLUSH_S = 15.0
 
 
@@ -59,20 +59,19 @@ class DeadLetters:
 
     def _produce(self, producer: Producer, letter: Rejected, failures: list[str]) -> None:
         message = letter.message
-        value = message.value or b""
-        record = {
-            "received_at": from_us(message.timestamp_us),
-            "connection": "processor",
-            "sequence": message.offset,
-            "stream": f"{message.topic}[{message.partition}]",
-            "reason": letter.reason,
-            "raw": value[:KEPT_BYTES],
-            "size": len(value),
-        }
+        stream = f"{message.topic}[{message.partition}]"
+        value = encode_letter(
+            message.value or b"",
+            received_at=from_us(message.timestamp_us),
+            connection="processor",
+            sequence=message.offset,
+            stream=stream,
+            reason=letter.reason,
+        )
         producer.produce(
             DEAD_LETTERS.of(self._exchange),
-            key=encode_key(record["stream"]),
-            value=encode(DEAD_LETTERS.name, record),
+            key=encode_key(stream),
+            value=value,
             headers=[(FINGERPRINT_HEADER, fingerprint(DEAD_LETTERS.name))],
             timestamp=message.timestamp_us // 1_000,
             on_delivery=lambda error, _: failures.append(error.str()) if error else None,

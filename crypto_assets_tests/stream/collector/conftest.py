@@ -16,12 +16,13 @@ from confluent_kafka import KafkaException
 
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name, kafka_servers
-from crypto_assets.live.evidence import header_pairs, scan
+from crypto_assets.live.evidence import scan
 from crypto_assets.stream.avro import decode
 from crypto_assets.stream.collector.feed import Care
 from crypto_assets.stream.collector.options import CollectorOptions
 from crypto_assets.stream.collector.program import Collector
 from crypto_assets.stream.collector.subscriptions import KINDS
+from crypto_assets.stream.consuming import header_pairs
 from crypto_assets.stream.gaps import Gap, read_ledger
 from crypto_assets.stream.topics import BY_NAME
 from crypto_assets_tests.services import service_settings

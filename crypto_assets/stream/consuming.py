@@ -1,0 +1,59 @@
+"""Reading topics of Kafka to their ends, outside any group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+WAIT_S = 10.0
+
+
+def read_to_the_ends(servers: str, group: str, depths: Mapping[str, int | None]) -> Iterator[Message]:
+    """The last messages of each partition of the topics, as many as `depths` says or all; none of a topic that is not.
+
+    Those of a partition come in order, and nothing is committed. Raises KafkaException where Kafka says nothing for
+    WAIT_S.
+    """
+    consumer = Consumer(
+        {
+            "bootstrap.servers": servers,
+            "group.id": group,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,  # compaction leaves holes in the offsets: only Kafka knows the end
+            "log_level": 0,  # the library logs each failed connection
+        }
+    )
+    try:
+        starts = [start for topic, depth in depths.items() for start in _starts(consumer, topic, depth)]
+        consumer.assign(starts)
+        left = {(start.topic, start.partition) for start in starts}
+        while left:
+            message = consumer.poll(WAIT_S)
+            if message is None:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # pyright: ignore[reportPrivateUsage]
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:  # pyright: ignore[reportPrivateUsage]
+                left.discard((message.topic() or "", message.partition() or 0))
+            else:
+                raise KafkaException(error)
+    finally:
+        consumer.close()
+
+
+def header_pairs(message: Message) -> list[tuple[str, bytes | str | None]]:
+    """Headers of a message that was read, in their order."""
+    headers = message.headers() or []
+    return list(headers.items() if isinstance(headers, dict) else headers)
+
+
+def _starts(consumer: Consumer, topic: str, depth: int | None) -> Iterator[TopicPartition]:
+    listed = consumer.list_topics(topic, timeout=WAIT_S).topics[topic]
+    for number in listed.partitions if listed.error is None else ():
+        if depth is None:
+            yield TopicPartition(topic, number, OFFSET_BEGINNING)
+        else:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=WAIT_S)
+            yield TopicPartition(topic, number, max(low, high - depth))

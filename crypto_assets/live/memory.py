@@ -19,7 +19,7 @@ breathes."""
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """Memory of one program, with everything that it started, at one moment."""
+    """Memory of one program, with everything that it started but Dagster's runs, at one moment."""
 
     at_s: float
     program: str
@@ -100,12 +100,32 @@ def _duration_s(life: Sequence[Sample]) -> float:
 def _tree_mb(pid: int) -> float | None:
     """Memory of a process and its descendants, pages that they share counted once; None where it has gone."""
     try:
-        root = psutil.Process(pid)
-        family = [root, *root.children(recursive=True)]
+        family = _family(psutil.Process(pid))
     except psutil.NoSuchProcess:
         return None
     sizes = [size for process in family if (size := _size(process)) is not None]
     return sum(sizes) / 1e6 if sizes else None
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    """The process and its descendants, without the runs that a program of Dagster has in hand: these come and go."""
+    starts_runs = _says(process, "dagster")
+    children = [child for child in process.children() if not (starts_runs and _says(child, "multiprocessing.spawn"))]
+    return [process, *(one for child in children for one in _family_or_none(child))]
+
+
+def _family_or_none(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return _family(process)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _says(process: psutil.Process, word: str) -> bool:
+    try:
+        return any(word in argument for argument in process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return False
 
 
 def _size(process: psutil.Process) -> int | None:

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -67,3 +68,29 @@ def test_a_sample_counts_the_children_of_a_program_and_leaves_out_what_has_ended
     assert alone.mb > 100
     assert whole.mb > alone.mb
     assert sample_memory({"child": child.pid}, at_s=1) == []
+
+
+def test_a_sample_of_dagsters_daemon_leaves_out_the_runs_that_it_has_in_hand(tmp_path: Path) -> None:
+    program = tmp_path / "dagster-daemon"
+    program.write_text(
+        "import multiprocessing\n"
+        "def run(ready):\n"
+        "    held = bytes(range(256)) * 400_000\n"
+        "    ready.set()\n"
+        "    multiprocessing.Event().wait()\n"
+        "if __name__ == '__main__':\n"
+        "    spawn = multiprocessing.get_context('spawn')\n"
+        "    ready = spawn.Event()\n"
+        "    spawn.Process(target=run, args=(ready,), daemon=True).start()\n"
+        "    ready.wait()\n"
+        "    print(flush=True)\n"
+        "    input()\n"
+    )
+    daemon = subprocess.Popen([sys.executable, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert daemon.stdout is not None
+    try:
+        daemon.stdout.readline()
+        [sample] = sample_memory({"daemon": daemon.pid}, at_s=0.0)
+        assert 5 < sample.mb < 90
+    finally:
+        daemon.communicate(b"\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from itertools import chain
 from typing import Protocol
 
 import msgspec
@@ -25,6 +26,7 @@ from crypto_assets.stream.collector.wire import (
 
 LIVE: AvroText = text("live")
 _PREPARED = ("symbol", "received_at", "connection", "source")
+_DIGITS_AND_POINT = b"0123456789."
 _is_amount = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,18})?").fullmatch
 
 
@@ -349,8 +351,8 @@ def _check_symbol(symbol: str, state: StreamState) -> None:
         raise ValueError(f"symbol {symbol!r} in a stream of {state.symbol}")
 
 
-def _check_levels(*sides: Levels) -> None:
+def _check_levels(bids: Levels, asks: Levels) -> None:
     """Raises ValueError where a price or quantity has anything but digits and points in it."""
-    shown = "".join(["".join(pair) for pairs in sides for pair in pairs])
-    if shown and not (shown.isascii() and shown.replace(".", "").isdigit()):
+    texts = "".join(chain.from_iterable(chain(bids, asks)))
+    if texts.encode().translate(None, _DIGITS_AND_POINT):
         raise ValueError("a price or a quantity of the book is no number")

@@ -24,7 +24,7 @@ from crypto_assets.simulator.process import start_simulator
 
 FIRST, LAST = Partition("BTCUSDT", date(2024, 8, 5)), Partition("BTCUSDT", date(2024, 8, 6))
 WRITTEN = (*(dataset for dataset in BRONZE if dataset is not BRONZE_TRADES), *SILVER, GOLD_FEATURES)
-KILLS = 20
+KILLS = 12
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def _run(processes: ForkServerContext, environment: Mapping[str, str], *, kill_a
         child.join()
         assert child.exitcode == 0
         return
-    while child.is_alive() and len(_contents(lake)) < kill_at_files:
+    while child.is_alive() and len(_visible(lake)) < kill_at_files:
         child.join(0.002)
     if child.is_alive():
         os.kill(child.pid, signal.SIGKILL)
@@ -98,12 +98,12 @@ def _run(processes: ForkServerContext, environment: Mapping[str, str], *, kill_a
 
 def _contents(lake: Path) -> dict[str, str]:
     """Content of every file that a reader of the lake can see."""
-    files = (path for path in lake.rglob("*") if path.is_file() and not path.name.startswith("."))
-    return {
-        str(path.relative_to(lake)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-        if path.suffix != ".lock"
-    }
+    return {str(path.relative_to(lake)): hashlib.sha256(path.read_bytes()).hexdigest() for path in _visible(lake)}
+
+
+def _visible(lake: Path) -> list[Path]:
+    files = (Path(folder, name) for folder, _, names in os.walk(lake) for name in names)
+    return [path for path in files if not path.name.startswith(".") and path.suffix != ".lock"]
 
 
 def _published_days(lake: Path) -> dict[str, str]:

@@ -29,6 +29,11 @@ def test_any_name_has_a_spec_whose_amounts_are_exact(symbol: str) -> None:
         assert tick * lot % 10**8 == 0, "price times quantity has more than eight decimals"
         assert tick >= 1
         assert lot >= 1
+
+
+@given(name=st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=4, max_size=12))
+def test_a_market_that_was_never_listed_has_prices_of_a_thousand_ticks_and_more(name: str) -> None:
+    spec = make_spec(f"NEVER{name}USDT")
     assert spec.levels[0] * 10**8 > 1_000 * spec.tick
 
 

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from crypto_assets_tests.waiting import wait_for
+from resources.services.service import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN_DEADLINE_S = 200
@@ -71,6 +72,12 @@ def test_every_check_of_the_demo_passes(finished: tuple[str, Path]) -> None:
     printed, _ = finished
     passed, evaluated = map(int, re.findall(r"Checks: (\d+) of (\d+) passed", printed)[0])
     assert passed == evaluated > 50
+
+
+def test_the_demo_starts_no_service(finished: tuple[str, Path]) -> None:
+    _, data_dir = finished
+    started = {path.name for path in (data_dir / "services").glob("*")}
+    assert not started & set(NAMES) - {"simulator"}
 
 
 def test_the_demo_draws_a_day_and_says_how_to_see_the_rest(finished: tuple[str, Path]) -> None:

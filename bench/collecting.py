@@ -151,11 +151,12 @@ def cryptofeed(port: int, servers: str, topic: str, library: str, count: str) ->
     async def ticker(ticker: Any, _received: float) -> None:
         nonlocal messages
         messages += 1
-        if own is None:
-            producer.produce(topic, encode(ticker.to_dict(numeric_type=str)), ticker.symbol)
-            if messages % 1_000 == 0:
-                producer.poll(0)
-        if messages == wanted and own is None:
+        if own is not None:
+            return
+        producer.produce(topic, encode(ticker.to_dict(numeric_type=str)), ticker.symbol)
+        if messages % 1_000 == 0:
+            producer.poll(0)
+        if messages == wanted:
             producer.flush()
             end()
 

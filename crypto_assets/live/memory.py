@@ -124,7 +124,7 @@ def _family_or_none(process: psutil.Process) -> list[psutil.Process]:
 def _says(process: psutil.Process, word: str) -> bool:
     try:
         return any(word in argument for argument in process.cmdline())
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+    except psutil.NoSuchProcess:  # also of a zombie
         return False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -43,10 +43,10 @@ def read_to_the_ends(servers: str, group: str, depths: Mapping[str, int | None])
         consumer.close()
 
 
-def header_pairs(message: Message) -> list[tuple[str, bytes | str | None]]:
+def header_pairs(message: Message) -> Iterable[tuple[str, bytes | str | None]]:
     """Headers of a message that was read, in their order."""
     headers = message.headers() or []
-    return list(headers.items() if isinstance(headers, dict) else headers)
+    return headers.items() if isinstance(headers, dict) else headers
 
 
 def _starts(consumer: Consumer, topic: str, depth: int | None) -> Iterator[TopicPartition]:

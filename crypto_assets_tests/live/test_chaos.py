@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -39,11 +37,11 @@ from crypto_assets.simulator.stream_faults import (
 )
 from crypto_assets.simulator.streams.damage import SOUND
 from crypto_assets.spans import Span
-from crypto_assets.stream import avro, columns
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, decode, encode_key
 from crypto_assets.stream.consuming import header_pairs
 from crypto_assets.stream.topics import DEAD_LETTERS, TRADES
 from crypto_assets_tests.live.conftest import READY_S, SYMBOLS, Market
+from crypto_assets_tests.schema_change import trades_with_another_field
 from crypto_assets_tests.waiting import wait_for
 from resources.services.service import Name
 
@@ -186,28 +184,15 @@ def test_messages_of_a_former_schema_are_read_by_a_later_version(market: Market,
 @contextmanager
 def later_version(market: Market, folder: Path) -> Generator[None]:
     """Programs that are started meanwhile, and this one, know trades with another field; messages have it not yet."""
-    shutil.copytree(avro.SCHEMAS, folder)
-    trades = folder / "trades.avsc"
-    (folder / "former").mkdir(exist_ok=True)
-    (folder / "former" / f"trades.{avro.fingerprint('trades').hex()}.avsc").write_text(trades.read_text())
-    schema = json.loads(trades.read_text())
-    schema["fields"].append({"name": "venue", "type": "string", "default": "spot", "doc": "market"})
-    trades.write_text(json.dumps(schema))
-    begun_by_python = market.overlay / "sitecustomize.py"
-    begun_by_python.write_text(
-        f"import pathlib\nfrom crypto_assets.stream import avro\navro.SCHEMAS = pathlib.Path({str(folder)!r})\n"
-    )
-    caches = [value for m in (avro, columns) for value in vars(m).values() if hasattr(value, "cache_clear")]
-    try:
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(avro, "SCHEMAS", folder)
-            for cached in caches:
-                cached.cache_clear()
+    with trades_with_another_field(folder):
+        begun_by_python = market.overlay / "sitecustomize.py"
+        begun_by_python.write_text(
+            f"import pathlib\nfrom crypto_assets.stream import avro\navro.SCHEMAS = pathlib.Path({str(folder)!r})\n"
+        )
+        try:
             yield
-    finally:
-        begun_by_python.unlink()
-        for cached in caches:
-            cached.cache_clear()
+        finally:
+            begun_by_python.unlink()
 
 
 @contextmanager

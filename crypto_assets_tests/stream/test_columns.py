@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_assets.stream import avro, columns
 from crypto_assets.stream.avro import encode, fingerprint
 from crypto_assets.stream.columns import Raw, read_columns
+from crypto_assets_tests.schema_change import trades_with_another_field
 
 SYMBOL = "BTCUSDT"
 
@@ -60,26 +59,11 @@ def test_the_confluent_frame_is_stepped_over() -> None:
     assert read_columns("trades", [message], symbol=SYMBOL).frame["trade_id"].to_list() == [5]
 
 
-def test_after_a_change_of_the_schema_former_messages_and_new_ones_are_read_together(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_a_change_of_the_schema_former_messages_and_new_ones_are_read_together(tmp_path: Path) -> None:
     former = raw(0, encode("trades", trade(0)))
-    text = (avro.SCHEMAS / "trades.avsc").read_text()
-    schema = json.loads(text)
-    schema["fields"].append({"name": "venue", "type": "string", "default": "spot", "doc": "market"})
-    (tmp_path / "former").mkdir()
-    (tmp_path / "former" / f"trades.{fingerprint('trades').hex()}.avsc").write_text(text)
-    (tmp_path / "trades.avsc").write_text(json.dumps(schema))
-    (tmp_path / "key.avsc").write_text((avro.SCHEMAS / "key.avsc").read_text())
-    caches = [value for m in (avro, columns) for value in vars(m).values() if hasattr(value, "cache_clear")]
-    with monkeypatch.context() as patched:
-        patched.setattr(avro, "SCHEMAS", tmp_path)
-        for cached in caches:
-            cached.cache_clear()
+    with trades_with_another_field(tmp_path / "schemas"):
         new = raw(1, encode("trades", trade(1, venue="other")))
         found = read_columns("trades", [former, new], symbol=SYMBOL)
-    for cached in caches:
-        cached.cache_clear()
     assert found.undecodable == ()
     assert found.frame.select("offset", "trade_id", "venue").rows() == [(0, 0, "spot"), (1, 1, "other")]
 

@@ -25,7 +25,7 @@ from resources.services.folder import ProcessRecord
 from resources.services.jars import Group, fetch_jars
 from resources.services.kafka import Kafka
 from resources.services.postgres import Postgres
-from resources.services.process import end, family, find, record_of, spawn
+from resources.services.process import end, family, find, record_of, remains, spawn
 from resources.services.programs import Collector, Daemon, Processor
 from resources.services.redis import Redis
 from resources.services.service import NAMES, Context, Name, Running, Service
@@ -204,7 +204,7 @@ class Services:
             return f"not started: {reason}"
         else:
             service.folder.make()
-            end(family(service.folder), ask=signal.SIGTERM, grace_s=LEFTOVER_GRACE_S)
+            end([*family(service.folder), *remains(record)], ask=signal.SIGTERM, grace_s=LEFTOVER_GRACE_S)
             yield "preparing"
             yield from service.prepare()
             record = yield from self._launch(service)

@@ -97,6 +97,16 @@ def is_alive(process: psutil.Process) -> bool:
     return False
 
 
+def remains(record: ProcessRecord | None) -> list[psutil.Process]:
+    """The recorded process where it has ended but for threads of it, which hold its ports and its locks still."""
+    if record is not None:
+        with suppress(psutil.Error):
+            process = psutil.Process(record.pid)
+            if abs(process.create_time() - record.created) < SAME_START_S and _is_half_ended(process):
+                return [process]
+    return []
+
+
 def family(folder: ServiceFolder) -> list[psutil.Process]:
     """Every running process of a service, also those that outlived the one that was started."""
     return [process for process in psutil.process_iter() if _belongs(process, folder)]
@@ -118,11 +128,22 @@ def end(processes: Iterable[psutil.Process], *, ask: signal.Signals, grace_s: fl
 def _wait(processes: Iterable[psutil.Process], *, timeout_s: float) -> list[psutil.Process]:
     """Those that have not ended in time. One that ended counts, though nobody has asked for its status yet."""
     deadline = time.monotonic() + timeout_s
-    left = [process for process in processes if is_alive(process)]
+    left = [process for process in processes if not _is_gone(process)]
     while left and time.monotonic() < deadline:
         time.sleep(POLL_S)
-        left = [process for process in left if is_alive(process)]
+        left = [process for process in left if not _is_gone(process)]
     return left
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    return not is_alive(process) and not _is_half_ended(process)
+
+
+def _is_half_ended(process: psutil.Process) -> bool:
+    # Of a killed process with many threads the first can have ended well before the last.
+    with suppress(psutil.Error):
+        return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() > 1
+    return False
 
 
 def _is_recorded(process: psutil.Process, record: ProcessRecord, folder: ServiceFolder) -> bool:

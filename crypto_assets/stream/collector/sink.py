@@ -143,6 +143,7 @@ class Sink:
         self._recovery: asyncio.Task[None] | None = None
         self._retired: list[tuple[float, Path]] = []
         self._is_fatal = False
+        self._left: int | None = None
         self.latency_s = 0.0
         """From the hand-over of a message to Kafka's acknowledgement, mean of the last second."""
         self.failures = 0
@@ -155,7 +156,8 @@ class Sink:
     @property
     def waiting(self) -> int:
         """Messages handed over but not acknowledged."""
-        return len(self._producer)
+        # The producer's length counts what it says of itself as well, which nobody takes from it after the close.
+        return len(self._producer) if self._left is None else self._left
 
     @property
     def spooled_bytes(self) -> int:
@@ -200,9 +202,10 @@ class Sink:
             with suppress(asyncio.CancelledError):
                 await self._recovery
         self._replaying = was_replaying
+        self._left = 0
         if len(self._producer):
             self._producer.purge()
-            self._producer.flush(FLUSH_S)
+            self._left = self._producer.flush(FLUSH_S)
         self._keep_failed()
         self._discard_retired(now_s=float("inf"))
         self._spool.close()

@@ -29,6 +29,13 @@ class Engine(StrEnum):
     SPARK = "spark"
 
 
+class WarehouseSource(StrEnum):
+    """Where the trades of facts are read from."""
+
+    POSTGRES = "postgres"
+    LAKE = "lake"
+
+
 class Settings(BaseSettings):
     """Every variable the platform reads; the defaults serve a run on one machine with nothing installed.
 
@@ -75,6 +82,10 @@ class Settings(BaseSettings):
     postgres_url: SecretStr | None = Field(None, description="PostgreSQL; unset starts an embedded one.")
     warehouse_url: SecretStr | None = Field(None, description="Redshift; unset starts the PostgreSQL stand-in.")
     warehouse_s3_uri: str | None = Field(None, description="Bucket and prefix of warehouse files.")
+    warehouse_source: WarehouseSource = Field(
+        WarehouseSource.POSTGRES,
+        description="Where the trades of facts are read from: `postgres` (`trades`) or `lake` (`bronze_trades`).",
+    )
     redshift_iam_role: str | None = Field(None, description="Role that Redshift's COPY assumes.")
     spark_remote: str | None = Field(None, description="Spark Connect address; unset runs Spark in the process.")
     engine: Engine = Field(Engine.LOCAL, description="What runs partition functions: `local` or `spark`.")

@@ -13,6 +13,7 @@ CryptoAssetsError
 ├── LakeError               the lake cannot be read or written
 ├── ServiceFailed           an embedded service does not come up
 ├── ServiceUnavailable      PostgreSQL, Redis or Kafka does not answer: try again
+├── SheetError              a spreadsheet cannot be shared into as it is
 └── SchemaError             the database has not the schema of this version
 
 A message names the thing, says how much, what was kept and what to do next.
@@ -84,6 +85,10 @@ class LakeError(CryptoAssetsError):
     """Raised when the lake cannot be read or written: no space, no permission, no such bucket."""
 
 
+class WarehouseError(CryptoAssetsError):
+    """Raised when a day may not be loaded, Redshift refuses it, or then holds something else than its files."""
+
+
 class ServiceFailed(CryptoAssetsError):
     """Raised when an embedded service, or a file that it is made of, cannot be had; the message says what to do."""
 
@@ -96,3 +101,7 @@ class ServiceUnavailable(CryptoAssetsError):
 
 class SchemaError(CryptoAssetsError):
     """Raised when a database cannot be brought to this version's schema, or a newer version has changed it."""
+
+
+class SheetError(CryptoAssetsError):
+    """Raised when a spreadsheet is not ours to write, gone, full, or has another header; people have to act first."""

@@ -87,7 +87,21 @@ class Settings(BaseSettings):
         description="Where the trades of facts are read from: `postgres` (`trades`) or `lake` (`bronze_trades`).",
     )
     redshift_iam_role: str | None = Field(None, description="Role that Redshift's COPY assumes.")
-    spark_remote: str | None = Field(None, description="Spark Connect address; unset runs Spark in the process.")
+    spark_remote: str | None = Field(
+        None,
+        description="Spark Connect address (`sc://…`) or a master's URL (`spark://…`, `yarn`, `k8s://…`); unset runs "
+        "Spark in the process.",
+    )
+    spark_memory: str = Field(
+        "1g", pattern=r"^[1-9]\d*[mg]$", description="Memory of Spark's Java, driver and each executor: `512m`, `4g`."
+    )
+    spark_tasks: int | None = Field(
+        None, ge=1, description="Most tasks of Spark at once on this machine; unset takes one a core."
+    )
+    spark_ui: bool = Field(False, description="Whether Spark serves its own web page.")
+    hive_metastore_uri: str | None = Field(
+        None, description="Hive's metastore, `thrift://…`; unset keeps one in Derby below `DATA_DIR`."
+    )
     engine: Engine = Field(Engine.LOCAL, description="What runs partition functions: `local` or `spark`.")
     accept_checksum_mismatch: Annotated[frozenset[str], NoDecode] = Field(
         frozenset(),

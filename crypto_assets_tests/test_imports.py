@@ -17,6 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "spans"),
     ("schemas", "config"),
     ("cleaning", "features", "binance", "lake", "processes", "dagster_home", "endpoints", "postgres"),
+    ("spark",),
     ("simulator", "stream"),
     ("convergence", "pictures"),
     ("history",),

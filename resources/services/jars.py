@@ -18,7 +18,7 @@ from jgo.maven import MavenContext, PythonResolver
 
 from crypto_assets.errors import ServiceFailed
 
-type Group = Literal["kafka", "spark"]
+type Group = Literal["kafka", "spark", "s3a"]
 type JarProgress = Callable[[int, int], None]
 """Called with the number of jars that are there, and of all."""
 

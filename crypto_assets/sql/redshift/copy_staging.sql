@@ -1,0 +1,5 @@
+COPY {staging}
+FROM {manifest}
+IAM_ROLE {role}
+FORMAT AS PARQUET
+MANIFEST

@@ -1,0 +1,3 @@
+DELETE FROM {table}
+USING {staging}
+WHERE {table}.{column} = {staging}.{column}

@@ -1,0 +1,185 @@
+"""Facts of a day from its trades, by Spark: read in parallel, aggregated where they were read, nothing shuffled.
+
+Each Spark partition holds whole minutes of one symbol, as few as make it small, and gives their facts: so memory is
+bounded by a partition's trades, and only facts travel to the driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import psycopg2
+import pyarrow as pa
+from psycopg2.extensions import parse_dsn
+
+from crypto_assets.errors import ServiceUnavailable, WarehouseError
+from crypto_assets.lake.lake import Lake
+from crypto_assets.postgres.connection import server_of
+from crypto_assets.schemas import BRONZE_TRADES
+from crypto_assets.warehouse.facts import trade_facts
+from crypto_assets.warehouse.snapshot import HeldTrades, Snapshot, read_held_trades, snapshot
+from crypto_assets.warehouse.tables import FACT_TRADES, TRADES
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+FETCHED_ROWS = 20_000
+"""Rows that a connection holds at once; PostgreSQL's driver would hold all of a partition."""
+TASK_TRADES = 250_000
+"""About so many trades are one Spark partition: some 40 MB of a Python worker."""
+ATTEMPTS = 3
+"""Times that a day is read, each in a state of its own, where the connection was cut in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayFacts:
+    """A day as its source holds it now."""
+
+    facts: pa.Table
+    """Schema FACT_TRADES, ordered by symbol and minute."""
+    trades: int
+    """Rows of the source, copies of a trade counted each."""
+    tasks: int
+
+
+def facts_from_postgres(spark: Callable[[], SparkSession], url: str, *, exchange: str, day: date) -> DayFacts:
+    """Facts of all symbols of an exchange's day in `trades`.
+
+    All connections read one state of the database. A day without trades has none, and asks no Spark of `spark`. Where
+    a connection is cut the day is read again, from the beginning; raises ServiceUnavailable (retryable) after
+    ATTEMPTS, WarehouseError where Spark fails otherwise.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with snapshot(url) as (connection, state):
+                held = read_held_trades(connection, exchange=exchange, day=day)
+                if not held:
+                    return DayFacts(FACT_TRADES.schema.empty_table(), 0, 0)
+                predicates = plan_predicates(held, tasks_of=TASK_TRADES)
+                read = _read_trades(spark(), url, exchange=exchange, day=day, predicates=predicates, state=state)
+                return DayFacts(_collected(read), sum(h.trades for h in held), len(predicates))
+        except (_ConnectionCut, ServiceUnavailable, psycopg2.InterfaceError) as error:
+            if attempt == ATTEMPTS:
+                raise ServiceUnavailable(
+                    f"The trades of {day} could not be read from PostgreSQL at {server_of(url)}: {ATTEMPTS} times the "
+                    f"connection was cut ({_first_line(error)}). Facts of the day stay as they were. See that the "
+                    "server stays up, then materialise fact_trades of the day again."
+                ) from None
+    raise AssertionError("unreachable")
+
+
+def facts_from_lake(
+    spark: Callable[[], SparkSession], uri: str, *, symbols: Sequence[str], day: date
+) -> DayFacts:
+    """The same from `bronze_trades` of the lake, a task each symbol; raises WarehouseError where Spark fails."""
+    lake = Lake(uri)
+    held = {symbol: lake.manifest(BRONZE_TRADES, symbol, day) for symbol in symbols}
+    rows = {symbol: manifest.rows for symbol, manifest in held.items() if manifest is not None and manifest.rows}
+    if not rows:
+        return DayFacts(FACT_TRADES.schema.empty_table(), 0, 0)
+    session = spark()
+    tasks = session.createDataFrame([(symbol,) for symbol in rows], "symbol string").repartition(len(rows), "symbol")
+
+    def facts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for symbol in batch.column("symbol").to_pylist():
+                yield from trade_facts(read_lake_trades(Lake(uri), symbol, day)).to_batches()
+
+    return DayFacts(_collected(tasks.mapInArrow(facts, _spark_schema())), sum(rows.values()), len(rows))
+
+
+def read_lake_trades(lake: Lake, symbol: str, day: date) -> pa.Table:
+    """Trades of a symbol's day in the lake, with the columns that PostgreSQL gives; none where it was never written."""
+    columns = ["trade_id", "time", "price", "quantity", "is_buyer_maker"]
+    table = lake.read_days(BRONZE_TRADES, symbol, [day], columns=columns)
+    named = table.rename_columns(["trade_id", "trade_time", "price", "quantity", "is_buyer_maker"])
+    return named.add_column(0, "symbol", pa.repeat(pa.scalar(symbol), table.num_rows)).select(TRADES.names).cast(TRADES)
+
+
+def jdbc_options(url: str) -> dict[str, str]:
+    """Options of Spark's JDBC source for a URL of PostgreSQL. The password is one of its own, which Spark never shows:
+    a URL it prints in plans and errors."""
+    parts = parse_dsn(url)
+    place = f"{parts.get('host', 'localhost')}:{parts.get('port', '5432')}/{parts.get('dbname', parts.get('user', ''))}"
+    ssl = f"&sslmode={parts['sslmode']}" if "sslmode" in parts else ""
+    return {
+        "url": f"jdbc:postgresql://{place}?ApplicationName=crypto_assets{ssl}",
+        "driver": "org.postgresql.Driver",
+        "fetchsize": str(FETCHED_ROWS),
+        **{name: parts[name] for name in ("user", "password") if name in parts},
+    }
+
+
+def _read_trades(
+    session: SparkSession, url: str, *, exchange: str, day: date, predicates: list[str], state: Snapshot
+) -> DataFrame:
+    """Facts of a day, lazily: a Spark partition for each predicate."""
+    query = (
+        f"(SELECT {', '.join(TRADES.names)} FROM public.trades "
+        f"WHERE day = DATE '{day}' AND exchange = '{exchange}') AS trades"
+    )
+    options = jdbc_options(url)
+    address = options.pop("url")
+    properties = {**options, "sessionInitStatement": state.join_statement}
+    trades = session.read.jdbc(address, query, predicates=predicates, properties=properties)
+    return trades.mapInArrow(_facts_of_partition, _spark_schema())
+
+
+def _facts_of_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    held = list(batches)
+    if held:
+        yield from trade_facts(pa.Table.from_batches(held).cast(TRADES)).to_batches()
+
+
+def _spark_schema() -> str:
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    return from_arrow_schema(FACT_TRADES.schema, prefer_timestamp_ntz=True).simpleString().removeprefix("struct")[1:-1]
+
+
+def _collected(facts: DataFrame) -> pa.Table:
+    """The facts on the driver, ordered; raises _ConnectionCut, or WarehouseError with what Spark says."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        table = facts.toArrow()
+    except (Py4JError, PySparkException) as error:
+        said = str(error)
+        if any(sign in said for sign in CUT_SIGNS):
+            raise _ConnectionCut(_reason(said)) from None
+        raise WarehouseError(
+            f"Spark could not make the facts: {_reason(said)}. What was there stays. Where a task ran out of memory, "
+            "give Spark more with SPARK_MEMORY or let fewer tasks run at once with SPARK_TASKS."
+        ) from error
+    return table.cast(FACT_TRADES.schema).sort_by([("symbol", "ascending"), ("trade_minute", "ascending")])
+
+
+CUT_SIGNS = (
+    "PSQLException: An I/O error",
+    "PSQLException: This connection has been closed",
+    "PSQLException: Connection to",
+    "PSQLException: FATAL",
+    "PSQLException: ERROR: invalid snapshot identifier",
+    "PSQLException: ERROR: could not import the requested snapshot",
+)
+"""How the driver says that the server, the connection or the transaction that holds the state is gone."""
+
+
+class _ConnectionCut(Exception):
+    """A task of Spark lost PostgreSQL."""
+
+
+def _reason(said: str) -> str:
+    """The line of a Java stack that names the cause."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    causes = [line for line in lines if "Exception: " in line and "SparkException" not in line]
+    chosen = (causes or lines or ["it said nothing"])[0]
+    return chosen.rpartition("Exception: ")[2][:300].rstrip(".")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".")

@@ -1,0 +1,87 @@
+"""Redshift and the warehouse's files on S3, as assets are handed them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import dagster as dg
+from dagster_aws.redshift import RedshiftClientResource
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import parse_dsn
+
+from crypto_assets.config import read_settings
+from crypto_assets.endpoints import s3_endpoint, warehouse_s3_uri, warehouse_url
+from crypto_assets.errors import ConfigurationError
+from crypto_assets.warehouse.load import RedshiftClient
+from crypto_assets.warehouse.store import WarehouseStore
+from resources.services.on_demand import ensure_services
+
+PORT = 5439
+"""Redshift's own."""
+CONNECT_TIMEOUT_S = 10
+
+
+class WarehouseResource(dg.ConfigurableResource):
+    """Hands out Redshift and the store of its Parquet files, or the stand-ins of both, started at their first use.
+
+    It has no configuration of its own: what it would be given, Dagster would store and show.
+    """
+
+    @property
+    def store(self) -> WarehouseStore:
+        """Days of tables at `WAREHOUSE_S3_URI`; raises ServiceFailed where the embedded S3 does not come up."""
+        settings = read_settings()
+        if settings.warehouse_s3_uri is None:
+            ensure_services(settings, ["s3"])
+        endpoint = s3_endpoint(settings)
+        return _store(
+            warehouse_s3_uri(settings), endpoint.url, endpoint.access_key, endpoint.secret_key, endpoint.region
+        )
+
+    @property
+    def role(self) -> str:
+        """Role that COPY assumes to read the files; raises ConfigurationError where Redshift is named without one."""
+        settings = read_settings()
+        if settings.redshift_iam_role:
+            return settings.redshift_iam_role
+        if settings.warehouse_url is None:
+            return STAND_IN_ROLE
+        raise ConfigurationError(
+            "REDSHIFT_IAM_ROLE is not set, and COPY needs a role to read S3. Give the ARN of one that the cluster may "
+            "assume, or `default` for the cluster's own."
+        )
+
+    def redshift(self) -> RedshiftClient:
+        """The client of dagster-aws for `WAREHOUSE_URL`; raises ConfigurationError where that is no URL."""
+        settings = read_settings()
+        if settings.warehouse_url is None:
+            ensure_services(settings, ["redshift"])
+        return redshift_resource(warehouse_url(settings)).get_client()
+
+
+def redshift_resource(url: str) -> RedshiftClientResource:
+    """The resource of dagster-aws for a URL `postgresql://user:password@host:5439/database?sslmode=require`."""
+    try:
+        parts = parse_dsn(url)
+        port = int(parts.get("port", PORT))
+    except (ProgrammingError, ValueError):
+        raise ConfigurationError(
+            "WAREHOUSE_URL cannot be read. Write it as postgresql://user:password@host:5439/database, with every "
+            "special character of the password as %XX."
+        ) from None
+    return RedshiftClientResource(
+        host=parts.get("host", "localhost"),
+        port=port,
+        user=parts.get("user"),
+        password=parts.get("password"),
+        database=parts.get("dbname"),
+        connect_timeout=CONNECT_TIMEOUT_S,
+        sslmode=parts.get("sslmode", "require"),
+    )
+
+
+@cache
+def _store(uri: str, url: str | None, access_key: str | None, secret_key: str | None, region: str) -> WarehouseStore:
+    """One connection for all of this process."""
+    options = {"client_kwargs": {"endpoint_url": url, "region_name": region}, "key": access_key, "secret": secret_key}
+    return WarehouseStore(uri, storage_options=options if uri.startswith("s3://") else None)

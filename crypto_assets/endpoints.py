@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import SecretStr
@@ -14,12 +15,13 @@ from pydantic import SecretStr
 from crypto_assets.config import Exchange, Settings
 from crypto_assets.errors import ConfigurationError
 
-type Service = Literal["postgres", "redis", "kafka", "simulator"]
+type Service = Literal["postgres", "redis", "kafka", "simulator", "sheets"]
 
 BINANCE_ARCHIVE_URL = "https://data.binance.vision"
 BINANCE_SPOT_REST_URL = "https://api.binance.com"
 BINANCE_FUTURES_REST_URL = "https://fapi.binance.com"
 BINANCE_SPOT_WS_URL = "wss://stream.binance.com:9443"
+GOOGLE_SHEETS_URL = "https://sheets.googleapis.com"
 BINANCE_FUTURES_WS_URL = "wss://fstream.binance.com"
 
 _decoder = msgspec.json.Decoder(dict[str, str])
@@ -37,6 +39,16 @@ class ExchangeUrls:
     futures_ws: str
     """`/public/…` and `/market/…` follow."""
     captures: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class S3Endpoint:
+    """A server of the S3 protocol and the keys to it; None means AWS itself, and credentials as boto3 finds them."""
+
+    url: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+    region: str | None = None
 
 
 def exchange_name(settings: Settings) -> str:
@@ -59,6 +71,72 @@ def redis_url(settings: Settings) -> str:
 def postgres_url(settings: Settings) -> str:
     """URL of PostgreSQL, `postgresql://user:password@host:port/database`; raises ConfigurationError likewise."""
     return _revealed(settings.postgres_url) or _running(settings, "postgres", "POSTGRES_URL")["url"]
+
+
+@dataclass(frozen=True, slots=True)
+class SheetsEndpoint:
+    """A spreadsheet, where its API is, and how to sign in."""
+
+    spreadsheet: str
+    api: str
+    key_file: Path | None
+    key_json: SecretStr | None
+    page: str
+    """Where people see it."""
+    is_google: bool
+
+
+def sheets_endpoint(settings: Settings) -> SheetsEndpoint:
+    """The spreadsheet of GOOGLE_SHEETS_ID, else that of the stand-in; raises ConfigurationError where neither is."""
+    if settings.google_sheets_id:
+        return SheetsEndpoint(
+            spreadsheet=settings.google_sheets_id,
+            api=settings.google_sheets_url or GOOGLE_SHEETS_URL,
+            key_file=settings.google_application_credentials,
+            key_json=settings.google_service_account_json,
+            page=f"https://docs.google.com/spreadsheets/d/{settings.google_sheets_id}",
+            is_google=True,
+        )
+    local = _running(settings, "sheets", "GOOGLE_SHEETS_ID")
+    return SheetsEndpoint(
+        spreadsheet=local["spreadsheet"],
+        api=local["url"],
+        key_file=Path(local["key_file"]),
+        key_json=None,
+        page=f"{local['url']}/spreadsheets/d/{local['spreadsheet']}",
+        is_google=False,
+    )
+
+
+def hdfs_url(settings: Settings) -> str:
+    """The file system, `hdfs://host:port`: the one of `LANDING_URI`, else the embedded one; raises likewise."""
+    landing = urlsplit(settings.landing_uri or "")
+    if landing.scheme == "hdfs" and landing.netloc:
+        return f"hdfs://{landing.netloc}"
+    return _running(settings, "hdfs", "LANDING_URI")["url"]
+
+
+def landing_uri(settings: Settings) -> str:
+    """Where one-second archives land: `LANDING_URI`, else `/landing` of the embedded HDFS; raises likewise."""
+    return settings.landing_uri or f"{hdfs_url(settings)}/landing"
+
+
+def s3_endpoint(settings: Settings) -> S3Endpoint:
+    """The server that holds the warehouse's files: AWS where `WAREHOUSE_S3_URI` is set, else the embedded one."""
+    if settings.warehouse_s3_uri:
+        return S3Endpoint()
+    found = _running(settings, "s3", "WAREHOUSE_S3_URI")
+    return S3Endpoint(found["url"], found["access_key"], found["secret_key"], found["region"])
+
+
+def warehouse_s3_uri(settings: Settings) -> str:
+    """Bucket and prefix of the warehouse's files: `WAREHOUSE_S3_URI`, else those on the embedded server."""
+    return settings.warehouse_s3_uri or f"s3://{BUCKET}/warehouse"
+
+
+def warehouse_url(settings: Settings) -> str:
+    """URL of Redshift, or of its stand-in: `postgresql://user:password@host:port/database`; raises likewise."""
+    return _revealed(settings.warehouse_url) or _running(settings, "redshift", "WAREHOUSE_URL")["url"]
 
 
 def exchange_urls(settings: Settings, *, embedded: Mapping[str, str] | None = None) -> ExchangeUrls:
@@ -103,7 +181,7 @@ def service_folder(data_dir: Path, service: str) -> Path:
 
 
 def write_endpoint(data_dir: Path, service: Service, addresses: Mapping[str, str]) -> None:
-    """Say where a service listens (`url`, of the simulator also `streams`); readable by this user only."""
+    """Say where a service listens (`url`, of some also more, such as keys); readable by this user only."""
     path = _endpoint_file(data_dir, service)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     beside = path.with_suffix(f".{os.getpid()}")
@@ -132,8 +210,10 @@ def _local_exchange(settings: Settings) -> Mapping[str, str]:
 def _running(settings: Settings, service: Service, variable: str) -> dict[str, str]:
     found = embedded_endpoint(settings.data_dir, service)
     if found is None:
+        name = STARTED_BY.get(service)
+        command = f'make up ARGS="{name}"' if name else "make up"
         raise ConfigurationError(
-            f"No {service} runs for {settings.data_dir}. Start the embedded one with `make up`, or name yours in "
+            f"No {service} runs for {settings.data_dir}. Start the embedded one with `{command}`, or name yours in "
             f"{variable}."
         )
     return found

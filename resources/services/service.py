@@ -16,9 +16,25 @@ from resources.services.folder import ServiceFolder
 from resources.services.jars import Group
 from resources.services.process import Launch
 
-type Name = Literal["postgres", "redis", "kafka", "simulator", "collector", "processor", "daemon"]
+type Name = Literal[
+    "postgres",
+    "redis",
+    "kafka",
+    "namenode",
+    "datanode",
+    "s3",
+    "redshift",
+    "simulator",
+    "collector",
+    "processor",
+    "daemon",
+]
 NAMES: tuple[Name, ...] = get_args(Name.__value__)
 """Every service, each after those it needs."""
+ON_DEMAND: frozenset[Name] = frozenset({"namenode", "datanode", "s3", "redshift"})
+"""Those of batch work: they start at its first use, or where they are named."""
+ALWAYS: tuple[Name, ...] = tuple(name for name in NAMES if name not in ON_DEMAND)
+"""Those that are started where none is named."""
 HOST = "127.0.0.1"
 PASSED_ON = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
 

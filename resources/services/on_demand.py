@@ -1,0 +1,28 @@
+"""Services that batch work needs, started when it first does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from crypto_assets.config import Settings
+from resources.services.manager import Services
+from resources.services.service import Name
+
+
+def ensure_services(settings: Settings, names: Sequence[Name], *, tell: Callable[[str], None] = lambda _: None) -> None:
+    """Start those that are down and what they need, as `make up` does: they stay until `make down`.
+
+    `tell` gets a line at each step of a start, and none where all run. Those that the settings name elsewhere are left
+    alone. Raises ServiceFailed with what to do where one does not come up.
+    """
+    services = Services(settings)
+    down = [status.name for status in services.status(names) if not status.is_well]
+    told: dict[Name, str] = {}
+
+    def progress(name: Name, doing: str) -> None:
+        if told.get(name) != doing:
+            told[name] = doing
+            tell(f"{name} {doing}")
+
+    if down:
+        services.start(down, progress=progress)

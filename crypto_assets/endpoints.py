@@ -15,14 +15,19 @@ from pydantic import SecretStr
 from crypto_assets.config import Exchange, Settings
 from crypto_assets.errors import ConfigurationError
 
-type Service = Literal["postgres", "redis", "kafka", "simulator", "sheets"]
+type Service = Literal["postgres", "redis", "kafka", "hdfs", "s3", "redshift", "simulator"]
+
+STARTED_BY: Mapping[Service, str] = {"hdfs": "datanode", "s3": "s3", "redshift": "redshift"}
+"""The name that `make up` starts a service by, of those that it does not start unasked."""
+BUCKET = "crypto-assets"
+"""Bucket that the embedded S3 server begins with."""
 
 BINANCE_ARCHIVE_URL = "https://data.binance.vision"
 BINANCE_SPOT_REST_URL = "https://api.binance.com"
 BINANCE_FUTURES_REST_URL = "https://fapi.binance.com"
 BINANCE_SPOT_WS_URL = "wss://stream.binance.com:9443"
-GOOGLE_SHEETS_URL = "https://sheets.googleapis.com"
 BINANCE_FUTURES_WS_URL = "wss://fstream.binance.com"
+GOOGLE_SHEETS_URL = "https://sheets.googleapis.com"
 
 _decoder = msgspec.json.Decoder(dict[str, str])
 

@@ -28,6 +28,7 @@ from resources.lake import LakeResource
 from resources.market_stream import MarketStreamResource
 from resources.postgres import PostgresResource
 from resources.redis import RedisResource
+from resources.spark import SparkResource
 from sensors.automation import automation_sensor
 from sensors.bronze_flush import BRONZE_FLUSH, bronze_flush_sensor
 from sensors.gaps import gaps_sensor
@@ -72,6 +73,7 @@ def build_definitions(
                 "market_stream": market_stream or MarketStreamResource(),
                 "postgres": PostgresResource(),
                 "redis": RedisResource(),
+                "spark": SparkResource(),
             },
             executor=dg.in_process_executor,
         )

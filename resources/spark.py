@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from crypto_assets.config import Settings, read_settings
+from crypto_assets.config import Engine, Settings, read_settings
 from crypto_assets.spark.session import SparkOptions, batch_session
+from crypto_assets.spark.spread import Outcome, spread
 from resources.services.jars import fetch_jars
 from resources.services.java import java_home
 
@@ -31,6 +32,25 @@ class SparkResource(dg.ConfigurableResource):
     def hive_session(self) -> SparkSession:
         """The session with Hive's tables; raises likewise."""
         return start_batch(read_settings(), hive=True)
+
+    @property
+    def engine(self) -> SparkSpread | None:
+        """What spreads the work of many partitions, where ENGINE says so; else None."""
+        settings = read_settings()
+        return SparkSpread(settings) if settings.engine is Engine.SPARK else None
+
+
+class SparkSpread:
+    """Work on many items, spread over the executors of the session, which is started by it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __call__[I, R](
+        self, items: Sequence[I], work: Callable[[I], R], *, on_done: Callable[[Outcome[I, R]], None]
+    ) -> list[Outcome[I, R]]:
+        """See `crypto_assets.spark.spread`; raises ConfigurationError or ServiceFailed without a session."""
+        return spread(start_batch(self._settings), items, work, on_done=on_done)
 
 
 def start_batch(settings: Settings, *, hive: bool = False) -> SparkSession:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import dagster as dg
 
+from crypto_assets.assets.failed_partitions import PartitionsFailed
 from crypto_assets.errors import CryptoAssetsError, RateLimited
 from crypto_assets.lake.lake import Published
 from crypto_assets.partitions import Keyed, PartitionsOfRuns
 from crypto_assets.refusal import refuse
+from crypto_assets.spark.failures import Failure
+from crypto_assets.spark.spread import Outcome
 
 RETRIES = dg.RetryPolicy(max_retries=4, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 """For errors that say of themselves that they may pass; a wrong file or a bug fails at once."""
@@ -37,6 +40,16 @@ class Written:
     """What a person should know tomorrow."""
 
 
+class Spread(Protocol):
+    """Does work on each of some items in other processes; see `crypto_assets.spark.spread`."""
+
+    def __call__[I, R](
+        self, items: Sequence[I], work: Callable[[I], R], *, on_done: Callable[[Outcome[I, R]], None]
+    ) -> list[Outcome[I, R]]:
+        """Outcomes in the order of the items."""
+        ...
+
+
 def published_metadata(published: Published) -> dict[str, Any]:
     """Where a published day lies and how large it is, under the names that every single-file asset gives them."""
     return {
@@ -48,7 +61,11 @@ def published_metadata(published: Published) -> dict[str, Any]:
 
 
 def materialize_each[P: Keyed](
-    context: dg.AssetExecutionContext, days: PartitionsOfRuns[P], begin: Callable[[datetime], Callable[[P], Written]]
+    context: dg.AssetExecutionContext,
+    days: PartitionsOfRuns[P],
+    begin: Callable[[datetime], Callable[[P], Written]],
+    *,
+    spread: Spread | None = None,
 ) -> dg.MaterializeResult:
     """Write each partition of the run and describe it.
 
@@ -56,6 +73,9 @@ def materialize_each[P: Keyed](
     keeps one data version for the materialisations of a run: over a range it is a hash of all. Where a partition
     fails, those before it stay and are recorded as materialised, and the failure names it; an error that may pass is
     retried, after a pause that grows, from the first partition on: those done are found done.
+
+    With `spread`, partitions of a run over several are written by other processes, in no order: what `begin` returns is
+    pickled. Then all are tried, whichever fail, and the failure names each of these.
     """
     now = datetime.now(UTC)
     partitions = partitions_or_refusal(context.run.tags, days, now=now)
@@ -63,7 +83,10 @@ def materialize_each[P: Keyed](
         refuse(days.how_to_name)
     done: dict[P, Written] = {}
     try:
-        _write_each(context, partitions, begin(now), done)
+        if spread is None or len(partitions) == 1:
+            _write_each(context, partitions, begin(now), done)
+        else:
+            _write_spread(context, partitions, begin(now), done, spread=spread)
     except BaseException as error:
         ending = _ending(context, error, partitions, done)
         if not isinstance(ending, dg.RetryRequested):
@@ -71,6 +94,7 @@ def materialize_each[P: Keyed](
         if ending is error:
             raise
         raise ending from error
+    done = {partition: done[partition] for partition in partitions}
     for partition, written in done.items():
         context.add_asset_metadata(written.metadata, partition_key=partition.key)
     return dg.MaterializeResult(data_version=dg.DataVersion(_version(done)))
@@ -92,18 +116,64 @@ def _write_each[P: Keyed](
     write: Callable[[P], Written],
     done: dict[P, Written],
 ) -> None:
-    total = len(partitions)
-    pause = max(1, math.ceil(total / LOGGED_LINES))
-    name = context.asset_key.to_user_string()
-    for number, partition in enumerate(partitions, start=1):
+    progress = _Progress(context, len(partitions))
+    for partition in partitions:
         began = perf_counter()
         done[partition] = written = write(partition)
-        if number % pause == 0 or number == total:
-            took = perf_counter() - began
-            context.log.info("%s %s rows=%d took=%.2fs, %d of %d", name, partition, written.rows, took, number, total)
-    warned = {partition: written.warning for partition, written in done.items() if written.warning}
-    for partition, warning in list(warned.items())[:1]:
-        context.log.warning("%s: %d of %d days want a look. %s: %s", name, len(warned), total, partition, warning)
+        progress.tell(f"{partition} rows={written.rows}", took_s=perf_counter() - began)
+    _warn(context, partitions, done)
+
+
+def _write_spread[P: Keyed](
+    context: dg.AssetExecutionContext,
+    partitions: tuple[P, ...],
+    write: Callable[[P], Written],
+    done: dict[P, Written],
+    *,
+    spread: Spread,
+) -> None:
+    progress = _Progress(context, len(partitions))
+    failures: dict[P, Failure] = {}
+
+    def take(outcome: Outcome[P, Written]) -> None:
+        if outcome.result is not None:
+            done[outcome.item] = outcome.result
+            progress.tell(f"{outcome.item} rows={outcome.result.rows}", took_s=outcome.took_s)
+        elif outcome.failure is not None:
+            failures[outcome.item] = outcome.failure
+            progress.tell(f"{outcome.item} failed ({outcome.failure.kind})", took_s=outcome.took_s)
+
+    spread(partitions, write, on_done=take)
+    _warn(context, partitions, done)
+    if failures:
+        for trace in {failure.trace for failure in failures.values() if failure.trace}:
+            context.log.error("%s", trace)
+        failed = {partition: failures[partition] for partition in partitions if partition in failures}
+        raise PartitionsFailed(context.asset_key.to_user_string(), failed, asked=len(partitions))
+
+
+class _Progress:
+    """Tells of some of the partitions, as they are done."""
+
+    def __init__(self, context: dg.AssetExecutionContext, total: int) -> None:
+        self._context = context
+        self._total = total
+        self._pause = max(1, math.ceil(total / LOGGED_LINES))
+        self._number = 0
+
+    def tell(self, what: str, *, took_s: float) -> None:
+        self._number += 1
+        if self._number % self._pause == 0 or self._number == self._total:
+            name = self._context.asset_key.to_user_string()
+            self._context.log.info("%s %s took=%.2fs, %d of %d", name, what, took_s, self._number, self._total)
+
+
+def _warn[P: Keyed](context: dg.AssetExecutionContext, partitions: tuple[P, ...], done: Mapping[P, Written]) -> None:
+    warned = {partition: done[partition].warning for partition in partitions if partition in done}
+    said = [(partition, warning) for partition, warning in warned.items() if warning]
+    for partition, warning in said[:1]:
+        name, total = context.asset_key.to_user_string(), len(partitions)
+        context.log.warning("%s: %d of %d days want a look. %s: %s", name, len(said), total, partition, warning)
 
 
 def _ending[P: Keyed](
@@ -118,16 +188,20 @@ def _ending[P: Keyed](
     attempt = context.retry_number + 1
     if error.retryable and attempt <= RETRIES.max_retries:
         pause_s = RETRIES.calculate_delay(attempt)
-        if isinstance(error, RateLimited):
+        if isinstance(error, RateLimited | PartitionsFailed):
             pause_s = max(pause_s, error.retry_after_s)
         return dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=pause_s)
+    done_and_asked = {"partitions_done": len(done), "partitions_asked": len(partitions)}
+    if isinstance(error, PartitionsFailed):
+        keys = ", ".join(error.keys)
+        return dg.Failure(str(error), metadata={"partitions_failed": keys, **done_and_asked}, allow_retries=False)
     failed = partitions[len(done)]
     kept = f" The {len(done)} of {len(partitions)} partitions before it are done and stay." if done else ""
     sentence = str(error)
     where = f"{context.asset_key.to_user_string()} {failed}: "
     return dg.Failure(
         description=f"{'' if sentence.startswith(where) else where}{sentence}{kept}",
-        metadata={"partition": failed.key, "partitions_done": len(done), "partitions_asked": len(partitions)},
+        metadata={"partition": failed.key, **done_and_asked},
         allow_retries=False,
     )
 

@@ -13,6 +13,7 @@ from crypto_assets.features.inputs import LEAD_IN_DAYS
 from crypto_assets.partitions import DaySymbol, look_back
 from crypto_assets.schemas import SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL
 from resources.lake import LakeResource
+from resources.spark import SparkResource
 
 GROUP = "gold"
 
@@ -42,8 +43,10 @@ def gold_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
         backfill_policy=dg.BackfillPolicy.single_run(),
         automation_condition=when_window_changes(own_day=tuple(LOOK_BACK_DAYS)),
     )
-    def gold_features(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
-        return materialize_each(context, days, lambda _: FeatureDays(lake.lake).write)
+    def gold_features(
+        context: dg.AssetExecutionContext, lake: LakeResource, spark: SparkResource
+    ) -> dg.MaterializeResult:
+        return materialize_each(context, days, lambda _: FeatureDays(lake.lake).write, spread=spark.engine)
 
     return [gold_features]
 

@@ -24,11 +24,12 @@ from crypto_assets.schemas import (
     Dataset,
 )
 from resources.lake import LakeResource
+from resources.spark import SparkResource
 
 GROUP = "silver"
 
 Begin = Callable[[Lake, datetime], Callable[[Partition], Written]]
-"""Given the lake and the present, what writes a partition."""
+"""Given the lake and the present, what writes a partition; it can be pickled, so that Spark's processes may run it."""
 
 
 def silver_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
@@ -87,8 +88,8 @@ def _silver_asset(
         backfill_policy=dg.BackfillPolicy.single_run(),
         automation_condition=when_inputs_change(),
     )
-    def silver(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
-        return materialize_each(context, days, lambda now: begin(lake.lake, now))
+    def silver(context: dg.AssetExecutionContext, lake: LakeResource, spark: SparkResource) -> dg.MaterializeResult:
+        return materialize_each(context, days, lambda now: begin(lake.lake, now), spread=spark.engine)
 
     return silver
 

@@ -180,7 +180,7 @@ def _master(options: SparkOptions) -> str:
 
 
 def _local(options: SparkOptions) -> dict[str, str]:
-    java = f'-XX:+UseSerialGC -XX:TieredStopAtLevel=1 "-Dderby.system.home={options.folder}"'
+    java = f'"-Dderby.system.home={options.folder}"'
     return {
         **local_configuration(options.jars, folder=options.folder, heap=options.memory, java=java),
         "spark.executorEnv.PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # Python workers find this project

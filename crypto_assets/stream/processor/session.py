@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crypto_assets.errors import ConfigurationError
+from crypto_assets.spark.launch import launch, local_configuration
 from crypto_assets.stream.avro import FINGERPRINT_HEADER
 from crypto_assets.stream.topics import TICKERS, TRADES
 
@@ -43,30 +44,22 @@ def start_session(jars: Sequence[Path], *, folder: Path) -> SparkSession:
 
     Raises ConfigurationError where Java cannot be started.
     """
-    from pyspark.errors import PySparkRuntimeError
-    from pyspark.sql import SparkSession
-
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    builder = SparkSession.builder.master(f"local[{READERS}]").appName("crypto_assets processor")
-    for name, value in _configuration(jars, folder).items():
-        builder = builder.config(name, value)
-    try:
-        session = builder.getOrCreate()
-    except (PySparkRuntimeError, OSError) as error:
-        raise ConfigurationError(
-            f"Spark's Java does not start ({str(error).partition('\n')[0]}). `make up` finds a Java 17 or later and "
-            "hands it on as JAVA_HOME."
-        ) from error
+    name = {"spark.master": f"local[{READERS}]", "spark.app.name": "crypto_assets processor"}
+    environment = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    session = launch({**_configuration(jars, folder), **name}, environment=environment)
     session.sparkContext.setLogLevel("OFF")  # what fails a query is said once, by the processor
     return session
 
 
-def read_messages(session: SparkSession, *, servers: str, topics: Sequence[str]) -> DataFrame:
+def read_messages(
+    session: SparkSession, *, servers: str, topics: Sequence[str], at_most: int | None = BATCH_MESSAGES
+) -> DataFrame:
     """The stream of messages: topic, partition, offset, timestamp_us, value, fingerprint.
 
-    A gap of offsets fails the query, for it must not go on as if nothing was missing (see `checkpoint.py`).
+    `at_most` messages make a micro-batch; None takes all that are there. A gap of offsets fails the query, for it must
+    not go on as if nothing was missing (see `checkpoint.py`).
     """
+    limit = {} if at_most is None else {"maxOffsetsPerTrigger": at_most}
     return (
         session.readStream.format("kafka")
         .option("kafka.bootstrap.servers", servers)
@@ -74,7 +67,7 @@ def read_messages(session: SparkSession, *, servers: str, topics: Sequence[str])
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
         .option("includeHeaders", "true")
-        .option("maxOffsetsPerTrigger", BATCH_MESSAGES)
+        .options(**limit)
         .load()
         .selectExpr(
             "topic",
@@ -89,19 +82,9 @@ def read_messages(session: SparkSession, *, servers: str, topics: Sequence[str])
 
 def _configuration(jars: Sequence[Path], folder: Path) -> dict[str, str]:
     # the second compiler costs more than it saves: half of the CPU time of small batches
-    java = f'-Duser.timezone=UTC -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "-Djava.io.tmpdir={folder}"'
+    java = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
     return {
-        "spark.driver.memory": HEAP,
-        "spark.driver.extraClassPath": os.pathsep.join(map(str, jars)),
-        "spark.driver.extraJavaOptions": java,
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.local.dir": str(folder),
-        "spark.sql.warehouse.dir": str(folder / "warehouse"),
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.ansi.enabled": "true",
+        **local_configuration(jars, folder=folder, heap=HEAP, java=java),
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.codegen.wholeStage": "false",  # plans of one projection gain nothing from being compiled
         # Without Hadoop's native library the default starts a `chmod` for each of a batch's two log files, and a file

@@ -163,14 +163,13 @@ def _with_schema(data: pa.Table, table: DayTable) -> pa.Table:
 
 
 def _to_parquet(rows: pa.Table, footer: Mapping[str, str]) -> bytes:
-    """The same bytes for the same rows and footer; zstd and microseconds, which Redshift's COPY reads."""
-    words = [field.name for field in rows.schema if pa.types.is_string(field.type)]
+    """The same bytes for the same rows and footer."""
     sink = io.BytesIO()
-    pq.write_table(
-        rows.replace_schema_metadata(dict(footer)),
-        sink,
-        compression="zstd",
-        coerce_timestamps="us",
-        use_dictionary=words,
-    )
+    pq.write_table(rows.replace_schema_metadata(dict(footer)), sink, **_options(rows.schema))
     return sink.getvalue()
+
+
+def _options(schema: pa.Schema) -> dict[str, Any]:
+    """Microseconds, because Redshift's COPY takes nanoseconds for them."""
+    words = [field.name for field in schema if pa.types.is_string(field.type)]
+    return {"compression": "zstd", "coerce_timestamps": "us", "use_dictionary": words}

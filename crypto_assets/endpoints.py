@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from crypto_assets.config import Exchange, Settings
 from crypto_assets.errors import ConfigurationError
 
-type Service = Literal["postgres", "redis", "kafka", "hdfs", "s3", "redshift", "simulator"]
+type Service = Literal["postgres", "redis", "kafka", "hdfs", "s3", "redshift", "simulator", "sheets"]
 
 STARTED_BY: Mapping[Service, str] = {"hdfs": "datanode", "s3": "s3", "redshift": "redshift"}
 """The name that `make up` starts a service by, of those that it does not start unasked."""

@@ -13,6 +13,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crypto_assets.errors import ConfigurationError
 
+SHEET_TIMEFRAMES = ("1m", "5m", "1h", "1d")
+
 
 class Exchange(StrEnum):
     """Where market data comes from."""
@@ -113,7 +115,21 @@ class Settings(BaseSettings):
         description="Days that bronze is kept for at least; it is deleted only once its silver is complete and "
         "verified. `0` keeps it for ever.",
     )
-    google_sheets_id: str | None = Field(None, description="Spreadsheet that aggregates are shared in.")
+    google_sheets_id: str | None = Field(
+        None,
+        description="Google spreadsheet that aggregates are shared in; unset uses a stand-in on this machine.",
+    )
+    google_sheets_url: str | None = Field(None, description="Base URL of the Sheets API. Default Google's.")
+    google_application_credentials: Path | None = Field(
+        None, description="Key file of the service account that the spreadsheet is shared with, as editor."
+    )
+    google_service_account_json: SecretStr | None = Field(
+        None, description="The content of that key file, in place of the file."
+    )
+    sheet_timeframes: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("1h", "1d"),
+        description="Windows that the spreadsheet gets, of `1m,5m,1h,1d`: 1,440, 288, 24 and 1 rows a day of a symbol.",
+    )
     alert_webhook_url: SecretStr | None = Field(None, description="Where alerts are posted.")
     stream_managed: bool = Field(
         True, description="Whether the `market_stream` sensor starts collector and processor itself."
@@ -123,6 +139,20 @@ class Settings(BaseSettings):
     @classmethod
     def _split_symbols(cls, value: object) -> object:
         return tuple(_split(value).split(",")) if isinstance(value, str) else value
+
+    @field_validator("sheet_timeframes", mode="before")
+    @classmethod
+    def _split_timeframes(cls, value: object) -> object:
+        return tuple(_split(value).split(",")) if isinstance(value, str) else value
+
+    @field_validator("sheet_timeframes")
+    @classmethod
+    def _check_timeframes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) != len(value) or not set(value) <= set(SHEET_TIMEFRAMES):
+            raise ValueError(
+                f"SHEET_TIMEFRAMES must be distinct ones of {','.join(SHEET_TIMEFRAMES)}; got {','.join(value)!r}"
+            )
+        return value
 
     @field_validator("symbols")
     @classmethod

@@ -17,7 +17,7 @@ from crypto_assets.errors import ConfigurationError
 
 type Service = Literal["postgres", "redis", "kafka", "hdfs", "s3", "redshift", "simulator", "sheets"]
 
-STARTED_BY: Mapping[Service, str] = {"hdfs": "datanode", "s3": "s3", "redshift": "redshift"}
+STARTED_BY: Mapping[Service, str] = {"hdfs": "datanode", "s3": "s3", "redshift": "redshift", "sheets": "sheets"}
 """The name that `make up` starts a service by, of those that it does not start unasked."""
 BUCKET = "crypto-assets"
 """Bucket that the embedded S3 server begins with."""

@@ -24,6 +24,7 @@ type Name = Literal[
     "datanode",
     "s3",
     "redshift",
+    "sheets",
     "simulator",
     "collector",
     "processor",
@@ -31,7 +32,7 @@ type Name = Literal[
 ]
 NAMES: tuple[Name, ...] = get_args(Name.__value__)
 """Every service, each after those it needs."""
-ON_DEMAND: frozenset[Name] = frozenset({"namenode", "datanode", "s3", "redshift"})
+ON_DEMAND: frozenset[Name] = frozenset({"namenode", "datanode", "s3", "redshift", "sheets"})
 """Those of batch work: they start at its first use, or where they are named."""
 ALWAYS: tuple[Name, ...] = tuple(name for name in NAMES if name not in ON_DEMAND)
 """Those that are started where none is named."""

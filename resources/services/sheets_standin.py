@@ -1,0 +1,294 @@
+"""A stand-in of Google Sheets: the part of its API v4 that gspread uses, over spreadsheets in a folder.
+
+`python -m resources.services.sheets_standin --port 0 --folder …` serves it. It is no Google: what is shared here, only
+this machine sees. A service account of its own signs in at `/token` as at Google, with the key in
+`service_account.json` of the folder; what is not shared with that account is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import json
+import re
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any, Literal
+
+import uvicorn
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from google.auth import jwt
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from crypto_assets.lake.files import Files
+from resources.services.sheets_book import ApiError, Book, Books
+
+HOST = "127.0.0.1"
+EMAIL = "sheets@stand-in.invalid"
+EMBEDDED_ID = "price-aggregates"
+"""The spreadsheet that is there from the beginning."""
+KEY_FILE = "service_account.json"
+TOKEN_S = 3_600
+MINUTE_S = 60.0
+PATH = "/v4/spreadsheets"
+_TARGET = re.compile(r"(?P<id>[^/:]+)(?:/values(?:/(?P<range>.+?))?)?(?::(?P<verb>append|clear|batchGet|batchUpdate))?")
+
+type Kind = Literal["read", "write"]
+
+
+@dataclass
+class Fault:
+    """An answer in place of the right one."""
+
+    status: int
+    times: int = 1
+    """To how many requests it is given."""
+    only: str = ""
+    """Part of the method and path of those requests."""
+    retry_after: str | None = None
+    is_applied: bool = False
+    """Whether what was asked is done all the same, as when a connection breaks before the answer arrives."""
+
+
+@dataclass
+class Quota:
+    """Requests a minute of one user, as Google counts them: a whole batch is one."""
+
+    limits: Mapping[Kind, int] = field(default_factory=lambda: {"read": 60, "write": 60})
+    clock: Callable[[], float] = time.monotonic
+    _seen: dict[Kind, deque[float]] = field(default_factory=lambda: {"read": deque(), "write": deque()})
+
+    def take(self, kind: Kind) -> float | None:
+        """Count a request; where there were too many, the seconds until there are not."""
+        now, seen = self.clock(), self._seen[kind]
+        while seen and seen[0] <= now - MINUTE_S:
+            seen.popleft()
+        if len(seen) >= self.limits[kind]:
+            return seen[0] + MINUTE_S - now
+        seen.append(now)
+        return None
+
+
+class StandIn:
+    """The server's state. `faults` are given first come, first served; `requests` lists what was asked."""
+
+    def __init__(self, folder: Path, *, quota: Quota | None = None) -> None:
+        self.books = Books(folder / "spreadsheets")
+        self.books.create(EMBEDDED_ID, title="Price aggregates", editors=[EMAIL])
+        self.faults: list[Fault] = []
+        self.requests: list[str] = []
+        self.key_file = folder / KEY_FILE
+        self._quota = quota or Quota()
+        self._files = Files(str(folder))
+        self._tokens: dict[str, tuple[str, float]] = {}
+        self._lock = Lock()
+
+    def write_key(self, token_url: str) -> Path:
+        """A service account's key file whose tokens are given at this address; the account stays, its key too."""
+        known = self._files.read(KEY_FILE)
+        account: dict[str, str] = json.loads(known) if known else _new_account()
+        account["token_uri"] = token_url
+        self._files.publish(KEY_FILE, json.dumps(account, indent=2).encode())
+        self.key_file.chmod(0o600)
+        return self.key_file
+
+    def token(self, assertion: str) -> dict[str, object]:
+        """A token for who signed this; raises ApiError where nobody known did."""
+        account: dict[str, str] = json.loads(self.key_file.read_bytes())
+        try:
+            claims = jwt.decode(assertion, certs=_public_key(account["private_key"]), audience=account["token_uri"])
+        except ValueError as error:
+            raise ApiError(400, f"Invalid JWT Signature. {error}") from error
+        token = secrets.token_urlsafe(32)
+        self._tokens[token] = (str(claims["iss"]), time.monotonic() + TOKEN_S)
+        return {"access_token": token, "expires_in": TOKEN_S, "token_type": "Bearer"}
+
+    def answer(self, request: Request, body: bytes) -> Response:
+        """Do what is asked, or refuse it as Google does."""
+        asked = f"{request.method} {request.url.path}"
+        with self._lock:
+            self.requests.append(asked)
+            fault = next((one for one in self.faults if one.only in asked), None)
+            if fault:
+                fault.times -= 1
+                self.faults = [one for one in self.faults if one.times > 0]
+        try:
+            if fault and not fault.is_applied:
+                return _failed(fault)
+            result = self._do(request, json.loads(body) if body else {})
+        except ApiError as error:
+            headers = {"Retry-After": "1"} if error.code == 429 else None
+            return JSONResponse(error.body, error.code, headers=headers)
+        return _failed(fault) if fault else JSONResponse(result)
+
+    def _do(self, request: Request, body: dict[str, Any]) -> object:
+        who = self._who(request)
+        match = _TARGET.fullmatch(request.path_params["target"])
+        if match is None:
+            raise ApiError(404, "Requested entity was not found.")
+        is_read = request.method == "GET"
+        self._count("read" if is_read else "write")
+        book = self.books.get(match["id"])
+        if who not in book.editors:
+            raise ApiError(403, "The caller does not have permission")
+        if is_read:
+            return _read(book, request, match)
+        return self.books.change(book.id, lambda held: _write(held, request, match, body))
+
+    def _who(self, request: Request) -> str:
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        email, until = self._tokens.get(token, ("", 0.0))
+        if kind.lower() != "bearer" or time.monotonic() >= until:
+            raise ApiError(
+                401,
+                "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
+                "valid authentication credential.",
+            )
+        return email
+
+    def _count(self, kind: Kind) -> None:
+        with self._lock:
+            if self._quota.take(kind) is not None:
+                metric = f"{kind.title()} requests"
+                raise ApiError(
+                    429,
+                    f"Quota exceeded for quota metric '{metric}' and limit '{metric} per minute per user' of service "
+                    "'sheets.googleapis.com'.",
+                )
+
+
+def create_app(standin: StandIn) -> Starlette:
+    """The API, and each spreadsheet as a page."""
+
+    async def api(request: Request) -> Response:
+        return await run_in_threadpool(standin.answer, request, await request.body())
+
+    async def token(request: Request) -> Response:
+        async with request.form() as form:
+            assertion = str(form.get("assertion", ""))
+        try:
+            return JSONResponse(await run_in_threadpool(standin.token, assertion))
+        except ApiError as error:
+            return JSONResponse({"error": "invalid_grant", "error_description": str(error)}, error.code)
+
+    def page(request: Request) -> Response:
+        try:
+            return HTMLResponse(_page(standin.books.get(request.path_params["id"])))
+        except ApiError as error:
+            return HTMLResponse(str(error), error.code)
+
+    def health(_: Request) -> Response:
+        return JSONResponse({"spreadsheet": EMBEDDED_ID})
+
+    return Starlette(
+        routes=[
+            Route("/health", health),
+            Route("/token", token, methods=["POST"]),
+            Route(f"{PATH}/{{target:path}}", api, methods=["GET", "POST", "PUT"]),
+            Route("/spreadsheets/d/{id}", page),
+        ]
+    )
+
+
+def _read(book: Book, request: Request, match: re.Match[str]) -> dict[str, Any]:
+    is_unformatted = request.query_params.get("valueRenderOption") == "UNFORMATTED_VALUE"
+    if match["verb"] == "batchGet":
+        names = request.query_params.getlist("ranges")
+        return {"spreadsheetId": book.id, "valueRanges": [book.read(n, unformatted=is_unformatted) for n in names]}
+    if match["range"]:
+        return book.read(match["range"], unformatted=is_unformatted)
+    sheets = [{"properties": sheet.properties(index)} for index, sheet in enumerate(book.sheets)]
+    whole = {"spreadsheetId": book.id, "properties": {"title": book.title}, "sheets": sheets}
+    fields = request.query_params.get("fields")
+    return _masked(whole, fields.split(",")) if fields else whole
+
+
+def _write(book: Book, request: Request, match: re.Match[str], body: Mapping[str, Any]) -> dict[str, Any]:
+    option = str(body.get("valueInputOption") or request.query_params.get("valueInputOption", "RAW"))
+    name = match["range"]
+    match match["verb"]:
+        case "batchUpdate" if "/values" in request.url.path:
+            done = [book.write(entry, option=option) for entry in body["data"]]
+            return {"spreadsheetId": book.id, "responses": done}
+        case "batchUpdate":
+            return {"spreadsheetId": book.id, "replies": [book.change(entry) for entry in body["requests"]]}
+        case "append":
+            return book.append({**body, "range": name}, option=option)
+        case "clear":
+            return book.clear(name)
+        case _:
+            return book.write({**body, "range": name}, option=option)
+
+
+def _masked(value: Any, paths: list[str]) -> Any:
+    """The parts of a JSON value that a field mask of dotted paths names."""
+    if isinstance(value, list):
+        return [_masked(one, paths) for one in value]
+    rest: dict[str, list[str]] = {}
+    for path in paths:
+        head, _, tail = path.partition(".")
+        rest.setdefault(head, []).extend([tail] if tail else [])
+    return {
+        name: _masked(value[name], tails) if tails else value[name] for name, tails in rest.items() if name in value
+    }
+
+
+def _failed(fault: Fault) -> Response:
+    headers = {"Retry-After": fault.retry_after} if fault.retry_after is not None else None
+    return JSONResponse(ApiError(fault.status, "Injected by a test").body, fault.status, headers=headers)
+
+
+def _page(book: Book) -> str:
+    def row(values: list[Any]) -> str:
+        return "<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in values) + "</tr>"
+
+    tabs = "".join(
+        f"<h2>{html.escape(sheet.title)}</h2><table border=1>{''.join(map(row, sheet.cells))}</table>"
+        for sheet in book.sheets
+    )
+    note = "Kept on this machine by the stand-in of Google Sheets; set GOOGLE_SHEETS_ID to share for real."
+    return f"<!doctype html><title>{html.escape(book.title)}</title><h1>{html.escape(book.title)}</h1><p>{note}{tabs}"
+
+
+def _new_account() -> dict[str, str]:
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return {
+        "type": "service_account",
+        "project_id": "stand-in",
+        "private_key_id": secrets.token_hex(20),
+        "private_key": key.private_bytes(*form).decode(),
+        "client_email": EMAIL,
+        "client_id": "0",
+    }
+
+
+def _public_key(private_key: str) -> str:
+    key = serialization.load_pem_private_key(private_key.encode(), password=None).public_key()
+    form = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return key.public_bytes(*form).decode()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until told to end."""
+    parser = argparse.ArgumentParser(description="A stand-in of Google Sheets for this machine.")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    standin = StandIn(given.folder)
+    standin.write_key(f"http://{HOST}:{given.port}/token")
+    uvicorn.run(create_app(standin), host=HOST, port=given.port, log_level="warning", access_log=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,303 @@
+"""The Google spreadsheet that aggregates are shared in, reached with gspread and a service account."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import dagster as dg
+import gspread
+import requests
+import tenacity
+from google.auth.exceptions import GoogleAuthError
+from google.auth.transport.requests import AuthorizedSession
+from google.oauth2.service_account import Credentials
+from gspread.exceptions import APIError
+
+from crypto_assets.config import read_settings
+from crypto_assets.endpoints import GOOGLE_SHEETS_URL, SheetsEndpoint, sheets_endpoint
+from crypto_assets.errors import ConfigurationError, CryptoAssetsError, ServiceUnavailable, SheetError
+from crypto_assets.share.sheet import Layout, TabPlan, plan_upsert
+from crypto_assets.share.sheet_requests import (
+    Tab,
+    add_tabs,
+    batches,
+    check_size,
+    grow_tabs,
+    range_name,
+    resize,
+    too_many_cells,
+    value_ranges,
+)
+from crypto_assets.share.sheet_rows import Cell, Row
+from resources.services.on_demand import ensure_services
+
+SCOPES = ("https://www.googleapis.com/auth/spreadsheets",)
+TIMEOUT_S = 180.0  # Google ends a request after as long
+ATTEMPTS = 8
+LONGEST_PAUSE_S = 64.0
+RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What an upsert did."""
+
+    tabs: int
+    created: tuple[str, ...]
+    updated: int
+    appended: int
+    unchanged: int
+    repeated: tuple[str, ...]
+    """Cells where a row stands that has the key of a row above it."""
+    requests: int
+    """Requests that changed something."""
+    cells: int
+    """Size of the whole spreadsheet, of 10 million at most."""
+
+
+class SheetsClient(gspread.HTTPClient):
+    """gspread's client for an API at another address, which repeats what may succeed later.
+
+    gspread's own repeats too, but neither a connection that breaks nor an answer without JSON, and it does not heed
+    Retry-After.
+    """
+
+    def __init__(self, account: Credentials, *, api: str, sleep: Callable[[float], None]) -> None:
+        super().__init__(account, AuthorizedSession(account))
+        self.set_timeout(TIMEOUT_S)
+        self._api = api.rstrip("/")
+        self._attempts = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_may_pass),
+            wait=_pause_s,
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            sleep=sleep,
+            reraise=True,
+        )
+
+    def request(self, method: str, endpoint: str, *given: Any, **named: Any) -> requests.Response:
+        url = endpoint.replace(GOOGLE_SHEETS_URL, self._api, 1)
+        return self._attempts(super().request, method, url, *given, **named)
+
+
+class SharedSpreadsheet:
+    """A spreadsheet: rows go in by key, and nothing else of it is changed. Raises SheetError and ServiceUnavailable."""
+
+    def __init__(self, client: gspread.HTTPClient, spreadsheet: str, *, account: str) -> None:
+        self._client = client
+        self._id = spreadsheet
+        self._account = account
+        self._tabs: dict[str, Tab] | None = None
+
+    def upsert(self, layout: Layout, wanted: Mapping[str, Sequence[Row]]) -> Shared:
+        """Bring the tabs to these rows of theirs.
+
+        An end anywhere in between leaves some rows written and the others as they were: a repeat writes the rest.
+        """
+        with self._explained():
+            tabs = self._known_tabs(list(wanted))
+            created = [title for title in wanted if title not in tabs]
+            held = self._read(layout, [title for title in wanted if title in tabs])
+            plans = {t: plan_upsert(t, layout, held.get(t, ()), rows) for t, rows in wanted.items()}
+            sent = self._make_room(layout, plans, created)
+            ranges = [entry for title, plan in plans.items() for entry in value_ranges(title, layout, plan.writes)]
+            for body in batches(ranges):
+                self._client.values_batch_update(self._id, body)
+                sent += 1
+            return self._described(plans, created, sent)
+
+    def read(self, layout: Layout, titles: Sequence[str]) -> dict[str, list[list[Cell]]]:
+        """Our columns of the tabs that are there, row 1 first; numbers as numbers, without empty rows at the end."""
+        with self._explained():
+            tabs = self._known_tabs(titles)
+            return self._read(layout, [title for title in titles if title in tabs])
+
+    def _known_tabs(self, titles: Sequence[str]) -> dict[str, Tab]:
+        """Tabs by title, asked for once and again where one that is wanted is not among them."""
+        if self._tabs is None or not set(titles) <= set(self._tabs):
+            answer = self._client.fetch_sheet_metadata(self._id, {"fields": "spreadsheetId,sheets.properties"})
+            found = [_tab(sheet["properties"]) for sheet in answer.get("sheets", [])]
+            self._tabs = {tab.title: tab for tab in found}
+        return self._tabs
+
+    def _read(self, layout: Layout, titles: Sequence[str]) -> dict[str, list[list[Cell]]]:
+        if not titles:
+            return {}
+        tabs = self._tabs or {}
+        # A tab that people made narrower than our columns has them not all: what is there is read.
+        names = [range_name(t, 1, None, width=min(layout.width, tabs[t].columns)) for t in titles]
+        try:
+            answer = self._client.values_batch_get(self._id, names, {"valueRenderOption": "UNFORMATTED_VALUE"})
+        except APIError:
+            self._tabs = None  # renamed or deleted since: the next attempt looks again
+            raise
+        return {t: entry.get("values", []) for t, entry in zip(titles, answer["valueRanges"], strict=True)}
+
+    def _make_room(self, layout: Layout, plans: Mapping[str, TabPlan], created: Sequence[str]) -> int:
+        """Add the tabs that are missing and lengthen those too short, all in one request or none of it."""
+        tabs = self._known_tabs([])
+        last_rows = {title: plan.last_row for title, plan in plans.items()}
+        new = add_tabs(created, layout, last_rows=last_rows)
+        grown = {tab.title: tab for tab in grow_tabs([tabs[t] for t in plans if t in tabs], last_rows, layout)}
+        if not new and not grown:
+            return 0
+        sizes = {title: grown.get(title, tab).cells for title, tab in tabs.items()}
+        added = [entry["addSheet"]["properties"]["gridProperties"] for entry in new]
+        check_size(sum(sizes.values()) + sum(grid["rowCount"] * grid["columnCount"] for grid in added))
+        self._tabs = None
+        self._client.batch_update(self._id, {"requests": [*new, *map(resize, grown.values())]})
+        return 1
+
+    def _described(self, plans: Mapping[str, TabPlan], created: Sequence[str], sent: int) -> Shared:
+        repeated = tuple(f"{title}!A{row}" for title, plan in plans.items() for row in plan.repeated)
+        return Shared(
+            tabs=len(plans),
+            created=tuple(created),
+            updated=sum(plan.updated for plan in plans.values()),
+            appended=sum(plan.appended for plan in plans.values()),
+            unchanged=sum(plan.unchanged for plan in plans.values()),
+            repeated=repeated,
+            requests=sent,
+            cells=sum(tab.cells for tab in self._known_tabs(list(plans)).values()),
+        )
+
+    @contextmanager
+    def _explained(self) -> Generator[None]:
+        try:
+            yield
+        except APIError as error:
+            self._tabs = None
+            raise explained(error, spreadsheet=self._id, account=self._account) from error
+        except GoogleAuthError as error:
+            raise _sign_in_failed(error, account=self._account) from error
+        except requests.RequestException as error:
+            raise ServiceUnavailable(
+                f"Google Sheets does not answer: {error}. What was written stays; a repeat writes the rest."
+            ) from error
+
+
+class SheetsResource(dg.ConfigurableResource):
+    """Hands out the spreadsheet of `GOOGLE_SHEETS_ID`, or that of the stand-in, started at its first use.
+
+    The service account is that of `GOOGLE_SERVICE_ACCOUNT_JSON` or `GOOGLE_APPLICATION_CREDENTIALS`. It has no
+    configuration of its own: what it would be given, Dagster would store and show.
+    """
+
+    @property
+    def endpoint(self) -> SheetsEndpoint:
+        """Where the spreadsheet is; raises ServiceFailed where the stand-in does not come up."""
+        settings = read_settings()
+        if settings.google_sheets_id is None:
+            ensure_services(settings, ["sheets"])
+        return sheets_endpoint(settings)
+
+    def spreadsheet(self) -> SharedSpreadsheet:
+        """The spreadsheet; raises ConfigurationError where there is no service account to open it with."""
+        return open_spreadsheet(self.endpoint)
+
+
+def open_spreadsheet(endpoint: SheetsEndpoint, *, sleep: Callable[[float], None] = time.sleep) -> SharedSpreadsheet:
+    """The spreadsheet at an endpoint; nothing is asked of it yet. Raises ConfigurationError without a usable key."""
+    account = service_account(endpoint)
+    email = str(account.service_account_email)
+    return SharedSpreadsheet(SheetsClient(account, api=endpoint.api, sleep=sleep), endpoint.spreadsheet, account=email)
+
+
+def service_account(endpoint: SheetsEndpoint) -> Credentials:
+    """The account that a key names; raises ConfigurationError where there is none, or it is no service account's."""
+    where = "GOOGLE_SERVICE_ACCOUNT_JSON" if endpoint.key_json else "GOOGLE_APPLICATION_CREDENTIALS"
+    if endpoint.key_json is None and endpoint.key_file is None:
+        raise ConfigurationError(
+            "GOOGLE_SHEETS_ID is set, and no service account. Make one in the Google Cloud console, enable the Sheets "
+            "API for its project, put the path of its JSON key into GOOGLE_APPLICATION_CREDENTIALS, and share the "
+            "spreadsheet with the account's e-mail address as editor."
+        )
+    try:
+        text = endpoint.key_json.get_secret_value() if endpoint.key_json else _text_of(endpoint.key_file)
+        return Credentials.from_service_account_info(json.loads(text), scopes=SCOPES)
+    except (ValueError, KeyError, TypeError) as error:
+        # The error may quote the key; its kind is enough.
+        raise ConfigurationError(
+            f"{where} holds no key of a service account ({type(error).__name__}). Download one in the Google Cloud "
+            "console: IAM, Service accounts, Keys, Add key, JSON."
+        ) from None
+
+
+def explained(error: APIError, *, spreadsheet: str, account: str) -> CryptoAssetsError:
+    """What a refusal of the API means for people, as an error that says whether a repeat may help."""
+    status = error.response.status_code
+    said = f"Google answered {status}: {str(error.error.get('message', '')).rstrip('.')}."
+    if status in RETRIED:
+        return ServiceUnavailable(
+            f"{said} That was attempt {ATTEMPTS}. What was written stays; a repeat of the run writes the rest."
+        )
+    match status:
+        case 401:
+            advice = (
+                f"The key of the service account {account} is not accepted: it was deleted, or is of another project. "
+                "Nothing more was written. Make a new key and put it into GOOGLE_APPLICATION_CREDENTIALS."
+            )
+        case 403:
+            advice = (
+                f"The service account {account} may not write to spreadsheet {spreadsheet}. Nothing more was written. "
+                f"Share the spreadsheet with {account} as editor, see that the Sheets API is enabled in its project, "
+                "then repeat the run."
+            )
+        case 404:
+            advice = (
+                f"There is no spreadsheet {spreadsheet}, or it was deleted. Its owner can put it back from the bin of "
+                f"Google Drive; or name another one in GOOGLE_SHEETS_ID and share it with {account} as editor."
+            )
+        case 400 if "number of cells" in said:
+            advice = too_many_cells()
+        case _:
+            advice = (
+                f"Was a tab of spreadsheet {spreadsheet} renamed, protected or deleted just then? What was written "
+                "stays. Repeat the run: it makes a missing tab again."
+            )
+    return SheetError(f"{said} {advice}")
+
+
+def _sign_in_failed(error: GoogleAuthError, *, account: str) -> CryptoAssetsError:
+    if error.retryable:
+        return ServiceUnavailable(f"Signing in to Google failed: {error}. Nothing more was written; repeat the run.")
+    return SheetError(
+        f"Google does not let the service account {account} sign in: {error}. Its key was deleted, or this machine's "
+        "clock is wrong. Nothing more was written. Make a new key and put it into GOOGLE_APPLICATION_CREDENTIALS."
+    )
+
+
+def _may_pass(error: BaseException) -> bool:
+    match error:
+        case APIError():
+            return error.response.status_code in RETRIED
+        case requests.ConnectionError() | requests.Timeout():
+            return True
+        case _:
+            return False
+
+
+def _pause_s(state: tenacity.RetryCallState) -> float:
+    """As long as the answer asks for, else 1, 2, 4 … seconds; never longer than LONGEST_PAUSE_S."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.response.headers.get("Retry-After", "") if isinstance(error, APIError) else ""
+    pause_s = float(asked) if asked.isdigit() else 2.0 ** (state.attempt_number - 1)
+    return min(pause_s, LONGEST_PAUSE_S)
+
+
+def _tab(properties: Mapping[str, Any]) -> Tab:
+    grid = cast("Mapping[str, int]", properties.get("gridProperties", {}))
+    return Tab(properties["sheetId"], properties["title"], grid.get("rowCount", 0), grid.get("columnCount", 0))
+
+
+def _text_of(path: Path | None) -> str:
+    assert path is not None
+    try:
+        return path.expanduser().read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"GOOGLE_APPLICATION_CREDENTIALS: {error}.") from None

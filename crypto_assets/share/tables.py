@@ -35,7 +35,7 @@ PRICE_AGGREGATES = DayTable(
             described(
                 "realised_volatility",
                 pa.float64(),
-                "square root of the sum of squared one-minute log returns; not annualised; null without a former minute",
+                "square root of the sum of squared one-minute log returns, not annualised; null where there is none",
                 nullable=True,
             ),
             described(

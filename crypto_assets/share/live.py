@@ -1,0 +1,227 @@
+"""The minutes of the day that runs: a query of Spark over Kafka's trades that goes on where it last ended."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from crypto_assets.errors import InputIncomplete, ServiceUnavailable
+from crypto_assets.share.live_rows import SORTED_OUT, minute_facts, sort_out_trades
+from crypto_assets.spans import Span, day_span, from_us, to_us
+from crypto_assets.stream.processor.checkpoint import Checkpoint, Topics
+from crypto_assets.stream.processor.session import read_messages
+from crypto_assets.stream.topics import TRADES
+from crypto_assets.warehouse.tables import FACT_TRADES
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.streaming import StreamingQuery
+
+LATENESS = timedelta(minutes=10)
+"""How long after the newest trade a minute stays open: trades that a reconnection missed are fetched by then."""
+AHEAD = timedelta(minutes=1)
+"""A trade further in the future is a wrong clock's; taken, it would close every minute before it."""
+KEPT = timedelta(days=1)
+"""The day before today is finished by the first run after midnight, so that it can be compared with its facts."""
+STORES = "3"
+"""Of Spark's state: as many as the topic has partitions. A checkpoint keeps the number that it began with."""
+LOCK_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """What a run of the query took from Kafka."""
+
+    messages: int
+    unusable: int
+    """Messages that say no trade: bytes of an unknown schema, or no positive price and quantity."""
+    outside: int
+    """Trades before yesterday, or in the future."""
+    late: int
+    """Rows that came after their minute was closed, and are in no minute."""
+    begun_again: str | None
+    """Why everything that Kafka holds was read again; None where the query went on."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveDay:
+    """The closed minutes of a day."""
+
+    minutes: pa.Table
+    """FACT_TRADES"""
+    closed_until: datetime
+    """Every minute that ends by then is closed: no trade is added to it any more."""
+
+
+class LiveMinutes:
+    """Closed minutes of an exchange's live trades, with the checkpoint that they belong to, in a folder.
+
+    A minute is emitted once, when the newest trade of all symbols is LATENESS past its end; a batch that is run again
+    after a kill writes the same file again. Where the checkpoint no longer fits the topic it is put aside with its
+    minutes, and all that Kafka holds is read again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._checkpoint = Checkpoint(folder)
+
+    def advance(self, session: SparkSession, *, servers: str, exchange: str, now: datetime) -> Advanced:
+        """Take everything that Kafka holds by now, and write the minutes that it closes.
+
+        `now` is the exchange's clock. Raises InputIncomplete where the topic does not exist, ServiceUnavailable where
+        Kafka does not answer or another run does the same.
+        """
+        topic = TRADES.of(exchange)
+        with self._alone():
+            logs = Topics(servers, [topic]).logs()
+            if logs is None:
+                raise InputIncomplete(
+                    f"Kafka at {servers} has no topic {topic}. Start the streams (`make up`, or the sensor "
+                    "market_stream), then materialise again."
+                )
+            begun_again = self._checkpoint.fit(logs, now=now)
+            taken = Span(day_span(now.date()).start - KEPT, now + AHEAD)
+            figures = self._run(session, servers=servers, topic=topic, taken=taken)
+            self._prune(taken.start)
+        return Advanced(**figures, begun_again=begun_again)
+
+    def read(self, day: date) -> LiveDay:
+        """The closed minutes of a day as they were last written, by symbol and minute."""
+        tables = [pq.read_table(file) for file in self._files()]
+        minutes = pa.concat_tables([FACT_TRADES.schema.empty_table(), *tables])
+        start, end = (moment.replace(tzinfo=None) for moment in (day_span(day).start, day_span(day).end))
+        held = [start <= minute < end for minute in minutes["trade_minute"].to_pylist()]
+        ordered = minutes.filter(pa.array(held, pa.bool_())).sort_by([(name, "ascending") for name in FACT_TRADES.key])
+        return LiveDay(ordered, _closed_until(Path(self._checkpoint.location)))
+
+    def _alone(self) -> FileLock:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder.with_name(f"{self.folder.name}.lock"), timeout=LOCK_TIMEOUT_S)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ServiceUnavailable(
+                f"Another run takes the live trades into {self.folder}. Try again when it has ended."
+            ) from None
+        return lock
+
+    def _run(self, session: SparkSession, *, servers: str, topic: str, taken: Span) -> dict[str, int]:
+        from pyspark.errors import StreamingQueryException
+
+        own = session.newSession()  # its settings are this query's alone
+        own.conf.set("spark.sql.shuffle.partitions", STORES)
+        own.conf.set("spark.sql.streaming.stateStore.providerClass", _ROCKSDB)
+        minutes = _closed_minutes(own, servers=servers, topic=topic, taken=taken)
+        query = (
+            minutes.writeStream.outputMode("append")
+            .option("checkpointLocation", self._checkpoint.location)
+            .trigger(availableNow=True)
+            .foreachBatch(self._write)
+            .start()
+        )
+        try:
+            query.awaitTermination()
+        except StreamingQueryException as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise ServiceUnavailable(
+                f"The query of live trades ended early: {reason}. What it had finished stays; it goes on from there "
+                "with the next run."
+            ) from error
+        finally:
+            query.stop()
+        return _figures(query)
+
+    def _write(self, frame: DataFrame, number: int) -> None:
+        """The minutes of a batch as its file, whichever attempt this is."""
+        file = self._minutes / f"{number:010d}.parquet"
+        minutes = minute_facts(frame.toArrow())
+        if not minutes.num_rows:
+            file.unlink(missing_ok=True)
+            return
+        self._minutes.mkdir(parents=True, exist_ok=True)
+        beside = file.with_name(f".{file.name}.{os.getpid()}")
+        pq.write_table(minutes, beside, compression="zstd")
+        beside.replace(file)
+
+    def _prune(self, start: datetime) -> None:
+        for file in self._files():
+            newest = max(pq.read_table(file, columns=["trade_minute"])["trade_minute"].to_pylist())
+            if newest < start.replace(tzinfo=None):
+                file.unlink()
+
+    def _files(self) -> list[Path]:
+        return sorted(self._minutes.glob("*.parquet"))
+
+    @property
+    def _minutes(self) -> Path:
+        return self.folder / "minutes"
+
+
+_ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+"""Keeps the ids of a backlog of millions of trades on disk, not in Java's heap."""
+
+
+def _closed_minutes(session: SparkSession, *, servers: str, topic: str, taken: Span) -> DataFrame:
+    """The query: messages, trades, each id once, minutes."""
+    from pyspark.sql import functions as f
+
+    # All that waits is one batch: in several, a symbol that is ahead of another would close its minutes too early.
+    messages = read_messages(session, servers=servers, topics=[topic], at_most=None)
+    sort_out: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]] = partial(
+        sort_out_trades, start_us=to_us(taken.start), end_us=to_us(taken.end)
+    )
+    return (
+        messages.mapInArrow(sort_out, SORTED_OUT)  # pyright: ignore[reportArgumentType]
+        .observe(
+            "taken",
+            f.count("*").alias("messages"),
+            f.count_if(f.col("verdict") == "unusable").alias("unusable"),
+            f.count_if(f.col("verdict") == "outside").alias("outside"),
+        )
+        .where("verdict = 'trade'")
+        .withWatermark("trade_time", f"{int(LATENESS.total_seconds())} seconds")
+        .dropDuplicatesWithinWatermark(["symbol", "trade_id"])
+        .groupBy("symbol", f.window("trade_time", "1 minute"))
+        .agg(
+            f.min("price").alias("min_price"),
+            f.max("price").alias("max_price"),
+            f.sum("price").alias("prices"),
+            f.sum("quantity").alias("total_quantity"),
+            f.sum("value").alias("total_trade_value"),
+            f.min_by("price", "trade_id").alias("open_price"),
+            f.max_by("price", "trade_id").alias("close_price"),
+            f.count("*").alias("trade_count"),
+            f.sum("bought").alias("taker_buy_quantity"),
+        )
+        .withColumn("trade_minute", f.col("window.start"))
+        .drop("window")
+    )
+
+
+def _figures(query: StreamingQuery) -> dict[str, int]:
+    found = {"messages": 0, "unusable": 0, "outside": 0, "late": 0}
+    for batch in query.recentProgress:
+        progress = json.loads(batch.json)
+        for name, number in progress.get("observedMetrics", {}).get("taken", {}).items():
+            found[name] += number
+        found["late"] += sum(state["numRowsDroppedByWatermark"] for state in progress["stateOperators"])
+    return found
+
+
+def _closed_until(location: Path) -> datetime:
+    """Watermark of the last batch that was finished, as Spark's checkpoint has it: minutes that end by then are out."""
+    finished = [int(path.name) for path in (location / "commits").glob("*") if path.name.isdigit()]
+    if not finished:
+        return from_us(0)
+    _, about, *_ = (location / "offsets" / str(max(finished))).read_text(encoding="utf-8").splitlines()
+    return from_us(json.loads(about)["batchWatermarkMs"] * 1_000)

@@ -1,0 +1,194 @@
+"""The raw zone: verified zips of one-second candles with their checksums, a folder a day of a symbol."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from crypto_assets.archive.monthly import DayZip, checksum_line, checksum_name, split_month
+from crypto_assets.binance.archive import ArchiveClient
+from crypto_assets.binance.archive_paths import ArchiveFile, month_of
+from crypto_assets.errors import BadPayload, InputIncomplete, LakeError
+from crypto_assets.lake.files import Files
+
+NAME = "raw_klines_1s"
+TIMEFRAME = "1s"
+RECORD = "_origin.json"
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a day's zip came from, kept beside it as JSON."""
+
+    sha256: str
+    """Sum of the zip that lies there."""
+    bytes: int
+    path: str
+    """The archive's file that it was, or that it was a part of."""
+    published_sha256: str | None
+    """Sum published beside that file; None where none is."""
+    received_at: datetime
+    remark: str = ""
+    """What a person should know of the verification; empty where all is as it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawDay:
+    """A day as it lies in the raw zone now."""
+
+    uri: str
+    origin: Origin
+    changed: bool
+    downloaded: bool
+    """Whether the archive was asked for more than a checksum."""
+    remark: str = ""
+
+
+def file_of(symbol: str, day: date) -> ArchiveFile:
+    """The archive's daily file."""
+    return ArchiveFile.spot_klines(symbol, TIMEFRAME, day)
+
+
+def folder_of(symbol: str, day: date) -> str:
+    """Folder of a day, relative to the lake."""
+    return f"raw/klines_1s/symbol={symbol}/date={day}"
+
+
+def path_of(symbol: str, day: date) -> str:
+    """The day's zip, relative to the lake."""
+    return f"{folder_of(symbol, day)}/{file_of(symbol, day).name}"
+
+
+def read_origin(files: Files, symbol: str, day: date) -> Origin | None:
+    """The record of a day; None where it was never published whole."""
+    raw = files.read(f"{folder_of(symbol, day)}/{RECORD}")
+    try:
+        return None if raw is None else msgspec.json.decode(raw, type=Origin)
+    except msgspec.DecodeError:
+        return None  # it is written anew, as if it was not there
+
+
+def read_zip(files: Files, symbol: str, day: date) -> tuple[bytes, Origin] | None:
+    """A day's zip and its record; None where it was never published whole.
+
+    Raises LakeError where the zip is not the one that was published.
+    """
+    origin, content = read_origin(files, symbol, day), files.read(path_of(symbol, day))
+    if origin is None or content is None:
+        return None
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != origin.sha256:
+        raise LakeError(
+            f"{files.uri_of(path_of(symbol, day))} has sha256 {actual}, but {origin.sha256} was published: the file "
+            f"was changed since. Materialise {NAME} of {day} {symbol} again."
+        )
+    return content, origin
+
+
+class RawDays:
+    """Publishes days of a run. A month that the run covers whole is downloaded as one file, and split."""
+
+    def __init__(self, files: Files, archive: ArchiveClient, *, wanted: Iterable[tuple[str, date]]) -> None:
+        self._files = files
+        self._archive = archive
+        self._wanted = frozenset(wanted)
+        self._published: dict[ArchiveFile, str | None] = {}
+        self._split: tuple[ArchiveFile, Origin, dict[date, DayZip]] | None = None
+
+    def write(self, symbol: str, day: date) -> RawDay:
+        """Make the day what the archive publishes; nothing is written where it is so already.
+
+        A zip whose file is no longer published stays. Raises InputIncomplete where neither the day nor its month is
+        published yet, and what `ArchiveClient.fetch` raises.
+        """
+        held = self._held(symbol, day)
+        if held is not None:
+            now = self._sum_published(held.path)
+            if now is None:
+                return self._unchanged(symbol, day, held, f"{held.path} is no longer published; the copy here stays.")
+            if now == held.published_sha256:
+                return self._unchanged(symbol, day, held, held.remark)
+        daily, monthly = file_of(symbol, day), ArchiveFile.spot_klines(symbol, TIMEFRAME, month_of(day))
+        roads = (self._from_month, self._from_day) if self._is_whole(monthly) else (self._from_day, self._from_month)
+        for road in roads:
+            found = road(daily, monthly)
+            if found is not None:
+                return self._publish(symbol, day, *found)
+        raise InputIncomplete(
+            f"{NAME} {day} {symbol}: the archive publishes neither {daily.name} nor {monthly.name}. A day appears some "
+            "hours after its end, and none from before the symbol was listed. Nothing was changed; try again later."
+        )
+
+    def _held(self, symbol: str, day: date) -> Origin | None:
+        try:
+            found = read_zip(self._files, symbol, day)
+        except LakeError:
+            return None  # damaged: the archive's own is put in its place
+        if found is None or self._files.size(f"{folder_of(symbol, day)}/{checksum_name(file_of(symbol, day))}") is None:
+            return None
+        return found[1]
+
+    def _sum_published(self, path: str) -> str | None:
+        file = ArchiveFile.parse(path)
+        if file is None:
+            return None
+        if file not in self._published:
+            self._published[file] = self._archive.published(file)
+        return self._published[file]
+
+    def _is_whole(self, monthly: ArchiveFile) -> bool:
+        return all((monthly.symbol, day) in self._wanted for day in _days_of(monthly))
+
+    def _from_day(self, daily: ArchiveFile, _: ArchiveFile) -> tuple[bytes, Origin] | None:
+        fetched = self._archive.fetch(daily)
+        if fetched is None:
+            return None
+        content = fetched.path.read_bytes()
+        origin = Origin(
+            fetched.sha256,
+            len(content),
+            daily.path,
+            fetched.published_sha256,
+            fetched.received_at,
+            fetched.remark,
+        )
+        return content, origin
+
+    def _from_month(self, daily: ArchiveFile, monthly: ArchiveFile) -> tuple[bytes, Origin] | None:
+        if self._split is None or self._split[0] != monthly:
+            fetched = self._archive.fetch(monthly)
+            if fetched is None:
+                return None
+            days = [day for day in _days_of(monthly) if (monthly.symbol, day) in self._wanted]
+            split = split_month(fetched.path, monthly, days=days)
+            whole = Origin("", 0, monthly.path, fetched.published_sha256, fetched.received_at, fetched.remark)
+            self._split = monthly, whole, split
+        _, whole, split = self._split
+        zipped = split.get(daily.span.start.date())
+        if zipped is None:
+            return None
+        return zipped.content, msgspec.structs.replace(whole, sha256=zipped.sha256, bytes=len(zipped.content))
+
+    def _publish(self, symbol: str, day: date, content: bytes, origin: Origin) -> RawDay:
+        file, folder = file_of(symbol, day), folder_of(symbol, day)
+        if origin.bytes != len(content) or not content:
+            raise BadPayload(f"{file.name} is empty")
+        changed = self._files.publish(f"{folder}/{file.name}", content)
+        self._files.publish(f"{folder}/{checksum_name(file)}", checksum_line(origin.sha256, file))
+        # Written last: without it, or with one of another sum, the day counts as not there.
+        self._files.publish(f"{folder}/{RECORD}", msgspec.json.encode(origin))
+        return RawDay(
+            self._files.uri_of(f"{folder}/{file.name}"), origin, changed, downloaded=True, remark=origin.remark
+        )
+
+    def _unchanged(self, symbol: str, day: date, held: Origin, remark: str) -> RawDay:
+        uri = self._files.uri_of(path_of(symbol, day))
+        return RawDay(uri, held, changed=False, downloaded=False, remark=remark)
+
+
+def _days_of(monthly: ArchiveFile) -> list[date]:
+    first, end = monthly.span.start.date(), monthly.span.end.date()
+    return [first + timedelta(days=n) for n in range((end - first).days)]

@@ -170,6 +170,6 @@ def _to_parquet(rows: pa.Table, footer: Mapping[str, str]) -> bytes:
 
 
 def _options(schema: pa.Schema) -> dict[str, Any]:
-    """Microseconds, because Redshift's COPY takes nanoseconds for them."""
+    """Microseconds, because COPY takes nanoseconds for them; snappy, which every reader of Parquet has."""
     words = [field.name for field in schema if pa.types.is_string(field.type)]
-    return {"compression": "zstd", "coerce_timestamps": "us", "use_dictionary": words}
+    return {"compression": "snappy", "coerce_timestamps": "us", "use_dictionary": words}

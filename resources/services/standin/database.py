@@ -14,6 +14,8 @@ from psycopg2.extensions import encrypt_password
 
 DATABASE = CLIENT = "warehouse"
 OWNER = "redshift_standin"
+STAND_IN_ROLE = "arn:aws:iam::000000000000:role/crypto-assets-standin"
+"""The one that COPY may name where REDSHIFT_IAM_ROLE is not set."""
 SCHEMA = "redshift_standin"
 """What clients see of Redshift's system tables and functions is found here, after their own schemas."""
 

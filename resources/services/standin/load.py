@@ -1,0 +1,145 @@
+"""COPY from S3: what is asked is checked, then the rows go into PostgreSQL in the client's own transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pyarrow import fs
+
+from resources.services.standin.backend import Answer, Backend
+from resources.services.standin.column_types import Column
+from resources.services.standin.copy_command import CopyCommand
+from resources.services.standin.cursor import quoted
+from resources.services.standin.parquet_rows import CSV, Piece, check_schemas, read_pieces
+from resources.services.standin.protocol import Message
+from resources.services.standin.refusals import Explanation, LoadRefusal, Refusal, not_in_stand_in
+from resources.services.standin.s3_objects import S3Object, Store, find_objects
+
+log = logging.getLogger("redshift stand-in")
+
+CODE_BY_POSTGRES = 1_999
+DESCRIBE = """
+SELECT c.relkind, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity
+FROM pg_catalog.pg_class AS c
+LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.oid = pg_catalog.to_regclass({table})
+ORDER BY a.attnum
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """Executes COPY for the clients of one stand-in."""
+
+    store: Callable[[], Store]
+    """Asked at each COPY: a server that was restarted may listen elsewhere."""
+    role: str
+    """The one that COPY may name."""
+
+    async def load(self, backend: Backend, command: CopyCommand, *, is_cancelled: Callable[[], bool]) -> Counter[str]:
+        """Rows loaded by file. Raises Refusal where nothing may be loaded: what was is undone with the transaction."""
+        began = time.monotonic()
+        self._check_role(command)
+        columns = await self._columns(backend, command)
+        client, objects = await asyncio.to_thread(self._look, command, columns)
+        pieces = read_pieces(client, objects, columns)
+        names = ", ".join(quoted(column.name) for column in columns)
+        backend.begin(f"COPY {command.table} ({names}) FROM STDIN ({CSV})")
+        if (await _first(backend)).kind != b"G":
+            raise _as_refusal(await backend.finish(), command)
+        rows = await _send(backend, pieces, command, is_cancelled=is_cancelled)
+        for each in objects:
+            rows[each.uri] += 0
+        log.info(
+            "copy %s files=%d rows=%d took=%.1fs", command.table, len(objects), rows.total(), time.monotonic() - began
+        )
+        return rows
+
+    def _check_role(self, command: CopyCommand) -> None:
+        if command.role != self.role:
+            user = "arn:aws:redshift:us-east-1:000000000000:dbuser:stand-in/warehouse"
+            raise Refusal(
+                f"User {user} is not authorized to assume IAM Role {command.role}",
+                code="42501",
+                detail=f"The stand-in knows one role, {self.role}.",
+            )
+
+    def _look(self, command: CopyCommand, columns: Sequence[Column]) -> tuple[fs.S3FileSystem, list[S3Object]]:
+        client = self.store().connect()
+        objects = find_objects(client, command)
+        check_schemas(client, objects, columns)
+        return client, objects
+
+    async def _columns(self, backend: Backend, command: CopyCommand) -> list[Column]:
+        """Columns to load, in the order of the files'."""
+        literal = "'" + command.table.replace("'", "''") + "'"
+        answer = await backend.ask(DESCRIBE.format(table=literal))
+        shown = command.table.replace('"', "")
+        if answer.error:
+            raise _as_refusal(answer, command)
+        if not answer.rows:
+            raise Refusal(f"Cannot COPY into nonexistent table {shown}", code="42P01")
+        if answer.rows[0][0] != "r":
+            raise Refusal(f'cannot copy to "{shown}": it is not a table', code="42809")
+        known = {name: (type_ or "", required == "t", identity) for _, name, type_, required, identity in answer.rows}
+        names = command.columns or tuple(name for name in known if name)
+        for name in names:
+            if name not in known:
+                raise Refusal(f'column "{name}" of relation "{shown}" does not exist', code="42703")
+            if known[name][2]:
+                raise not_in_stand_in("COPY into an IDENTITY column", instead="List the other columns.")
+        return [Column(name, *known[name][:2]) for name in names]
+
+
+async def _send(
+    backend: Backend, pieces: Iterator[Piece], command: CopyCommand, *, is_cancelled: Callable[[], bool]
+) -> Counter[str]:
+    rows: Counter[str] = Counter()
+    try:
+        while not backend.failed and (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            if is_cancelled():
+                raise Refusal("canceling statement due to user request", code="57014")
+            backend.send(Message(b"d", piece.text))
+            await backend.drain()
+            rows[piece.source.uri] += piece.rows
+    except Refusal:
+        backend.send(Message(b"f", b"refused by the stand-in\0"))
+        await backend.finish()
+        raise
+    backend.send(Message(b"c", b""))
+    answer = await backend.finish()
+    if answer.error:
+        raise _as_refusal(answer, command)
+    return rows
+
+
+async def _first(backend: Backend) -> Message:
+    """How PostgreSQL answers its own COPY: `G` where it takes rows."""
+    message = await backend.next_read()
+    if message.kind == b"E":
+        backend.put_back(message)
+    return message
+
+
+def _as_refusal(answer: Answer, command: CopyCommand) -> Refusal:
+    """What PostgreSQL says about a load, in Redshift's way for what the rows are to blame for."""
+    fields = answer.error_fields
+    reason = fields.get("M", "")
+    if "W" not in fields:  # not about a row
+        return Refusal(reason, code=fields.get("C", "XX000"), detail=fields.get("D"))
+    if fields.get("C") == "57014":
+        return Refusal(reason, code="57014")
+    shown = command.table.replace('"', "")
+    explanation = Explanation(
+        command.uri, f"{reason} ({fields['W']})", code=CODE_BY_POSTGRES, column=fields.get("c", "")
+    )
+    return LoadRefusal(
+        f"Load into table '{shown}' failed.  Check 'stl_load_errors' system table for details.",
+        explanation,
+        detail=explanation.reason,
+    )

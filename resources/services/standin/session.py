@@ -1,0 +1,207 @@
+"""One client of the stand-in: its statements are translated, COPY is executed, everything else passes through."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from resources.services.standin.backend import Backend
+from resources.services.standin.copy_command import CopyCommand, parse_copy
+from resources.services.standin.database import SCHEMA
+from resources.services.standin.diagnostics import Diagnostics, Load
+from resources.services.standin.load import Loader
+from resources.services.standin.protocol import (
+    Message,
+    complete,
+    decode_text,
+    encode_text,
+    error,
+    notice,
+    query,
+    read_message,
+    ready,
+)
+from resources.services.standin.refusals import LoadRefusal, Refusal, not_in_stand_in
+from resources.services.standin.tokens import Token, statements_of, tokens_of, words_of
+from resources.services.standin.translate import LastCopy, translate
+
+log = logging.getLogger("redshift stand-in")
+
+SENT_AHEAD = 64
+"""Messages of a client that wait here while one is executed."""
+BEGIN, END = ("begin", "start"), ("commit", "end", "rollback", "abort")
+
+
+class ClientGone(Exception):
+    """Raised where a client has ended its connection without saying so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement as PostgreSQL executes it."""
+
+    text: str
+    first: str
+    """Its first word."""
+
+
+class Session:
+    """The traffic of one client after its start packet."""
+
+    def __init__(
+        self,
+        client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        backend: Backend,
+        *,
+        loader: Loader,
+        diagnostics: Diagnostics,
+    ) -> None:
+        self._reader, self._writer = client
+        self.backend = backend
+        self._loader, self._diagnostics = loader, diagnostics
+        self._waiting: asyncio.Queue[Message] = asyncio.Queue(SENT_AHEAD)
+        self._last = LastCopy()
+        self._is_cancelled = False
+
+    def cancel(self) -> None:
+        """Stop a COPY under way at its next rows."""
+        self._is_cancelled = True
+
+    async def run(self) -> None:
+        """Serve until either side ends the connection; raises them in a group."""
+        async with asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(self._read_client())
+            relaying = tasks.create_task(self.backend.relay())
+            await self._execute_all()
+            reading.cancel()
+            relaying.cancel()
+
+    async def _read_client(self) -> None:
+        """Take in the client's messages, also while one is executed: only so is its end noticed."""
+        try:
+            while True:
+                await self._waiting.put(await read_message(self._reader))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise ClientGone from None
+
+    async def _execute_all(self) -> None:
+        while (message := await self._waiting.get()).kind != b"X":
+            await self._execute(message)
+        self.backend.send(message)
+        await self.backend.drain()
+
+    async def _execute(self, message: Message) -> None:
+        if message.kind == b"Q":
+            await self.backend.wait_idle()
+            self._is_cancelled = False
+            await self._query(message)
+        elif message.kind == b"P":
+            self.backend.send(_without_copy(message))
+        else:
+            self.backend.send(message, asks=message.kind in (b"S", b"F"))
+        await self.backend.drain()
+
+    async def _query(self, message: Message) -> None:
+        text = decode_text(message.body[:-1])
+        try:
+            steps = [self._plan(statement) for statement in statements_of(tokens_of(text))]
+        except Refusal as refusal:
+            await self._fail(refusal)
+            await self._end()
+            return
+        plain = [step.text for step in steps if isinstance(step, Statement) and step.first != "truncate"]
+        if len(plain) < len(steps):
+            await self._run_steps(steps)
+        elif all(step in text for step in plain):  # untouched: PostgreSQL's errors count characters of it
+            await self.backend.pass_through(message)
+        else:
+            await self.backend.pass_through(query(";".join(plain)))
+
+    def _plan(self, statement: Sequence[Token]) -> Statement | CopyCommand:
+        first = words_of(statement, count=1)[0]
+        if first == "copy":
+            return parse_copy(statement)
+        return Statement(translate(statement, self._last), first)
+
+    async def _run_steps(self, steps: Sequence[Statement | CopyCommand]) -> None:
+        """Execute statements one by one: together they are one transaction, as PostgreSQL has it, unless they say."""
+        own = False
+        for step in steps:
+            first = step.first if isinstance(step, Statement) else "copy"
+            if first in BEGIN and own:
+                own = False
+                self._tell(complete("BEGIN"))
+                continue
+            if len(steps) > 1 and self.backend.status == "I" and first not in BEGIN:
+                await self.backend.ask("BEGIN")
+                own = True
+            if not await self._run(step):
+                break
+            own = own and first not in (*END, "truncate")
+        if own and self.backend.status != "I":
+            answer = await self.backend.ask("COMMIT" if self.backend.status == "T" else "ROLLBACK")
+            if answer.error:
+                self._tell(answer.error)
+        await self._end()
+
+    async def _run(self, step: Statement | CopyCommand) -> bool:
+        if isinstance(step, CopyCommand):
+            return await self._copy(step)
+        done = await self.backend.run(step.text)
+        if done and step.first == "truncate" and self.backend.status == "T":
+            await self.backend.ask("COMMIT")  # as Redshift does: it cannot be rolled back
+        return done
+
+    async def _copy(self, command: CopyCommand) -> bool:
+        if self.backend.status == "E":
+            await self._fail(not_in_stand_in("COPY in a failed transaction", instead="Roll it back."))
+            return False
+        number = await asyncio.to_thread(self._diagnostics.next_query)
+        load = Load(number, self.backend.key[0] if self.backend.key else 0, command.table.replace('"', ""))
+        try:
+            rows = await self._loader.load(self.backend, command, is_cancelled=lambda: self._is_cancelled)
+        except Refusal as refusal:
+            self._last = LastCopy(number, self._last.rows)
+            if isinstance(refusal, LoadRefusal):
+                await asyncio.to_thread(self._diagnostics.write_error, load, refusal.explanation)
+            log.warning("copy %s refused: %s", load.table, refusal.message)
+            await self._fail(refusal, is_known=True)
+            return False
+        self._last = LastCopy(number, rows.total())
+        await asyncio.to_thread(self._diagnostics.write_commits, load, rows)
+        self._tell(notice(f"Load into table '{load.table}' completed, {rows.total()} record(s) loaded successfully."))
+        self._tell(complete("COPY"))
+        return True
+
+    async def _fail(self, refusal: Refusal, *, is_known: bool = False) -> None:
+        """Tell the client, and let the transaction fail; one that had failed before says so itself."""
+        told = error(refusal.code, refusal.message, detail=refusal.detail)
+        if not (is_known and self.backend.status == "E"):
+            answer = await self.backend.ask(f"SELECT {SCHEMA}.refuse('{refusal.code}', '')")
+            if answer.error and answer.error_fields.get("C") == "25P02":
+                told = answer.error
+        self._tell(told)
+
+    async def _end(self) -> None:
+        self._tell(ready(self.backend.status))
+        with suppress(ConnectionError):
+            await self._writer.drain()
+
+    def _tell(self, message: Message) -> None:
+        self._writer.write(message.encoded())
+
+
+def _without_copy(message: Message) -> Message:
+    """A Parse message, which passes as it is but for COPY: that becomes a statement that fails with a sentence."""
+    name, _, rest = message.body.partition(b"\0")
+    text, _, types = rest.partition(b"\0")
+    statement = next(iter(statements_of(tokens_of(decode_text(text)))), [])
+    if words_of(statement, count=1) != ("copy",):
+        return message
+    refusal = not_in_stand_in("COPY in the extended protocol", instead="Send it as a simple query, without parameters.")
+    escaped = refusal.message.replace("'", "''")
+    sql = f"SELECT {SCHEMA}.refuse('{refusal.code}', '{escaped}')"
+    return Message(b"P", name + b"\0" + encode_text(sql) + b"\0" + types)

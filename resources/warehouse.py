@@ -19,6 +19,8 @@ from resources.services.on_demand import ensure_services
 PORT = 5439
 """Redshift's own."""
 CONNECT_TIMEOUT_S = 10
+STAND_IN_ROLE = "arn:aws:iam::000000000000:role/warehouse-copy"
+"""What the stand-in is given where no role is named; AWS knows no such account."""
 
 
 class WarehouseResource(dg.ConfigurableResource):
@@ -81,7 +83,11 @@ def redshift_resource(url: str) -> RedshiftClientResource:
 
 
 @cache
-def _store(uri: str, url: str | None, access_key: str | None, secret_key: str | None, region: str) -> WarehouseStore:
+def _store(
+    uri: str, url: str | None, access_key: str | None, secret_key: str | None, region: str | None
+) -> WarehouseStore:
     """One connection for all of this process."""
-    options = {"client_kwargs": {"endpoint_url": url, "region_name": region}, "key": access_key, "secret": secret_key}
-    return WarehouseStore(uri, storage_options=options if uri.startswith("s3://") else None)
+    if url is None:
+        return WarehouseStore(uri)
+    client = {"endpoint_url": url, "region_name": region}
+    return WarehouseStore(uri, storage_options={"client_kwargs": client, "key": access_key, "secret": secret_key})

@@ -46,3 +46,18 @@ DAILY_SUMMARY_SCHEMA = _schema(
     ("last_event_time", TIME, "when the latest price was sent"),
     ("summarised_at", TIME, "when these figures were first found"),
 )
+
+TRADES_SCHEMA = _schema(
+    ("day", "date", "UTC day of the trade; what the table is partitioned by"),
+    ("exchange", "text", "whose trade it is: binance, replay or simulator-<seed>"),
+    ("symbol", "text", "symbol in upper case"),
+    ("trade_id", "bigint", "the exchange's id, contiguous within a symbol"),
+    ("trade_time", TIME, "when the trade was matched"),
+    ("price", AMOUNT, "price, quote asset"),
+    ("quantity", AMOUNT, "base quantity"),
+    ("quote_quantity", "numeric(56,16)", "price × quantity"),
+    ("is_buyer_maker", "boolean", "true where the taker sold"),
+    ("source", "text", "where it came from: live, rest or archive"),
+    ("received_at", TIME, "when the platform received it"),
+    ("inserted_at", TIME, "when it became a row"),
+)

@@ -6,6 +6,7 @@ bounded by a partition's trades, and only facts travel to the driver.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +20,8 @@ from crypto_assets.errors import ServiceUnavailable, WarehouseError
 from crypto_assets.lake.lake import Lake
 from crypto_assets.postgres.connection import server_of
 from crypto_assets.schemas import BRONZE_TRADES
+from crypto_assets.warehouse.ddl import literal
+from crypto_assets.warehouse.extract_plan import plan_extract
 from crypto_assets.warehouse.facts import trade_facts
 from crypto_assets.warehouse.snapshot import HeldTrades, Snapshot, read_held_trades, snapshot
 from crypto_assets.warehouse.tables import FACT_TRADES, TRADES
@@ -58,7 +61,7 @@ def facts_from_postgres(spark: Callable[[], SparkSession], url: str, *, exchange
                 held = read_held_trades(connection, exchange=exchange, day=day)
                 if not held:
                     return DayFacts(FACT_TRADES.schema.empty_table(), 0, 0)
-                predicates = plan_predicates(held, tasks_of=TASK_TRADES)
+                predicates = plan_predicates(held, day)
                 read = _read_trades(spark(), url, exchange=exchange, day=day, predicates=predicates, state=state)
                 return DayFacts(_collected(read), sum(h.trades for h in held), len(predicates))
         except (_ConnectionCut, ServiceUnavailable, psycopg2.InterfaceError) as error:
@@ -71,9 +74,7 @@ def facts_from_postgres(spark: Callable[[], SparkSession], url: str, *, exchange
     raise AssertionError("unreachable")
 
 
-def facts_from_lake(
-    spark: Callable[[], SparkSession], uri: str, *, symbols: Sequence[str], day: date
-) -> DayFacts:
+def facts_from_lake(spark: Callable[[], SparkSession], uri: str, *, symbols: Sequence[str], day: date) -> DayFacts:
     """The same from `bronze_trades` of the lake, a task each symbol; raises WarehouseError where Spark fails."""
     lake = Lake(uri)
     held = {symbol: lake.manifest(BRONZE_TRADES, symbol, day) for symbol in symbols}
@@ -99,6 +100,17 @@ def read_lake_trades(lake: Lake, symbol: str, day: date) -> pa.Table:
     return named.add_column(0, "symbol", pa.repeat(pa.scalar(symbol), table.num_rows)).select(TRADES.names).cast(TRADES)
 
 
+def plan_predicates(held: Sequence[HeldTrades], day: date) -> list[str]:
+    """Conditions of SQL, one for each Spark partition: together they find each trade of the day once."""
+    trades = {h.symbol: h.trades for h in held}
+    spans = plan_extract(day, list(trades), math.ceil(sum(trades.values()) / TASK_TRADES), trades=trades)
+    return [
+        f"symbol = {literal(span.symbol)} AND trade_time >= TIMESTAMPTZ '{span.start.isoformat()}' "
+        f"AND trade_time < TIMESTAMPTZ '{span.end.isoformat()}'"
+        for span in spans
+    ]
+
+
 def jdbc_options(url: str) -> dict[str, str]:
     """Options of Spark's JDBC source for a URL of PostgreSQL. The password is one of its own, which Spark never shows:
     a URL it prints in plans and errors."""
@@ -119,7 +131,7 @@ def _read_trades(
     """Facts of a day, lazily: a Spark partition for each predicate."""
     query = (
         f"(SELECT {', '.join(TRADES.names)} FROM public.trades "
-        f"WHERE day = DATE '{day}' AND exchange = '{exchange}') AS trades"
+        f"WHERE day = DATE '{day}' AND exchange = {literal(exchange)}) AS trades"
     )
     options = jdbc_options(url)
     address = options.pop("url")

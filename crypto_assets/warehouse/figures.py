@@ -75,7 +75,9 @@ def differences(in_s3: Figures, in_redshift: Figures) -> list[str]:
 
 def as_text(figures: Figures) -> str:
     """The figures in one line."""
-    return " ".join(f"{name}={value.isoformat() if isinstance(value, datetime) else value}" for name, value in figures.items())
+    return " ".join(
+        f"{name}={value.isoformat() if isinstance(value, datetime) else value}" for name, value in figures.items()
+    )
 
 
 def _equals(name: str, value: Figure) -> str:

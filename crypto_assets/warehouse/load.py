@@ -215,14 +215,14 @@ def _raise(error: psycopg2.Error, *, what: str, note: str | None = None) -> NoRe
     reason = lines[0].strip().rstrip(".") if lines else type(error).__name__
     if _may_pass(error):
         raise ServiceUnavailable(
-            f"Redshift did not answer about {what}: {reason}. The day is as it was or as it is to be, never in between; "
-            "loading it again finds out which. See that the server of WAREHOUSE_URL runs."
+            f"Redshift did not answer about {what}: {reason}. It is as it was or as it is to be, never in between; "
+            "the next load finds out which. See that the server of WAREHOUSE_URL runs."
         ) from error
     if isinstance(error, psycopg2.errors.UniqueViolation | psycopg2.errors.DuplicateTable):
         raise _CreatedMeanwhile(f"Redshift refused {what}: {reason}.") from error
     if isinstance(error, psycopg2.errors.DivisionByZero):
         raise WarehouseError(
-            f"{what}: the files were replaced while they were copied, and hold something else than what passed the gate. "
+            f"{what}: the files were replaced while they were copied, and hold something else than what was judged. "
             "What Redshift held before stays. Load it again."
         ) from error
     detail = f" It notes: {note}." if note else ""

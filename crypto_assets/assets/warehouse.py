@@ -1,0 +1,168 @@
+"""The warehouse group: trades of PostgreSQL become facts and dimensions on S3, and these tables of Redshift, by day."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+import dagster as dg
+
+from crypto_assets.assets.day_table_columns import day_table_metadata
+from crypto_assets.assets.speed import whole_days
+from crypto_assets.assets.speed_columns import TRADES_SCHEMA
+from crypto_assets.assets.warehouse_days import write_days
+from crypto_assets.assets.warehouse_steps import load_facts, load_table, write_facts, write_symbols, write_times
+from crypto_assets.automation import when_inputs_change
+from crypto_assets.partitions import DaySymbol, WholeDays
+from crypto_assets.schemas import SILVER_KLINES
+from crypto_assets.warehouse.tables import DIM_SYMBOL, DIM_TIME, FACT_TRADES, DayTable
+from resources.exchange import ExchangeResource
+from resources.lake import LakeResource
+from resources.spark import SparkResource
+from resources.warehouse import WarehouseResource
+
+GROUP = "warehouse"
+TRADES = dg.AssetKey("trades")
+DAYS_AT_ONCE = 4
+"""Days whose trades Spark reads at the same time: enough to keep its tasks busy while one day ends."""
+LOADS_AT_ONCE = 2
+"""Redshift takes one load at a time; the next is read and checked meanwhile."""
+
+
+def warehouse_assets(days: DaySymbol) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
+    """Trades as PostgreSQL holds them, the three tables on S3, and the same three in Redshift."""
+    every_day = whole_days(days)
+    return [
+        dg.AssetSpec(
+            TRADES,
+            group_name=GROUP,
+            kinds={"postgres"},
+            deps=["trade_stream"],
+            description="Every trade once, in `public.trades`.\n\nThe processor writes them; the sensor "
+            "trade_observations records a materialization of each day that got rows.",
+            metadata={"dagster/table_name": "public.trades", "dagster/column_schema": TRADES_SCHEMA},
+            partitions_def=every_day.definition,
+        ),
+        _dim_time(every_day),
+        _dim_symbol(every_day, days.symbols),
+        _fact_trades(every_day, days.symbols),
+        _redshift_dimension(every_day, DIM_TIME),
+        _redshift_dimension(every_day, DIM_SYMBOL),
+        _redshift_facts(every_day, days.symbols),
+    ]
+
+
+def redshift_key(table: DayTable) -> dg.AssetKey:
+    """The asset that stands for a table in Redshift."""
+    return dg.AssetKey(f"redshift_{table.name}")
+
+
+def _dim_time(days: WholeDays) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=DIM_TIME.name,
+        group_name=GROUP,
+        kinds={"s3", "parquet"},
+        deps=[TRADES],
+        description="The minutes of a UTC day, 1,440 rows, as Parquet on S3.",
+        metadata=day_table_metadata(DIM_TIME),
+        partitions_def=days.definition,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        automation_condition=when_inputs_change(),
+    )
+    def dim_time(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
+        return write_days(context, days, partial(write_times, warehouse), at_once=DAYS_AT_ONCE)
+
+    return dim_time
+
+
+def _dim_symbol(days: WholeDays, symbols: Sequence[str]) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=DIM_SYMBOL.name,
+        group_name=GROUP,
+        kinds={"s3", "parquet"},
+        deps=[TRADES],
+        description="Base and quote asset of each symbol, from the exchange's exchangeInfo, as Parquet on S3.",
+        metadata=day_table_metadata(DIM_SYMBOL),
+        partitions_def=days.definition,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        automation_condition=when_inputs_change(),
+    )
+    def dim_symbol(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource, exchange: ExchangeResource
+    ) -> dg.MaterializeResult:
+        return write_days(
+            context, days, partial(write_symbols, warehouse, exchange, symbols=symbols), at_once=DAYS_AT_ONCE
+        )
+
+    return dim_symbol
+
+
+def _fact_trades(days: WholeDays, symbols: Sequence[str]) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=FACT_TRADES.name,
+        group_name=GROUP,
+        kinds={"spark", "s3", "parquet"},
+        deps=[TRADES, DIM_TIME.name, DIM_SYMBOL.name, SILVER_KLINES["1m"].name],
+        description="What trades of a minute came to, a row each symbol and minute, exact decimals, as Parquet on S3. "
+        "Spark reads the trades in parallel. Candles and dimensions are what its checks, the gate before Redshift, "
+        "compare it with: where they change, it is judged again.",
+        metadata=day_table_metadata(FACT_TRADES),
+        partitions_def=days.definition,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        automation_condition=when_inputs_change(),
+    )
+    def fact_trades(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource, spark: SparkResource, lake: LakeResource
+    ) -> dg.MaterializeResult:
+        return write_days(
+            context, days, partial(write_facts, warehouse, spark, lake.lake, symbols=symbols), at_once=DAYS_AT_ONCE
+        )
+
+    return fact_trades
+
+
+def _redshift_dimension(days: WholeDays, table: DayTable) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=redshift_key(table),
+        group_name=GROUP,
+        kinds={"redshift", "sql"},
+        deps=[table.name],
+        description=f"{table.name} in Redshift, by COPY from S3; what a day brings replaces what it brought before.",
+        metadata=day_table_metadata(table),
+        partitions_def=days.definition,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        automation_condition=when_inputs_change(),
+    )
+    def load(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
+        return write_days(context, days, partial(load_table, warehouse, table, now=_now), at_once=LOADS_AT_ONCE)
+
+    return load
+
+
+def _redshift_facts(days: WholeDays, symbols: Sequence[str]) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=redshift_key(FACT_TRADES),
+        group_name=GROUP,
+        kinds={"redshift", "sql"},
+        deps=[FACT_TRADES.name, redshift_key(DIM_TIME), redshift_key(DIM_SYMBOL)],
+        description="fact_trades in Redshift: only days that passed the gate, each in one transaction, counted on both "
+        "sides afterwards.",
+        metadata=day_table_metadata(FACT_TRADES),
+        partitions_def=days.definition,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        automation_condition=when_inputs_change(),
+    )
+    def redshift_fact_trades(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource, lake: LakeResource
+    ) -> dg.MaterializeResult:
+        return write_days(
+            context,
+            days,
+            partial(load_facts, warehouse, lake.lake, symbols=symbols, now=_now),
+            at_once=LOADS_AT_ONCE,
+        )
+
+    return redshift_fact_trades
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

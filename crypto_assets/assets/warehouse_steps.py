@@ -1,0 +1,135 @@
+"""How one day of a table of the warehouse is written and described. No Dagster run is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from crypto_assets.assets.each_partition import Written
+from crypto_assets.config import WarehouseSource, read_settings
+from crypto_assets.endpoints import exchange_name, postgres_url
+from crypto_assets.errors import WarehouseError
+from crypto_assets.lake.lake import Lake, Published
+from crypto_assets.partitions import WholeDay
+from crypto_assets.warehouse.extract import DayFacts, facts_from_lake, facts_from_postgres
+from crypto_assets.warehouse.facts import symbol_dimension, time_dimension
+from crypto_assets.warehouse.load import DayLoad, load_day
+from crypto_assets.warehouse.staging import stage_day
+from crypto_assets.warehouse.store import WarehouseStore
+from crypto_assets.warehouse.tables import DIM_SYMBOL, DIM_TIME, FACT_TRADES, DayTable
+from crypto_assets.warehouse.verdict import judge_day, read_verdict
+from resources.exchange import ExchangeResource
+from resources.spark import SparkResource
+from resources.warehouse import WarehouseResource
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def write_times(warehouse: WarehouseResource, day: WholeDay) -> Written:
+    """Publish dim_time of a day."""
+    return _publish(warehouse.store, DIM_TIME, day, time_dimension(day.day))
+
+
+def write_symbols(
+    warehouse: WarehouseResource, exchange: ExchangeResource, day: WholeDay, *, symbols: Sequence[str]
+) -> Written:
+    """Publish dim_symbol of a day: what the exchange says of the symbols now."""
+    infos = exchange.sources.spot.exchange_info(symbols).symbols
+    return _publish(warehouse.store, DIM_SYMBOL, day, symbol_dimension(infos))
+
+
+def write_facts(
+    warehouse: WarehouseResource, spark: SparkResource, lake: Lake, day: WholeDay, *, symbols: Sequence[str]
+) -> Written:
+    """Publish fact_trades of a day from where WAREHOUSE_SOURCE says; a day without trades has none, and a warning."""
+    found = _read_facts(spark, lake, day, symbols=symbols)
+    figures: dict[str, Any] = {
+        "trades": found.trades,
+        "spark_tasks": found.tasks,
+        "symbols": len(pc.unique(found.facts["symbol"])),
+        "total_trade_value": str(pc.sum(found.facts["total_trade_value"]).as_py() or 0),
+    }
+    nothing = f"there are no trades of this day in {read_settings().warehouse_source.value}; did the streams run?"
+    return _publish(
+        warehouse.store, FACT_TRADES, day, found.facts, figures=figures, warning=None if found.trades else nothing
+    )
+
+
+def load_table(warehouse: WarehouseResource, table: DayTable, day: WholeDay, *, now: Callable[[], datetime]) -> Written:
+    """Load a published day of a dimension into Redshift."""
+    return _load(warehouse, stage_day(warehouse.store, table, day.day), now=now)
+
+
+def load_facts(
+    warehouse: WarehouseResource, lake: Lake, day: WholeDay, *, symbols: Sequence[str], now: Callable[[], datetime]
+) -> Written:
+    """Load the published facts of a day into Redshift, if exactly these passed the gate.
+
+    Where nobody has judged them, or they did not pass then, they are judged now. Raises WarehouseError with the
+    minutes and the reasons.
+    """
+    store = warehouse.store
+    load = stage_day(store, FACT_TRADES, day.day)
+    verdict = read_verdict(store, day.day, data_version=load.data_version)
+    if verdict is None or not verdict.passed:
+        verdict = judge_day(store, lake, day.day, symbols=symbols)
+    if verdict is None or verdict.data_version != load.data_version:
+        raise WarehouseError(f"fact_trades {day} was written anew while it was judged. Load it again.")
+    if not verdict.passed:
+        raise WarehouseError(
+            f"fact_trades {day} did not pass the gate and is not loaded; Redshift keeps what it held. "
+            f"{verdict.why_not} Mend what the checks name and materialise fact_trades of the day again."
+        )
+    return _load(warehouse, load, now=now)
+
+
+def _read_facts(spark: SparkResource, lake: Lake, day: WholeDay, *, symbols: Sequence[str]) -> DayFacts:
+    settings = read_settings()
+    if settings.warehouse_source is WarehouseSource.LAKE:
+        return facts_from_lake(lambda: spark.session, lake.uri, symbols=symbols, day=day.day)
+    return facts_from_postgres(
+        lambda: spark.session, postgres_url(settings), exchange=exchange_name(settings), day=day.day
+    )
+
+
+def _publish(
+    store: WarehouseStore,
+    table: DayTable,
+    day: WholeDay,
+    rows: pa.Table,
+    *,
+    figures: dict[str, Any] | None = None,
+    warning: str | None = None,
+) -> Written:
+    published: Published = store.publish(table, day.day, rows)
+    manifest = store.manifest(table, day.day)
+    return Written(
+        rows=rows.num_rows,
+        data_version=manifest.data_version if manifest else published.sha256,
+        metadata={
+            "dagster/row_count": published.rows,
+            "dagster/uri": published.uri,
+            "bytes": published.bytes,
+            "changed": published.changed,
+            **(figures or {}),
+        },
+        warning=warning,
+    )
+
+
+def _load(warehouse: WarehouseResource, load: DayLoad, *, now: Callable[[], datetime]) -> Written:
+    loaded = load_day(warehouse.redshift(), load, role=warehouse.role, now=now)
+    return Written(
+        rows=loaded.rows,
+        data_version=load.data_version,
+        metadata={
+            "dagster/row_count": loaded.rows,
+            "copied_from": load.manifest_uri,
+            "changed": loaded.changed,
+            "compared": loaded.figures,
+        },
+    )

@@ -107,6 +107,12 @@ def missing_keys(layout: Layout, have: Sequence[Sequence[Cell]], want: Sequence[
     return [row for row in want if (key := row[: layout.key]) not in held or not _equal(held[key], row)]
 
 
+def keys_of_day(layout: Layout, have: Sequence[Sequence[Cell]], *, day: str) -> dict[int, Row]:
+    """Number and key of each row whose key ends with a time of a day, `2024-08-08`."""
+    keys = {number: _padded(row, layout.width)[: layout.key] for number, row in enumerate(have, start=1)}
+    return {number: key for number, key in keys.items() if str(key[-1]).startswith(f"{day}T")}
+
+
 def column_letters(place: int) -> str:
     """How a sheet names a column, counted from 0: A, B, …, Z, AA."""
     letters = ""

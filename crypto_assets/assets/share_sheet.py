@@ -1,0 +1,140 @@
+"""The spreadsheet that analysts work in: a tab a symbol, rows upserted by key, nothing else of it touched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from crypto_assets.assets.day_table_columns import day_table_metadata
+from crypto_assets.assets.each_partition import Written, materialize_each
+from crypto_assets.automation import when_inputs_change
+from crypto_assets.config import Settings, read_settings
+from crypto_assets.errors import InputIncomplete
+from crypto_assets.lake.files import Files
+from crypto_assets.partitions import WholeDay, WholeDays
+from crypto_assets.share.sheet import Layout
+from crypto_assets.share.sheet_requests import MAX_CELLS, size_warning
+from crypto_assets.share.sheet_rows import Row, rounded_cells, shared_rows
+from crypto_assets.share.tables import PRICE_AGGREGATES
+from crypto_assets.share.workbook import to_csv, to_xlsx
+from crypto_assets.warehouse.store import WarehouseStore
+from resources.sheets import Shared, SheetsResource
+from resources.warehouse import WarehouseResource
+
+GROUP = "share"
+SHEET = dg.AssetKey("sheet_price_aggregates")
+LAYOUT = Layout(tuple(PRICE_AGGREGATES.schema.names), key=len(PRICE_AGGREGATES.key))
+FILES_FOLDER = "share"
+"""Below DATA_DIR: where the same rows lie as CSV and XLSX while no Google spreadsheet is named."""
+
+
+def sheet_assets(days: WholeDays) -> Sequence[dg.AssetsDefinition]:
+    """One asset: the day's rows in the spreadsheet."""
+
+    @dg.asset(
+        key=SHEET,
+        group_name=GROUP,
+        kinds={"googlesheets"},
+        deps=[PRICE_AGGREGATES.name],
+        description=(
+            "Windows of SHEET_TIMEFRAMES in the spreadsheet GOOGLE_SHEETS_ID, a tab a symbol; without one, in a "
+            "stand-in on this machine and as CSV and XLSX. Rows are found by symbol, timeframe and window_start, "
+            "wherever they were sorted to; a repeat changes nothing. Other rows, and columns right of these, are "
+            "never written to. Times are text, UTC; numbers have 15 significant digits, as many as a cell keeps: all "
+            "digits are in price_aggregates."
+        ),
+        metadata=day_table_metadata(PRICE_AGGREGATES),
+        partitions_def=days.definition,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        automation_condition=when_inputs_change(),
+    )
+    def sheet_price_aggregates(
+        context: dg.AssetExecutionContext, sheets: SheetsResource, warehouse: WarehouseResource
+    ) -> dg.MaterializeResult:
+        settings = read_settings()
+        return materialize_each(context, days, lambda _: SheetDays(sheets, warehouse.store, settings=settings).write)
+
+    return [sheet_price_aggregates]
+
+
+def shared_table(store: WarehouseStore, partition: WholeDay, *, settings: Settings) -> pa.Table:
+    """Rows of the day that are shared, as the lake has them; raises InputIncomplete where it has no such day."""
+    table = store.read(PRICE_AGGREGATES, partition.day)
+    if table is None:
+        raise InputIncomplete(
+            f"sheet_price_aggregates {partition}: there is no price_aggregates of that day. Nothing was written. "
+            "Materialise price_aggregates first."
+        )
+    wanted = set(settings.sheet_timeframes)
+    return table.filter(pa.array([name in wanted for name in table["timeframe"].to_pylist()], pa.bool_()))
+
+
+class SheetDays:
+    """Writes days of price aggregates into the spreadsheet, and where that is a stand-in also into files."""
+
+    def __init__(self, sheets: SheetsResource, store: WarehouseStore, *, settings: Settings) -> None:
+        self._endpoint = sheets.endpoint
+        self._spreadsheet = sheets.spreadsheet()
+        self._store = store
+        self._settings = settings
+        self._files = Files(str(settings.data_dir / FILES_FOLDER))
+
+    def write(self, partition: WholeDay) -> Written:
+        """Upsert the rows of the day and describe what was done; a day without rows changes nothing."""
+        table = shared_table(self._store, partition, settings=self._settings)
+        rows = shared_rows(table, timeframes=self._settings.sheet_timeframes)
+        shared = self._spreadsheet.upsert(LAYOUT, rows)
+        metadata = self._described(shared, table) | self._publish_files(partition, table)
+        return Written(
+            rows=table.num_rows,
+            data_version=_version(rows),
+            metadata=metadata,
+            warning=_warning(shared, rows=table.num_rows, partition=partition),
+        )
+
+    def _described(self, shared: Shared, table: pa.Table) -> dict[str, Any]:
+        return {
+            "spreadsheet": dg.MetadataValue.url(self._endpoint.page),
+            "is_google": self._endpoint.is_google,
+            "dagster/partition_row_count": table.num_rows,
+            "timeframes": ", ".join(self._settings.sheet_timeframes),
+            "tabs": shared.tabs,
+            "tabs_created": ", ".join(shared.created) or "none",
+            "rows_appended": shared.appended,
+            "rows_updated": shared.updated,
+            "rows_unchanged": shared.unchanged,
+            "requests_that_write": shared.requests,
+            "cells_rounded": rounded_cells(table),
+            "spreadsheet_cells": shared.cells,
+            "spreadsheet_full_percent": round(100 * shared.cells / MAX_CELLS, 2),
+        }
+
+    def _publish_files(self, partition: WholeDay, table: pa.Table) -> dict[str, Any]:
+        if self._endpoint.is_google:
+            return {}
+        described: dict[str, Any] = {}
+        for kind, content in (("csv", to_csv(table)), ("xlsx", to_xlsx(table, tab_by="symbol"))):
+            path = f"{PRICE_AGGREGATES.name}-{partition}.{kind}"
+            self._files.publish(path, content)
+            described[kind] = dg.MetadataValue.path(self._files.uri_of(path))
+        return described
+
+
+def _warning(shared: Shared, *, rows: int, partition: WholeDay) -> str | None:
+    if not rows:
+        return f"price_aggregates {partition} has no rows of the time frames that are shared; nothing was written"
+    if shared.repeated:
+        return (
+            f"{len(shared.repeated)} rows repeat the key of a row above them and keep what they say, the first at "
+            f"{shared.repeated[0]}. Delete the copies, or move them right of our columns"
+        )
+    return size_warning(shared.cells)
+
+
+def _version(rows: dict[str, list[Row]]) -> str:
+    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()

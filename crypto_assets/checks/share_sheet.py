@@ -1,0 +1,91 @@
+"""The check of the shared spreadsheet: what stands in it is read again and compared with the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from crypto_assets.assets.each_partition import partitions_or_refusal
+from crypto_assets.assets.share_sheet import LAYOUT, SHEET, shared_table
+from crypto_assets.checks.findings import WARN, Finding, as_result
+from crypto_assets.config import read_settings
+from crypto_assets.errors import CryptoAssetsError
+from crypto_assets.partitions import WholeDay, WholeDays
+from crypto_assets.refusal import refuse
+from crypto_assets.share.sheet import keys_of_day, missing_keys
+from crypto_assets.share.sheet_rows import Cell, Row, shared_rows
+from resources.sheets import SheetsResource
+from resources.warehouse import WarehouseResource
+
+HOLDS_THE_TABLE = dg.AssetCheckKey(SHEET, "holds_the_table")
+
+
+def sheet_checks(days: WholeDays) -> list[dg.AssetChecksDefinition]:
+    """One check."""
+
+    @dg.asset_check(
+        asset=SHEET,
+        description="The spreadsheet, read again, has each shared row of price_aggregates as it is, and of that day no "
+        "other. Without days it looks at the newest one that was shared.",
+    )
+    def holds_the_table(
+        context: dg.AssetCheckExecutionContext, sheets: SheetsResource, warehouse: WarehouseResource
+    ) -> dg.AssetCheckResult:
+        now = datetime.now(UTC)
+        asked = partitions_or_refusal(context.run.tags, days, now=now) or _newest(context.instance, days, now=now)
+        if not asked:
+            text = "sheet_price_aggregates holds 0 days: nothing to check yet."
+            return dg.AssetCheckResult(passed=False, severity=WARN, description=text)
+        try:
+            findings = _judge(asked, sheets, warehouse)
+        except CryptoAssetsError as error:
+            refuse(str(error))
+        return as_result(HOLDS_THE_TABLE, findings)
+
+    return [holds_the_table]
+
+
+def judge_sheet(
+    want: Mapping[str, Sequence[Row]], held: Mapping[str, Sequence[Sequence[Cell]]], *, day: str
+) -> Finding:
+    """Whether the tabs hold the wanted rows of a day, `2024-08-08`, and no others of it."""
+    missing = {title: missing_keys(LAYOUT, held.get(title, ()), rows) for title, rows in want.items()}
+    keys = {title: {row[: LAYOUT.key] for row in rows} for title, rows in want.items()}
+    stale = [
+        f"{title}!A{row}"
+        for title, rows in held.items()
+        for row, key in keys_of_day(LAYOUT, rows, day=day).items()
+        if key not in keys.get(title, set())
+    ]
+    rows, lacking = sum(map(len, want.values())), sum(map(len, missing.values()))
+    numbers = {"rows": rows, "missing_or_different": lacking, "no_longer_in_the_table": len(stale)}
+    if lacking:
+        title, first = next((title, lines[0]) for title, lines in missing.items() if lines)
+        sentence = (
+            f"{lacking} of {rows} rows are missing or differ, the first in {title}: {first[1]} {first[2]}. "
+            "Was the spreadsheet edited, or sorted while it was written? Materialise sheet_price_aggregates again."
+        )
+        return Finding(False, sentence, numbers)
+    if stale:
+        sentence = (
+            f"{len(stale)} rows of that day are in the spreadsheet and no longer shared, the first at {stale[0]}. "
+            "Delete them by hand; nothing deletes rows of a spreadsheet that people work in."
+        )
+        return Finding(False, sentence, numbers, WARN)
+    return Finding(True, f"All {rows} rows stand in {len(want)} tabs as in price_aggregates.", numbers)
+
+
+def _judge(days: Sequence[WholeDay], sheets: SheetsResource, warehouse: WarehouseResource) -> dict[WholeDay, Finding]:
+    settings, store = read_settings(), warehouse.store
+    tables = {day: shared_table(store, day, settings=settings) for day in days}
+    wanted = {day: shared_rows(table, timeframes=settings.sheet_timeframes) for day, table in tables.items()}
+    titles = sorted({title for rows in wanted.values() for title in rows} | set(settings.symbols))
+    held = sheets.spreadsheet().read(LAYOUT, titles)
+    return {day: judge_sheet(rows, held, day=day.key) for day, rows in wanted.items()}
+
+
+def _newest(instance: dg.DagsterInstance, days: WholeDays, *, now: datetime) -> tuple[WholeDay, ...]:
+    keys = instance.get_materialized_partitions(SHEET)
+    return (days.parse(max(keys), now=now),) if keys else ()

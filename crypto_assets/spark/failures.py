@@ -39,6 +39,7 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     ("MemoryError", _NO_MEMORY),
 )
 """What the text of Spark's error holds, the strongest first, and what it means."""
+_ENDED = ("SparkContext was shut down", "stopped SparkContext")
 _OF_SPARK = (_KILLED, _NO_MEMORY, _JAVA_MEMORY, _EXECUTOR, _DRIVER)
 
 
@@ -83,7 +84,8 @@ def failure_of_spark(error: Exception) -> Failure:
     from pyspark.errors import PySparkException
 
     kind, text = type(error).__name__, str(error)
-    if not isinstance(error, Py4JJavaError | PySparkException):
+    told_by_java = isinstance(error, Py4JJavaError | PySparkException)
+    if not told_by_java or any(sign in text for sign in _ENDED):
         return Failure(kind, _DRIVER, retryable=True, driver_lost=True)
     for sign, sentence in _SIGNS:
         if sign in text:

@@ -83,11 +83,12 @@ class _Jobs:
         self._session = session
         self._work: bytes = cloudpickle.dumps(work)
         self._token = uuid4().hex  # what one call remembers is never taken for another's
+        self._at_once = _at_once(session)
         self._ended = threading.Event()
 
     def run(self, items: dict[int, Any], *, attempt: int, alone: bool) -> Iterator[tuple[int, Outcome[Any, Any]]]:
         """Outcomes by the number of their item, as they come."""
-        pool = ThreadPoolExecutor(1 if alone else _at_once(self._session), thread_name_prefix="spread")
+        pool = ThreadPoolExecutor(1 if alone else self._at_once, thread_name_prefix="spread")
         try:
             futures = {pool.submit(self._outcome, item, attempt): number for number, item in items.items()}
             for future in as_completed(futures):
@@ -114,7 +115,8 @@ class _Jobs:
         try:
             self._session.addTag(self._token)
             (row,) = self._session.range(0, 1, 1, 1).mapInArrow(task, "answer binary").collect()
-        except (Py4JError, PySparkException, OSError, EOFError) as error:
+        except (Py4JError, PySparkException, OSError, EOFError, UnboundLocalError) as error:
+            # The last is what pyspark 4.2 stumbles over when Java ends between a job and its answer.
             return None, failure_of_spark(error)
         return pickle.loads(row["answer"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,11 @@ def doubled(number: int) -> int:
     return 2 * number
 
 
-def refused_at(number: int, *, bad: int, folder: Path, error: Exception) -> int:
+def refused_at(number: int, *, bad: int, folder: Path, error: Callable[[], Exception]) -> int:
     attempt = folder / f"{number}-{len(list(folder.glob(f'{number}-*')))}"
     attempt.touch()
     if number == bad:
-        raise error
+        raise error()
     return number
 
 
@@ -92,7 +93,7 @@ def test_what_one_call_remembers_is_forgotten_by_the_next(start_spark: StartSpar
 def test_a_refused_item_is_told_by_its_own_sentence_and_not_tried_again(
     start_spark: StartSpark, work_folder: Path
 ) -> None:
-    work = partial(refused_at, bad=2, folder=work_folder, error=InputIncomplete("bronze is missing"))
+    work = partial(refused_at, bad=2, folder=work_folder, error=partial(InputIncomplete, "bronze is missing"))
 
     outcomes = spread(start_spark(), [1, 2, 3], work)
 
@@ -104,9 +105,12 @@ def test_a_refused_item_is_told_by_its_own_sentence_and_not_tried_again(
     assert len(list(work_folder.glob("2-*"))) == 1
 
 
-@pytest.mark.parametrize(("error", "wait_s"), [(Unavailable("503"), 0.0), (RateLimited("429", retry_after_s=7.5), 7.5)])
+@pytest.mark.parametrize(
+    ("error", "wait_s"),
+    [(partial(Unavailable, "503"), 0.0), (partial(RateLimited, "429", retry_after_s=7.5), 7.5)],
+)
 def test_what_may_pass_is_tried_twice_and_stays_retryable(
-    start_spark: StartSpark, work_folder: Path, error: Exception, wait_s: float
+    start_spark: StartSpark, work_folder: Path, error: Callable[[], Exception], wait_s: float
 ) -> None:
     outcomes = spread(start_spark(), [1, 2, 3], partial(refused_at, bad=1, folder=work_folder, error=error))
 
@@ -117,7 +121,7 @@ def test_what_may_pass_is_tried_twice_and_stays_retryable(
 
 
 def test_a_bug_is_told_with_its_place(start_spark: StartSpark, work_folder: Path) -> None:
-    work = partial(refused_at, bad=3, folder=work_folder, error=ZeroDivisionError("by nought"))
+    work = partial(refused_at, bad=3, folder=work_folder, error=partial(ZeroDivisionError, "by nought"))
 
     failure = spread(start_spark(), [3], work)[0].failure
 

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from crypto_assets.config import Settings
-from crypto_assets.endpoints import kafka_servers, postgres_url, redis_url
+from crypto_assets.endpoints import (
+    S3Endpoint,
+    hdfs_url,
+    kafka_servers,
+    postgres_url,
+    redis_url,
+    s3_endpoint,
+    warehouse_url,
+)
 from resources.services.manager import Services
 
 NAMED = frozenset(Settings.model_fields)
@@ -54,6 +62,27 @@ def postgres(services: Services, live_settings: Settings) -> str:
     """URL of a PostgreSQL database; each test takes a schema or rows of its own."""
     services.start(["postgres"])
     return postgres_url(live_settings)
+
+
+@pytest.fixture(scope="session")
+def hdfs(services: Services, live_settings: Settings) -> str:
+    """URL of an HDFS; each test takes a folder of its own."""
+    services.start(["datanode"])
+    return hdfs_url(live_settings)
+
+
+@pytest.fixture(scope="session")
+def s3_server(services: Services, live_settings: Settings) -> S3Endpoint:
+    """A server of the S3 protocol that keeps files and refuses wrong keys; each test takes a bucket or prefix."""
+    services.start(["s3"])
+    return s3_endpoint(live_settings)
+
+
+@pytest.fixture(scope="session")
+def redshift(services: Services, live_settings: Settings) -> str:
+    """URL of the stand-in of Redshift, which reads from `s3_server`; each test takes a schema of its own."""
+    services.start(["redshift"])
+    return warehouse_url(live_settings)
 
 
 @pytest.fixture

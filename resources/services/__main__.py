@@ -17,7 +17,7 @@ from crypto_assets.errors import ConfigurationError, ServiceFailed
 from resources.services.board import Board, JarBar
 from resources.services.manager import Services
 from resources.services.report import silent_streams, status_table
-from resources.services.service import NAMES, Name
+from resources.services.service import ALWAYS, NAMES, Name
 
 FILE_WIDTH = 160
 INTERRUPTED = 130
@@ -27,7 +27,8 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what was asked; the status is 1 where a service failed, or for `status` where one is not well."""
     options = _parse(arguments)
-    names = cast("list[Name]", options.names or list(NAMES))
+    unnamed = ALWAYS if options.action == "up" else NAMES
+    names = cast("list[Name]", options.names or list(unnamed))
     out = Console(highlight=False, soft_wrap=True)
     if not out.is_terminal:
         out.width = FILE_WIDTH

@@ -18,7 +18,7 @@ from jgo.maven import MavenContext, PythonResolver
 
 from crypto_assets.errors import ServiceFailed
 
-type Group = Literal["kafka", "spark", "s3a"]
+type Group = Literal["kafka", "spark", "s3a", "hdfs", "s3"]
 type JarProgress = Callable[[int, int], None]
 """Called with the number of jars that are there, and of all."""
 
@@ -28,17 +28,19 @@ DOWNLOADS_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """One line of a lock file, `group:artifact:version sha256`."""
+    """One line of a lock file, `group:artifact:version[:classifier] sha256`."""
 
     group: str
     artifact: str
     version: str
     sha256: str
+    classifier: str = ""
 
     @property
     def path(self) -> Path:
         """Where it lies in a Maven repository."""
-        name = f"{self.artifact}-{self.version}.jar"
+        suffix = f"-{self.classifier}" if self.classifier else ""
+        name = f"{self.artifact}-{self.version}{suffix}.jar"
         return Path(*self.group.split("."), self.artifact, self.version, name)
 
 
@@ -69,8 +71,13 @@ def fetch_jars(
 def read_lock(name: Group) -> list[Jar]:
     """The jars that a group's lock names."""
     lines = (LOCKS / f"{name}.lock").read_text(encoding="utf-8").splitlines()
-    words = [line.replace(":", " ").split() for line in lines]
-    return [Jar(group, artifact, version, sha256) for group, artifact, version, sha256 in words]
+    return [_parse(line) for line in lines]
+
+
+def _parse(line: str) -> Jar:
+    coordinates, sha256 = line.split()
+    group, artifact, version, *classifier = coordinates.split(":")
+    return Jar(group, artifact, version, sha256, *classifier)
 
 
 def _is_there(jar: Jar, cache: Path) -> bool:
@@ -104,7 +111,7 @@ def _pool() -> Generator[ThreadPoolExecutor]:
 def _fetch(jar: Jar, context: MavenContext, cache: Path) -> None:
     component = context.project(jar.group, jar.artifact).at_version(jar.version)
     try:
-        got = component.artifact().resolve()
+        got = component.artifact(classifier=jar.classifier).resolve()
     except (requests.RequestException, RuntimeError) as error:  # jgo's own error for "in no repository"
         raise ServiceFailed(
             f"{jar.path.name} cannot be fetched: {error}\nWhat was fetched is kept in {cache}; run it again when the "

@@ -22,13 +22,17 @@ from crypto_assets.errors import CryptoAssetsError, ServiceFailed
 from crypto_assets.stream.heartbeat import Heartbeat
 from resources.services import java
 from resources.services.folder import ProcessRecord
+from resources.services.hdfs import DataNode, NameNode
 from resources.services.jars import Group, fetch_jars
 from resources.services.kafka import Kafka
 from resources.services.postgres import Postgres
 from resources.services.process import end, family, find, record_of, remains, spawn
 from resources.services.programs import Collector, Daemon, Processor
 from resources.services.redis import Redis
-from resources.services.service import NAMES, Context, Name, Running, Service
+from resources.services.redshift import Redshift
+from resources.services.s3 import S3
+from resources.services.service import ALWAYS, NAMES, ON_DEMAND, Context, Name, Running, Service
+from resources.services.sheets import Sheets
 from resources.services.simulator import Simulator
 
 type Progress = Callable[[Name, str], None]
@@ -38,7 +42,9 @@ LOCK_S = 300.0
 ATTEMPTS = 3
 """Starts of one service, where somebody else took its port just then."""
 LEFTOVER_GRACE_S = 5.0
-CLASSES: tuple[type[Service], ...] = (Postgres, Redis, Kafka, Simulator, Collector, Processor, Daemon)
+STREAM: tuple[type[Service], ...] = (Postgres, Redis, Kafka, Simulator, Collector, Processor, Daemon)
+BATCH: tuple[type[Service], ...] = (NameNode, DataNode, S3, Redshift, Sheets)
+CLASSES = (*STREAM, *BATCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,8 @@ class ServiceStatus:
     """How one service is."""
 
     name: Name
-    state: Literal["running", "elsewhere", "down", "ended by itself", "does not answer"]
+    state: Literal["running", "elsewhere", "on demand", "down", "ended by itself", "does not answer"]
+    """`on demand`: down, as nothing has needed it yet."""
     address: str = ""
     pid: int | None = None
     since: datetime | None = None
@@ -56,7 +63,7 @@ class ServiceStatus:
     @property
     def is_well(self) -> bool:
         """Whether nothing needs to be done about it."""
-        return self.state in ("running", "elsewhere")
+        return self.state in ("running", "elsewhere", "on demand")
 
 
 def lock_file(data_dir: Path) -> Path:
@@ -81,7 +88,7 @@ class Services:
         self._services: dict[Name, Service] = {each.name: each(context) for each in CLASSES}
         self._children: dict[Name, subprocess.Popen[bytes]] = {}
 
-    def start(self, names: Sequence[Name] = NAMES, *, progress: Progress = lambda *_: None) -> None:
+    def start(self, names: Sequence[Name] = ALWAYS, *, progress: Progress = lambda *_: None) -> None:
         """Start those that are down and whatever they need; return once all of them are ready.
 
         Raises ServiceFailed when one does not come up; the others run nevertheless, but for those that need it.
@@ -99,7 +106,7 @@ class Services:
             ended: list[Name] = [status.name for status in self.status(names) if status.state == "ended by itself"]
             self._start(ended, progress)
 
-    def fetch_jars(self, names: Sequence[Name] = NAMES, *, progress: Callable[[Group, int, int], None]) -> None:
+    def fetch_jars(self, names: Sequence[Name] = ALWAYS, *, progress: Callable[[Group, int, int], None]) -> None:
         """Download the jars of services that are down, as `start` would, telling how many of a group are there.
 
         Raises ServiceFailed where they cannot be had.
@@ -111,6 +118,11 @@ class Services:
     def status(self, names: Sequence[Name] = NAMES) -> list[ServiceStatus]:
         """How each service is now."""
         return [self._status(self._services[name]) for name in NAMES if name in names and name in self._services]
+
+    def missing(self, names: Sequence[Name]) -> list[Name]:
+        """Those, and of what they need, that have to be started before they can be used; nothing outside is asked."""
+        services = map(self._services.__getitem__, self._with_needs(names))
+        return [each.name for each in services if not self._works(each) and not each.elsewhere()]
 
     def stop(self, names: Sequence[Name] = NAMES, *, progress: Progress = lambda *_: None) -> None:
         """Stop services, those that need others first, and wait until no process of them is left; data stays."""
@@ -244,6 +256,12 @@ class Services:
                 raise ServiceFailed(f"it was not ready after {service.start_s:.0f} s")
             yield "starting"
 
+    def _works(self, service: Service) -> bool:
+        record = service.folder.record
+        if record is None or not find(record, service.folder):
+            return False
+        return service.is_ready(Running(record.pid, record.ports))
+
     def _status(self, service: Service) -> ServiceStatus:
         record = service.folder.record
         process = find(record, service.folder)
@@ -251,7 +269,9 @@ class Services:
             if reason := service.elsewhere():
                 state = "elsewhere" if service.answers_elsewhere() else "does not answer"
                 return ServiceStatus(service.name, state, detail=reason, beat=service.beat())
-            return ServiceStatus(service.name, "down" if record is None else "ended by itself")
+            if record is not None:
+                return ServiceStatus(service.name, "ended by itself")
+            return ServiceStatus(service.name, "on demand" if service.name in ON_DEMAND else "down")
         return ServiceStatus(
             service.name,
             "running" if service.is_ready(Running(record.pid, record.ports)) else "does not answer",

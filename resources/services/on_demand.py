@@ -15,8 +15,6 @@ def ensure_services(settings: Settings, names: Sequence[Name], *, tell: Callable
     `tell` gets a line at each step of a start, and none where all run. Those that the settings name elsewhere are left
     alone. Raises ServiceFailed with what to do where one does not come up.
     """
-    services = Services(settings)
-    down = [status.name for status in services.status(names) if not status.is_well]
     told: dict[Name, str] = {}
 
     def progress(name: Name, doing: str) -> None:
@@ -24,5 +22,6 @@ def ensure_services(settings: Settings, names: Sequence[Name], *, tell: Callable
             told[name] = doing
             tell(f"{name} {doing}")
 
-    if down:
-        services.start(down, progress=progress)
+    services = Services(settings)
+    if missing := services.missing(names):
+        services.start(missing, progress=progress)

@@ -15,7 +15,7 @@ from resources.services.manager import ServiceStatus
 
 COLUMNS = ("service", "state", "address", "pid", "since", "msg/s", "lag", "last event")
 NUMBERS = ("pid", "msg/s", "lag")
-COLOURS = {"running": "green", "elsewhere": "green", "flowing": "green", "down": "yellow", "quiet": ""}
+COLOURS = {"running": "green", "elsewhere": "green", "flowing": "green", "on demand": "", "down": "yellow", "quiet": ""}
 QUIET_AFTER = timedelta(seconds=60)
 """Without a message for so long a stream is called quiet; only its own normal pace tells whether that is a failure."""
 

@@ -1,0 +1,219 @@
+"""HDFS: the NameNode and DataNode of Hadoop's own jar, without the scripts of its distribution."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar, override
+from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
+
+import httpx
+
+from crypto_assets.endpoints import remove_endpoint, write_endpoint
+from crypto_assets.errors import ServiceFailed
+from resources.services.folder import ServiceFolder
+from resources.services.jars import fetch_jars
+from resources.services.process import Launch, spawn
+from resources.services.service import HOST, Context, Running, Service, accepts
+
+DEFAULT_PORT = 8020
+"""Where a NameNode listens whose address names no port."""
+MEMORY = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+MAIN = "org.apache.hadoop.hdfs.server"
+JMX_S = 2.0
+NAMENODE_PORTS = ("port", "http")
+DATANODE_PORTS = ("data", "http", "ipc")
+
+# Paths are relative to the service's folder: a list of them is split at commas.
+# A DataNode counts as dead after 2 * recheck + 10 * heartbeat = 30 s, not the 10 minutes of a cluster's default.
+CORE: Mapping[str, str] = {"fs.defaultFS": f"hdfs://{HOST}:{{port}}", "hadoop.tmp.dir": "tmp"}
+NAMENODE: Mapping[str, str] = {
+    "dfs.replication": "1",
+    "dfs.namenode.name.dir": "data",
+    "dfs.namenode.rpc-bind-host": HOST,
+    "dfs.namenode.http-address": f"{HOST}:{{http}}",
+    "dfs.namenode.datanode.registration.ip-hostname-check": "false",
+    "dfs.namenode.safemode.min.datanodes": "1",
+    "dfs.namenode.safemode.extension": "0",
+    "dfs.namenode.heartbeat.recheck-interval": "10000",
+    "dfs.heartbeat.interval": "1",
+    "dfs.webhdfs.enabled": "true",
+}
+DATANODE: Mapping[str, str] = {
+    "dfs.replication": "1",
+    "dfs.datanode.data.dir": "data",
+    "dfs.datanode.hostname": HOST,
+    "dfs.datanode.address": f"{HOST}:{{data}}",
+    "dfs.datanode.http.address": f"{HOST}:{{http}}",
+    "dfs.datanode.ipc.address": f"{HOST}:{{ipc}}",
+    "dfs.heartbeat.interval": "1",
+}
+
+LOG4J = """\
+status=error
+appender.out.type=Console
+appender.out.name=out
+appender.out.layout.type=PatternLayout
+appender.out.layout.pattern=%d{yyyy-MM-dd'T'HH:mm:ss.SSS}{UTC}Z %p %m (%c{1})%n
+rootLogger.level=warn
+rootLogger.appenderRef.out.ref=out
+"""
+
+
+class HdfsNode(Service):
+    """What the two have in common: Hadoop's jar, a folder `data`, and beans that tell how it is."""
+
+    jars = "hdfs"
+    start_s = 120.0
+    grace_s = 30.0
+    look_every_s = 0.25
+    main: ClassVar[str]
+
+    def elsewhere(self) -> str | None:
+        return "LANDING_URI is set" if self.settings.landing_uri else None
+
+    def answers_elsewhere(self) -> bool:
+        place = urlsplit(self.settings.landing_uri or "")
+        if place.scheme != "hdfs":
+            return True
+        return accepts(place.port or DEFAULT_PORT, host=place.hostname or HOST)
+
+    def launch(self, ports: Mapping[str, int]) -> Launch:
+        return Launch(self._command(ports, f"{MAIN}.{self.main}"), self.bare_environment(), self.folder.path)
+
+    @abstractmethod
+    def configuration(self, ports: Mapping[str, int]) -> tuple[dict[str, str], dict[str, str]]:
+        """What stands in core-site.xml and in hdfs-site.xml."""
+
+    def _command(self, ports: Mapping[str, int], *arguments: str) -> tuple[str | Path, ...]:
+        core, hdfs = self.configuration(ports)
+        self.folder.write("core-site.xml", _site(core))
+        self.folder.write("hdfs-site.xml", _site(hdfs))
+        self.folder.write("log4j2.properties", LOG4J)
+        java = self.context.java_home() / "bin" / "java"
+        classes = [".", *map(str, fetch_jars("hdfs")), f"{_spark_jars()}/*"]
+        options = (*MEMORY, "-Dhadoop.log.dir=tmp", "-Djava.net.preferIPv4Stack=true")
+        options += ("-Dlog4j2.configurationFile=log4j2.properties",)
+        return (java, *options, "-cp", ":".join(classes), *arguments)
+
+
+class NameNode(HdfsNode):
+    """Names, folders and who holds which block, known to `endpoints.hdfs_url`; of use with a DataNode only."""
+
+    name = "namenode"
+    purposes = NAMENODE_PORTS
+    main = "namenode.NameNode"
+
+    def configuration(self, ports: Mapping[str, int]) -> tuple[dict[str, str], dict[str, str]]:
+        return _filled(CORE, ports), _filled(NAMENODE, ports)
+
+    def prepare(self) -> Iterator[str]:
+        """Format once: what is there is never formatted again, as every block would be lost."""
+        data = self.folder.path / "data"
+        if (data / "current" / "VERSION").is_file():
+            return
+        formatting = self.folder.path / "formatting"
+        if data.exists() and not formatting.exists():
+            raise ServiceFailed(
+                f"{data} holds no file system any more, but was one. It is not made anew, as all in HDFS would be "
+                f"lost: put it back from a backup, or remove {self.folder.path} and the datanode's folder to begin "
+                "with an empty one."
+            )
+        self.folder.write("formatting", "")
+        shutil.rmtree(data, ignore_errors=True)
+        command = self._command(self.folder.ports(self.purposes), f"{MAIN}.{self.main}", "-format", "-nonInteractive")
+        child = spawn(Launch(command, self.bare_environment(), self.folder.path), self.folder)
+        try:
+            while child.poll() is None:
+                yield "making its file system"
+        finally:
+            _end(child)
+        if child.returncode:
+            raise ServiceFailed(
+                f"its file system cannot be made: the program for it ended with status {child.returncode}"
+            )
+        formatting.unlink()
+
+    def is_ready(self, running: Running) -> bool:
+        http = running.ports["http"]
+        return _is_process(http, running.pid) and _bean(http, "Hadoop:service=NameNode,name=NameNodeInfo") is not None
+
+    def publish(self, ports: Mapping[str, int]) -> None:
+        addresses = {"url": f"hdfs://{HOST}:{ports['port']}", "http": f"http://{HOST}:{ports['http']}"}
+        write_endpoint(self.settings.data_dir, "hdfs", addresses)
+
+    def withdraw(self) -> None:
+        remove_endpoint(self.settings.data_dir, "hdfs")
+
+
+class DataNode(HdfsNode):
+    """The blocks. It is ready once the NameNode knows every block that it holds, and takes new ones."""
+
+    name = "datanode"
+    needs = ("namenode",)
+    purposes = DATANODE_PORTS
+    main = "datanode.DataNode"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._namenode = ServiceFolder.of(context.settings.data_dir, "namenode")
+
+    def configuration(self, ports: Mapping[str, int]) -> tuple[dict[str, str], dict[str, str]]:
+        return _filled(CORE, self._namenode.known_ports()), _filled(DATANODE, ports)
+
+    @override
+    def is_ready(self, running: Running) -> bool:
+        if not _is_process(running.ports["http"], running.pid):
+            return False
+        record = self._namenode.record
+        if record is None:
+            return False
+        http = record.ports["http"]
+        state = _bean(http, "Hadoop:service=NameNode,name=FSNamesystemState")
+        info = _bean(http, "Hadoop:service=NameNode,name=NameNodeInfo")
+        if state is None or info is None:
+            return False
+        return state["NumLiveDataNodes"] >= 1 and info["Safemode"] == ""
+
+
+def _filled(properties: Mapping[str, str], ports: Mapping[str, int]) -> dict[str, str]:
+    return {name: value.format_map(ports) for name, value in properties.items()}
+
+
+def _site(properties: Mapping[str, str]) -> str:
+    lines = (f"  <property><name>{name}</name><value>{escape(v)}</value></property>" for name, v in properties.items())
+    return "\n".join(('<?xml version="1.0"?>', "<configuration>", *lines, "</configuration>", ""))
+
+
+def _is_process(http: int, pid: int) -> bool:
+    """Whether this process and no other serves there; a runtime's name is `pid@host`."""
+    runtime = _bean(http, "java.lang:type=Runtime")
+    return runtime is not None and str(runtime["Name"]).startswith(f"{pid}@")
+
+
+def _bean(http: int, name: str) -> dict[str, Any] | None:
+    """What a node tells of itself; None where it does not, or not yet."""
+    try:
+        answer = httpx.get(f"http://{HOST}:{http}/jmx", params={"qry": name}, timeout=JMX_S, trust_env=False)
+        beans = answer.json()["beans"] if answer.is_success else []
+    except (httpx.TransportError, ValueError):
+        return None
+    return beans[0] if beans else None
+
+
+def _spark_jars() -> Path:
+    spec = find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise ServiceFailed("The package pyspark is not installed. `make env` brings it.")
+    return Path(spec.origin).parent / "jars"
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        child.kill()
+        child.wait()

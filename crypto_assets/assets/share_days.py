@@ -1,0 +1,169 @@
+"""How a day of aggregates is made, published and added to Hive. No Dagster run is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crypto_assets.assets.each_partition import Written, published_metadata
+from crypto_assets.errors import InputIncomplete
+from crypto_assets.partitions import WholeDay
+from crypto_assets.share.hive import HiveTable
+from crypto_assets.share.live import LiveMinutes
+from crypto_assets.share.tables import PRICE_AGGREGATES, WINDOWS
+from crypto_assets.share.windows import USED, last_closes, price_windows
+from crypto_assets.warehouse.store import WarehouseStore
+from crypto_assets.warehouse.tables import FACT_TRADES
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+FROM_FACTS, FROM_STREAM = "facts", "stream"
+"""What a day was made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Where the live trades are; what is a call starts a service or asks for one."""
+
+    session: Callable[[], SparkSession]
+    servers: Callable[[], str]
+    exchange: str
+    now: datetime
+    """The exchange's clock."""
+
+
+class AggregateDays:
+    """Writes days of `price_aggregates`: past ones from facts, the one that runs from the stream."""
+
+    def __init__(
+        self, store: WarehouseStore, *, facts: Callable[[], WarehouseStore], live: LiveMinutes, market: Market
+    ) -> None:
+        self._store = store
+        self._facts = facts
+        self._live = live
+        self._market = market
+
+    def write(self, partition: WholeDay) -> Written:
+        """Make the windows of the day, publish and describe them.
+
+        Raises InputIncomplete where a past day has no facts, or the stream no topic.
+        """
+        if partition.day < self._market.now.astimezone(UTC).date():
+            return self._from_facts(partition.day)
+        return self._from_stream(partition.day)
+
+    def _from_facts(self, day: date) -> Written:
+        facts = self._facts().read(FACT_TRADES, day, columns=USED)
+        if facts is None:
+            raise InputIncomplete(
+                f"{PRICE_AGGREGATES.name} {day}: there is no {FACT_TRADES.name} of the day. What there is of it stays. "
+                f"Materialise {FACT_TRADES.name} first (job warehouse)."
+            )
+        windows = price_windows(facts, previous_close=self._closes_before(day))
+        return self._publish(day, windows, made_from=FROM_FACTS)
+
+    def _from_stream(self, day: date) -> Written:
+        market = self._market
+        advanced = self._live.advance(
+            market.session(), servers=market.servers(), exchange=market.exchange, now=market.now
+        )
+        live = self._live.read(day)
+        windows = price_windows(live.minutes, previous_close=self._closes_before(day), until=live.closed_until)
+        metadata = {
+            "closed_until": dg.MetadataValue.timestamp(live.closed_until),
+            **{name: value for name, value in asdict(advanced).items() if value is not None},
+        }
+        warnings = [
+            f"{advanced.late} trades came after their minute was closed: they are in the facts, not here"
+            if advanced.late
+            else "",
+            f"{advanced.unusable} messages say no trade" if advanced.unusable else "",
+            f"all that Kafka holds was read again: {advanced.begun_again}" if advanced.begun_again else "",
+        ]
+        return self._publish(
+            day,
+            windows,
+            made_from=FROM_STREAM,
+            metadata=metadata,
+            warning="; ".join(filter(None, warnings)) or None,
+        )
+
+    def _closes_before(self, day: date) -> dict[str, Decimal]:
+        """Last prices of the day before: of its facts, else of its live minutes; none where neither is there."""
+        before = day - timedelta(days=1)
+        facts = self._facts().read(FACT_TRADES, before, columns=USED)
+        return last_closes(self._live.read(before).minutes if facts is None else facts)
+
+    def _publish(
+        self,
+        day: date,
+        windows: pa.Table,
+        *,
+        made_from: str,
+        metadata: dict[str, Any] | None = None,
+        warning: str | None = None,
+    ) -> Written:
+        published = self._store.publish(PRICE_AGGREGATES, day, windows, notes={"made_from": made_from})
+        manifest = self._store.manifest(PRICE_AGGREGATES, day)
+        counts = {f"windows_{name}": _count(windows, name) for name in WINDOWS}
+        empty = f"there were no trades in the {made_from} of the day, so it has no windows"
+        return Written(
+            rows=published.rows,
+            data_version=manifest.data_version if manifest else published.sha256,
+            metadata={
+                **published_metadata(published),
+                "made_from": made_from,
+                "symbols": pc.count_distinct(windows["symbol"]).as_py(),
+                **counts,
+                **(metadata or {}),
+            },
+            warning=warning or (None if published.rows else empty),
+        )
+
+
+class HiveDays:
+    """Adds days to the Hive table, which is made with the first one."""
+
+    def __init__(self, store: WarehouseStore, open_table: Callable[[], HiveTable]) -> None:
+        self._store = store
+        self._open = open_table
+        self._table: HiveTable | None = None
+
+    def write(self, partition: WholeDay) -> Written:
+        """Make the published day a partition. Raises InputIncomplete where it was not published."""
+        manifest = self._store.manifest(PRICE_AGGREGATES, partition.day)
+        if manifest is None:
+            raise InputIncomplete(
+                f"{PRICE_AGGREGATES.name} of {partition} was never published, so Hive has nothing to read. Materialise "
+                f"{PRICE_AGGREGATES.name} first."
+            )
+        table = self._table = self._table or self._opened()
+        location = table.add_day(partition.day)
+        return Written(
+            rows=manifest.rows,
+            data_version=manifest.data_version,
+            metadata={
+                "dagster/row_count": manifest.rows,
+                "dagster/uri": location,
+                "dagster/table_name": table.name,
+                "partition": f"year={partition.day:%Y}/month={partition.day:%m}/day={partition.day:%d}",
+            },
+        )
+
+    def _opened(self) -> HiveTable:
+        table = self._open()
+        if table.create():
+            table.repair()  # days that were shared before the table was dropped or the metastore is new
+        return table
+
+
+def _count(windows: pa.Table, timeframe: str) -> int:
+    return pc.sum(pc.equal(windows["timeframe"], timeframe)).as_py() or 0

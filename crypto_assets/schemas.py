@@ -319,6 +319,15 @@ SILVER_KLINES = {
     for timeframe in TIMEFRAMES
 }
 
+KLINES_1S = Dataset(
+    name="klines_1s",
+    payload=pa.schema((*KLINE_FIELDS, _FLAGS_FIELD)),
+    key=("open_time",),
+    folder="archive/klines_1s/symbol={symbol}/date={day}",
+    file="klines_1s.parquet",
+)
+"""Candles of a second from the archive, cleaned; not in TIMEFRAMES, as no medallion layer has them."""
+
 SILVER_ORDERBOOK = _silver(
     "orderbook",
     (*BRONZE_ORDERBOOK.payload, _FLAGS_FIELD),

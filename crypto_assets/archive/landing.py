@@ -1,0 +1,192 @@
+"""The landing zone on HDFS: files that appear whole under their name, and are read back before they do."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from hdfs_native import Client, WriteOptions
+
+from crypto_assets.archive.raw import file_of
+from crypto_assets.errors import ConfigurationError, CryptoAssetsError, LakeError, ServiceUnavailable
+
+NAME = "hdfs_klines_1s"
+SCHEMES = ("hdfs", "viewfs")
+
+_REMOTE = re.compile(r'RPCError\("(?P<kind>[\w.$]+)", "(?P<text>.*?)(?:\\n\\tat |"\))', re.DOTALL)
+_QUOTAS = ("DSQuotaExceededException", "NSQuotaExceededException", "QuotaByStorageTypeExceededException")
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A file as it lies in the landing zone."""
+
+    uri: str
+    bytes: int
+    sha256: str
+    """Of the bytes as they were read back from the DataNodes."""
+    replication: int
+    changed: bool
+    """False where exactly this lay there before."""
+
+
+def path_of(symbol: str, day: date) -> str:
+    """Where a day's zip lands, relative to the landing zone."""
+    return f"klines_1s/symbol={symbol}/date={day}/{file_of(symbol, day).name}"
+
+
+class Landing:
+    """Files below one URI of HDFS, `hdfs://namenode:port/folder`.
+
+    A write goes to a name that begins with a full stop, which Hive and Spark do not read, is closed, read back and
+    compared by SHA-256, and only then renamed, in one step of the NameNode. HDFS's own file checksum would not do
+    here: it depends on block and chunk size, so that it can be compared with a file on HDFS only, not with the sum that
+    the archive publishes. Reading back proves more: each chunk's CRC is verified on the way, by DataNode and client.
+
+    All methods raise ServiceUnavailable where trying again may help, LakeError where somebody has to act first.
+    """
+
+    def __init__(self, uri: str, *, replication: int | None = None) -> None:
+        parts = urlsplit(uri)
+        if parts.scheme not in SCHEMES or not parts.netloc:
+            raise ConfigurationError(
+                f"LANDING_URI={uri} is no address on HDFS: give hdfs://namenode:port/folder, or hdfs://nameservice/folder"
+                " where HADOOP_CONF_DIR explains the nameservice. Unset, an embedded HDFS is used."
+            )
+        if replication is not None and replication < 1:
+            raise ConfigurationError(f"A replication of {replication} keeps no copy: give 1 or more.")
+        self.uri = uri.rstrip("/")
+        self._root = parts.path.rstrip("/")
+        self._replication = replication
+        with self._explained("reach", ""):
+            self._client = Client(f"{parts.scheme}://{parts.netloc}")
+
+    def uri_of(self, path: str) -> str:
+        """Full URI of a path below the landing zone."""
+        return f"{self.uri}/{path}"
+
+    def read(self, path: str) -> bytes | None:
+        """Content of a file, verified chunk by chunk; None where it does not exist."""
+        with self._explained("read", path):
+            try:
+                if self._client.get_file_info(self._full(path)).isdir:
+                    raise _in_the_way(self.uri_of(path))
+                return self._client.read(self._full(path)).read()
+            except FileNotFoundError:
+                return None
+
+    def land(self, path: str, content: bytes) -> Landed:
+        """Make `content` the file's content at once for every reader; nothing is sent where it is so already.
+
+        The replication is brought to the one asked for in either case. A write that fails or is killed leaves the
+        former file, and at most a temporary one, which the next write of the file deletes.
+        """
+        sha256 = hashlib.sha256(content).hexdigest()
+        changed = not self._holds(path, content)
+        if changed:
+            with self._explained("write", path):
+                self._write(path, content, sha256)
+        with self._explained("read", path):
+            replication = self._client.get_file_info(self._full(path)).replication or 0
+            if self._replication is not None and replication != self._replication:
+                self._client.set_replication(self._full(path), self._replication)
+                replication = self._replication
+        return Landed(self.uri_of(path), len(content), sha256, replication, changed)
+
+    def _holds(self, path: str, content: bytes) -> bool:
+        with self._explained("read", path):
+            try:
+                info = self._client.get_file_info(self._full(path))
+            except FileNotFoundError:
+                return False
+            if info.isdir:
+                raise _in_the_way(self.uri_of(path))
+        try:
+            return info.length == len(content) and self.read(path) == content
+        except ServiceUnavailable:
+            return False  # its blocks cannot be read: it is written anew
+
+    def _write(self, path: str, content: bytes, sha256: str) -> None:
+        full = self._full(path)
+        folder, _, name = full.rpartition("/")
+        self._client.mkdirs(folder, create_parent=True)
+        for abandoned in list(self._temporaries(folder, name)):
+            self._client.delete(abandoned)
+        temporary = f"{folder}/.{name}.{uuid4().hex[:8]}.tmp"
+        try:
+            with self._client.create(temporary, WriteOptions(replication=self._replication)) as file:
+                file.write(content)
+            actual = hashlib.sha256(self._client.read(temporary).read()).hexdigest()
+            if actual != sha256:
+                raise ServiceUnavailable(
+                    f"{self.uri_of(path)}: {sha256} was sent, but HDFS gives {actual} back. The former file stays; a "
+                    "DataNode's disk may be failing."
+                )
+            self._client.rename(temporary, full, overwrite=True)
+        except BaseException:
+            self._forget(temporary)
+            raise
+
+    def _temporaries(self, folder: str, name: str) -> Iterator[str]:
+        for status in self._client.list_status(folder):
+            found = status.path.rpartition("/")[2]
+            if found.startswith(f".{name}.") and found.endswith(".tmp"):
+                yield f"{folder}/{found}"
+
+    def _forget(self, temporary: str) -> None:
+        """Delete a temporary file, if HDFS lets us; else the next write of the same file does."""
+        try:
+            self._client.delete(temporary)
+        except (OSError, RuntimeError):
+            return
+
+    def _full(self, path: str) -> str:
+        return f"{self._root}/{path}"
+
+    @contextmanager
+    def _explained(self, verb: str, path: str) -> Generator[None]:
+        """Turn what HDFS or the way to it says into a sentence with what to do."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except (OSError, RuntimeError, ValueError) as error:
+            raise explain(error, what=f"Cannot {verb} {self.uri_of(path)}") from error
+
+
+def explain(error: Exception, *, what: str) -> CryptoAssetsError:
+    """The project's own error of one that HDFS, or the way to it, gave; `what` could not be done."""
+    text = str(error)
+    match = _REMOTE.search(text)
+    kind = match["kind"].rpartition(".")[2] if match else ""
+    said = (match["text"] if match else text).split("\n", 1)[0].split("\\n", 1)[0].strip().rstrip(".")
+    begin = f"{what}: {said or type(error).__name__}. What was there stays as it was."
+    if kind in ("SafeModeException", "RetriableException", "StandbyException"):
+        return ServiceUnavailable(
+            f"{begin} A NameNode is in safe mode after its start until enough DataNodes have reported; where it was "
+            "switched on by hand, `hdfs dfsadmin -safemode leave` ends it."
+        )
+    if kind in _QUOTAS:
+        return LakeError(
+            f"{begin} Delete what is no longer needed, raise the quota (`hdfs dfsadmin -setSpaceQuota`, `-setQuota`), "
+            "or point LANDING_URI elsewhere. A block counts whole, times its replication, while it is written."
+        )
+    if isinstance(error, FileExistsError) or kind in ("ParentNotDirectoryException", "FileAlreadyExistsException"):
+        return LakeError(f"{begin} A file stands where a folder is needed, or a folder in the file's place: move it.")
+    if kind == "AccessControlException" or isinstance(error, PermissionError):
+        return LakeError(f"{begin} This user may not write there: change its permissions or set HADOOP_USER_NAME.")
+    if kind == "IOException" and "could only be written to 0" in said:
+        return ServiceUnavailable(f"{begin} No DataNode is alive with room for a block: see `hdfs dfsadmin -report`.")
+    return ServiceUnavailable(
+        f"{begin} A DataNode or the NameNode was lost, or cannot be reached: `make status` shows ours."
+    )
+
+
+def _in_the_way(uri: str) -> LakeError:
+    return LakeError(f"{uri} is a folder, where the file of a day belongs. Move it, or point LANDING_URI elsewhere.")

@@ -1,0 +1,207 @@
+"""One-second candles of a day, cleaned by the rules of silver, and the minutes that they add up to."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from crypto_assets.archive.raw import TIMEFRAME, file_of
+from crypto_assets.binance.archive_tables import parse_klines
+from crypto_assets.binance.parsed import Parsed
+from crypto_assets.cleaning import rules
+from crypto_assets.cleaning.deduplicate import FIELDS, deduplicate_klines, is_incomplete
+from crypto_assets.cleaning.disagreements import DISAGREEMENTS, OTHER, list_differences
+from crypto_assets.cleaning.flags import flag_mask, has_flag, is_usable, raised
+from crypto_assets.cleaning.gaps import Gap, find_gaps
+from crypto_assets.cleaning.steps import CleaningSteps, Step
+from crypto_assets.cleaning.tables import frame_of, table_of
+from crypto_assets.schemas import KLINE_FIELDS, KLINES_1S
+from crypto_assets.spans import MICROSECOND, Span, day_span
+
+SECOND = timedelta(seconds=1)
+SECONDS_OF_DAY = 86_400
+ARCHIVE, MINUTES = "klines_1s", "bronze_klines_1m"
+"""How a difference names the two sides."""
+
+_STEP_US = SECOND // MICROSECOND
+_SUMS = ("volume", "quote_volume", "count", "taker_buy_volume", "taker_buy_quote_volume")
+_COMPARED = ("open", "high", "low", "close", *_SUMS)
+_CANDLE = pa.schema(KLINE_FIELDS)
+_SEQUENCE_FLAGS = ("truncated", "no_trades", "outlier")
+
+
+@dataclass(frozen=True, slots=True)
+class CleanedSeconds:
+    """A day of candles of a second, what was done to get them, and where there are none."""
+
+    table: pa.Table
+    """KLINES_1S, ascending and unique in `open_time`."""
+    steps: CleaningSteps
+    gaps: tuple[Gap, ...]
+    """Within the day. Their cause is "not received": the file does not say why it has no row."""
+    rejected: pa.Table
+    """REJECTED: lines that are no candle of the day, as bytes, with the reason."""
+
+    def notes(self) -> dict[str, str]:
+        """What the file carries beside its rows."""
+        gaps = [{"start": gap.start.isoformat(), "end": gap.end.isoformat()} for gap in self.gaps]
+        return {"gaps": json.dumps(gaps), "steps": json.dumps(self.steps.as_metadata())}
+
+
+def gaps_of(notes: dict[str, str]) -> tuple[Span, ...]:
+    """The gaps that a file's notes tell of."""
+    return tuple(
+        Span(datetime.fromisoformat(gap["start"]), datetime.fromisoformat(gap["end"]))
+        for gap in json.loads(notes.get("gaps", "[]"))
+    )
+
+
+def read_seconds(content: bytes, *, symbol: str, day: date) -> Parsed:
+    """Candles in a day's zip, in the order of its lines, times in microseconds whatever the file's unit.
+
+    Raises BadPayload for what is no zip of one CSV with the columns of candles.
+    """
+    span = day_span(day)
+    with tempfile.TemporaryDirectory(prefix="klines-1s-") as folder:
+        path = Path(folder) / file_of(symbol, day).name
+        path.write_bytes(content)
+        return parse_klines(path, timeframe=TIMEFRAME, start=span.start, end=span.end)
+
+
+def clean_seconds(parsed: Parsed, *, day: date) -> CleanedSeconds:
+    """The eight steps of silver for candles of a second, but for the filling: a second without a row stays a gap.
+
+    Copies of an open time: the complete one is kept, then the first of the file. Rows are flagged, not deleted.
+    """
+    span = day_span(day)
+    loaded = _with_provenance(parsed.rows)
+    unique = deduplicate_klines(loaded)
+    complete = unique.rows.filter(~is_incomplete())
+    judged = complete.with_columns(
+        raised(
+            {
+                "out_of_range": rules.out_of_range(_STEP_US),
+                "off_grid": rules.off_grid(_STEP_US),
+                "ohlc_violation": rules.ohlc_violation(),
+            }
+        )
+    )
+    flagged = _judge_in_sequence(judged)
+    rows = judged.height
+    steps = (
+        Step("load", parsed.rows.num_rows + parsed.rejected.num_rows, parsed.rejected.num_rows, loaded.height),
+        Step("deduplicate", loaded.height, unique.dropped, unique.rows.height),
+        Step("schema", unique.rows.height, unique.rows.height - rows, rows),
+        *(
+            Step(name, rows, _count(judged, flag), rows)
+            for name, flag in (("range", "out_of_range"), ("sequence", "off_grid"), ("ohlc", "ohlc_violation"))
+        ),
+        Step("fill", rows, 0, rows),
+        Step("flag", rows, _count(flagged, *_SEQUENCE_FLAGS), flagged.height),
+    )
+    on_grid = flagged.filter(~has_flag("off_grid"))
+    gaps = find_gaps(
+        on_grid["open_time"].to_physical().to_numpy(),
+        span=span,
+        step=SECOND,
+        halts=(),
+        last_before=None,
+        first_after=None,
+    )
+    return CleanedSeconds(table_of(flagged, KLINES_1S.schema), CleaningSteps(steps), gaps, parsed.rejected)
+
+
+def minutes_of_seconds(seconds: pa.Table) -> pa.Table:
+    """Candles of a minute that usable candles of a second (KLINES_1S) add up to: KLINE_FIELDS, by open time.
+
+    Open and close are those of the first and the last second with a trade, high and low the extremes of these; where
+    none of a minute's seconds has one, the former close is repeated, as the exchange does.
+    """
+    traded = ~rules.no_trades()
+    counted = traded | ~traded.any()
+    minutes = (
+        frame_of(seconds, KLINES_1S.schema, name=KLINES_1S.name)
+        .filter(is_usable())
+        .sort("open_time")
+        .group_by(pl.col("open_time").dt.truncate("1m").alias("_minute"), maintain_order=True)
+        .agg(
+            pl.col("open").filter(counted).first(),
+            pl.col("high").filter(counted).max(),
+            pl.col("low").filter(counted).min(),
+            pl.col("close").filter(counted).last(),
+            pl.col(_SUMS).sum(),
+            pl.col("close_time").last(),
+        )
+        .rename({"_minute": "open_time"})
+    )
+    return table_of(minutes, _CANDLE)
+
+
+def compare_with_minutes(seconds: pa.Table, bronze_1m: pa.Table) -> pa.Table:
+    """Every field in which a minute of the seconds is not the candle of bronze, exactly: DISAGREEMENTS.
+
+    Of copies of a minute in bronze the one is compared that silver keeps. A minute that just one side has differs in
+    `open_time`, but for one without trades that the seconds lack: a halt is no loss. Close times are not compared.
+    """
+    ours = _side(minutes_of_seconds(seconds), ARCHIVE)
+    stored = deduplicate_klines(pl.DataFrame(pl.from_arrow(bronze_1m))).rows.select(FIELDS)
+    theirs = _side(table_of(stored.filter(~is_incomplete()), _CANDLE), MINUTES)
+    pairs = ours.join(theirs, on="open_time", suffix=OTHER)
+    alone = [
+        _alone(ours.join(theirs, on="open_time", how="anti"), other=MINUTES),
+        _alone(theirs.join(ours, on="open_time", how="anti").filter(~rules.no_trades()), other=ARCHIVE),
+    ]
+    differences = pl.concat([list_differences(pairs, fields=_COMPARED), *alone])
+    return table_of(differences.sort("open_time", "field"), DISAGREEMENTS)
+
+
+def _side(candles: pa.Table, source: str) -> pl.DataFrame:
+    return frame_of(candles, _CANDLE, name=source).with_columns(source=pl.lit(source))
+
+
+def _alone(rows: pl.DataFrame, *, other: str) -> pl.DataFrame:
+    return rows.select(
+        "open_time",
+        field=pl.lit("open_time"),
+        kept_value=pl.col("open_time").dt.strftime("%Y-%m-%dT%H:%M:%S"),
+        kept_source=pl.col("source"),
+        other_value=pl.lit(None, pl.String),
+        other_source=pl.lit(other),
+    )
+
+
+def _with_provenance(rows: pa.Table) -> pl.DataFrame:
+    """The rows with what deduplication orders copies by: their place in the file."""
+    frame = frame_of(rows, _CANDLE, name=KLINES_1S.name)
+    return frame.with_row_index("offset").with_columns(
+        source=pl.lit("archive"),
+        exchange=pl.lit(""),
+        received_at=pl.lit(None, frame.schema["open_time"]),
+        topic=pl.lit(None, pl.String),
+        partition=pl.lit(None, pl.Int32),
+    )
+
+
+def _judge_in_sequence(rows: pl.DataFrame) -> pl.DataFrame:
+    usable = rows.filter(is_usable())
+    is_outlier = rules.outlier(usable, step_us=_STEP_US, before=None)
+    outliers = usable["open_time"].filter(is_outlier)
+    return rows.with_columns(
+        raised(
+            {
+                "truncated": rules.truncated(_STEP_US),
+                "no_trades": rules.no_trades(),
+                "outlier": pl.col("open_time").is_in(outliers.implode()),
+            }
+        )
+    )
+
+
+def _count(rows: pl.DataFrame, *flags: str) -> int:
+    return int((rows["flags"] & flag_mask(flags) != 0).sum())

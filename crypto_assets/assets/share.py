@@ -1,7 +1,5 @@
 """Share: what prices did in windows of a minute to a day, for analysts, and the same as a table of Hive."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -107,8 +105,8 @@ def _hive_price_aggregates(days: WholeDays) -> dg.AssetsDefinition:
         group_name=GROUP,
         kinds={"hive", "spark"},
         deps=[PRICE_AGGREGATES.name],
-        description="The same as a partition of the external Hive table `crypto_assets.price_aggregates` over the files "
-        "where they lie; HIVE_METASTORE_URI names the metastore, else it is embedded.",
+        description="The same as a partition of the external Hive table `crypto_assets.price_aggregates` over the "
+        "files where they lie; HIVE_METASTORE_URI names the metastore, else it is embedded.",
         metadata=day_table_metadata(PRICE_AGGREGATES),
         partitions_def=days.definition,
         backfill_policy=dg.BackfillPolicy.single_run(),

@@ -1,7 +1,5 @@
 """Checks of the shared aggregates: against the facts, live minutes against facts, and what Hive reads of a day."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
@@ -66,9 +64,7 @@ def _live_equals_facts(days: WholeDays) -> dg.AssetChecksDefinition:
         name="live_equals_facts",
         description="Minutes that the live query closed are those of fact_trades, to the last digit.",
     )
-    def live_equals_facts(
-        context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
-    ) -> dg.AssetCheckResult:
+    def live_equals_facts(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> dg.AssetCheckResult:
         live = live_minutes(read_settings())
 
         def judge(day: date) -> Finding:

@@ -191,14 +191,20 @@ def _differences(held: list[tuple[str, str]], declared: list[tuple[str, str]]) -
 
 
 def _explained(error: Exception) -> ServiceUnavailable:
-    text = f"{error} {getattr(error, 'java_exception', '')}"
     first = str(error).strip().partition("\n")[0]
-    if any(sign in text for sign in _LOCKED):
+    if any(sign in text for text in _told(error) for sign in _LOCKED):
         return ServiceUnavailable(
             "Hive's metastore is open in another process, and the embedded one (Derby) serves one at a time. Wait "
             "until the other run has ended, or name a metastore for many in HIVE_METASTORE_URI (thrift://host:9083)."
         )
     return ServiceUnavailable(f"Hive did not do what it was asked: {first}. Files and former partitions stay.")
+
+
+def _told(error: BaseException | None) -> Generator[str]:
+    """What the error and each of its causes says: Spark repeats only the outermost, Derby's own is the innermost."""
+    while error is not None:
+        yield str(error)
+        error = error.__cause__ or getattr(error, "_cause", None)
 
 
 def _partition(day: date) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from crypto_assets.warehouse.tables import FACT_TRADES
 
-MIDNIGHT = datetime(2025, 9, 10)
+MIDNIGHT = datetime(2025, 9, 10, tzinfo=UTC).replace(tzinfo=None)
 
 
 def minute(number: int, close: str, *, symbol: str = "BTCUSDT", **other: str | int) -> dict[str, Any]:

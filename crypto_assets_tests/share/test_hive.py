@@ -135,10 +135,8 @@ def test_a_table_with_other_columns_is_told_of_and_left(table: HiveTable, hive_s
 
 def test_a_table_that_owns_its_files_is_none_to_share_in(table: HiveTable, hive_session: SparkSession) -> None:
     hive_session.sql(f"CREATE DATABASE {table.name.partition('.')[0]}")
-    partitions = "year STRING, month STRING, day STRING"
-    hive_session.sql(
-        f"CREATE TABLE {table.name} (\n{columns_of(PRICE_AGGREGATES)}\n) PARTITIONED BY ({partitions}) STORED AS PARQUET"
-    )
+    partitions, columns = "year STRING, month STRING, day STRING", columns_of(PRICE_AGGREGATES)
+    hive_session.sql(f"CREATE TABLE {table.name} ({columns}) PARTITIONED BY ({partitions}) STORED AS PARQUET")
     with pytest.raises(SchemaError, match="no external table but MANAGED"):
         table.create()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +17,7 @@ from crypto_assets.share.tables import PRICE_AGGREGATES, WINDOWS
 from crypto_assets.share.windows import exact_quotient, last_closes, price_windows
 from crypto_assets_tests.share.facts import MIDNIGHT, facts, minute
 
+EXACTLY = Context(prec=60)
 AMOUNTS = st.integers(1, 10**14).map(lambda n: Decimal(n).scaleb(-8))
 
 
@@ -30,13 +31,29 @@ def window(rows: list[dict[str, Any]], timeframe: str, *, at: int = 0, symbol: s
 def test_a_window_of_five_minutes_by_hand() -> None:
     rows = price_windows(
         facts(
-            minute(2, "12", open_price="10", max_price="15", min_price="9", total_quantity="3", total_trade_value="36.5",
-                   trade_count=4),
-            minute(4, "6", open_price="11", max_price="11", min_price="5", total_quantity="4", total_trade_value="30",
-                   trade_count=7),
+            minute(
+                2,
+                "12",
+                open_price="10",
+                max_price="15",
+                min_price="9",
+                total_quantity="3",
+                total_trade_value="36.5",
+                trade_count=4,
+            ),
+            minute(
+                4,
+                "6",
+                open_price="11",
+                max_price="11",
+                min_price="5",
+                total_quantity="4",
+                total_trade_value="30",
+                trade_count=7,
+            ),
             minute(5, "100"),
         )
-    ).to_pylist()  # fmt: skip
+    ).to_pylist()
     assert window(rows, "5m") == {
         "symbol": "BTCUSDT",
         "timeframe": "5m",
@@ -115,9 +132,9 @@ def test_every_timeframe_sums_up_to_the_minutes_whatever_their_order(
     traded: list[tuple[int, Decimal, Decimal]], dice: Any
 ) -> None:
     minutes = [
-        minute(n, str(p), total_quantity=str(q), total_trade_value=str(Decimal(int(p * 10**8) * int(q * 10**8)).scaleb(-16)))
-        for n, p, q in traded
-    ]  # fmt: skip
+        minute(n, str(price), total_quantity=str(quantity), total_trade_value=str(_product(price, quantity)))
+        for n, price, quantity in traded
+    ]
     windows = price_windows(facts(*minutes))
     dice.shuffle(minutes)
     assert price_windows(facts(*minutes)).equals(windows)
@@ -157,3 +174,7 @@ def test_last_closes_are_of_the_latest_minute() -> None:
         "BTCUSDT": Decimal(3),
         "ETHUSDT": Decimal(4),
     }
+
+
+def _product(price: Decimal, quantity: Decimal) -> Decimal:
+    return EXACTLY.multiply(price, quantity)

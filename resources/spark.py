@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from crypto_assets.config import Engine, Settings, read_settings
+from crypto_assets.endpoints import BUCKET, S3Endpoint, embedded_endpoint, s3_endpoint
+from crypto_assets.spark.s3 import s3_configuration
 from crypto_assets.spark.session import SparkOptions, batch_session
 from crypto_assets.spark.spread import Outcome, spread
 from resources.services.jars import fetch_jars
@@ -59,8 +62,20 @@ def start_batch(settings: Settings, *, hive: bool = False) -> SparkSession:
     Raises ConfigurationError or ServiceFailed where it cannot be had.
     """
     jars = (*fetch_jars("spark"), *fetch_jars("s3a"))
-    options = SparkOptions.of(settings, jars=jars, java_home=java_home(), hive=hive)
+    hadoop = _s3(settings, os.environ)
+    options = SparkOptions.of(settings, jars=jars, java_home=java_home(), hive=hive, hadoop=hadoop)
     return batch_session(options, _by_dagster)
+
+
+def _s3(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+    """Hadoop's settings of the server that the environment names, as for the lake, and of the embedded one's bucket."""
+    url = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    every = s3_configuration(
+        S3Endpoint(url=url, region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"))
+    )
+    if settings.warehouse_s3_uri or embedded_endpoint(settings.data_dir, "s3") is None:
+        return every
+    return every | s3_configuration(s3_endpoint(settings), bucket=BUCKET)
 
 
 def _by_dagster(configuration: Mapping[str, str]) -> SparkSession:

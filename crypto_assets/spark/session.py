@@ -87,15 +87,20 @@ def batch_session(options: SparkOptions, create: Create | None = None) -> SparkS
     """The session of this process, started where there is none, or where its Java has died.
 
     UTC, ANSI SQL, TIMESTAMP_MICROS in Parquet, Arrow; quiet. `create` makes it, by default Spark's own builder. A
-    session that runs keeps its options, except that one with Hive takes the place of one without. Raises
-    ConfigurationError where SPARK_REMOTE means nothing, Java cannot be started, or Connect's packages are missing.
+    session that runs keeps its options, except that it takes those of Hadoop, and that one with Hive takes the place of
+    one without. Raises ConfigurationError where SPARK_REMOTE means nothing, Java cannot be started, or Connect's
+    packages are missing.
     """
     with _lock:
         if _held and (not is_alive() or (options.hive and not _held[0][1].hive)):
             end_session()
         if not _held:
             _held.append((_start(options, create), options))
-        return _held[0][0]
+        session = _held[0][0]
+        for name, value in options.hadoop.items():  # a server may have been started since the session was
+            if session.conf.get(name, None) != value:
+                session.conf.set(name, value)
+        return session
 
 
 def end_session() -> None:

@@ -15,12 +15,11 @@ from crypto_assets.errors import ConfigurationError
 from crypto_assets.warehouse.load import RedshiftClient
 from crypto_assets.warehouse.store import WarehouseStore
 from resources.services.on_demand import ensure_services
+from resources.services.standin.database import STAND_IN_ROLE
 
 PORT = 5439
 """Redshift's own."""
 CONNECT_TIMEOUT_S = 10
-STAND_IN_ROLE = "arn:aws:iam::000000000000:role/warehouse-copy"
-"""What the stand-in is given where no role is named; AWS knows no such account."""
 
 
 class WarehouseResource(dg.ConfigurableResource):
@@ -58,11 +57,14 @@ class WarehouseResource(dg.ConfigurableResource):
         settings = read_settings()
         if settings.warehouse_url is None:
             ensure_services(settings, ["redshift"])
-        return redshift_resource(warehouse_url(settings)).get_client()
+        return redshift_resource(warehouse_url(settings), embedded=settings.warehouse_url is None).get_client()
 
 
-def redshift_resource(url: str) -> RedshiftClientResource:
-    """The resource of dagster-aws for a URL `postgresql://user:password@host:5439/database?sslmode=require`."""
+def redshift_resource(url: str, *, embedded: bool = False) -> RedshiftClientResource:
+    """The resource of dagster-aws for a URL `postgresql://user:password@host:5439/database`.
+
+    Encrypted unless the URL's `sslmode` says otherwise, or it is the stand-in's, which listens on this machine only.
+    """
     try:
         parts = parse_dsn(url)
         port = int(parts.get("port", PORT))
@@ -78,7 +80,7 @@ def redshift_resource(url: str) -> RedshiftClientResource:
         password=parts.get("password"),
         database=parts.get("dbname"),
         connect_timeout=CONNECT_TIMEOUT_S,
-        sslmode=parts.get("sslmode", "require"),
+        sslmode=parts.get("sslmode", "disable" if embedded else "require"),
     )
 
 

@@ -171,6 +171,7 @@ def _collected(facts: DataFrame) -> pa.Table:
 
 
 CUT_SIGNS = (
+    "FAILED_JDBC.CONNECTION",
     "PSQLException: An I/O error",
     "PSQLException: This connection has been closed",
     "PSQLException: Connection to",

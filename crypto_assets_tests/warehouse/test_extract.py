@@ -194,7 +194,7 @@ def test_the_password_is_in_no_plan_and_in_no_error(spark: SparkSession, databas
     execution: Any = read._jdf.queryExecution()  # pyright: ignore[reportPrivateUsage]
     assert options["password"] not in execution.toString()
     wrong = {**options, "url": options["url"].replace("test_", "no_such_")}
-    with pytest.raises(Exception, match="no_such_") as failed:  # whatever class Spark has for it
+    with pytest.raises(Exception, match="Couldn't connect") as failed:  # whatever class Spark has for it
         spark.read.format("jdbc").options(**wrong, dbtable="public.trades").load()
     assert options["password"] not in str(failed.value)
 

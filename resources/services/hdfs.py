@@ -115,17 +115,15 @@ class NameNode(HdfsNode):
     def prepare(self) -> Iterator[str]:
         """Format once: what is there is never formatted again, as every block would be lost."""
         data = self.folder.path / "data"
-        if (data / "current" / "VERSION").is_file():
-            return
-        formatting = self.folder.path / "formatting"
-        if data.exists() and not formatting.exists():
+        if self.folder.read("formatted") is not None:
+            if (data / "current" / "VERSION").is_file():
+                return
             raise ServiceFailed(
-                f"{data} holds no file system any more, but was one. It is not made anew, as all in HDFS would be "
-                f"lost: put it back from a backup, or remove {self.folder.path} and the datanode's folder to begin "
+                f"{data} held a file system and does not any more. It is not made anew, as all in HDFS would be lost: "
+                f"put it back from a backup, or remove {self.folder.path} and the datanode's folder beside it to begin "
                 "with an empty one."
             )
-        self.folder.write("formatting", "")
-        shutil.rmtree(data, ignore_errors=True)
+        shutil.rmtree(data, ignore_errors=True)  # of a start that was killed
         command = self._command(self.folder.ports(self.purposes), f"{MAIN}.{self.main}", "-format", "-nonInteractive")
         child = spawn(Launch(command, self.bare_environment(), self.folder.path), self.folder)
         try:
@@ -137,11 +135,12 @@ class NameNode(HdfsNode):
             raise ServiceFailed(
                 f"its file system cannot be made: the program for it ended with status {child.returncode}"
             )
-        formatting.unlink()
+        self.folder.write("formatted", "")
 
     def is_ready(self, running: Running) -> bool:
         http = running.ports["http"]
-        return _is_process(http, running.pid) and _bean(http, "Hadoop:service=NameNode,name=NameNodeInfo") is not None
+        started = _bean(http, "Hadoop:service=NameNode,name=NameNodeInfo") is not None
+        return started and _is_process(http, running.pid)
 
     def publish(self, ports: Mapping[str, int]) -> None:
         addresses = {"url": f"hdfs://{HOST}:{ports['port']}", "http": f"http://{HOST}:{ports['http']}"}
@@ -170,15 +169,20 @@ class DataNode(HdfsNode):
     def is_ready(self, running: Running) -> bool:
         if not _is_process(running.ports["http"], running.pid):
             return False
+        state = self._of_namenode("FSNamesystemState")
+        return state is not None and state["NumLiveDataNodes"] >= 1 and self._safe_mode() == ""
+
+    def waits_for(self) -> str:
+        return self._safe_mode() or ""
+
+    def _safe_mode(self) -> str | None:
+        """Why the NameNode takes no change yet, empty where it does; None where it does not answer."""
+        info = self._of_namenode("NameNodeInfo")
+        return None if info is None else str(info["Safemode"])
+
+    def _of_namenode(self, bean: str) -> dict[str, Any] | None:
         record = self._namenode.record
-        if record is None:
-            return False
-        http = record.ports["http"]
-        state = _bean(http, "Hadoop:service=NameNode,name=FSNamesystemState")
-        info = _bean(http, "Hadoop:service=NameNode,name=NameNodeInfo")
-        if state is None or info is None:
-            return False
-        return state["NumLiveDataNodes"] >= 1 and info["Safemode"] == ""
+        return None if record is None else _bean(record.ports["http"], f"Hadoop:service=NameNode,name={bean}")
 
 
 def _filled(properties: Mapping[str, str], ports: Mapping[str, int]) -> dict[str, str]:

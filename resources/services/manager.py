@@ -252,8 +252,9 @@ class Services:
                     return
                 next_look = time.monotonic() + service.look_every_s
             if time.monotonic() > deadline:
+                reason = service.waits_for()
                 end(family(service.folder), ask=service.stop_signal, grace_s=LEFTOVER_GRACE_S)
-                raise ServiceFailed(f"it was not ready after {service.start_s:.0f} s")
+                raise ServiceFailed(f"it was not ready after {service.start_s:.0f} s{': ' * bool(reason)}{reason}")
             yield "starting"
 
     def _works(self, service: Service) -> bool:

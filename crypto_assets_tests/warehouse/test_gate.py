@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crypto_assets.schemas import FLAGS, SILVER_KLINES
+from crypto_assets.warehouse.facts import time_dimension, trade_facts
+from crypto_assets.warehouse.gate import gate_day
+from crypto_assets.warehouse.gate_report import LISTED, GateReport, Rule
+from crypto_assets.warehouse.tables import FACT_TRADES
+from crypto_assets_tests.warehouse.examples import (
+    CANDLES,
+    DAY,
+    MIDNIGHT,
+    Trade,
+    candles_of,
+    dim_symbol,
+    small_day,
+    trades,
+)
+
+ROWS = trades(small_day())
+CANDLES_OF_DAY = candles_of(ROWS)
+"""From the first trade to the last: 1,000 minutes, 400 of them with one trade."""
+
+
+def gate(
+    facts: pa.Table,
+    candles: Mapping[str, pa.Table | None] | None = None,
+    *,
+    dim_time: pa.Table | None = None,
+    symbols: tuple[str, ...] = ("BTCUSDT",),
+) -> GateReport:
+    return gate_day(
+        facts,
+        day=DAY,
+        dim_time=time_dimension(DAY) if dim_time is None else dim_time,
+        dim_symbol=dim_symbol(*symbols),
+        candles={"BTCUSDT": CANDLES_OF_DAY} if candles is None else candles,
+    )
+
+
+def spoilt(facts: pa.Table, row: int, **values: object) -> pa.Table:
+    """The facts with other values in one row, nulls where there may be none."""
+    rows = facts.to_pylist()
+    rows[row] |= values
+    loose = pa.schema([field.with_nullable(nullable=True) for field in facts.schema])
+    return pa.Table.from_pylist(rows, schema=loose)
+
+
+def with_candle(candles: pa.Table, row: int, **values: object) -> pa.Table:
+    rows = candles.to_pylist()
+    rows[row] |= values
+    return pa.Table.from_pylist(rows, schema=candles.schema)
+
+
+def only(report: GateReport, rule: Rule) -> str:
+    """The single sentence of the only rule that is broken."""
+    assert list(report.counts) == [rule], report.sentence
+    (violation,) = report.violations
+    return str(violation)
+
+
+def test_facts_of_the_trades_of_the_candles_pass() -> None:
+    report = gate(trade_facts(ROWS))
+    assert report.passed
+    assert (report.compared_symbols, report.not_compared) == (("BTCUSDT",), ())
+    assert report.sentence == "Every rule holds. Compared with one-minute candles: BTCUSDT."
+
+
+def test_a_symbol_without_candles_passes_and_is_named() -> None:
+    both = trade_facts(trades([*small_day(), *small_day("ETHUSDT")]))
+    report = gate(both, {"BTCUSDT": CANDLES_OF_DAY, "BNBUSDT": None}, symbols=("BTCUSDT", "ETHUSDT"))
+    assert report.passed
+    assert (report.compared_symbols, report.not_compared) == (("BTCUSDT",), ("BNBUSDT", "ETHUSDT"))
+    assert "there are no candles of the day: BNBUSDT, ETHUSDT" in report.sentence
+
+
+def test_a_day_without_trades_passes_where_no_candle_counts_any() -> None:
+    assert gate(FACT_TRADES.schema.empty_table(), {}, symbols=()).passed
+    assert gate(FACT_TRADES.schema.empty_table(), {"BTCUSDT": CANDLES_OF_DAY.slice(1, 1)}).passed
+
+
+def test_a_day_without_facts_fails_where_candles_count_trades() -> None:
+    report = gate(FACT_TRADES.schema.empty_table())
+    assert report.counts == {Rule.MINUTES_COMPLETE: 400, Rule.TOTALS_EQUAL_CANDLES: 1}
+    assert len([v for v in report.violations if v.rule is Rule.MINUTES_COMPLETE]) == LISTED
+    assert "and 395 more" in report.sentence
+
+
+@given(st.sets(st.integers(0, 399), min_size=1, max_size=20))
+def test_every_minute_whose_trades_are_lost_is_found(lost: set[int]) -> None:
+    report = gate(trade_facts(trades(trade for n, trade in enumerate(small_day()) if n not in lost)))
+    assert report.counts == {Rule.MINUTES_COMPLETE: len(lost), Rule.TOTALS_EQUAL_CANDLES: 1}
+    named = [v.minute for v in report.violations if v.rule is Rule.MINUTES_COMPLETE]
+    minutes = sorted(small_day()[n].at_s // 60 for n in lost)
+    assert [(m - datetime(2024, 8, 8)).total_seconds() // 60 for m in named if m] == minutes[:LISTED]  # noqa: DTZ001
+
+
+def test_a_trade_counted_twice_is_told_with_both_values() -> None:
+    extra = Trade(9_999, 1, price="100.00", quantity="0.10")
+    report = gate(trade_facts(trades([*small_day(), extra])))
+    assert report.counts == {Rule.MINUTES_EQUAL_CANDLES: 1, Rule.TOTALS_EQUAL_CANDLES: 1}
+    assert str(report.violations[0]) == (
+        "BTCUSDT 00:00: volume 0.20000000 in the facts and 0.10000000 in the candles, count 2 in the facts and 1 in "
+        "the candles, taker_buy_volume 0.10000000 in the facts and 0.00000000 in the candles, quote_volume "
+        "20.0000000000000000 in the facts and 10.00000000 in the candles"
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("open", "99.99999999"),
+        ("high", "100.00000001"),
+        ("low", "99.99999999"),
+        ("close", "100.00000001"),
+        ("volume", "0.10000001"),
+        ("quote_volume", "10.00000001"),
+        ("count", 2),
+        ("taker_buy_volume", "0.00000001"),
+    ],
+)
+def test_a_single_last_digit_fails_the_minute(column: str, value: str | int) -> None:
+    candle = with_candle(CANDLES_OF_DAY, 0, **{column: Decimal(value) if isinstance(value, str) else value})
+    report = gate(trade_facts(ROWS), {"BTCUSDT": candle})
+    assert report.counts[Rule.MINUTES_EQUAL_CANDLES] == 1
+    assert f"{column} " in str(report.violations[0])
+    assert (Rule.TOTALS_EQUAL_CANDLES in report.counts) == (column not in {"open", "high", "low", "close"})
+
+
+def test_two_errors_that_cancel_over_the_day_are_found_in_their_minutes() -> None:
+    first, second = CANDLES_OF_DAY.to_pylist()[0], CANDLES_OF_DAY.to_pylist()[2]
+    moved = with_candle(
+        with_candle(CANDLES_OF_DAY, 0, volume=first["volume"] + 1), 2, volume=second["volume"] - Decimal("0.05")
+    )
+    assert gate(trade_facts(ROWS), {"BTCUSDT": moved}).counts[Rule.MINUTES_EQUAL_CANDLES] == 2
+
+
+@pytest.mark.parametrize("printed", ["0.00000000", "0.00000001"])
+def test_a_quote_volume_of_more_decimals_than_are_printed_may_be_rounded_or_cut(printed: str) -> None:
+    rows = trades([Trade(1, 0, "0.00000003", "0.25"), Trade(2, 1, "0.00000003", "0.01")])
+    candle = with_candle(candles_of(rows), 0, quote_volume=Decimal(printed))
+    assert gate(trade_facts(rows), {"BTCUSDT": candle}).passed
+
+
+def test_a_quote_volume_apart_by_a_whole_digit_a_trade_fails() -> None:
+    rows = trades([Trade(1, 0, "0.00000003", "0.25"), Trade(2, 1, "0.00000003", "0.01")])
+    candle = with_candle(candles_of(rows), 0, quote_volume=Decimal("0.00000003"))
+    report = gate(trade_facts(rows), {"BTCUSDT": candle})
+    assert report.counts == {Rule.MINUTES_EQUAL_CANDLES: 1, Rule.TOTALS_EQUAL_CANDLES: 1}
+
+
+def test_facts_of_a_minute_whose_candle_counts_none_fail() -> None:
+    report = gate(trade_facts(trades([*small_day(), Trade(9_999, 61)])))
+    assert "BTCUSDT 00:01: there are facts of 1 trades and its candle counts none" in report.sentence
+
+
+def test_facts_of_a_minute_without_a_candle_fail() -> None:
+    report = gate(trade_facts(ROWS), {"BTCUSDT": CANDLES_OF_DAY.slice(1)})
+    assert "BTCUSDT 00:00: there are facts of 1 trades and there is no candle of it" in report.sentence
+
+
+def test_an_interpolated_candle_of_silver_is_no_candle() -> None:
+    flags = [FLAGS["filled"], *([0] * (CANDLES_OF_DAY.num_rows - 1))]
+    silver = CANDLES_OF_DAY.append_column("flags", pa.array(flags, pa.int32())).append_column(
+        "source", pa.array(["archive"] * len(flags))
+    )
+    report = gate(trade_facts(ROWS), {"BTCUSDT": silver.cast(SILVER_KLINES["1m"].schema)})
+    assert (
+        "BTCUSDT 00:00: there are facts of 1 trades and its candle is missing and was interpolated" in report.sentence
+    )
+
+
+@pytest.mark.parametrize("live_first", [True, False])
+def test_of_copies_in_bronze_the_archives_counts(live_first: bool) -> None:
+    archive = in_bronze(CANDLES_OF_DAY, source="archive")
+    live = in_bronze(with_candle(CANDLES_OF_DAY, 0, count=7), source="live")
+    bronze = pa.concat_tables([live, archive] if live_first else [archive, live])
+    assert gate(trade_facts(ROWS), {"BTCUSDT": bronze}).passed
+
+
+def in_bronze(candles: pa.Table, *, source: str) -> pa.Table:
+    rows = pl.DataFrame(pl.from_arrow(candles)).with_columns(
+        source=pl.lit(source),
+        exchange=pl.lit("binance"),
+        received_at=pl.lit(MIDNIGHT),
+        topic=pl.lit(None, pl.String),
+        partition=pl.lit(None, pl.Int32),
+        offset=pl.lit(None, pl.Int64),
+    )
+    return rows.to_arrow().cast(CANDLES.schema)
+
+
+def test_candles_of_other_days_and_off_the_minute_are_left_out() -> None:
+    moved = pl.DataFrame(pl.from_arrow(CANDLES_OF_DAY))
+    others = pl.concat([moved.with_columns(pl.col("open_time").dt.offset_by(by)) for by in ("-1d", "1d", "7s")])
+    candles = pl.concat([moved, others]).to_arrow().cast(CANDLES_OF_DAY.schema)
+    assert gate(trade_facts(ROWS), {"BTCUSDT": candles}).passed
+
+
+def test_a_key_that_is_there_twice_fails() -> None:
+    facts = trade_facts(ROWS)
+    report = gate(pa.concat_tables([facts, facts.slice(2, 1)]), {})
+    assert only(report, Rule.KEYS_UNIQUE) == "BTCUSDT 00:05: fact_trades has 2 rows of this symbol and trade_minute"
+
+
+def test_a_dimension_row_that_is_there_twice_fails() -> None:
+    report = gate(trade_facts(ROWS), dim_time=pa.concat_tables([time_dimension(DAY), time_dimension(DAY).slice(61, 1)]))
+    assert only(report, Rule.KEYS_UNIQUE) == "01:01: dim_time has 2 rows of this datetime"
+
+
+@pytest.mark.parametrize("column", [field.name for field in FACT_TRADES.schema if field.name not in ("symbol", "vwap")])
+def test_a_null_is_named(column: str) -> None:
+    report = gate(spoilt(trade_facts(ROWS), 0, **{column: None}), {})
+    assert f"fact_trades: {column} is null" in only(report, Rule.NO_NULLS)
+
+
+def test_a_quantity_not_above_zero_is_found_although_others_hide_it_in_the_sum() -> None:
+    report = gate(trade_facts(trades([Trade(1, 0, quantity="5"), Trade(2, 1, quantity="-1")])), {})
+    sentence = only(report, Rule.NO_NULLS)
+    assert sentence == "BTCUSDT 00:00: fact_trades: vwap is null because a trade has a quantity not above zero"
+
+
+def test_a_price_of_zero_is_found() -> None:
+    report = gate(trade_facts(trades([Trade(1, 0, price="0"), Trade(2, 1)])), {})
+    assert only(report, Rule.ABOVE_ZERO) == "BTCUSDT 00:00: min_price is 0.00000000"
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("avg_price", "100.000000000000000001", "avg_price 100.000000000000000001 is not between"),
+        ("vwap", "99.999999999999999999", "vwap 99.999999999999999999 is not between"),
+        ("open_price", "101", "open_price 101.00000000 is not between 100.00000000 and 100.00000000"),
+        ("close_price", "99", "close_price 99.00000000 is not between"),
+    ],
+)
+def test_a_price_outside_of_its_minute_fails(column: str, value: str, said: str) -> None:
+    report = gate(spoilt(trade_facts(ROWS), 0, **{column: Decimal(value)}), {})
+    assert said in only(report, Rule.PRICES_ORDERED)
+
+
+@pytest.mark.parametrize("value", ["0.1", "99999999999999999999.99999999"])
+def test_prices_are_compared_exactly_up_to_their_largest(value: str) -> None:
+    same = dict.fromkeys(("min_price", "max_price", "avg_price", "open_price", "close_price", "vwap"), Decimal(value))
+    assert gate(spoilt(trade_facts(ROWS), 0, **same), {}).passed
+    apart = {**same, "avg_price": Decimal(value) - Decimal("0.1") ** 18}
+    if value == "0.1":
+        assert not gate(spoilt(trade_facts(ROWS), 0, **apart), {}).passed
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("total_quantity", Decimal(0)),
+        ("total_trade_value", Decimal(-1)),
+        ("trade_count", 0),
+        ("taker_buy_quantity", Decimal(-1)),
+        ("taker_buy_quantity", Decimal(7)),
+    ],
+)
+def test_amounts_that_no_trade_has_fail(column: str, value: Decimal | int) -> None:
+    assert f"{column} " in only(gate(spoilt(trade_facts(ROWS), 1, **{column: value}), {}), Rule.ABOVE_ZERO)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [datetime(2024, 8, 7, 23, 59), datetime(2024, 8, 9), datetime(2024, 8, 8, 12, 0, 1)],  # noqa: DTZ001
+)
+def test_a_minute_of_another_day_or_no_minute_fails(moment: datetime) -> None:
+    report = gate(spoilt(trade_facts(ROWS), 0, trade_minute=moment), {})
+    assert set(report.counts) == {Rule.WITHIN_DAY, Rule.DIMENSIONS_COVER}
+    assert "is no minute of 2024-08-08" in report.sentence
+
+
+def test_dimensions_that_lack_a_row_fail() -> None:
+    report = gate(trade_facts(ROWS), dim_time=time_dimension(DAY).slice(1), symbols=("ETHUSDT",))
+    assert report.counts == {Rule.DIMENSIONS_COVER: 2}
+    assert [str(violation) for violation in report.violations] == [
+        "BTCUSDT: has no row in dim_symbol",
+        "00:00: has no row in dim_time",
+    ]
+
+
+def test_the_time_dimension_of_another_day_fails() -> None:
+    report = gate(trade_facts(ROWS), dim_time=time_dimension(date(2024, 8, 9)))
+    assert report.counts == {Rule.DIMENSIONS_COVER: 400}

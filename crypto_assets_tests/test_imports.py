@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("schemas", "config"),
     ("cleaning", "features", "binance", "lake", "processes", "dagster_home", "endpoints", "postgres"),
     ("spark",),
-    ("simulator", "stream", "warehouse"),
+    ("simulator", "stream", "warehouse", "archive"),
     ("convergence", "pictures", "share"),
     ("history",),
     ("resources",),
@@ -39,7 +39,7 @@ FORBIDDEN_IN_PURE = {"dagster", "os", "io", "pathlib", "shutil", "socket", "subp
 FORBIDDEN_IN_PURE |= {"httpx", "requests", "urllib", "fsspec", "s3fs", "filelock", "pydantic_settings", "starlette"}
 WITHOUT_DAGSTER = (
     *("binance", "lake", "convergence", "history", "simulator", "pictures", "config", "processes"),
-    *("endpoints", "postgres", "stream", "warehouse", "share"),
+    *("endpoints", "postgres", "stream", "warehouse", "share", "archive"),
 )
 HEAVY = {"tensorflow", "keras", "pyspark", "pandas_ta", "talib", "streamlit", "matplotlib", "sklearn", "statsmodels"}
 """Libraries of seconds and hundreds of megabytes: imported inside the functions that need them."""

@@ -19,6 +19,7 @@ from crypto_assets.errors import ConfigurationError, CryptoAssetsError, LakeErro
 NAME = "hdfs_klines_1s"
 SCHEMES = ("hdfs", "viewfs")
 
+_CONFIGURATION = {"dfs.client.failover.max.attempts": "4"}  # its default of 15 says after 3 minutes that nobody listens
 _REMOTE = re.compile(r'RPCError\("(?P<kind>[\w.$]+)", "(?P<text>.*?)(?:\\n\\tat |"\))', re.DOTALL)
 _QUOTAS = ("DSQuotaExceededException", "NSQuotaExceededException", "QuotaByStorageTypeExceededException")
 
@@ -65,7 +66,7 @@ class Landing:
         self._root = parts.path.rstrip("/")
         self._replication = replication
         with self._explained("reach", ""):
-            self._client = Client(f"{parts.scheme}://{parts.netloc}")
+            self._client = Client(f"{parts.scheme}://{parts.netloc}", _CONFIGURATION)
 
     def uri_of(self, path: str) -> str:
         """Full URI of a path below the landing zone."""

@@ -1,0 +1,124 @@
+"""How a day of the archive group is written: raw, landing, cleaned. No Dagster run is needed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from crypto_assets.archive import landing, raw
+from crypto_assets.archive.landing import Landing
+from crypto_assets.archive.raw import RawDay, RawDays
+from crypto_assets.archive.seconds import SECOND, clean_seconds, read_seconds
+from crypto_assets.assets.each_partition import Spread, Written, published_metadata
+from crypto_assets.assets.failed_partitions import PartitionsFailed
+from crypto_assets.cleaning.flags import count_flags
+from crypto_assets.errors import BadPayload, InputIncomplete
+from crypto_assets.lake.files import Files
+from crypto_assets.lake.lake import Lake
+from crypto_assets.partitions import Partition
+from crypto_assets.schemas import KLINES_1S
+from crypto_assets.spark.spread import Outcome
+
+LISTED = 20
+"""Gaps that the metadata of a day lists; the figure beside them counts all."""
+
+
+def write_raw(days: RawDays, partition: Partition) -> Written:
+    """Publish the day's verified zip and describe it."""
+    day = days.write(partition.symbol, partition.day)
+    return Written(rows=1, data_version=day.origin.sha256, metadata=_describe_raw(day), warning=day.remark or None)
+
+
+def _describe_raw(day: RawDay) -> dict[str, object]:
+    origin = day.origin
+    return {
+        "dagster/uri": day.uri,
+        "bytes": origin.bytes,
+        "sha256": origin.sha256,
+        "published_sha256": origin.published_sha256 or "none",
+        "from": origin.path,
+        "received_at": origin.received_at.isoformat(),
+        "changed": day.changed,
+        "downloaded": day.downloaded,
+        "remark": day.remark or "none",
+    }
+
+
+def write_landed(files: Files, zone: Landing, partition: Partition) -> Written:
+    """Land the day's zip; raises InputIncomplete where the raw zone has none."""
+    found = raw.read_zip(files, partition.symbol, partition.day)
+    if found is None:
+        raise without(raw.NAME, of=landing.NAME, partition=partition)
+    landed = zone.land(landing.path_of(partition.symbol, partition.day), found[0])
+    metadata = {
+        "dagster/uri": landed.uri,
+        "bytes": landed.bytes,
+        "sha256": landed.sha256,
+        "replication": landed.replication,
+        "changed": landed.changed,
+    }
+    return Written(rows=1, data_version=landed.sha256, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class SecondsDays:
+    """Cleans days out of the landing zone into the lake; goes to Spark's executors as it is."""
+
+    lake_uri: str
+    landing_uri: str
+
+    def __call__(self, partition: Partition) -> Written:
+        """Clean the day, publish it with its gaps, keep what was rejected.
+
+        Raises InputIncomplete where nothing has landed, BadPayload where what landed is no such file.
+        """
+        symbol, day = partition.symbol, partition.day
+        content = Landing(self.landing_uri).read(landing.path_of(symbol, day))
+        if content is None:
+            raise without(landing.NAME, of=KLINES_1S.name, partition=partition)
+        cleaned = clean_seconds(read_seconds(content, symbol=symbol, day=day), day=day)
+        if not cleaned.table.num_rows:
+            raise BadPayload(f"{KLINES_1S.name} {partition}: no line of the file is a candle; the former day stays.")
+        lake, version = Lake(self.lake_uri), hashlib.sha256(content).hexdigest()
+        if cleaned.rejected.num_rows:
+            lake.publish_rejected(KLINES_1S, symbol, day, cleaned.rejected, version=version)
+        notes = {**cleaned.notes(), "zip_sha256": version}
+        published = lake.publish(KLINES_1S, symbol, day, cleaned.table, footer=notes)
+        rejected = cleaned.rejected.num_rows
+        first = ", ".join(str(gap.span) for gap in cleaned.gaps[:LISTED])
+        metadata = {
+            **published_metadata(published),
+            "rejected": rejected,
+            **cleaned.steps.as_metadata(),
+            **{f"flag_{name}": count for name, count in count_flags(cleaned.table).items() if count},
+            "gap_seconds": sum((gap.end - gap.start) // SECOND for gap in cleaned.gaps),
+            "gaps": f"{len(cleaned.gaps)}: {first}" if cleaned.gaps else "none",
+        }
+        kept = f"{rejected:,} lines are no candle; they are kept in {KLINES_1S.rejected_path(day)}."
+        return Written(published.rows, published.sha256, metadata, warning=kept if rejected else None)
+
+
+def one_on_spark(work: Callable[[Partition], Written], spread: Spread) -> Callable[[Partition], Written]:
+    """The same work for a run of one partition, in a task of Spark as well."""
+
+    def write(partition: Partition) -> Written:
+        (outcome,) = spread([partition], work, on_done=_ignore)
+        if outcome.result is None:
+            assert outcome.failure is not None
+            raise PartitionsFailed(KLINES_1S.name, {partition: outcome.failure}, asked=1)
+        return outcome.result
+
+    return write
+
+
+def _ignore(_: Outcome[Partition, Written]) -> None:
+    return
+
+
+def without(absent: str, *, of: str, partition: Partition) -> InputIncomplete:
+    """The error of an asset whose input was never materialised; it says what to run."""
+    return InputIncomplete(
+        f"{of} {partition}: {absent} was never materialised for this day; the former {of} stays. Run: dagster asset "
+        f"materialize -m crypto_assets.definitions --select {absent} --partition '{partition.key}'"
+    )

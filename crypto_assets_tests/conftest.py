@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["crypto_assets_tests.s3_server", "crypto_assets_tests.services", "crypto_assets_tests.databases"]
+pytest_plugins = [
+    "crypto_assets_tests.s3_server",
+    "crypto_assets_tests.services",
+    "crypto_assets_tests.databases",
+    "crypto_assets_tests.sheets_server",
+]
 
 # A job in the background of a shell ignores SIGINT; Dagster gives SIGTERM the same meaning, and children inherit both.
 signal.signal(signal.SIGINT, signal.default_int_handler)

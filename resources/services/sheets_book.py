@@ -29,9 +29,10 @@ _RANGE = re.compile(r"(?:'(?P<quoted>(?:[^']|'')+)'|(?P<plain>[^'!]+))(?:!(?P<ce
 class ApiError(Exception):
     """Raised for what the API refuses; becomes an answer with Google's body."""
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.retry_after_s = retry_after_s
 
     @property
     def body(self) -> dict[str, Any]:

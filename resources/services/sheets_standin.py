@@ -1,8 +1,7 @@
 """A stand-in of Google Sheets: the part of its API v4 that gspread uses, over spreadsheets in a folder.
 
 `python -m resources.services.sheets_standin --port 0 --folder …` serves it. It is no Google: what is shared here, only
-this machine sees. A service account of its own signs in at `/token` as at Google, with the key in
-`service_account.json` of the folder; what is not shared with that account is refused.
+this machine sees. A service account of its own signs in, with the key in `service_account.json` of the folder; what is not shared with that account is refused.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import argparse
 import html
 import json
+import math
 import re
 import secrets
 import time
@@ -24,6 +24,7 @@ import uvicorn
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import jwt
+from google.auth.exceptions import GoogleAuthError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -38,6 +39,8 @@ EMAIL = "sheets@stand-in.invalid"
 EMBEDDED_ID = "price-aggregates"
 """The spreadsheet that is there from the beginning."""
 KEY_FILE = "service_account.json"
+UNIVERSE = "stand-in.invalid"
+"""Of another universe than Google's, so that google-auth signs each request itself and asks Google nothing."""
 TOKEN_S = 3_600
 MINUTE_S = 60.0
 PATH = "/v4/spreadsheets"
@@ -55,6 +58,8 @@ class Fault:
     """To how many requests it is given."""
     only: str = ""
     """Part of the method and path of those requests."""
+    after: int = 0
+    """How many of them are answered before."""
     retry_after: str | None = None
     is_applied: bool = False
     """Whether what was asked is done all the same, as when a connection breaks before the answer arrives."""
@@ -97,20 +102,18 @@ class StandIn:
         """A service account's key file whose tokens are given at this address; the account stays, its key too."""
         known = self._files.read(KEY_FILE)
         account: dict[str, str] = json.loads(known) if known else _new_account()
-        account["token_uri"] = token_url
+        account |= {"token_uri": token_url, "universe_domain": UNIVERSE}
         self._files.publish(KEY_FILE, json.dumps(account, indent=2).encode())
         self.key_file.chmod(0o600)
         return self.key_file
 
     def token(self, assertion: str) -> dict[str, object]:
         """A token for who signed this; raises ApiError where nobody known did."""
-        account: dict[str, str] = json.loads(self.key_file.read_bytes())
-        try:
-            claims = jwt.decode(assertion, certs=_public_key(account["private_key"]), audience=account["token_uri"])
-        except ValueError as error:
-            raise ApiError(400, f"Invalid JWT Signature. {error}") from error
+        email = self._signed_by(assertion)
+        if email is None:
+            raise ApiError(400, "Invalid JWT Signature.")
         token = secrets.token_urlsafe(32)
-        self._tokens[token] = (str(claims["iss"]), time.monotonic() + TOKEN_S)
+        self._tokens[token] = (email, time.monotonic() + TOKEN_S)
         return {"access_token": token, "expires_in": TOKEN_S, "token_type": "Bearer"}
 
     def answer(self, request: Request, body: bytes) -> Response:
@@ -118,18 +121,26 @@ class StandIn:
         asked = f"{request.method} {request.url.path}"
         with self._lock:
             self.requests.append(asked)
-            fault = next((one for one in self.faults if one.only in asked), None)
-            if fault:
-                fault.times -= 1
-                self.faults = [one for one in self.faults if one.times > 0]
+            fault = self._fault_for(asked)
         try:
             if fault and not fault.is_applied:
                 return _failed(fault)
             result = self._do(request, json.loads(body) if body else {})
         except ApiError as error:
-            headers = {"Retry-After": "1"} if error.code == 429 else None
+            headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if error.retry_after_s else None
             return JSONResponse(error.body, error.code, headers=headers)
         return _failed(fault) if fault else JSONResponse(result)
+
+    def _fault_for(self, asked: str) -> Fault | None:
+        fault = next((one for one in self.faults if one.only in asked), None)
+        if fault is None:
+            return None
+        if fault.after:
+            fault.after -= 1
+            return None
+        fault.times -= 1
+        self.faults = [one for one in self.faults if one.times > 0]
+        return fault
 
     def _do(self, request: Request, body: dict[str, Any]) -> object:
         who = self._who(request)
@@ -147,8 +158,9 @@ class StandIn:
 
     def _who(self, request: Request) -> str:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
-        email, until = self._tokens.get(token, ("", 0.0))
-        if kind.lower() != "bearer" or time.monotonic() >= until:
+        given, until = self._tokens.get(token, ("", 0.0))
+        email = given if time.monotonic() < until else self._signed_by(token)
+        if kind.lower() != "bearer" or not email:
             raise ApiError(
                 401,
                 "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
@@ -156,14 +168,23 @@ class StandIn:
             )
         return email
 
+    def _signed_by(self, text: str) -> str | None:
+        """Whose key signed a JSON Web Token; None where it is none, or has expired."""
+        account: dict[str, str] = json.loads(self.key_file.read_bytes())
+        try:
+            return str(jwt.decode(text, certs=_public_key(account["private_key"]))["iss"])
+        except (ValueError, GoogleAuthError):
+            return None
+
     def _count(self, kind: Kind) -> None:
         with self._lock:
-            if self._quota.take(kind) is not None:
+            if pause_s := self._quota.take(kind):
                 metric = f"{kind.title()} requests"
                 raise ApiError(
                     429,
                     f"Quota exceeded for quota metric '{metric}' and limit '{metric} per minute per user' of service "
                     "'sheets.googleapis.com'.",
+                    retry_after_s=pause_s,
                 )
 
 

@@ -20,16 +20,16 @@ CANDLES_PRESENT = "candles_present"
 """The rule beside those of the gate: what nothing was compared with is not loaded either."""
 
 RULES: dict[str, str] = {
-    Rule.KEYS_UNIQUE: "A symbol has one row a minute, and dimensions one row a key.",
-    Rule.NO_NULLS: "No value is null.",
-    Rule.WITHIN_DAY: "Every minute is one of the day, and a whole one.",
-    Rule.PRICES_ORDERED: "min ≤ avg ≤ max, and open, close and vwap lie between as well.",
-    Rule.ABOVE_ZERO: "Prices, quantities and counts are above zero.",
-    Rule.DIMENSIONS_COVER: "Each symbol and minute has its row in the dimensions.",
+    Rule.KEYS_UNIQUE.value: "A symbol has one row a minute, and dimensions one row a key.",
+    Rule.NO_NULLS.value: "No value is null.",
+    Rule.WITHIN_DAY.value: "Every minute is one of the day, and a whole one.",
+    Rule.PRICES_ORDERED.value: "min ≤ avg ≤ max, and open, close and vwap lie between as well.",
+    Rule.ABOVE_ZERO.value: "Prices, quantities and counts are above zero.",
+    Rule.DIMENSIONS_COVER.value: "Each symbol and minute has its row in the dimensions.",
     CANDLES_PRESENT: "There are 1m candles of each symbol to compare with.",
-    Rule.MINUTES_COMPLETE: "Every minute in which the candles count trades has a row, and no other.",
-    Rule.MINUTES_EQUAL_CANDLES: "Prices, volumes and counts of each minute equal its 1m candle to the last digit.",
-    Rule.TOTALS_EQUAL_CANDLES: "Volume, quote volume and count of the day equal those of its 1m candles.",
+    Rule.MINUTES_COMPLETE.value: "Every minute in which the candles count trades has a row, and no other.",
+    Rule.MINUTES_EQUAL_CANDLES.value: "Prices, volumes and counts of a minute equal its 1m candle to the last digit.",
+    Rule.TOTALS_EQUAL_CANDLES.value: "Volume, quote volume and count of the day equal those of its 1m candles.",
 }
 """What must hold of a day before it is loaded, by the name of its check."""
 

@@ -1,0 +1,200 @@
+"""The warehouse group whole: trades in PostgreSQL, Spark, Parquet on S3, the gate, COPY into the stand-in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from crypto_assets.config import Settings
+from crypto_assets.lake.lake import Lake
+from crypto_assets.partitions import WholeDay, range_tags
+from crypto_assets.spark.session import end_session
+from crypto_assets.warehouse.store import WarehouseStore
+from crypto_assets.warehouse.tables import FACT_TRADES
+from crypto_assets_tests.assets.warehouse_world import DAY, SYMBOLS, WarehouseWorld, said, warehouse_definitions
+from crypto_assets_tests.databases import EXCHANGE
+from crypto_assets_tests.resources.services.standin.conftest import run_stand_in, warehouse  # noqa: F401  fixtures
+from resources.services.standin.database import STAND_IN_ROLE
+
+NOON = datetime(2024, 8, 8, 12, tzinfo=UTC)
+NEXT = DAY + timedelta(days=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_spark() -> Iterator[None]:
+    """One session for the tests of this module."""
+    yield
+    end_session()
+
+
+@pytest.fixture
+def world(
+    database: str,
+    bucket: str,
+    warehouse: str,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[WarehouseWorld]:
+    environment = {
+        "POSTGRES_URL": database,
+        "WAREHOUSE_URL": f"{warehouse}?sslmode=disable",
+        "WAREHOUSE_S3_URI": f"{bucket}/warehouse",
+        "REDSHIFT_IAM_ROLE": STAND_IN_ROLE,
+        "DATA_DIR": str(tmp_path),
+        "EXCHANGE": "simulator",
+        "SIMULATOR_SEED": EXCHANGE.removeprefix("simulator-"),
+        "SYMBOLS": ",".join(SYMBOLS),
+        "PARTITIONS_START": "2024-08-01",
+        "SPARK_TASKS": "2",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings(_env_file=None)  # pyright: ignore[reportCallIssue]
+    store = WarehouseStore(f"{bucket}/warehouse")
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = WarehouseWorld(
+            warehouse_definitions(settings), instance, database, warehouse, Lake(settings.lake), store
+        )
+        for table in ("fact_trades", "dim_time", "dim_symbol", "warehouse_loads"):
+            made.redshift_execute(f"DROP TABLE IF EXISTS {table}")
+        yield made
+
+
+def test_a_day_goes_from_trades_to_redshift_and_a_repeat_changes_nothing(world: WarehouseWorld) -> None:
+    world.simple_day(DAY)
+
+    first = world.run()
+
+    assert first.success, said(first)
+    assert {e.check_name for e in first.get_asset_check_evaluations() if not e.passed} == set()
+    assert world.redshift(
+        "SELECT symbol, trade_minute, open_price, close_price, total_quantity, total_trade_value, trade_count, "
+        "avg_price, vwap FROM fact_trades JOIN dim_symbol USING (symbol) JOIN dim_time ON datetime = trade_minute "
+        "WHERE base_asset = 'ETH' AND hour = 12 ORDER BY trade_minute"
+    ) == [
+        (
+            *("ETHUSDT", datetime(2024, 8, 8, 12), Decimal("60000.01"), Decimal("60000.03")),  # noqa: DTZ001
+            *(Decimal(1), Decimal("60000.02"), 2, Decimal("60000.02"), Decimal("60000.02")),
+        ),
+        (
+            *("ETHUSDT", datetime(2024, 8, 8, 12, 1), Decimal("60000.01"), Decimal("60000.01")),  # noqa: DTZ001
+            *(Decimal("0.5"), Decimal("30000.005"), 1, Decimal("60000.01"), Decimal("60000.01")),
+        ),
+    ]
+    assert world.redshift("SELECT COUNT(*) FROM dim_time") == [(1440,)]
+    version = latest_version(world, "redshift_fact_trades")
+
+    again = world.run()
+
+    assert again.success
+    assert world.metadata("redshift_fact_trades")["changed"] is False
+    assert latest_version(world, "redshift_fact_trades") == version
+    assert world.redshift("SELECT COUNT(*) FROM warehouse_loads") == [(3,)]
+
+
+def latest_version(world: WarehouseWorld, asset: str) -> str:
+    wanted = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[DAY.isoformat()])
+    (record,) = world.instance.fetch_materializations(wanted, limit=1).records
+    assert record.asset_materialization is not None
+    return (record.asset_materialization.tags or {})["dagster/data_version"]
+
+
+def test_a_late_trade_makes_another_day_which_replaces_the_loaded_one(world: WarehouseWorld) -> None:
+    world.simple_day(DAY)
+    world.run()
+    world.trade(("BTCUSDT", 1, NOON + timedelta(hours=1), "61000"))
+    world.candles("BTCUSDT", DAY, [(720, "60000.01"), (720, "60000.03")], [(721, "60000.01")], [(780, "61000")])
+
+    assert world.run().success
+    assert world.loaded_days() == {"2024-08-08": 5}
+
+
+def test_a_day_that_contradicts_its_candles_never_reaches_redshift(world: WarehouseWorld) -> None:
+    world.simple_day(DAY)
+    assert world.run().success
+    world.trade(("BTCUSDT", 1, NOON + timedelta(seconds=30), "1"))  # no candle knows of it
+
+    failed = world.run()
+
+    assert not failed.success
+    (wrong,) = [e for e in failed.get_asset_check_evaluations() if e.check_name == "minutes_equal_candles"]
+    assert (wrong.passed, wrong.severity, wrong.blocking) == (False, dg.AssetCheckSeverity.ERROR, True)
+    assert "BTCUSDT 12:00" in (wrong.description or "")
+    assert world.loaded_days() == {"2024-08-08": 4}
+    assert world.redshift("SELECT MIN(min_price) FROM fact_trades") == [(Decimal("60000.01"),)]
+
+    alone = world.run(select=["redshift_fact_trades"])  # without the checks
+
+    assert not alone.success
+    assert "redshift_fact_trades 2024-08-08: fact_trades 2024-08-08 did not pass the gate" in said(alone)
+    assert "BTCUSDT 12:00" in said(alone)
+    assert world.loaded_days() == {"2024-08-08": 4}
+
+
+def test_of_several_days_the_good_ones_are_loaded_and_the_run_fails_naming_the_others(world: WarehouseWorld) -> None:
+    for day in (DAY, NEXT, NEXT + timedelta(days=1)):
+        world.simple_day(day)
+    world.trade(("ETHUSDT", 1, NOON + timedelta(days=1), "1"))
+
+    result = world.run(range_tags(WholeDay(DAY), WholeDay(NEXT + timedelta(days=1))))
+
+    assert not result.success
+    assert world.loaded_days() == {"2024-08-08": 4, "2024-08-10": 4}
+    assert "redshift_fact_trades: 1 of 3 days failed. The other 2 are done and stay.\n2024-08-09:" in said(result)
+    assert "ETHUSDT 12:00" in said(result)
+    assert [e.metadata["partitions_failed"].value for e in result.get_asset_check_evaluations() if not e.passed]
+    materialized = world.instance.get_materialized_partitions(dg.AssetKey("redshift_fact_trades"))
+    assert materialized == {"2024-08-08", "2024-08-10"}
+
+
+def test_a_day_without_trades_is_loaded_empty_with_a_warning(world: WarehouseWorld) -> None:
+    result = world.run()
+
+    assert result.success, said(result)
+    assert world.loaded_days() == {}
+    assert world.metadata("fact_trades")["dagster/row_count"] == 0
+    manifest = world.store.manifest(FACT_TRADES, DAY)
+    assert manifest is not None
+    assert manifest.rows == 0
+
+
+def test_trades_without_candles_to_compare_with_are_not_loaded(world: WarehouseWorld) -> None:
+    world.trade(("BTCUSDT", 1, NOON, "60000"))
+
+    failed = world.run()
+
+    assert not failed.success
+    (wrong,) = [e for e in failed.get_asset_check_evaluations() if not e.passed]
+    assert wrong.check_name == "candles_present"
+    assert "materialise silver_klines_1m of 2024-08-08|BTCUSDT" in (wrong.description or "")
+
+
+def test_a_run_without_a_day_says_how_to_name_one(world: WarehouseWorld) -> None:
+    assert "Which day?" in said(world.run({}))
+
+
+def test_no_password_is_in_anything_that_dagster_keeps(world: WarehouseWorld) -> None:
+    world.simple_day(DAY)
+    result = world.run()
+    passwords = {
+        url.partition("://")[2].partition("@")[0].partition(":")[2] for url in (world.database, world.warehouse)
+    }
+    kept = "\n".join(str(entry) for entry in world.instance.all_logs(result.run_id))
+    assert "COPY fact_trades_staging" in kept
+    assert [password for password in passwords if password in kept] == []
+
+
+@pytest.mark.parametrize("first", [date(2024, 8, 1)])
+def test_facts_follow_the_silver_candles_of_every_symbol(world: WarehouseWorld, first: date) -> None:
+    graph = world.definitions.resolve_asset_graph()
+    facts = graph.get(dg.AssetKey("fact_trades"))
+    assert {key.to_user_string() for key in facts.parent_keys} == {
+        "trades", "dim_time", "dim_symbol", "silver_klines_1m",
+    }  # fmt: skip
+    assert facts.partitions_def is not None
+    assert facts.partitions_def.get_first_partition_key() == first.isoformat()

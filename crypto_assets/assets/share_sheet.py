@@ -1,7 +1,5 @@
 """The spreadsheet that analysts work in: a tab a symbol, rows upserted by key, nothing else of it touched."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence

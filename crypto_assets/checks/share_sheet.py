@@ -1,7 +1,5 @@
 """The check of the shared spreadsheet: what stands in it is read again and compared with the table."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 

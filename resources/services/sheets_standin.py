@@ -1,7 +1,8 @@
 """A stand-in of Google Sheets: the part of its API v4 that gspread uses, over spreadsheets in a folder.
 
-`python -m resources.services.sheets_standin --port 0 --folder …` serves it. It is no Google: what is shared here, only
-this machine sees. A service account of its own signs in, with the key in `service_account.json` of the folder; what is not shared with that account is refused.
+`python -m resources.services.sheets_standin --port … --folder …` serves it. It is no Google: what is shared here, only
+this machine sees. A service account of its own signs in, with the key in `service_account.json` of the folder; what is
+not shared with that account is refused.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ class StandIn:
         self._files = Files(str(folder))
         self._tokens: dict[str, tuple[str, float]] = {}
         self._lock = Lock()
+        self._public_key = ""
 
     def write_key(self, token_url: str) -> Path:
         """A service account's key file whose tokens are given at this address; the account stays, its key too."""
@@ -105,6 +107,7 @@ class StandIn:
         account |= {"token_uri": token_url, "universe_domain": UNIVERSE}
         self._files.publish(KEY_FILE, json.dumps(account, indent=2).encode())
         self.key_file.chmod(0o600)
+        self._public_key = _public_key(account["private_key"])
         return self.key_file
 
     def token(self, assertion: str) -> dict[str, object]:
@@ -170,9 +173,8 @@ class StandIn:
 
     def _signed_by(self, text: str) -> str | None:
         """Whose key signed a JSON Web Token; None where it is none, or has expired."""
-        account: dict[str, str] = json.loads(self.key_file.read_bytes())
         try:
-            return str(jwt.decode(text, certs=_public_key(account["private_key"]))["iss"])
+            return str(jwt.decode(text, certs=self._public_key)["iss"])
         except (ValueError, GoogleAuthError):
             return None
 

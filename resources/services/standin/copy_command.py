@@ -34,6 +34,7 @@ class CopyCommand:
     key: str
     """Beginning of the files' keys, or the manifest's whole key."""
     role: str
+    """`default` is the cluster's own."""
     has_manifest: bool
 
     @property
@@ -85,10 +86,8 @@ def _read_option(cursor: Cursor, options: _Options) -> None:
             cursor.take()  # statistics are PostgreSQL's own matter
         options.has_manifest |= word == "manifest"
     elif word == "iam_role":
-        if cursor.word == "default":
-            raise not_in_stand_in("IAM_ROLE default", instead="Name the role.")
         _once(options.role is None, "IAM_ROLE")
-        options.role = _literal(cursor)
+        options.role = cursor.take_word("default") if cursor.is_at("default") else _literal(cursor)
     elif word in ("format", "parquet"):
         _once(not options.is_parquet, "FORMAT")
         _read_format(cursor, word)
@@ -106,7 +105,7 @@ def _read_option(cursor: Cursor, options: _Options) -> None:
 def _read_format(cursor: Cursor, word: str) -> None:
     if word == "parquet":
         return
-    if cursor.word == "as":
+    if cursor.is_at("as"):
         cursor.take()
     token = cursor.take()
     if token.word in OTHER_FORMATS:

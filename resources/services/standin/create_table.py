@@ -60,10 +60,10 @@ def translate_create_table(tokens: Sequence[Token]) -> str:
     """The statement for PostgreSQL; raises Refusal where Redshift refuses it, or the stand-in does not know it."""
     cursor = Cursor(tokens)
     head = [cursor.take_word("create")]
-    while cursor.word != "table":
+    while not cursor.is_at("table"):
         head.append(cursor.take_word("local", "temp", "temporary"))
     head.append(cursor.take_word("table"))
-    if cursor.word == "if":
+    if cursor.is_at("if"):
         head += [cursor.take_word("if"), cursor.take_word("not"), cursor.take_word("exists")]
     table = _Table(cursor.take_dotted_name())
     return f"{' '.join(head).upper()} {table.name} {_definition(cursor, table)}"
@@ -99,7 +99,7 @@ def _is_constraint(item: Sequence[Token]) -> bool:
 
 def _item(cursor: Cursor, table: _Table) -> str:
     """A column or LIKE as PostgreSQL writes it; empty for a key, which Redshift does not enforce."""
-    if cursor.word == "constraint":
+    if cursor.is_at("constraint"):
         cursor.take()
         cursor.take()
     match cursor.word:
@@ -220,7 +220,7 @@ def _arguments(name: str, numbers: Sequence[int], *, is_text: bool) -> str:
 def _read_table_attributes(cursor: Cursor, table: _Table) -> None:
     """What follows the columns and says how Redshift stores the table."""
     style = ""
-    while cursor and cursor.word != "as":
+    while cursor and not cursor.is_at("as"):
         match cursor.take().word:
             case "backup":
                 cursor.take_word("yes", "no")
@@ -232,7 +232,7 @@ def _read_table_attributes(cursor: Cursor, table: _Table) -> None:
                 cursor.take_word("sortkey")
                 table.sort += cursor.take_names()
             case "sortkey":
-                table.sort += [] if cursor.word == "auto" and cursor.take() else cursor.take_names()
+                table.sort += [] if cursor.is_at("auto") and cursor.take() else cursor.take_names()
             case "encode":
                 cursor.take_word("auto")
             case _:

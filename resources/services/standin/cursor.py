@@ -31,6 +31,10 @@ class Cursor:
         """The next token as it is written; empty at the end."""
         return self._tokens[self._place].text if self else ""
 
+    def is_at(self, word: str) -> bool:
+        """Whether this word comes next."""
+        return self.word == word
+
     def take(self) -> Token:
         """The next token."""
         if not self:

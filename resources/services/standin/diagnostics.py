@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ class Diagnostics:
         values = [(USER_ID, load.session, load.query, load.table, file, count) for file, count in rows.items()]
         self._insert("stl_load_commits", columns, values)
 
-    def _insert(self, table: str, columns: str, rows: list[tuple[object, ...]]) -> None:
+    def _insert(self, table: str, columns: str, rows: Sequence[tuple[object, ...]]) -> None:
         places = ", ".join(["%s"] * (columns.count(",") + 1))
         with closing(psycopg2.connect(self._url)) as connection, connection, connection.cursor() as cursor:
             cursor.executemany(f"INSERT INTO {SCHEMA}.{table} ({columns}) VALUES ({places})", rows)

@@ -91,14 +91,20 @@ def _check_schema(each: S3Object, schema: pa.Schema, columns: Sequence[Column]) 
 def _check_values(each: S3Object, batch: pa.RecordBatch, columns: Sequence[Column], *, before: int) -> None:
     for array, column in zip(batch.columns, columns, strict=True):
         if column.is_required and array.null_count:
-            line = before + 1 + pc.index(pc.is_null(array), True).as_py()
+            line = before + 1 + pc.index(array.is_null(), True).as_py()
             raise _spectrum(each, "Missing data for not-null field", code=CODE_NULL, column=column, line=line)
         longest = column.longest_bytes
         if longest is not None and array.nbytes:
-            too_long = pc.index(pc.greater(pc.binary_length(_plain(array)), longest), True).as_py()
+            too_long = pc.index(
+                _call("greater", _call("binary_length", _plain(array)), pa.scalar(longest)), True
+            ).as_py()
             if too_long >= 0:
                 reason = f"The length of the data column {column.name} is longer than the length defined in the table"
                 raise _spectrum(each, reason, code=CODE_LENGTH, column=column, line=before + 1 + too_long)
+
+
+def _call(name: str, *arguments: pa.Array | pa.Scalar) -> pa.Array:
+    return pc.call_function(name, list(arguments))
 
 
 def _plain(array: pa.Array) -> pa.Array:

@@ -25,7 +25,7 @@ class Store:
     url: str | None = None
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
-    region: str = "us-east-1"
+    region: str | None = None
 
     def connect(self) -> fs.S3FileSystem:
         """A client."""

@@ -79,13 +79,13 @@ def _alter_table(tokens: Sequence[Token]) -> list[Token]:
     cursor = Cursor(tokens)
     cursor.take_word("alter")
     cursor.take_word("table")
-    if cursor.word == "if":
+    if cursor.is_at("if"):
         raise syntax_error("IF")
     table = cursor.take_dotted_name()
     match cursor.word:
         case "add":
             cursor.take()
-            if cursor.word == "column":
+            if cursor.is_at("column"):
                 cursor.take()
             text = translate_add_column(cursor.rest())
             return [Token(Kind.OTHER, f"ALTER TABLE {table} ADD COLUMN {text}")]

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -37,7 +38,7 @@ class Bucket:
     folder: str
 
     @property
-    def client(self):  # noqa: ANN201
+    def client(self) -> Any:
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint,
@@ -61,14 +62,6 @@ class Bucket:
 
     def put_manifest(self, name: str, *entries: dict[str, object]) -> None:
         self.put(name, msgspec.json.encode({"entries": entries}))
-
-
-@dataclass(frozen=True)
-class Warehouse:
-    """A stand-in that runs."""
-
-    url: str
-    bucket_endpoint: str
 
 
 @pytest.fixture(scope="session")

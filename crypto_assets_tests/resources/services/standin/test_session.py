@@ -1,0 +1,263 @@
+"""Transactions, many statements at once, ends in the middle, and what passes through, as clients see them."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import psycopg2
+import pyarrow as pa
+import pytest
+from dagster_aws.redshift import RedshiftClientResource
+from psycopg2.extensions import connection as Connection  # noqa: N812
+
+from crypto_assets_tests.resources.services.standin.conftest import PARQUET, Bucket, execute
+from crypto_assets_tests.waiting import wait_for
+
+NUMBERS = pa.table({"n": pa.array(range(1_000))})
+
+
+@pytest.fixture
+def numbers(connection: Connection, files: Bucket) -> str:
+    """A COPY of 1,000 rows into the table numbers, which is there and empty."""
+    execute(connection, "CREATE TABLE numbers (n BIGINT NOT NULL) SORTKEY (n)")
+    connection.commit()
+    files.put_table("n.parquet", NUMBERS)
+    return f"COPY numbers FROM '{files.uri('n.parquet')}' {PARQUET}"
+
+
+def count(connection: Connection) -> object:
+    ((found,),) = execute(connection, "SELECT count(*) FROM numbers")
+    return found
+
+
+def test_it_says_that_it_is_not_redshift(connection: Connection) -> None:
+    ((version,),) = execute(connection, "SELECT version()")
+    assert str(version).startswith("Stand-in for Amazon Redshift, not Redshift itself: PostgreSQL")
+
+
+def test_statements_sent_together_are_one_transaction(
+    connection: Connection, connect: Callable[[], Connection], numbers: str
+) -> None:
+    connection.autocommit = True
+    with pytest.raises(psycopg2.errors.DivisionByZero):
+        execute(connection, f"DELETE FROM numbers; {numbers}; SELECT 1 / 0")
+    assert count(connection) == 0
+    execute(connection, f"INSERT INTO numbers VALUES (-1); {numbers}; DELETE FROM numbers WHERE n < 10;")
+    assert count(connect()) == 990
+
+
+def test_a_transaction_written_out_loads_a_day_from_staging(connection: Connection, numbers: str) -> None:
+    connection.autocommit = True
+    load = numbers.replace("COPY numbers", "COPY staging")
+    for _ in range(2):
+        execute(
+            connection,
+            f"BEGIN; CREATE TEMP TABLE staging (LIKE numbers); {load}; DELETE FROM numbers USING staging "
+            "WHERE numbers.n = staging.n; INSERT INTO numbers SELECT * FROM staging; DROP TABLE staging; COMMIT",
+        )
+    assert count(connection) == 1_000
+
+
+def test_a_load_is_undone_with_its_transaction_and_its_explanation_stays(connection: Connection, numbers: str) -> None:
+    execute(connection, "INSERT INTO numbers VALUES (1)")
+    with pytest.raises(psycopg2.InternalError, match="NoSuchKey|does not exist"):
+        execute(connection, numbers.replace("n.parquet", "other.parquet"))
+    with pytest.raises(psycopg2.errors.InFailedSqlTransaction):
+        execute(connection, numbers)
+    connection.rollback()
+    assert count(connection) == 0
+    told = execute(connection, "SELECT err_reason FROM stl_load_errors WHERE query = pg_last_copy_id()")
+    assert "does not exist" in str(told)
+
+
+def test_truncate_commits_as_in_redshift(connection: Connection, numbers: str) -> None:
+    execute(connection, numbers)
+    execute(connection, "TRUNCATE numbers")
+    execute(connection, "INSERT INTO numbers VALUES (1)")
+    connection.rollback()
+    assert count(connection) == 1  # the transaction had ended, so the row was committed at once
+
+
+def test_what_redshift_lacks_fails_the_transaction(connection: Connection, numbers: str) -> None:
+    execute(connection, "INSERT INTO numbers VALUES (1)")
+    with pytest.raises(psycopg2.errors.FeatureNotSupported, match="CREATE INDEX"):
+        execute(connection, "CREATE INDEX i ON numbers (n)")
+    with pytest.raises(psycopg2.errors.InFailedSqlTransaction):
+        execute(connection, "SELECT 1")
+    connection.rollback()
+    assert count(connection) == 0
+
+
+def test_readers_never_see_a_part_of_a_load(
+    connection: Connection, connect: Callable[[], Connection], numbers: str
+) -> None:
+    seen: set[object] = set()
+    done = threading.Event()
+
+    def look(reader: Connection) -> None:
+        while not done.is_set():
+            seen.add(count(reader))
+
+    readers = [connect() for _ in range(4)]
+    for reader in readers:
+        reader.autocommit = True
+    threads = [threading.Thread(target=look, args=(reader,)) for reader in readers]
+    for thread in threads:
+        thread.start()
+    for _ in range(5):
+        execute(connection, "DELETE FROM numbers")
+        execute(connection, numbers)
+        connection.commit()
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert seen <= {0, 1_000}
+
+
+def test_a_client_that_dies_leaves_nothing_of_its_transaction(
+    connection: Connection, connect: Callable[[], Connection], numbers: str
+) -> None:
+    dying = connect()
+    execute(dying, numbers)
+    ((pid,),) = execute(dying, "SELECT pg_backend_pid()")
+    with socket.socket(fileno=dying.fileno()) as raw:
+        raw.shutdown(socket.SHUT_RDWR)
+        raw.detach()
+    connection.autocommit = True
+    alive = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"
+    wait_for(lambda: execute(connection, alive), until=lambda rows: rows == [(0,)], deadline_s=30)
+    assert count(connection) == 0
+
+
+def test_a_client_that_dies_in_a_long_statement_ends_it(
+    connection: Connection, connect: Callable[[], Connection]
+) -> None:
+    dying = connect()
+    ((pid,),) = execute(dying, "SELECT pg_backend_pid()")
+    thread = threading.Thread(target=lambda: pytest.raises(psycopg2.Error, execute, dying, "SELECT pg_sleep(300)"))
+    thread.start()
+    connection.autocommit = True
+    alive = f"SELECT state FROM pg_stat_activity WHERE pid = {pid}"
+    wait_for(lambda: execute(connection, alive), until=lambda rows: rows == [("active",)], deadline_s=30)
+    with socket.socket(fileno=dying.fileno()) as raw:
+        raw.shutdown(socket.SHUT_RDWR)
+        raw.detach()
+    thread.join()
+    wait_for(lambda: execute(connection, alive), until=lambda rows: rows == [], deadline_s=30)
+
+
+def test_a_statement_can_be_cancelled(connection: Connection) -> None:
+    timer = threading.Timer(0, lambda: None)
+    started = threading.Thread(target=lambda: wait_for(_is_cancelled(connection), until=bool, deadline_s=30))
+    started.start()
+    with pytest.raises(psycopg2.errors.QueryCanceled):
+        execute(connection, "SELECT pg_sleep(300)")
+    timer.cancel()
+    started.join()
+    connection.rollback()
+    assert execute(connection, "SELECT 1") == [(1,)]
+
+
+def _is_cancelled(connection: Connection) -> Callable[[], bool]:
+    def look() -> bool:
+        connection.cancel()
+        return connection.status == psycopg2.extensions.STATUS_READY or not connection.isexecuting()
+
+    return look
+
+
+def test_a_wrong_password_and_another_database_are_refused(warehouse: str) -> None:
+    parts = urlsplit(warehouse)
+    wrong = parts._replace(netloc=f"warehouse:wrong@{parts.hostname}:{parts.port}").geturl()
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        psycopg2.connect(wrong)
+    with pytest.raises(psycopg2.OperationalError, match="one database"):
+        psycopg2.connect(parts._replace(path="/postgres").geturl())
+
+
+def test_encryption_is_declined_and_may_not_be_required(warehouse: str) -> None:
+    with pytest.raises(psycopg2.OperationalError, match="does not support SSL"):
+        psycopg2.connect(warehouse, sslmode="require")
+
+
+def test_large_results_and_remarks_pass_through(connection: Connection) -> None:
+    rows = execute(connection, "SELECT n, repeat('x', 50) FROM generate_series(1, 100000) AS n")
+    assert len(rows) == 100_000
+    assert rows[-1] == (100_000, "x" * 50)
+    execute(connection, "DROP TABLE IF EXISTS nothing")
+    assert "does not exist" in connection.notices[-1]
+
+
+def test_many_clients_work_side_by_side(connect: Callable[[], Connection], numbers: str) -> None:
+    connections = [connect() for _ in range(12)]
+    threads = [threading.Thread(target=execute, args=(each, numbers)) for each in connections]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for each in connections:
+        each.commit()
+    assert count(connections[0]) == 12_000
+
+
+def message(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("!I", len(body) + 4) + body
+
+
+def test_the_extended_protocol_passes_but_for_copy(warehouse: str, connection: Connection, numbers: str) -> None:
+    with closing(psycopg2.connect(warehouse)) as opened, socket.socket(fileno=opened.fileno()) as raw:
+        try:
+            assert b"\x00\x00\x00\x0242" in _extended(raw, b"SELECT 42::text")
+            refused = _extended(raw, numbers.encode())
+            assert b"does not execute COPY in the extended protocol" in refused
+            assert b"\x00\x00\x00\x0243" in _extended(raw, b"SELECT 43::text")
+        finally:
+            raw.detach()
+    assert count(connection) == 0
+
+
+def _extended(raw: socket.socket, sql: bytes) -> bytes:
+    """What is answered to a statement in the extended protocol, up to ready-for-query."""
+    raw.setblocking(True)
+    raw.sendall(
+        message(b"P", b"\0" + sql + b"\0\0\0")
+        + message(b"B", b"\0\0\0\0\0\0\0\0")
+        + message(b"E", b"\0\0\0\0\0")
+        + message(b"S", b"")
+    )
+    answer = b""
+    while not answer.endswith((b"Z\0\0\0\5I", b"Z\0\0\0\5E", b"Z\0\0\0\5T")):
+        answer += raw.recv(65_536)
+    return answer
+
+
+def test_the_client_of_dagster_creates_copies_and_selects(warehouse: str, files: Bucket) -> None:
+    files.put_table("n.parquet", NUMBERS)
+    parts = urlsplit(warehouse)
+    client = RedshiftClientResource(
+        host=parts.hostname,
+        port=parts.port,
+        user=parts.username,
+        password=parts.password,
+        database="warehouse",
+        sslmode="prefer",
+    ).get_client()
+    load = f"COPY by_dagster FROM '{files.uri('n')}' {PARQUET}"
+    client.execute_queries(["CREATE TABLE by_dagster (n BIGINT ENCODE az64) DISTSTYLE EVEN", load])
+    assert client.execute_query("SELECT count(*), sum(n)::BIGINT FROM by_dagster", fetch_results=True) == [
+        (1_000, 499_500)
+    ]
+    told: list[object] = []
+
+    def explain(_error: Exception, cursor: psycopg2.extensions.cursor, _log: object) -> None:
+        cursor.execute("SELECT err_reason FROM stl_load_errors WHERE query = pg_last_copy_id()")
+        told.extend(cursor.fetchall())
+
+    client.execute_queries(["DROP TABLE by_dagster", load.replace("/n", "/missing")], error_callback=explain)
+    assert "nonexistent" in str(told) or told == []
+    client.execute_query("DROP TABLE IF EXISTS by_dagster")

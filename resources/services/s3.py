@@ -21,14 +21,14 @@ type S3Client = Any
 ANSWER_S = 5.0
 MINE = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 
-# Paths are relative to the service's folder: this file knows Latin-1 only.
+# With a relative folder S3Proxy stores, but lists nothing.
 S3PROXY_PROPERTIES = """\
 s3proxy.endpoint=http://{host}:{port}
 s3proxy.authorization=aws-v2-or-v4
 s3proxy.identity={access_key}
 s3proxy.credential={secret_key}
 jclouds.provider=filesystem-nio2
-jclouds.filesystem.basedir=data
+jclouds.filesystem.basedir={data}
 """
 
 LOGBACK = """\
@@ -76,7 +76,13 @@ class S3(Service):
 
     def launch(self, ports: Mapping[str, int]) -> Launch:
         secret = self.folder.secret("secret_key")
-        text = S3PROXY_PROPERTIES.format(host=HOST, port=ports["port"], access_key=ACCESS_KEY, secret_key=secret)
+        text = S3PROXY_PROPERTIES.format(
+            host=HOST,
+            port=ports["port"],
+            access_key=ACCESS_KEY,
+            secret_key=secret,
+            data=_property(str(self.folder.path / "data")),
+        )
         self.folder.write("s3proxy.properties", text)
         self.folder.write("logback.xml", LOGBACK)
         java = self.context.java_home() / "bin" / "java"
@@ -139,6 +145,13 @@ def _make_bucket(client: S3Client) -> None:
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") not in MINE:
             raise
+
+
+def _property(text: str) -> str:
+    """A value as Java's files of properties, which know ASCII only, write it: in UTF-16, escaped."""
+    units = text.encode("utf-16-be").hex()
+    codes = (int(units[place : place + 4], 16) for place in range(0, len(units), 4))
+    return "".join(chr(code) if 32 < code < 127 and chr(code) != "\\" else f"\\u{code:04x}" for code in codes)
 
 
 def _url(ports: Mapping[str, int]) -> str:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
 from crypto_assets.assets.each_partition import Written
 from crypto_assets.config import WarehouseSource, read_settings
 from crypto_assets.endpoints import exchange_name, postgres_url
@@ -16,6 +14,7 @@ from crypto_assets.lake.lake import Lake, Published
 from crypto_assets.partitions import WholeDay
 from crypto_assets.warehouse.extract import DayFacts, facts_from_lake, facts_from_postgres
 from crypto_assets.warehouse.facts import symbol_dimension, time_dimension
+from crypto_assets.warehouse.figures import figures_of
 from crypto_assets.warehouse.load import DayLoad, load_day
 from crypto_assets.warehouse.staging import stage_day
 from crypto_assets.warehouse.store import WarehouseStore
@@ -50,8 +49,8 @@ def write_facts(
     figures: dict[str, Any] = {
         "trades": found.trades,
         "spark_tasks": found.tasks,
-        "symbols": len(pc.unique(found.facts["symbol"])),
-        "total_trade_value": str(pc.sum(found.facts["total_trade_value"]).as_py() or 0),
+        "symbols": len(found.facts["symbol"].unique()),
+        "total_trade_value": str(figures_of(found.facts)["sum(total_trade_value)"] or 0),
     }
     nothing = f"there are no trades of this day in {read_settings().warehouse_source.value}; did the streams run?"
     return _publish(

@@ -7,7 +7,6 @@ from datetime import date
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import BRONZE_KLINES, SILVER_KLINES
@@ -67,7 +66,7 @@ def judge_day(store: WarehouseStore, lake: Lake, day: date, *, symbols: Sequence
     manifest, facts = store.manifest(FACT_TRADES, day), store.read(FACT_TRADES, day)
     if manifest is None or facts is None:
         return None
-    held: set[str] = set(pc.unique(facts["symbol"]).to_pylist())
+    held: set[str] = set(facts["symbol"].unique().to_pylist())
     times, names = store.read(DIM_TIME, day), store.read(DIM_SYMBOL, day)
     report = gate_day(
         facts,

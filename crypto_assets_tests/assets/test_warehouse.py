@@ -18,8 +18,10 @@ from crypto_assets.warehouse.store import WarehouseStore
 from crypto_assets.warehouse.tables import FACT_TRADES
 from crypto_assets_tests.assets.warehouse_world import DAY, SYMBOLS, WarehouseWorld, said, warehouse_definitions
 from crypto_assets_tests.databases import EXCHANGE
-from crypto_assets_tests.resources.services.standin.conftest import run_stand_in, warehouse  # noqa: F401  fixtures
+from crypto_assets_tests.resources.services.standin.conftest import run_stand_in, warehouse
 from resources.services.standin.database import STAND_IN_ROLE
+
+__all__ = ["run_stand_in", "warehouse"]  # fixtures of the stand-in, used here as well
 
 NOON = datetime(2024, 8, 8, 12, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)
@@ -36,7 +38,7 @@ def one_spark() -> Iterator[None]:
 def world(
     database: str,
     bucket: str,
-    warehouse: str,  # noqa: F811
+    warehouse: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[WarehouseWorld]:

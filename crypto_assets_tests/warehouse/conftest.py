@@ -11,15 +11,14 @@ from crypto_assets.config import Settings
 from crypto_assets.spark.session import end_session
 from crypto_assets.warehouse.load import RedshiftClient
 from crypto_assets.warehouse.store import WarehouseStore
-from crypto_assets_tests.resources.services.standin.conftest import (  # noqa: F401  fixtures
-    run_stand_in,
-    warehouse,
-)
+from crypto_assets_tests.resources.services.standin.conftest import run_stand_in, warehouse
 from resources.spark import start_batch
 from resources.warehouse import redshift_resource
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+__all__ = ["run_stand_in", "warehouse"]  # fixtures of the stand-in, used here as well
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def spark(live_settings: Settings) -> Iterator[SparkSession]:
 
 
 @pytest.fixture
-def redshift(warehouse: str) -> RedshiftClient:  # noqa: F811
+def redshift(warehouse: str) -> RedshiftClient:
     """The client of dagster-aws, unchanged, on a stand-in for Redshift."""
     return redshift_resource(warehouse, embedded=True).get_client()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -191,8 +192,11 @@ def test_the_password_is_in_no_plan_and_in_no_error(spark: SparkSession, databas
     options = jdbc_options(database)
     assert options["password"] not in options["url"]
     read = spark.read.format("jdbc").options(**options, dbtable="public.trades").load()
-    execution: Any = read._jdf.queryExecution()  # pyright: ignore[reportPrivateUsage]
-    assert options["password"] not in execution.toString()
+    plans = io.StringIO()
+    with redirect_stdout(plans):
+        read.explain(extended=True)
+    assert "JDBCRelation" in plans.getvalue()
+    assert options["password"] not in plans.getvalue()
     wrong = {**options, "url": options["url"].replace("test_", "no_such_")}
     with pytest.raises(Exception, match="Couldn't connect") as failed:  # whatever class Spark has for it
         spark.read.format("jdbc").options(**wrong, dbtable="public.trades").load()

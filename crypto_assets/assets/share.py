@@ -72,7 +72,7 @@ def _price_aggregates(days: WholeDays) -> dg.AssetsDefinition:
         metadata=day_table_metadata(PRICE_AGGREGATES),
         partitions_def=days.definition,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=when_window_changes(own_day=(FACT_TRADES.name,)).ignore(
+        automation_condition=when_window_changes(own_day=(FACT_TRADES.name,)).ignore(  # pyright: ignore[reportAttributeAccessIssue]  conditions that are joined have it
             dg.AssetSelection.assets(*streams)  # it moves all the time, and means no day
         ),
     )

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crypto_assets.assets.each_partition import Written, published_metadata
 from crypto_assets.errors import InputIncomplete
@@ -121,7 +120,7 @@ class AggregateDays:
             metadata={
                 **published_metadata(published),
                 "made_from": made_from,
-                "symbols": pc.count_distinct(windows["symbol"]).as_py(),
+                "symbols": len(windows["symbol"].unique()),
                 **counts,
                 **(metadata or {}),
             },
@@ -166,4 +165,4 @@ class HiveDays:
 
 
 def _count(windows: pa.Table, timeframe: str) -> int:
-    return pc.sum(pc.equal(windows["timeframe"], timeframe)).as_py() or 0
+    return windows["timeframe"].to_pylist().count(timeframe)

@@ -25,7 +25,7 @@ from crypto_assets.warehouse.tables import FACT_TRADES
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.streaming import StreamingQuery
+    from pyspark.sql.streaming.query import StreamingQuery
 
 LATENESS = timedelta(minutes=10)
 """How long after the newest trade a minute stays open: trades that a reconnection missed are fetched by then."""

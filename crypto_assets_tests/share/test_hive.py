@@ -141,9 +141,11 @@ def test_a_table_that_owns_its_files_is_none_to_share_in(table: HiveTable, hive_
         table.create()
 
 
-def test_the_metastore_of_another_process_is_waited_for(table: HiveTable, store: WarehouseStore) -> None:
+def test_the_metastore_of_another_process_is_waited_for(
+    table: HiveTable, store: WarehouseStore, hive_session: SparkSession
+) -> None:
     table.create()  # so that this process has it open
-    folder = table._session.conf.get("spark.hadoop.javax.jdo.option.ConnectionURL")
+    folder = hive_session.conf.get("spark.hadoop.javax.jdo.option.ConnectionURL")
     assert folder is not None
     other = (
         "import sys\n"

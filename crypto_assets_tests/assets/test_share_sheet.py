@@ -1,0 +1,165 @@
+"""sheet_price_aggregates and its check as Dagster runs them, on the embedded stand-in and on a named spreadsheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from crypto_assets.assets.share_sheet import SHEET, sheet_assets
+from crypto_assets.checks.share_sheet import sheet_checks
+from crypto_assets.partitions import PARTITION_TAG, WholeDay, WholeDays
+from crypto_assets.share.tables import PRICE_AGGREGATES
+from crypto_assets.warehouse.store import WarehouseStore
+from crypto_assets_tests.share.test_workbook import aggregates
+from crypto_assets_tests.sheets_server import SheetsServer
+from resources.services.manager import Services
+from resources.services.sheets_standin import EMAIL, EMBEDDED_ID
+from resources.sheets import SheetsResource
+from resources.warehouse import WarehouseResource
+
+DAYS = WholeDays(date(2024, 8, 1))
+DAY = WholeDay(date(2024, 8, 8))
+
+
+@dataclass
+class Share:
+    """The asset with its check on a warehouse of its own."""
+
+    instance: dg.DagsterInstance
+    store: WarehouseStore
+
+    def publish(self, *symbols: str) -> None:
+        self.store.publish(PRICE_AGGREGATES, DAY.day, aggregates(*symbols))
+
+    def run(self) -> dg.ExecuteInProcessResult:
+        definitions = dg.Definitions(
+            assets=sheet_assets(DAYS),
+            asset_checks=sheet_checks(DAYS),
+            jobs=[dg.define_asset_job("share", selection=[SHEET])],
+            resources={"sheets": SheetsResource(), "warehouse": WarehouseResource()},
+        )
+        return definitions.resolve_job_def("share").execute_in_process(
+            instance=self.instance, tags={PARTITION_TAG: DAY.key}, raise_on_error=False
+        )
+
+    def metadata(self) -> dict[str, Any]:
+        wanted = dg.AssetRecordsFilter(SHEET, asset_partitions=[DAY.key])
+        (record,) = self.instance.fetch_materializations(wanted, limit=1).records
+        assert record.asset_materialization is not None
+        return {name: value.value for name, value in record.asset_materialization.metadata.items()}
+
+
+def verdict(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
+    (found,) = result.get_asset_check_evaluations()
+    return found
+
+
+def said(result: dg.ExecuteInProcessResult) -> str:
+    failed = (event for event in result.all_events if event.event_type is dg.DagsterEventType.STEP_FAILURE)
+    data = (event.step_failure_data for event in failed)
+    return "\n".join(str(one.user_failure_data.description if one.user_failure_data else one.error) for one in data)
+
+
+@pytest.fixture
+def share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Share]:
+    """On the stand-in of DATA_DIR, unless the test names a spreadsheet."""
+    environment = {
+        "DATA_DIR": str(tmp_path / "data"),
+        "WAREHOUSE_S3_URI": str(tmp_path / "warehouse"),
+        "SYMBOLS": "BTCUSDT,ETHUSDT",
+        "SHEET_TIMEFRAMES": "1h,1d",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    for name in ("GOOGLE_SHEETS_ID", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_SERVICE_ACCOUNT_JSON"):
+        monkeypatch.delenv(name, raising=False)
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Share(instance, WarehouseStore(str(tmp_path / "warehouse")))
+
+
+@pytest.fixture
+def named(share: Share, sheets_server: SheetsServer, monkeypatch: pytest.MonkeyPatch) -> Share:
+    """The same with a spreadsheet that the settings name."""
+    monkeypatch.setenv("GOOGLE_SHEETS_ID", EMBEDDED_ID)
+    monkeypatch.setenv("GOOGLE_SHEETS_URL", sheets_server.url)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(sheets_server.standin.key_file))
+    return share
+
+
+def test_without_google_a_day_lies_in_the_stand_in_and_in_files(
+    share: Share, tmp_path: Path, make_services: Callable[..., Services]
+) -> None:
+    make_services(tmp_path / "data").start(["sheets"])
+    share.publish("BTCUSDT", "ETHUSDT")
+    result = share.run()
+    assert result.success, said(result)
+    assert verdict(result).passed
+    metadata = share.metadata()
+    assert (metadata["rows_appended"], metadata["tabs_created"]) == (8, "BTCUSDT, ETHUSDT")
+    assert metadata["csv"] == str(tmp_path / "data" / "share" / "price_aggregates-2024-08-08.csv")
+    assert len(Path(metadata["csv"]).read_text().splitlines()) == 9
+    assert Path(metadata["xlsx"]).read_bytes().startswith(b"PK")
+    share.run()
+    assert (share.metadata()["rows_unchanged"], share.metadata()["requests_that_write"]) == (8, 0)
+
+
+def test_a_row_that_somebody_changed_fails_the_check_until_the_day_is_shared_again(
+    named: Share, sheets_server: SheetsServer
+) -> None:
+    named.publish("BTCUSDT")
+    assert verdict(named.run()).passed
+    assert "csv" not in named.metadata()
+    definitions = sheet_checks(DAYS)
+    sheets_server.edit_tab("BTCUSDT", lambda sheet: sheet.put(2, 3, 1.0))
+    judged = _check_alone(named, definitions)
+    assert not judged.passed
+    assert judged.description is not None
+    assert "1 of 4 rows are missing or differ, the first in BTCUSDT: 1h 2024-08-08T07:00:00Z" in judged.description
+    assert verdict(named.run()).passed
+
+
+def _check_alone(share: Share, checks: list[dg.AssetChecksDefinition]) -> dg.AssetCheckEvaluation:
+    definitions = dg.Definitions(
+        asset_checks=checks,
+        jobs=[dg.define_asset_job("look", selection=dg.AssetSelection.checks(*checks))],
+        resources={"sheets": SheetsResource(), "warehouse": WarehouseResource()},
+    )
+    return verdict(definitions.resolve_job_def("look").execute_in_process(instance=share.instance))
+
+
+def test_a_row_that_is_no_longer_shared_is_a_warning(named: Share) -> None:
+    named.publish("BTCUSDT", "ETHUSDT")
+    named.run()
+    named.publish("BTCUSDT")
+    judged = verdict(named.run())
+    assert (judged.passed, judged.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "4 rows of that day are in the spreadsheet and no longer shared, the first at ETHUSDT!A2" in str(
+        judged.description
+    )
+
+
+def test_a_refusal_fails_the_step_with_its_sentence(named: Share, sheets_server: SheetsServer) -> None:
+    named.publish("BTCUSDT")
+    sheets_server.edit(lambda book: book.editors.clear())
+    result = named.run()
+    assert not result.success
+    assert f"Share the spreadsheet with {EMAIL} as editor" in said(result)
+
+
+def test_a_day_that_was_never_aggregated_says_what_to_materialise(named: Share) -> None:
+    result = named.run()
+    assert "Materialise price_aggregates first." in said(result)
+
+
+def test_a_day_without_trades_changes_nothing(named: Share, sheets_server: SheetsServer) -> None:
+    named.store.publish(PRICE_AGGREGATES, DAY.day, pa.Table.from_pylist([], schema=PRICE_AGGREGATES.schema))
+    result = named.run()
+    assert result.success, said(result)
+    assert sheets_server.asked("POST") == []

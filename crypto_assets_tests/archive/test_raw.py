@@ -1,0 +1,144 @@
+"""The raw zone: what is published is what lies there, downloaded once."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from crypto_assets.archive.raw import RawDay, RawDays, file_of, path_of, read_zip
+from crypto_assets.binance.archive import ArchiveClient
+from crypto_assets.binance.archive_paths import ArchiveFile
+from crypto_assets.errors import ChecksumMismatch, InputIncomplete, LakeError
+from crypto_assets.lake.files import Files
+from crypto_assets_tests.archive.second_files import SYMBOL, line, publish, second, unzipped, zipped
+
+DAY = date(2024, 2, 5)
+DAYS = [date(2024, 2, 1) + timedelta(days=n) for n in range(29)]
+MONTH = ArchiveFile.spot_klines(SYMBOL, "1s", "2024-02")
+
+
+class Zone:
+    """An archive of files, and a raw zone beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.archive, self.downloads = folder / "archive", folder / "downloads"
+        self.archive.mkdir()
+        self.files = Files(str(folder / "lake"))
+
+    def publish_day(self, day: date, text: str, *, sha256: str | None = None) -> bytes:
+        content = zipped(file_of(SYMBOL, day), text)
+        publish(self.archive, file_of(SYMBOL, day), content, sha256=sha256)
+        return content
+
+    def publish_month(self, *, close: str = "60000.00") -> None:
+        text = "".join(line(second(day, 5), close=close) for day in DAYS)
+        publish(self.archive, MONTH, zipped(MONTH, text))
+
+    def write(self, *days: date, accept: frozenset[str] = frozenset()) -> list[RawDay]:
+        client = ArchiveClient(self.archive.as_uri(), downloads=self.downloads, accept_checksum_mismatch=accept)
+        raw = RawDays(self.files, client, wanted=[(SYMBOL, day) for day in days])
+        return [raw.write(SYMBOL, day) for day in days]
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> Zone:
+    return Zone(tmp_path)
+
+
+def test_a_day_is_the_archives_own_zip_with_its_checksum_beside_it(zone: Zone) -> None:
+    content = zone.publish_day(DAY, line(second(DAY, 0)))
+    (written,) = zone.write(DAY)
+    folder = Path(written.uri).parent
+    assert (folder / "BTCUSDT-1s-2024-02-05.zip").read_bytes() == content
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert (folder / "BTCUSDT-1s-2024-02-05.zip.CHECKSUM").read_text() == f"{sha256}  BTCUSDT-1s-2024-02-05.zip\n"
+    assert str(folder).endswith("raw/klines_1s/symbol=BTCUSDT/date=2024-02-05")
+
+
+def test_a_repeat_downloads_nothing_and_a_day_published_anew_is_taken(zone: Zone) -> None:
+    zone.publish_day(DAY, line(second(DAY, 0)))
+    zone.write(DAY)
+    (again,) = zone.write(DAY)
+    assert not again.changed
+    assert not again.downloaded
+    content = zone.publish_day(DAY, line(second(DAY, 1)))
+    (anew,) = zone.write(DAY)
+    assert anew.changed
+    assert anew.origin.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_a_whole_month_comes_from_one_file_and_a_repeat_asks_for_its_checksum_alone(zone: Zone) -> None:
+    zone.publish_month()
+    written = zone.write(*DAYS)
+    assert {day.origin.path for day in written} == {MONTH.path}
+    assert len(list(zone.downloads.rglob("*.zip"))) == 1
+    found = read_zip(zone.files, SYMBOL, DAY)
+    assert found is not None
+    assert unzipped(file_of(SYMBOL, DAY), found[0]) == line(second(DAY, 5))
+    assert not any(day.downloaded for day in zone.write(*DAYS))
+    zone.publish_month(close="60001.00")
+    assert all(day.changed for day in zone.write(*DAYS))
+
+
+def test_days_that_are_there_stay_when_their_whole_month_is_asked_for(zone: Zone) -> None:
+    zone.publish_day(DAY, line(second(DAY, 0)))
+    zone.publish_month()
+    zone.write(DAY)
+    changed = {day.origin.path for day in zone.write(*DAYS) if day.changed}
+    assert changed == {MONTH.path}
+    assert [day.changed for day in zone.write(*DAYS)] == [False] * len(DAYS)
+
+
+def test_a_day_of_which_only_the_month_is_published_is_taken_from_it(zone: Zone) -> None:
+    zone.publish_month()
+    (written,) = zone.write(DAY)
+    assert written.origin.path == MONTH.path
+
+
+def test_a_day_that_nobody_publishes_is_refused_with_both_names(zone: Zone) -> None:
+    with pytest.raises(InputIncomplete, match=r"BTCUSDT-1s-2024-02-05\.zip nor BTCUSDT-1s-2024-02\.zip"):
+        zone.write(DAY)
+
+
+def test_a_day_that_is_no_longer_published_stays_and_says_so(zone: Zone) -> None:
+    zone.publish_day(DAY, line(second(DAY, 0)))
+    zone.write(DAY)
+    for path in zone.archive.rglob("*.zip*"):
+        path.unlink()
+    (kept,) = zone.write(DAY)
+    assert "no longer published" in kept.remark
+    assert not kept.changed
+
+
+def test_a_wrong_checksum_is_refused_and_where_it_is_accepted_the_true_one_is_kept(zone: Zone) -> None:
+    content = zone.publish_day(DAY, line(second(DAY, 0)), sha256="0" * 64)
+    with pytest.raises(ChecksumMismatch):
+        zone.write(DAY)
+    assert read_zip(zone.files, SYMBOL, DAY) is None
+    (accepted,) = zone.write(DAY, accept=frozenset({"BTCUSDT-1s-2024-02-05.zip"}))
+    assert "accepted although" in accepted.remark
+    checksum = Path(f"{accepted.uri}.CHECKSUM").read_text()
+    assert checksum.split()[0] == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("lost", ["BTCUSDT-1s-2024-02-05.zip", "BTCUSDT-1s-2024-02-05.zip.CHECKSUM", "_origin.json"])
+def test_a_run_that_was_killed_between_two_files_is_made_good_by_the_next(zone: Zone, lost: str) -> None:
+    zone.publish_day(DAY, line(second(DAY, 0)))
+    (written,) = zone.write(DAY)
+    (Path(written.uri).parent / lost).unlink()
+    zone.write(DAY)
+    assert read_zip(zone.files, SYMBOL, DAY) is not None
+    assert Path(f"{written.uri}.CHECKSUM").exists()
+
+
+def test_a_zip_that_was_changed_is_not_read_and_is_replaced_by_the_next_run(zone: Zone) -> None:
+    zone.publish_day(DAY, line(second(DAY, 0)))
+    (written,) = zone.write(DAY)
+    Path(written.uri).write_bytes(b"changed")
+    with pytest.raises(LakeError, match=path_of(SYMBOL, DAY)):
+        read_zip(zone.files, SYMBOL, DAY)
+    (again,) = zone.write(DAY)
+    assert again.changed

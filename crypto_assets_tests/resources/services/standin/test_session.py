@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -65,7 +67,7 @@ def test_a_transaction_written_out_loads_a_day_from_staging(connection: Connecti
 
 def test_a_load_is_undone_with_its_transaction_and_its_explanation_stays(connection: Connection, numbers: str) -> None:
     execute(connection, "INSERT INTO numbers VALUES (1)")
-    with pytest.raises(psycopg2.InternalError, match="NoSuchKey|does not exist"):
+    with pytest.raises(psycopg2.InternalError, match="does not exist"):
         execute(connection, numbers.replace("n.parquet", "other.parquet"))
     with pytest.raises(psycopg2.errors.InFailedSqlTransaction):
         execute(connection, numbers)
@@ -139,7 +141,12 @@ def test_a_client_that_dies_in_a_long_statement_ends_it(
 ) -> None:
     dying = connect()
     ((pid,),) = execute(dying, "SELECT pg_backend_pid()")
-    thread = threading.Thread(target=lambda: pytest.raises(psycopg2.Error, execute, dying, "SELECT pg_sleep(300)"))
+
+    def sleep() -> None:
+        with pytest.raises(psycopg2.Error):
+            execute(dying, "SELECT pg_sleep(300)")
+
+    thread = threading.Thread(target=sleep)
     thread.start()
     connection.autocommit = True
     alive = f"SELECT state FROM pg_stat_activity WHERE pid = {pid}"
@@ -151,24 +158,37 @@ def test_a_client_that_dies_in_a_long_statement_ends_it(
     wait_for(lambda: execute(connection, alive), until=lambda rows: rows == [], deadline_s=30)
 
 
-def test_a_statement_can_be_cancelled(connection: Connection) -> None:
-    timer = threading.Timer(0, lambda: None)
-    started = threading.Thread(target=lambda: wait_for(_is_cancelled(connection), until=bool, deadline_s=30))
-    started.start()
-    with pytest.raises(psycopg2.errors.QueryCanceled):
-        execute(connection, "SELECT pg_sleep(300)")
-    timer.cancel()
-    started.join()
-    connection.rollback()
-    assert execute(connection, "SELECT 1") == [(1,)]
+CANCELLED = """
+import psycopg2, sys, threading, time
+connection, other = psycopg2.connect(sys.argv[1]), psycopg2.connect(sys.argv[1])
+other.autocommit = True
+pid = connection.info.backend_pid
+
+def cancel():
+    with other.cursor() as cursor:
+        state = None
+        while state != ("active",):
+            cursor.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", (pid,))
+            state = cursor.fetchone()
+    connection.cancel()
+
+threading.Thread(target=cancel).start()
+with connection.cursor() as cursor:
+    try:
+        cursor.execute("SELECT pg_sleep(300)")
+    except psycopg2.errors.QueryCanceled:
+        connection.rollback()
+        cursor.execute("SELECT 'goes on'")
+        print(cursor.fetchone()[0])
+"""
+"""In a process of its own: psycopg2 lets no other thread work, such as the stand-in's, while it asks to cancel."""
 
 
-def _is_cancelled(connection: Connection) -> Callable[[], bool]:
-    def look() -> bool:
-        connection.cancel()
-        return connection.status == psycopg2.extensions.STATUS_READY or not connection.isexecuting()
-
-    return look
+def test_a_statement_can_be_cancelled(warehouse: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CANCELLED, warehouse], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stdout == "goes on\n", done.stderr
 
 
 def test_a_wrong_password_and_another_database_are_refused(warehouse: str) -> None:
@@ -258,6 +278,6 @@ def test_the_client_of_dagster_creates_copies_and_selects(warehouse: str, files:
         cursor.execute("SELECT err_reason FROM stl_load_errors WHERE query = pg_last_copy_id()")
         told.extend(cursor.fetchall())
 
-    client.execute_queries(["DROP TABLE by_dagster", load.replace("/n", "/missing")], error_callback=explain)
-    assert "nonexistent" in str(told) or told == []
+    client.execute_query(load.replace(f"/n' {PARQUET}", f"/missing' {PARQUET}"), error_callback=explain)
+    assert "does not exist" in str(told)
     client.execute_query("DROP TABLE IF EXISTS by_dagster")

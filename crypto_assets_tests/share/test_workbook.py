@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crypto_assets.config import SHEET_TIMEFRAMES
 from crypto_assets.share.sheet_rows import cell, rounded_cells, shared_rows
-from crypto_assets.share.tables import PRICE_AGGREGATES
+from crypto_assets.share.tables import PRICE_AGGREGATES, WINDOWS
 from crypto_assets.share.workbook import to_csv, to_xlsx
 
 MIDNIGHT = datetime(2024, 8, 8)  # noqa: DTZ001 - the columns of the table have no zone
@@ -103,3 +104,7 @@ def test_a_workbook_has_a_tab_a_symbol_with_numbers_dates_and_the_header() -> No
 def test_a_day_without_rows_is_a_workbook_with_just_the_header() -> None:
     book = zipfile.ZipFile(io.BytesIO(to_xlsx(aggregates(), tab_by="symbol")))
     assert 'name="empty"' in book.read("xl/workbook.xml").decode()
+
+
+def test_every_window_of_the_table_can_be_shared() -> None:
+    assert tuple(WINDOWS) == SHEET_TIMEFRAMES

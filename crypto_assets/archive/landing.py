@@ -19,7 +19,7 @@ from crypto_assets.errors import ConfigurationError, CryptoAssetsError, LakeErro
 NAME = "hdfs_klines_1s"
 SCHEMES = ("hdfs", "viewfs")
 
-_CONFIGURATION = {"dfs.client.failover.max.attempts": "4"}  # its default of 15 says after 3 minutes that nobody listens
+_CONFIGURATION = {"dfs.client.failover.max.attempts": "3"}  # its default of 15 says after 3 minutes that nobody listens
 _REMOTE = re.compile(r'RPCError\("(?P<kind>[\w.$]+)", "(?P<text>.*?)(?:\\n\\tat |"\))', re.DOTALL)
 _QUOTAS = ("DSQuotaExceededException", "NSQuotaExceededException", "QuotaByStorageTypeExceededException")
 

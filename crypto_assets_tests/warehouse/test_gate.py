@@ -158,6 +158,13 @@ def test_a_quote_volume_apart_by_a_whole_digit_a_trade_fails() -> None:
     assert report.counts == {Rule.MINUTES_EQUAL_CANDLES: 1, Rule.TOTALS_EQUAL_CANDLES: 1}
 
 
+def test_no_trade_loses_a_whole_printed_digit() -> None:
+    rows = trades([Trade(1, 0, "0.00000003", "0.25"), Trade(2, 60, "0.00000001", "1")])
+    candle = with_candle(candles_of(rows), 1, quote_volume=Decimal("0.00000002"))
+    report = gate(trade_facts(rows), {"BTCUSDT": candle})
+    assert "BTCUSDT 00:01: quote_volume 0.0000000100000000 in the facts" in str(report.violations[0])
+
+
 def test_facts_of_a_minute_whose_candle_counts_none_fail() -> None:
     report = gate(trade_facts(trades([*small_day(), Trade(9_999, 61)])))
     assert "BTCUSDT 00:01: there are facts of 1 trades and its candle counts none" in report.sentence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -24,13 +23,13 @@ FIRST, LAST = Partition("BTCUSDT", date(2024, 8, 1)), Partition("BTCUSDT", date(
 
 
 @pytest.fixture
-def platform(tmp_path: Path, hdfs: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+def platform(tmp_path: Path, hdfs: str, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """A lake of its own, a landing zone of its own, and the simulated exchange."""
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     monkeypatch.setenv("LANDING_URI", f"{hdfs}/{tmp_path.name}")
     monkeypatch.setenv("SYMBOLS", "BTCUSDT")
     monkeypatch.setenv("SPARK_MEMORY", "512m")
-    yield Lake(str(tmp_path / "lake"))
+    return Lake(str(tmp_path / "lake"))
 
 
 def materialize(lake: Lake) -> dg.ExecuteInProcessResult:
@@ -64,7 +63,7 @@ def test_days_go_from_the_exchange_over_hdfs_to_seconds_that_are_the_minutes_and
         assert stored.num_rows == 86_400
     again = materialize(platform)
     changed = {
-        (event.asset_key.to_user_string(), event.partition): event.materialization.metadata["changed"].value
+        (str(event.asset_key), event.partition): event.materialization.metadata["changed"].value
         for event in again.get_asset_materialization_events()
     }
     assert len(changed) == 8

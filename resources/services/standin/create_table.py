@@ -132,7 +132,7 @@ def _column(cursor: Cursor, table: _Table) -> str:
             cursor.take_word("null", "key")
             is_required = True
         elif word == "default":
-            parts += ["DEFAULT", cursor.take().text, cursor.take_until(ATTRIBUTES)]
+            parts += ["DEFAULT", cursor.take_until(ATTRIBUTES)]
         elif word in ("identity", "generated"):
             parts.append(_identity(cursor, word))
         elif word == "check":

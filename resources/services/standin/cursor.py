@@ -105,9 +105,9 @@ class Cursor:
         return numbers
 
     def take_until(self, words: Collection[str]) -> str:
-        """Text up to one of these words outside of parentheses."""
+        """Text of at least one token, up to one of these words outside of parentheses."""
         start = self._place
-        while self and self.word not in words:
+        while self._place == start or (self and self.word not in words):
             if self.text == "(":
                 self.take_group()
             else:

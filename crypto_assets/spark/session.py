@@ -178,8 +178,8 @@ def _master(options: SparkOptions) -> str:
         return f"local[{min(options.tasks or cores(), cores())}]"
     if not options.master.startswith(MASTERS):
         raise ConfigurationError(
-            f"SPARK_REMOTE={options.master} is no Spark: it is sc://host:port (Connect) or a master's URL, "
-            "spark://host:port, yarn, k8s://https://host:port or local[2]."
+            f"SPARK_REMOTE={options.master} is no Spark: it is sc://spark.test:port (Connect) or a master's URL, "
+            "spark://spark.test:port, yarn, k8s://https://spark.test:port or local[2]."
         )
     return options.master
 

@@ -31,7 +31,7 @@ def test_no_more_tasks_run_than_there_are_cores() -> None:
     assert configuration(SparkOptions(folder=FOLDER, tasks=10_000))["spark.master"] == f"local[{cores()}]"
 
 
-@pytest.mark.parametrize("master", ["spark://host:7077", "yarn", "k8s://https://host:6443"])
+@pytest.mark.parametrize("master", ["spark://spark.test:7077", "yarn", "k8s://https://spark.test:6443"])
 def test_on_a_cluster_executors_get_jars_and_memory_and_no_local_address(master: str) -> None:
     jars = (Path("/jars/a.jar"), Path("/jars/b.jar"))
     found = configuration(SparkOptions(folder=FOLDER, master=master, jars=jars, memory="3g"))
@@ -44,25 +44,29 @@ def test_on_a_cluster_executors_get_jars_and_memory_and_no_local_address(master:
 
 
 def test_a_connect_server_is_told_only_what_a_session_may_say() -> None:
-    found = configuration(SparkOptions(folder=FOLDER, master="sc://host:15002", jars=(Path("/a.jar"),), hive=True))
+    found = configuration(
+        SparkOptions(folder=FOLDER, master="sc://spark.test:15002", jars=(Path("/a.jar"),), hive=True)
+    )
 
-    assert found["spark.remote"] == "sc://host:15002"
+    assert found["spark.remote"] == "sc://spark.test:15002"
     assert all(name.startswith(("spark.remote", "spark.sql.")) for name in found)
 
 
 def test_hive_keeps_its_tables_in_derby_or_in_the_metastore_that_is_named() -> None:
     derby = configuration(SparkOptions(folder=FOLDER, hive=True))
-    named = configuration(SparkOptions(folder=FOLDER, hive=True, metastore="thrift://host:9083"))
+    named = configuration(SparkOptions(folder=FOLDER, hive=True, metastore="thrift://spark.test:9083"))
 
     assert f"databaseName={FOLDER}/metastore" in derby["spark.hadoop.javax.jdo.option.ConnectionURL"]
-    assert named["spark.hadoop.hive.metastore.uris"] == "thrift://host:9083"
+    assert named["spark.hadoop.hive.metastore.uris"] == "thrift://spark.test:9083"
     assert "spark.hadoop.javax.jdo.option.ConnectionURL" not in named
 
 
 def test_what_is_no_spark_is_refused_with_what_would_be_one(tmp_path: Path) -> None:
     end_session()
-    with pytest.raises(ConfigurationError, match=r"SPARK_REMOTE=http://host is no Spark: it is sc://host:port"):
-        batch_session(SparkOptions(folder=tmp_path, master="http://host"))
+    with pytest.raises(
+        ConfigurationError, match=r"SPARK_REMOTE=http://spark.test is no Spark: it is sc://spark.test:port"
+    ):
+        batch_session(SparkOptions(folder=tmp_path, master="http://spark.test"))
 
 
 def test_settings_say_it_by_their_variables() -> None:

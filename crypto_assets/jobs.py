@@ -6,7 +6,7 @@ import dagster as dg
 
 from crypto_assets.errors import ServiceFailed
 from crypto_assets.refusal import refuse
-from crypto_assets.schemas import BRONZE_TRADES
+from crypto_assets.schemas import BRONZE_KLINES, BRONZE_TRADES
 from resources.market_stream import HOST_TAG, MarketStreamResource
 
 CANDLES_TO_FEATURES = dg.AssetSelection.groups("bronze", "silver", "gold") - dg.AssetSelection.assets(
@@ -21,6 +21,34 @@ MEDALLION = dg.define_asset_job(
     description=(
         "From the exchange to features: bronze, silver and gold of a day of a symbol, or of a range of days, with "
         "every check. The tag dagster/partition names a day, dagster/asset_partition_range_start and _end a range."
+    ),
+)
+
+ARCHIVE = dg.define_asset_job(
+    "archive",
+    selection=dg.AssetSelection.groups("archive") | dg.AssetSelection.assets(BRONZE_KLINES["1m"].name),
+    description=(
+        "One-second candles of a day of a symbol, or of a range of days: the exchange's files, as they are on HDFS, "
+        "cleaned by Spark, and compared with the candles of a minute. The tag dagster/partition names a day, "
+        "dagster/asset_partition_range_start and _end a range."
+    ),
+)
+
+WAREHOUSE = dg.define_asset_job(
+    "warehouse",
+    selection=dg.AssetSelection.groups("warehouse").materializable(),
+    description=(
+        "Facts of a UTC day's trades, or of a range of days: Parquet on S3, the gate, then Redshift. The tag "
+        "dagster/partition names a day such as 2026-11-20."
+    ),
+)
+
+SHARE = dg.define_asset_job(
+    "share",
+    selection=dg.AssetSelection.groups("share"),
+    description=(
+        "Prices of a UTC day in windows of a minute to a day, as a table of Hive and in the analysts' spreadsheet; of "
+        "today what Kafka has. The tag dagster/partition names a day such as 2026-11-20."
     ),
 )
 

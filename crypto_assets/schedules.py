@@ -1,11 +1,13 @@
 """Schedules: yesterday's partitions of every symbol, at fixed hours of UTC."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from crypto_assets.jobs import CANDLES_TO_FEATURES, SPEED
+from crypto_assets.config import Settings, WarehouseSource, read_settings
+from crypto_assets.endpoints import embedded_endpoint
+from crypto_assets.jobs import CANDLES_TO_FEATURES, SHARE, SPEED, WAREHOUSE
 from crypto_assets.partitions import DaySymbol, Partition
 
 BRONZE_AND_SILVER = CANDLES_TO_FEATURES & dg.AssetSelection.groups("bronze", "silver")
@@ -14,9 +16,9 @@ GOLD = CANDLES_TO_FEATURES & dg.AssetSelection.groups("gold")
 
 
 def schedules(days: DaySymbol) -> list[dg.ScheduleDefinition]:
-    """Daily summaries at 00:15, bronze and silver at 01:00, gold at 02:00, bronze against the archive at 12:00."""
+    """When what is made without anybody asking; hours are UTC's."""
     return [
-        _speed_daily(days),
+        *_whole_days(days),
         _daily("silver_daily", days, hour=1, target=BRONZE_AND_SILVER, what="Bronze, then silver"),
         _daily("gold_daily", days, hour=2, target=GOLD, what="Gold"),
         _daily("archive_daily", days, hour=12, target=BRONZE, what="Bronze again, now that the archive has the day,"),
@@ -29,22 +31,73 @@ def yesterday_of(moment: datetime, days: DaySymbol) -> list[Partition]:
     return [Partition(symbol, day) for symbol in days.symbols] if day >= days.first_day else []
 
 
-def _speed_daily(days: DaySymbol) -> dg.ScheduleDefinition:
-    @dg.schedule(
-        name="speed_daily",
-        cron_schedule="15 0 * * *",  # the processor is seconds behind the exchange: a quarter of an hour is ample
-        execution_timezone="UTC",
-        job=SPEED,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="The summary of yesterday's prices, at 00:15 UTC.",
-    )
-    def speed_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        day = context.scheduled_execution_time.astimezone(UTC).date() - timedelta(days=1)
-        if day < days.first_day:
-            return dg.SkipReason(f"Yesterday is before the first day, {days.first_day}: 0 runs.")
-        return dg.RunRequest(run_key=f"speed_daily {day}", partition_key=day.isoformat())
+def _whole_days(days: DaySymbol) -> list[dg.ScheduleDefinition]:
+    yesterday, today = timedelta(days=1), timedelta(0)
+    return [
+        # the processor is seconds behind the exchange: a quarter of an hour is ample
+        _of_day("speed_daily", days, cron="15 0 * * *", ago=yesterday, job=SPEED.name, what="The summary of yesterday"),
+        _of_day(
+            *("warehouse_daily", days),
+            cron="0 4 * * *",
+            ago=yesterday,
+            job=WAREHOUSE.name,
+            what="Facts of yesterday's trades, on S3 and in Redshift",
+            needs=_trades_at_hand,
+        ),
+        _of_day(
+            *("share_hourly", days),
+            cron="5 * * * *",
+            ago=today,
+            job=SHARE.name,
+            what="Windows of today that have closed",
+            needs=_stream_at_hand,
+        ),
+    ]
 
-    return speed_daily
+
+def _of_day(
+    name: str,
+    days: DaySymbol,
+    *,
+    cron: str,
+    ago: timedelta,
+    job: str,
+    what: str,
+    needs: Callable[[Settings], str | None] = lambda _: None,
+) -> dg.ScheduleDefinition:
+    """A run about the UTC day that lies so long before the tick; none where `needs` says what is not there."""
+
+    @dg.schedule(
+        name=name,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        job_name=job,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"{what} (cron {cron}, UTC).",
+    )
+    def of_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        moment = context.scheduled_execution_time.astimezone(UTC)
+        day = (moment - ago).date()
+        if day < days.first_day:
+            return dg.SkipReason(f"{day} is before the first day, {days.first_day}: 0 runs.")
+        if lacking := needs(read_settings()):
+            return dg.SkipReason(f"0 runs: {lacking}")
+        return dg.RunRequest(run_key=f"{name} {moment:%Y-%m-%dT%H:%M}", partition_key=day.isoformat())
+
+    return of_day
+
+
+def _trades_at_hand(settings: Settings) -> str | None:
+    named = settings.postgres_url or settings.warehouse_source is WarehouseSource.LAKE
+    if named or embedded_endpoint(settings.data_dir, "postgres"):
+        return None
+    return "no PostgreSQL with trades is named and none runs. `make up` starts one."
+
+
+def _stream_at_hand(settings: Settings) -> str | None:
+    if settings.kafka_bootstrap_servers or embedded_endpoint(settings.data_dir, "kafka"):
+        return None
+    return "no Kafka is named and none runs. `make up` starts one."
 
 
 def _daily(name: str, days: DaySymbol, *, hour: int, target: dg.AssetSelection, what: str) -> dg.ScheduleDefinition:

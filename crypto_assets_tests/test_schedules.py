@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -81,3 +82,34 @@ def test_yesterday_is_summarised_a_quarter_past_midnight(repository: dg.Reposito
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("15 0 * * *", "UTC")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert (schedule.job_name, request.partition_key) == ("speed", "2024-08-05")
+
+
+@pytest.mark.parametrize(
+    ("name", "job", "variable", "at", "partition"),
+    [
+        ("warehouse_daily", "warehouse", "POSTGRES_URL", datetime(2024, 8, 6, 4, 0, tzinfo=UTC), "2024-08-05"),
+        ("share_hourly", "share", "KAFKA_BOOTSTRAP_SERVERS", datetime(2024, 8, 6, 7, 5, tzinfo=UTC), "2024-08-06"),
+    ],
+)
+def test_what_needs_a_service_is_asked_for_only_where_there_is_one(
+    repository: dg.RepositoryDefinition,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    *,
+    name: str,
+    job: str,
+    variable: str,
+    at: datetime,
+    partition: str,
+) -> None:
+    schedule = repository.get_schedule_def(name)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.delenv(variable, raising=False)
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(instance, scheduled_execution_time=at, repository_def=repository)
+        without = schedule.evaluate_tick(context)
+        monkeypatch.setenv(variable, "service.example:5432")
+        (request,) = schedule.evaluate_tick(context).run_requests or []
+    assert not without.run_requests
+    assert "`make up` starts one" in (without.skip_message or "")
+    assert (schedule.job_name, request.partition_key) == (job, partition)

@@ -10,29 +10,31 @@ import pyarrow as pa
 
 from crypto_assets.assets.day_table_columns import day_table_metadata
 from crypto_assets.assets.each_partition import Written, materialize_each
+from crypto_assets.assets.share import GROUP, share_store
+from crypto_assets.assets.speed import whole_days
 from crypto_assets.automation import when_inputs_change
 from crypto_assets.config import Settings, read_settings
 from crypto_assets.errors import InputIncomplete
 from crypto_assets.lake.files import Files
-from crypto_assets.partitions import WholeDay, WholeDays
+from crypto_assets.partitions import DaySymbol, WholeDay
 from crypto_assets.share.sheet import Layout
 from crypto_assets.share.sheet_requests import MAX_CELLS, size_warning
 from crypto_assets.share.sheet_rows import Row, rounded_cells, shared_rows
 from crypto_assets.share.tables import PRICE_AGGREGATES
 from crypto_assets.share.workbook import to_csv, to_xlsx
 from crypto_assets.warehouse.store import WarehouseStore
+from resources.lake import LakeResource
 from resources.sheets import Shared, SheetsResource
-from resources.warehouse import WarehouseResource
 
-GROUP = "share"
 SHEET = dg.AssetKey("sheet_price_aggregates")
 LAYOUT = Layout(tuple(PRICE_AGGREGATES.schema.names), key=len(PRICE_AGGREGATES.key))
 FILES_FOLDER = "share"
 """Below DATA_DIR: where the same rows lie as CSV and XLSX while no Google spreadsheet is named."""
 
 
-def sheet_assets(days: WholeDays) -> Sequence[dg.AssetsDefinition]:
+def sheet_assets(days: DaySymbol) -> Sequence[dg.AssetsDefinition]:
     """One asset: the day's rows in the spreadsheet."""
+    every_day = whole_days(days)
 
     @dg.asset(
         key=SHEET,
@@ -47,15 +49,16 @@ def sheet_assets(days: WholeDays) -> Sequence[dg.AssetsDefinition]:
             "digits are in price_aggregates."
         ),
         metadata=day_table_metadata(PRICE_AGGREGATES),
-        partitions_def=days.definition,
+        partitions_def=every_day.definition,
         backfill_policy=dg.BackfillPolicy.single_run(),
         automation_condition=when_inputs_change(),
     )
     def sheet_price_aggregates(
-        context: dg.AssetExecutionContext, sheets: SheetsResource, warehouse: WarehouseResource
+        context: dg.AssetExecutionContext, sheets: SheetsResource, lake: LakeResource
     ) -> dg.MaterializeResult:
         settings = read_settings()
-        return materialize_each(context, days, lambda _: SheetDays(sheets, warehouse.store, settings=settings).write)
+        store = share_store(lake.lake)
+        return materialize_each(context, every_day, lambda _: SheetDays(sheets, store, settings=settings).write)
 
     return [sheet_price_aggregates]
 

@@ -6,22 +6,26 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from crypto_assets.assets.each_partition import partitions_or_refusal
+from crypto_assets.assets.share import share_store
 from crypto_assets.assets.share_sheet import LAYOUT, SHEET, shared_table
+from crypto_assets.assets.speed import whole_days
 from crypto_assets.checks.findings import WARN, Finding, as_result
 from crypto_assets.config import read_settings
 from crypto_assets.errors import CryptoAssetsError
-from crypto_assets.partitions import WholeDay, WholeDays
+from crypto_assets.partitions import DaySymbol, WholeDay, WholeDays
 from crypto_assets.refusal import refuse
 from crypto_assets.share.sheet import keys_of_day, missing_keys
 from crypto_assets.share.sheet_rows import Cell, Row, shared_rows
+from crypto_assets.warehouse.store import WarehouseStore
+from resources.lake import LakeResource
 from resources.sheets import SheetsResource
-from resources.warehouse import WarehouseResource
 
 HOLDS_THE_TABLE = dg.AssetCheckKey(SHEET, "holds_the_table")
 
 
-def sheet_checks(days: WholeDays) -> list[dg.AssetChecksDefinition]:
+def sheet_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
     """One check."""
+    every_day = whole_days(days)
 
     @dg.asset_check(
         asset=SHEET,
@@ -29,15 +33,17 @@ def sheet_checks(days: WholeDays) -> list[dg.AssetChecksDefinition]:
         "other. Without days it looks at the newest one that was shared.",
     )
     def holds_the_table(
-        context: dg.AssetCheckExecutionContext, sheets: SheetsResource, warehouse: WarehouseResource
+        context: dg.AssetCheckExecutionContext, sheets: SheetsResource, lake: LakeResource
     ) -> dg.AssetCheckResult:
         now = datetime.now(UTC)
-        asked = partitions_or_refusal(context.run.tags, days, now=now) or _newest(context.instance, days, now=now)
+        asked = partitions_or_refusal(context.run.tags, every_day, now=now) or _newest(
+            context.instance, every_day, now=now
+        )
         if not asked:
             text = "sheet_price_aggregates holds 0 days: nothing to check yet."
             return dg.AssetCheckResult(passed=False, severity=WARN, description=text)
         try:
-            findings = _judge(asked, sheets, warehouse)
+            findings = _judge(asked, sheets, share_store(lake.lake))
         except CryptoAssetsError as error:
             refuse(str(error))
         return as_result(HOLDS_THE_TABLE, findings)
@@ -75,8 +81,8 @@ def judge_sheet(
     return Finding(True, f"All {rows} rows stand in {len(want)} tabs as in price_aggregates.", numbers)
 
 
-def _judge(days: Sequence[WholeDay], sheets: SheetsResource, warehouse: WarehouseResource) -> dict[WholeDay, Finding]:
-    settings, store = read_settings(), warehouse.store
+def _judge(days: Sequence[WholeDay], sheets: SheetsResource, store: WarehouseStore) -> dict[WholeDay, Finding]:
+    settings = read_settings()
     tables = {day: shared_table(store, day, settings=settings) for day in days}
     wanted = {day: shared_rows(table, timeframes=settings.sheet_timeframes) for day, table in tables.items()}
     titles = sorted({title for rows in wanted.values() for title in rows} | set(settings.symbols))

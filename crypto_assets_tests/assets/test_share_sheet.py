@@ -12,38 +12,39 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
+from crypto_assets.assets.share import share_store
 from crypto_assets.assets.share_sheet import SHEET, sheet_assets
 from crypto_assets.checks.share_sheet import sheet_checks
-from crypto_assets.partitions import PARTITION_TAG, WholeDay, WholeDays
+from crypto_assets.lake.lake import Lake
+from crypto_assets.partitions import PARTITION_TAG, DaySymbol, WholeDay
 from crypto_assets.share.tables import PRICE_AGGREGATES
-from crypto_assets.warehouse.store import WarehouseStore
 from crypto_assets_tests.share.test_workbook import aggregates
 from crypto_assets_tests.sheets_server import SheetsServer
+from resources.lake import LakeResource
 from resources.services.manager import Services
 from resources.services.sheets_standin import EMAIL, EMBEDDED_ID
 from resources.sheets import SheetsResource
-from resources.warehouse import WarehouseResource
 
-DAYS = WholeDays(date(2024, 8, 1))
+DAYS = DaySymbol(date(2024, 8, 1), ("BTCUSDT", "ETHUSDT"))
 DAY = WholeDay(date(2024, 8, 8))
 
 
 @dataclass
 class Share:
-    """The asset with its check on a warehouse of its own."""
+    """The asset with its check on a lake of its own."""
 
     instance: dg.DagsterInstance
-    store: WarehouseStore
+    lake: str
 
     def publish(self, *symbols: str) -> None:
-        self.store.publish(PRICE_AGGREGATES, DAY.day, aggregates(*symbols))
+        share_store(Lake(self.lake)).publish(PRICE_AGGREGATES, DAY.day, aggregates(*symbols))
 
     def run(self) -> dg.ExecuteInProcessResult:
         definitions = dg.Definitions(
             assets=sheet_assets(DAYS),
             asset_checks=sheet_checks(DAYS),
             jobs=[dg.define_asset_job("share", selection=[SHEET])],
-            resources={"sheets": SheetsResource(), "warehouse": WarehouseResource()},
+            resources={"sheets": SheetsResource(), "lake": LakeResource(uri=self.lake)},
         )
         return definitions.resolve_job_def("share").execute_in_process(
             instance=self.instance, tags={PARTITION_TAG: DAY.key}, raise_on_error=False
@@ -72,7 +73,6 @@ def share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Share]:
     """On the stand-in of DATA_DIR, unless the test names a spreadsheet."""
     environment = {
         "DATA_DIR": str(tmp_path / "data"),
-        "WAREHOUSE_S3_URI": str(tmp_path / "warehouse"),
         "SYMBOLS": "BTCUSDT,ETHUSDT",
         "SHEET_TIMEFRAMES": "1h,1d",
     }
@@ -81,7 +81,7 @@ def share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Share]:
     for name in ("GOOGLE_SHEETS_ID", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_SERVICE_ACCOUNT_JSON"):
         monkeypatch.delenv(name, raising=False)
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Share(instance, WarehouseStore(str(tmp_path / "warehouse")))
+        yield Share(instance, str(tmp_path / "lake"))
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def _check_alone(share: Share, checks: list[dg.AssetChecksDefinition]) -> dg.Ass
     definitions = dg.Definitions(
         asset_checks=checks,
         jobs=[dg.define_asset_job("look", selection=dg.AssetSelection.checks(*checks))],
-        resources={"sheets": SheetsResource(), "warehouse": WarehouseResource()},
+        resources={"sheets": SheetsResource(), "lake": LakeResource(uri=share.lake)},
     )
     return verdict(definitions.resolve_job_def("look").execute_in_process(instance=share.instance))
 
@@ -159,7 +159,9 @@ def test_a_day_that_was_never_aggregated_says_what_to_materialise(named: Share) 
 
 
 def test_a_day_without_trades_changes_nothing(named: Share, sheets_server: SheetsServer) -> None:
-    named.store.publish(PRICE_AGGREGATES, DAY.day, pa.Table.from_pylist([], schema=PRICE_AGGREGATES.schema))
+    share_store(Lake(named.lake)).publish(
+        PRICE_AGGREGATES, DAY.day, pa.Table.from_pylist([], schema=PRICE_AGGREGATES.schema)
+    )
     result = named.run()
     assert result.success, said(result)
     assert sheets_server.asked("POST") == []

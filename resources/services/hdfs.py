@@ -19,7 +19,7 @@ from crypto_assets.errors import ServiceFailed
 from resources.services.folder import ServiceFolder
 from resources.services.jars import fetch_jars
 from resources.services.process import Launch, spawn
-from resources.services.service import HOST, Context, Running, Service, accepts
+from resources.services.service import HOST, Context, Running, Service, accepts, ask
 
 DEFAULT_PORT = 8020
 """Where a NameNode listens whose address names no port."""
@@ -203,7 +203,7 @@ def _is_process(http: int, pid: int) -> bool:
 def _bean(http: int, name: str) -> dict[str, Any] | None:
     """What a node tells of itself; None where it does not, or not yet."""
     try:
-        answer = httpx.get(f"http://{HOST}:{http}/jmx", params={"qry": name}, timeout=JMX_S, trust_env=False)
+        answer = ask(f"http://{HOST}:{http}/jmx", timeout_s=JMX_S, qry=name)
         beans = answer.json()["beans"] if answer.is_success else []
     except (httpx.TransportError, ValueError):
         return None

@@ -9,7 +9,7 @@ import httpx
 
 from crypto_assets.endpoints import remove_endpoint, write_endpoint
 from resources.services.process import Launch
-from resources.services.service import HOST, Running, Service
+from resources.services.service import HOST, Running, Service, ask
 from resources.services.sheets_standin import EMBEDDED_ID, KEY_FILE
 
 HEALTH_TIMEOUT_S = 2.0
@@ -32,7 +32,7 @@ class Sheets(Service):
 
     def is_ready(self, running: Running) -> bool:
         try:
-            answer = httpx.get(f"{_url(running.ports)}/health", timeout=HEALTH_TIMEOUT_S)
+            answer = ask(f"{_url(running.ports)}/health", timeout_s=HEALTH_TIMEOUT_S)
         except httpx.TransportError:
             return False
         return answer.is_success and answer.json() == {"spreadsheet": EMBEDDED_ID}

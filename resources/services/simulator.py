@@ -15,7 +15,7 @@ from crypto_assets.config import Exchange
 from crypto_assets.endpoints import exchange_is_named, remove_endpoint, write_endpoint
 from crypto_assets.errors import ServiceFailed
 from resources.services.process import Launch
-from resources.services.service import HOST, Running, Service
+from resources.services.service import HOST, Running, Service, ask
 
 HEAD_START = timedelta(hours=24)
 """How far in the past a market that is played faster begins; it catches up with the machine's clock."""
@@ -98,7 +98,7 @@ class Simulator(Service):
 
     def _health(self, ports: Mapping[str, int]) -> dict[str, object] | None:
         try:
-            answer = httpx.get(f"{_url(ports)}/health", timeout=HEALTH_TIMEOUT_S)
+            answer = ask(f"{_url(ports)}/health", timeout_s=HEALTH_TIMEOUT_S)
         except httpx.TransportError:
             return None
         return cast("dict[str, object]", answer.json()) if answer.is_success else None

@@ -170,7 +170,10 @@ class DataNode(HdfsNode):
         if not _is_process(running.ports["http"], running.pid):
             return False
         state = self._of_namenode("FSNamesystemState")
-        return state is not None and state["NumLiveDataNodes"] >= 1 and self._safe_mode() == ""
+        # After a restart of the NameNode it counts as alive some seconds before it has told of its disks: until then
+        # no block can be placed.
+        takes_blocks = state is not None and state["NumLiveDataNodes"] >= 1 and state["CapacityTotal"] > 0
+        return takes_blocks and self._safe_mode() == ""
 
     def waits_for(self) -> str:
         return self._safe_mode() or ""

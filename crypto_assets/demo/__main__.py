@@ -1,27 +1,33 @@
-"""Three simulated symbols from the exchange's raw files to features, with every check: `make demo`."""
+"""Three simulated symbols from raw files to features, and a day through every batch system: `make demo`."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 
 from crypto_assets.config import Exchange, Settings, read_settings
 from crypto_assets.dagster_home import prepare_dagster_home
+from crypto_assets.demo.batch import NEEDED
 from crypto_assets.demo.picture import save_day_picture
-from crypto_assets.demo.plan import plan_stages, symbols_of_demo
-from crypto_assets.demo.report import holdings, print_checks, print_holdings, print_next_steps
-from crypto_assets.demo.workers import run_symbols
-from crypto_assets.errors import ConfigurationError
+from crypto_assets.demo.plan import plan_stages, plan_trades, symbols_of_demo
+from crypto_assets.demo.report import holdings, print_checks, print_held, print_holdings, print_next_steps, unequal
+from crypto_assets.demo.workers import Outcome, Worker, run_workers, worker_of, worker_of_day
+from crypto_assets.errors import ConfigurationError, ServiceFailed
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.lake.lake import Lake
 from crypto_assets.processes import end_on_signals
 from crypto_assets.schemas import BRONZE, SILVER
+from crypto_assets.share.tables import WINDOWS
+from resources.services.board import Board
+from resources.services.manager import Services
 
-WIDTH_OF_FILES = 100  # where output goes to no terminal that has a width
+WIDTH_OF_FILES = 120  # where output goes to no terminal that has a width
 
 
 def main() -> None:
@@ -35,21 +41,34 @@ def main() -> None:
     first, last = min(stage.first for stage in stages), max(stage.last for stage in stages)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
     console.print(f"{', '.join(symbols)}: simulated, {first} to {last}, features of the last {options.days} days")
+    environment = {**os.environ, "DAGSTER_HOME": str(home), "DATA_DIR": str(settings.data_dir)}
+    environment.setdefault("SHEET_TIMEFRAMES", ",".join(WINDOWS))  # all of them, to be compared
+    logs = settings.data_dir / "demo"
+    only_lake = options.only_lake
+    if not only_lake:
+        stages = (*stages, plan_trades(last))
+    workers = [worker_of(symbol, stages=stages) for symbol in symbols]
     try:
-        outcome = run_symbols(
-            symbols,
-            stages=stages,
-            environment={**os.environ, "DAGSTER_HOME": str(home), "DATA_DIR": str(settings.data_dir)},
-            logs=settings.data_dir / "demo",
-            parallel=min(len(symbols), 1 + (os.cpu_count() or 1)),
+        outcome = run_workers(
+            workers, environment=environment, logs=logs, parallel=min(len(symbols), 1 + (os.cpu_count() or 1))
         )
+        if not only_lake and not outcome.failures:
+            batch = _run_batch(settings, console, worker_of_day(symbols, last), environment=environment, logs=logs)
+            outcome.checks += batch.checks
+            outcome.failures += batch.failures
+            outcome.held += batch.held
     except KeyboardInterrupt:
         sys.exit("\nInterrupted. What was written stays; a repeat goes on from there.")
+    except ServiceFailed as error:
+        sys.exit(str(error))
     days = sorted({day for stage in stages for day in stage.days})
     lake = Lake(settings.lake)
     print_holdings(
         console, holdings(lake, (*BRONZE, *SILVER, GOLD_FEATURES), symbols=symbols, days=days), lake=lake.uri
     )
+    if outcome.held:
+        print_held(console, outcome.held, symbols=symbols, day=last)
+        outcome.failures += unequal(outcome.held, symbols=symbols)
     print_checks(console, outcome.checks)
     picture = save_day_picture(
         lake,
@@ -61,6 +80,20 @@ def main() -> None:
     print_next_steps(console, picture=picture)
     if outcome.failures:
         sys.exit("\n".join(outcome.failures))
+
+
+def _run_batch(
+    settings: Settings, console: Console, worker: Worker, *, environment: Mapping[str, str], logs: Path
+) -> Outcome:
+    """The day through the batch systems; services that did not run before are stopped again."""
+    services = Services(settings, environment=environment, attached=True)
+    started = services.missing(NEEDED)
+    try:
+        with Board(console) as board:
+            services.start(started, progress=board.tell)
+        return run_workers([worker], environment=environment, logs=logs, parallel=1)
+    finally:
+        services.stop(started)
 
 
 def _read_settings() -> Settings:
@@ -79,6 +112,11 @@ def _read_settings() -> Settings:
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make demo ARGS='…'", description=__doc__)
     parser.add_argument("--days", type=int, default=3, help="complete UTC days to compute features for")
+    parser.add_argument(
+        "--only-lake",
+        action="store_true",
+        help="features only, without HDFS, PostgreSQL, S3, Redshift, Hive and the sheet",
+    )
     options = parser.parse_args()
     if options.days < 1:
         parser.error("--days must be at least 1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 
@@ -9,6 +11,8 @@ class Order(msgspec.Struct, frozen=True):
     """One run for the worker to do."""
 
     run_id: str
+    job: str | None
+    """None is a run of assets that are in no job."""
     assets: tuple[str, ...]
     tags: dict[str, str]
 
@@ -36,7 +40,29 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     sentence: str
 
 
-type Event = Written | Checked | Failed
+class Doing(msgspec.Struct, frozen=True, tag=True):
+    """What the worker does now, where that is no run."""
+
+    what: str
+
+
+class Held(msgspec.Struct, frozen=True, tag=True):
+    """What one system holds of a symbol's day."""
+
+    system: str
+    symbol: str
+    rows: int
+    """Rows as the system keeps them, be they trades, seconds or windows."""
+    trades: int
+    volume: Decimal
+    """Base quantity."""
+    minutes: int
+    """Minutes with trades."""
+    close: Decimal
+    """Price of the last trade, quote asset."""
+
+
+type Event = Written | Checked | Failed | Doing | Held
 
 
 def encode_orders(orders: list[Order]) -> str:
@@ -56,4 +82,4 @@ def encode_event(event: Event) -> str:
 
 def decode_event(line: bytes) -> Event:
     """The event of a line; raises msgspec.DecodeError where it is none."""
-    return msgspec.json.decode(line, type=Written | Checked | Failed)
+    return msgspec.json.decode(line, type=Written | Checked | Failed | Doing | Held)

@@ -27,6 +27,8 @@ class Stage:
     assets: tuple[str, ...]
     first: date
     last: date
+    job: str | None = "medallion"
+    """Job that has these assets; None where none has."""
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -54,6 +56,11 @@ def plan_stages(*, days: int, today: date) -> tuple[Stage, ...]:
         Stage(_names(futures), first - timedelta(days=1), last),
         Stage(_names([*book, GOLD_FEATURES]), first, last),
     )
+
+
+def plan_trades(day: date) -> Stage:
+    """The day's trades, which no feature needs and PostgreSQL gets."""
+    return Stage((BRONZE_TRADES.name,), day, day, job=None)
 
 
 def _names(datasets: Iterable[Dataset]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,7 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from crypto_assets.demo.events import Checked
+from crypto_assets.demo.events import Checked, Held
+from crypto_assets.demo.tally import SYSTEMS
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import Dataset
 
@@ -70,6 +71,46 @@ def print_holdings(console: Console, found: Iterable[Holding], *, lake: str) -> 
             f"{holding.bytes / 1e6:,.1f} MB",
             holding.place,
         )
+    console.print(table)
+
+
+FIGURES: tuple[tuple[str, Callable[[Held], str]], ...] = (
+    ("trades", lambda held: f"{held.trades:,}"),
+    ("volume", lambda held: f"{held.volume.normalize():,f}"),
+    ("minutes", lambda held: f"{held.minutes:,}"),
+    ("last price", lambda held: f"{held.close.normalize():,f}"),
+)
+"""What has to be the same in every system."""
+
+
+def unequal(found: Sequence[Held], *, symbols: Sequence[str]) -> list[str]:
+    """A sentence for each figure in which systems differ, and for each system that lacks a symbol."""
+    sentences: list[str] = []
+    for symbol in symbols:
+        held = {one.system: one for one in found if one.symbol == symbol}
+        sentences += [f"{symbol}: {system} has nothing of the day" for system in SYSTEMS if system not in held]
+        for name, figure in FIGURES:
+            values = {system: figure(one) for system, one in held.items()}
+            if len(set(values.values())) > 1:
+                sentences.append(f"{symbol}: {name} differ: {', '.join(f'{s} {v}' for s, v in values.items())}")
+    return sentences
+
+
+def print_held(console: Console, found: Sequence[Held], *, symbols: Sequence[str], day: date) -> None:
+    """A line for each figure of a symbol, a column for each system."""
+    table = Table(title=f"{day} in each system", title_justify="left", box=None, pad_edge=False)
+    for name in ("symbol", ""):
+        table.add_column(name)
+    for system in SYSTEMS:
+        table.add_column(system, justify="right")
+    table.add_column("")
+    for symbol in symbols:
+        held = {one.system: one for one in found if one.symbol == symbol}
+        rows = [f"{held[system].rows:,}" if system in held else "–" for system in SYSTEMS]
+        table.add_row(symbol, "rows", *rows, style="dim")
+        for name, figure in FIGURES:
+            values = [figure(held[system]) if system in held else "–" for system in SYSTEMS]
+            table.add_row("", name, *values, "equal" if len(set(values)) == 1 else "[red]not equal[/red]")
     console.print(table)
 
 

@@ -16,14 +16,20 @@ def main() -> None:
     """Run until an order fails; exit 1 then."""
     from crypto_assets.definitions import defs
 
-    job = defs().resolve_job_def("medallion")
+    loaded = defs()
     with dg.DagsterInstance.get() as instance:
         for order in decode_orders(sys.argv[1]):
-            if not _run(order, job=job, instance=instance):
+            if not run_order(order, definitions=loaded, instance=instance):
                 sys.exit(1)
 
 
-def _run(order: Order, *, job: dg.JobDefinition, instance: dg.DagsterInstance) -> bool:
+def run_order(order: Order, *, definitions: dg.Definitions, instance: dg.DagsterInstance) -> bool:
+    """Whether the run succeeded; the parent is told of what it wrote, checked and failed at."""
+    job = (
+        definitions.resolve_implicit_global_asset_job_def()
+        if order.job is None
+        else definitions.resolve_job_def(order.job)
+    )
     instance.add_event_listener(order.run_id, _report)
     result = job.execute_in_process(
         instance=instance,
@@ -35,11 +41,16 @@ def _run(order: Order, *, job: dg.JobDefinition, instance: dg.DagsterInstance) -
     return result.success
 
 
+def tell(event: Event) -> None:
+    """Hand an event to the parent."""
+    print(encode_event(event), flush=True)
+
+
 def _report(entry: dg.EventLogEntry) -> None:
     event = entry.dagster_event
     told = None if event is None else _event_for_parent(event)
     if told is not None:
-        print(encode_event(told), flush=True)
+        tell(told)
 
 
 def _event_for_parent(event: dg.DagsterEvent) -> Event | None:

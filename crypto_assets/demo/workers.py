@@ -1,4 +1,4 @@
-"""The demo's runs, a process for each symbol, followed until they end."""
+"""The demo's programs, followed until they end."""
 
 from __future__ import annotations
 
@@ -9,13 +9,25 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
 from tqdm import tqdm
 
 from crypto_assets.dagster_home import PROJECT
-from crypto_assets.demo.events import Checked, Event, Failed, Order, Written, decode_event, encode_orders
+from crypto_assets.demo.batch import materializations
+from crypto_assets.demo.events import (
+    Checked,
+    Doing,
+    Event,
+    Failed,
+    Held,
+    Order,
+    Written,
+    decode_event,
+    encode_orders,
+)
 from crypto_assets.demo.plan import Stage
 from crypto_assets.partitions import Partition, range_tags
 from crypto_assets.processes import end_children, start_child
@@ -23,44 +35,68 @@ from crypto_assets.processes import end_children, start_child
 
 @dataclass(slots=True)
 class Outcome:
-    """What the workers told, over all symbols."""
+    """What the workers told, all together."""
 
     checks: list[Checked] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     """A sentence for each failed step, and for each worker that ended without one."""
+    held: list[Held] = field(default_factory=list)
 
 
-def run_symbols(
-    symbols: Sequence[str], *, stages: Sequence[Stage], environment: Mapping[str, str], logs: Path, parallel: int
-) -> Outcome:
-    """Run the stages of each symbol, at most `parallel` symbols at once, with a progress bar for each.
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A program to follow."""
 
-    Children are ended when the caller is interrupted. `logs` gets a file for each symbol.
+    name: str
+    command: tuple[str, ...]
+    """Module and arguments."""
+    materializations: int
+    """How many it will tell of."""
+
+
+def worker_of(symbol: str, *, stages: Sequence[Stage]) -> Worker:
+    """The program that runs the stages of a symbol."""
+    orders = encode_orders(orders_of(symbol, stages=stages))
+    return Worker(symbol, ("crypto_assets.demo.worker", orders), sum(stage.partitions for stage in stages))
+
+
+def worker_of_day(symbols: Sequence[str], day: date) -> Worker:
+    """The program that takes a day of the symbols through the batch systems."""
+    return Worker(f"{day}", ("crypto_assets.demo.batch", f"{day}", *symbols), materializations(symbols))
+
+
+def run_workers(workers: Sequence[Worker], *, environment: Mapping[str, str], logs: Path, parallel: int) -> Outcome:
+    """Run programs, at most `parallel` at once, with a progress bar for each.
+
+    Children are ended when the caller is interrupted. `logs` gets a file for each.
     """
     outcome = Outcome()
     lock = threading.Lock()
     children: list[subprocess.Popen[bytes]] = []
-    partitions = sum(stage.partitions for stage in stages)
-    bars = [tqdm(desc=s, total=partitions, position=n, unit=" day", ncols=90) for n, s in enumerate(symbols)]
+    bars = [
+        tqdm(desc=worker.name, total=worker.materializations, position=n, unit=" partitions", ncols=90)
+        for n, worker in enumerate(workers)
+    ]
 
-    def run(symbol: str, bar: tqdm[NoReturn]) -> None:
-        log = logs / f"{symbol}.log"
+    def run(worker: Worker, bar: tqdm[NoReturn]) -> None:
+        log = logs / f"{worker.name}.log"
         with lock:
-            child = _start_worker(symbol, stages=stages, environment=environment, log=log)
+            command = [sys.executable, "-m", *worker.command]
+            child = start_child(command, environment=environment, folder=PROJECT, log=log, read_stdout=True)
             children.append(child)
 
         def take(event: Event) -> None:
             with lock:
-                _take(event, outcome=outcome, bar=bar, symbol=symbol)
+                _take(event, outcome=outcome, bar=bar, name=worker.name)
 
         _follow(child, take=take)
         if child.wait() != 0:
             with lock:
-                outcome.failures.append(f"{symbol}: the run did not succeed; its log is {log}")
+                outcome.failures.append(f"{worker.name}: the run did not succeed; its log is {log}")
 
     pool = ThreadPoolExecutor(parallel)
     try:
-        for future in [pool.submit(run, symbol, bar) for symbol, bar in zip(symbols, bars, strict=True)]:
+        for future in [pool.submit(run, worker, bar) for worker, bar in zip(workers, bars, strict=True)]:
             future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -76,18 +112,12 @@ def orders_of(symbol: str, *, stages: Sequence[Stage]) -> list[Order]:
     return [
         Order(
             run_id=str(uuid.uuid4()),
+            job=stage.job,
             assets=stage.assets,
             tags=range_tags(Partition(symbol, stage.first), Partition(symbol, stage.last)),
         )
         for stage in stages
     ]
-
-
-def _start_worker(
-    symbol: str, *, stages: Sequence[Stage], environment: Mapping[str, str], log: Path
-) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "crypto_assets.demo.worker", encode_orders(orders_of(symbol, stages=stages))]
-    return start_child(command, environment=environment, folder=PROJECT, log=log, read_stdout=True)
 
 
 def _follow(child: subprocess.Popen[bytes], *, take: Callable[[Event], None]) -> None:
@@ -96,12 +126,16 @@ def _follow(child: subprocess.Popen[bytes], *, take: Callable[[Event], None]) ->
         take(decode_event(line))
 
 
-def _take(event: Event, *, outcome: Outcome, bar: tqdm[NoReturn], symbol: str) -> None:
+def _take(event: Event, *, outcome: Outcome, bar: tqdm[NoReturn], name: str) -> None:
     match event:
         case Written(asset):
             bar.set_postfix_str(asset, refresh=False)
             bar.update()
+        case Doing(what):
+            bar.set_postfix_str(what)
         case Checked():
             outcome.checks.append(event)
+        case Held():
+            outcome.held.append(event)
         case Failed(step, sentence):
-            outcome.failures.append(f"{symbol} {step}: {sentence}")
+            outcome.failures.append(f"{name} {step}: {sentence}")

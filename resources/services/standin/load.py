@@ -100,10 +100,12 @@ async def _send(
     backend: Backend, pieces: Iterator[Piece], command: CopyCommand, *, is_cancelled: Callable[[], bool]
 ) -> Counter[str]:
     rows: Counter[str] = Counter()
+    coming = _next(pieces)
     try:
-        while not backend.failed and (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        while not backend.failed and (piece := await coming) is not None:
             if is_cancelled():
                 raise Refusal("canceling statement due to user request", code="57014")
+            coming = _next(pieces)  # is read and converted while PostgreSQL takes this one
             backend.send(Message(b"d", piece.text))
             await backend.drain()
             rows[piece.source.uri] += piece.rows
@@ -111,11 +113,17 @@ async def _send(
         backend.send(Message(b"f", b"refused by the stand-in\0"))
         await backend.finish()
         raise
+    finally:
+        await asyncio.gather(coming, return_exceptions=True)
     backend.send(Message(b"c", b""))
     answer = await backend.finish()
     if answer.error:
         raise _as_refusal(answer, command)
     return rows
+
+
+def _next(pieces: Iterator[Piece]) -> asyncio.Task[Piece | None]:
+    return asyncio.create_task(asyncio.to_thread(next, pieces, None))
 
 
 async def _first(backend: Backend) -> Message:

@@ -7,9 +7,9 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
 from pyarrow import fs
 
@@ -41,7 +41,6 @@ def check_schemas(client: fs.S3FileSystem, objects: Sequence[S3Object], columns:
 
 def read_pieces(client: fs.S3FileSystem, objects: Sequence[S3Object], columns: Sequence[Column]) -> Iterator[Piece]:
     """Rows of all objects, a batch in memory at a time; raises LoadRefusal on a value that the table cannot hold."""
-    options = pyarrow.csv.WriteOptions(include_header=False)
     for each in objects:
         with _reading(each), closing(_open(client, each)) as file:
             schema = pa.schema(
@@ -51,13 +50,18 @@ def read_pieces(client: fs.S3FileSystem, objects: Sequence[S3Object], columns: S
             done = 0
             for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
                 _check_values(each, batch, columns, before=done)
-                table = pa.RecordBatch.from_arrays(
-                    [array.cast(field.type) for array, field in zip(batch.columns, schema, strict=True)], schema=schema
-                )
-                text = io.BytesIO()
-                pyarrow.csv.write_csv(table, text, options)
-                yield Piece(each, batch.num_rows, text.getvalue())
+                columns_as_loaded = [a.cast(f.type) for a, f in zip(batch.columns, schema, strict=True)]
+                yield Piece(each, batch.num_rows, _as_csv(pa.table(columns_as_loaded, schema=schema)))
                 done += batch.num_rows
+
+
+def _as_csv(rows: pa.Table) -> bytes:
+    """Decimals have all their digits; texts are quoted: an empty one is not NULL, and `\\.` does not end the rows."""
+    text = io.BytesIO()
+    frame = pl.from_arrow(rows)
+    assert isinstance(frame, pl.DataFrame)
+    frame.write_csv(text, include_header=False, quote_style="non_numeric")
+    return text.getvalue()
 
 
 def _open(client: fs.S3FileSystem, each: S3Object) -> pq.ParquetFile:

@@ -130,6 +130,12 @@ class Settings(BaseSettings):
         ("1h", "1d"),
         description="Windows that the spreadsheet gets, of `1m,5m,1h,1d`: 1,440, 288, 24 and 1 rows a day of a symbol.",
     )
+    sheet_keep_days: int | None = Field(
+        None,
+        ge=1,
+        description="Days that rows of windows shorter than an hour stay in the spreadsheet; older ones are deleted "
+        "unless somebody wrote right of them. Unset keeps all.",
+    )
     alert_webhook_url: SecretStr | None = Field(None, description="Where alerts are posted.")
     stream_managed: bool = Field(
         True, description="Whether the `market_stream` sensor starts collector and processor itself."

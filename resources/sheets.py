@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,11 +18,12 @@ from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
 from google.oauth2.service_account import Credentials
 from gspread.exceptions import APIError
+from gspread.urls import SPREADSHEET_BATCH_UPDATE_URL
 
 from crypto_assets.config import read_settings
 from crypto_assets.endpoints import GOOGLE_SHEETS_URL, SheetsEndpoint, sheets_endpoint
 from crypto_assets.errors import ConfigurationError, CryptoAssetsError, ServiceUnavailable, SheetError
-from crypto_assets.share.sheet import Layout, TabPlan, plan_upsert
+from crypto_assets.share.sheet import Layout, TabPlan, check_header, plan_upsert
 from crypto_assets.share.sheet_requests import (
     Tab,
     add_tabs,
@@ -33,7 +34,9 @@ from crypto_assets.share.sheet_requests import (
     resize,
     too_many_cells,
     value_ranges,
+    whole_tab,
 )
+from crypto_assets.share.sheet_retention import Retention, delete_rows, expired
 from crypto_assets.share.sheet_rows import Cell, Row
 from resources.services.on_demand import ensure_services
 
@@ -41,7 +44,8 @@ SCOPES = ("https://www.googleapis.com/auth/spreadsheets",)
 TIMEOUT_S = 180.0  # Google ends a request after as long
 ATTEMPTS = 8
 LONGEST_PAUSE_S = 64.0
-RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+TOO_MANY = 429
+RETRIED = frozenset({408, TOO_MANY, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class Shared:
     """Requests that changed something."""
     cells: int
     """Size of the whole spreadsheet, of 10 million at most."""
+    deleted: int = 0
+    """Rows that had become too old."""
 
 
 class SheetsClient(gspread.HTTPClient):
@@ -72,44 +78,98 @@ class SheetsClient(gspread.HTTPClient):
         super().__init__(account, AuthorizedSession(account))
         self.set_timeout(TIMEOUT_S)
         self._api = api.rstrip("/")
-        self._attempts = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_may_pass),
-            wait=_pause_s,
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
-            sleep=sleep,
-            reraise=True,
+        self._repeat, self._repeat_what_was_not_done = (
+            tenacity.Retrying(
+                retry=tenacity.retry_if_exception(may_pass),
+                wait=_pause_s,
+                stop=tenacity.stop_after_attempt(ATTEMPTS),
+                sleep=sleep,
+                reraise=True,
+            )
+            for may_pass in (_may_pass, _was_not_done)
         )
 
     def request(self, method: str, endpoint: str, *given: Any, **named: Any) -> requests.Response:
-        url = endpoint.replace(GOOGLE_SHEETS_URL, self._api, 1)
-        return self._attempts(super().request, method, url, *given, **named)
+        return self._repeat(super().request, method, self._at(endpoint), *given, **named)
+
+    def batch_update_once(self, spreadsheet: str, body: Mapping[str, Any]) -> None:
+        """`batch_update` of what must not be done twice: where it may have been done, the error is raised at once."""
+        url = self._at(SPREADSHEET_BATCH_UPDATE_URL % spreadsheet)
+        self._repeat_what_was_not_done(super().request, "post", url, json=body)
+
+    def _at(self, endpoint: str) -> str:
+        return endpoint.replace(GOOGLE_SHEETS_URL, self._api, 1)
 
 
 class SharedSpreadsheet:
     """A spreadsheet: rows go in by key, and nothing else of it is changed. Raises SheetError and ServiceUnavailable."""
 
-    def __init__(self, client: gspread.HTTPClient, spreadsheet: str, *, account: str) -> None:
+    def __init__(self, client: SheetsClient, spreadsheet: str, *, account: str) -> None:
         self._client = client
         self._id = spreadsheet
         self._account = account
         self._tabs: dict[str, Tab] | None = None
 
-    def upsert(self, layout: Layout, wanted: Mapping[str, Sequence[Row]]) -> Shared:
-        """Bring the tabs to these rows of theirs.
+    def upsert(
+        self, layout: Layout, wanted: Mapping[str, Sequence[Row]], *, retention: Retention | None = None
+    ) -> Shared:
+        """Bring the tabs to these rows of theirs; `retention` says which others have become too old and are deleted.
 
         An end anywhere in between leaves some rows written and the others as they were: a repeat writes the rest.
         """
         with self._explained():
             tabs = self._known_tabs(list(wanted))
             created = [title for title in wanted if title not in tabs]
-            held = self._read(layout, [title for title in wanted if title in tabs])
+            old = [title for title in wanted if title in tabs]
+            held = self._read(layout, old)
+            deleted = self._delete_expired(retention, layout, held, wanted) if retention else 0
+            if deleted:
+                self._known_tabs(old)  # they are shorter now
+                held = self._read(layout, old)
             plans = {t: plan_upsert(t, layout, held.get(t, ()), rows) for t, rows in wanted.items()}
-            sent = self._make_room(layout, plans, created)
+            sent = bool(deleted) + self._make_room(layout, plans, created)
             ranges = [entry for title, plan in plans.items() for entry in value_ranges(title, layout, plan.writes)]
             for body in batches(ranges):
                 self._client.values_batch_update(self._id, body)
                 sent += 1
-            return self._described(plans, created, sent)
+            return replace(self._described(plans, created, sent), deleted=deleted)
+
+    def _delete_expired(
+        self,
+        retention: Retention,
+        layout: Layout,
+        held: Mapping[str, Sequence[Sequence[Cell]]],
+        wanted: Mapping[str, Sequence[Row]],
+    ) -> int:
+        """How many rows had become too old; before any is deleted, the headers are looked at."""
+        ages = {title: retention.first_kept(wanted[title]) for title in held}
+        aged = [title for title, rows in held.items() if expired(layout, rows, first_kept=ages[title])]
+        if not aged:
+            return 0
+        for title in aged:
+            check_header(title, layout, held[title][0])
+        tabs, self._tabs = self._known_tabs(aged), None
+        # whole rows, because somebody may have written right of ours; formulas as they are, not what they come to
+        answer = self._client.values_batch_get(
+            self._id, [whole_tab(title) for title in aged], {"valueRenderOption": "FORMULA"}
+        )
+        whole = {title: entry.get("values", []) for title, entry in zip(aged, answer["valueRanges"], strict=True)}
+        spans = {title: expired(layout, rows, first_kept=ages[title]) for title, rows in whole.items()}
+        entries = [entry for title in aged for entry in delete_rows(tabs[title], spans[title])]
+        if entries:
+            self._delete(entries)
+        return sum(len(span) for of_tab in spans.values() for span in of_tab)
+
+    def _delete(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        try:
+            self._client.batch_update_once(self._id, {"requests": entries})
+        except APIError as error:
+            if error.response.status_code not in RETRIED:
+                raise
+            raise ServiceUnavailable(
+                f"Google answered {error.response.status_code} when rows older than SHEET_KEEP_DAYS were to be "
+                "deleted. Whether they were is not known. Nothing else was written; a repeat of the run looks first."
+            ) from error
 
     def read(self, layout: Layout, titles: Sequence[str]) -> dict[str, list[list[Cell]]]:
         """Our columns of the tabs that are there, row 1 first; numbers as numbers, without empty rows at the end."""
@@ -280,6 +340,11 @@ def _may_pass(error: BaseException) -> bool:
             return True
         case _:
             return False
+
+
+def _was_not_done(error: BaseException) -> bool:
+    """Only a request beyond the quota was surely not carried out."""
+    return isinstance(error, APIError) and error.response.status_code == TOO_MANY
 
 
 def _pause_s(state: tenacity.RetryCallState) -> float:

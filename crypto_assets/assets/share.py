@@ -84,7 +84,8 @@ def _price_aggregates(days: WholeDays) -> dg.AssetsDefinition:
         def begin(wall: datetime) -> Callable[[WholeDay], Written]:
             now = exchange_now(settings, wall=wall)
             market = Market(
-                session=lambda: spark.session,
+                # With Hive, which opens nothing before it is asked: the next asset of the run needs no second Spark.
+                session=lambda: spark.hive_session,
                 servers=lambda: kafka_servers(settings),
                 exchange=exchange_name(settings),
                 now=now,

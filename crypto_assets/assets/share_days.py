@@ -78,13 +78,15 @@ class AggregateDays:
         windows = price_windows(live.minutes, previous_close=self._closes_before(day), until=live.closed_until)
         metadata = {
             "closed_until": dg.MetadataValue.timestamp(live.closed_until),
-            **{name: value for name, value in asdict(advanced).items() if value is not None},
+            **asdict(advanced.taken),
+            "late_today": live.taken.late,
+            **({"begun_again": advanced.begun_again} if advanced.begun_again else {}),
         }
         warnings = [
-            f"{advanced.late} trades came after their minute was closed: they are in the facts, not here"
-            if advanced.late
+            f"{live.taken.late} trades came after their minute was closed: they are in the facts, not here"
+            if live.taken.late
             else "",
-            f"{advanced.unusable} messages say no trade" if advanced.unusable else "",
+            f"{advanced.taken.unusable} messages say no trade" if advanced.taken.unusable else "",
             f"all that Kafka holds was read again: {advanced.begun_again}" if advanced.begun_again else "",
         ]
         return self._publish(

@@ -19,6 +19,7 @@ from crypto_assets.lake.files import Files
 from crypto_assets.partitions import DaySymbol, WholeDay
 from crypto_assets.share.sheet import Layout
 from crypto_assets.share.sheet_requests import MAX_CELLS, size_warning
+from crypto_assets.share.sheet_retention import Retention
 from crypto_assets.share.sheet_rows import Row, rounded_cells, shared_rows
 from crypto_assets.share.tables import PRICE_AGGREGATES
 from crypto_assets.share.workbook import to_csv, to_xlsx
@@ -45,8 +46,9 @@ def sheet_assets(days: DaySymbol) -> Sequence[dg.AssetsDefinition]:
             "Windows of SHEET_TIMEFRAMES in the spreadsheet GOOGLE_SHEETS_ID, a tab a symbol; without one, in a "
             "stand-in on this machine and as CSV and XLSX. Rows are found by symbol, timeframe and window_start, "
             "wherever they were sorted to; a repeat changes nothing. Other rows, and columns right of these, are "
-            "never written to. Times are text, UTC; numbers have 15 significant digits, as many as a cell keeps: all "
-            "digits are in price_aggregates."
+            "never written to; with SHEET_KEEP_DAYS, old rows of windows shorter than an hour are deleted where nobody "
+            "wrote right of them. Times are text, UTC; numbers have 15 significant digits, as many as a cell keeps: "
+            "all digits are in price_aggregates."
         ),
         metadata=day_table_metadata(PRICE_AGGREGATES),
         partitions_def=every_day.definition,
@@ -75,6 +77,11 @@ def shared_table(store: WarehouseStore, partition: WholeDay, *, settings: Settin
     return table.filter(pa.array([name in wanted for name in table["timeframe"].to_pylist()], pa.bool_()))
 
 
+def retention_of(settings: Settings) -> Retention | None:
+    """How long rows of short windows stay in the spreadsheet; None for ever."""
+    return Retention(settings.sheet_keep_days) if settings.sheet_keep_days else None
+
+
 class SheetDays:
     """Writes days of price aggregates into the spreadsheet, and where that is a stand-in also into files."""
 
@@ -89,7 +96,7 @@ class SheetDays:
         """Upsert the rows of the day and describe what was done; a day without rows changes nothing."""
         table = shared_table(self._store, partition, settings=self._settings)
         rows = shared_rows(table, timeframes=self._settings.sheet_timeframes)
-        shared = self._spreadsheet.upsert(LAYOUT, rows)
+        shared = self._spreadsheet.upsert(LAYOUT, rows, retention=retention_of(self._settings))
         metadata = self._described(shared, table) | self._publish_files(partition, table)
         return Written(
             rows=table.num_rows,
@@ -109,6 +116,7 @@ class SheetDays:
             "rows_appended": shared.appended,
             "rows_updated": shared.updated,
             "rows_unchanged": shared.unchanged,
+            "rows_deleted_as_too_old": shared.deleted,
             "requests_that_write": shared.requests,
             "cells_rounded": rounded_cells(table),
             "spreadsheet_cells": shared.cells,

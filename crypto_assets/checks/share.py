@@ -10,7 +10,8 @@ import pyarrow as pa
 from crypto_assets.assets.each_partition import partitions_or_refusal
 from crypto_assets.assets.share import HIVE_PRICE_AGGREGATES, hive_table, live_minutes, share_store
 from crypto_assets.assets.speed import whole_days
-from crypto_assets.checks.findings import LISTED, WARN, Finding, as_result
+from crypto_assets.checks.findings import WARN, Finding, as_result
+from crypto_assets.cleaning.tables import table_of
 from crypto_assets.config import read_settings
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.partitions import DaySymbol, WholeDay, WholeDays
@@ -18,6 +19,7 @@ from crypto_assets.refusal import refuse
 from crypto_assets.share.hive import Figures, HiveTable, figures_of
 from crypto_assets.share.live import LiveDay
 from crypto_assets.share.tables import PRICE_AGGREGATES, WINDOWS
+from crypto_assets.share.windows import price_windows
 from crypto_assets.warehouse.tables import FACT_TRADES
 from resources.lake import LakeResource
 from resources.spark import SparkResource
@@ -25,6 +27,8 @@ from resources.warehouse import WarehouseResource
 
 SUMS = {"trades": "trade_count", "volume": "total_quantity", "quote_volume": "total_trade_value"}
 """Columns whose sums over a day are the same in every timeframe, and what the facts call them."""
+SHOWN, NAMED = 5, 3
+"""Windows that differ, and columns of each, which a sentence names."""
 
 
 def share_checks(days: DaySymbol) -> Sequence[dg.AssetChecksDefinition]:
@@ -62,7 +66,7 @@ def _live_equals_facts(days: WholeDays) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=PRICE_AGGREGATES.name,
         name="live_equals_facts",
-        description="Minutes that the live query closed are those of fact_trades, to the last digit.",
+        description="Windows that the live query closed are those that fact_trades make, to the last digit.",
     )
     def live_equals_facts(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> dg.AssetCheckResult:
         live = live_minutes(read_settings())
@@ -125,23 +129,31 @@ def judge_sums(windows: pa.Table, facts: pa.Table | None) -> Finding:
 
 
 def judge_live(live: LiveDay, facts: pa.Table | None) -> Finding:
-    """Whether the closed live minutes are those of the facts, of the time in which there are both."""
+    """Whether the windows of the closed live minutes are those of the facts, of the time in which there are both."""
     if facts is None:
         sentence = f"{live.minutes.num_rows} live minutes; fact_trades of the day is not there yet to compare with."
         return Finding(True, sentence, {"live_minutes": live.minutes.num_rows})
-    end = live.closed_until.replace(tzinfo=None)
-    ours = _frame(live.minutes)
-    theirs = _frame(facts).filter(pl.col("trade_minute").dt.offset_by("1m") <= end)
-    key = list(FACT_TRADES.key)
-    values = [name for name in FACT_TRADES.schema.names if name not in key]
+    key = list(PRICE_AGGREGATES.key)
+    values = [name for name in PRICE_AGGREGATES.schema.names if name not in key]
+    ours, theirs = (_closed_windows(minutes, live) for minutes in (live.minutes, facts))
     both = ours.join(theirs, on=key, suffix="_facts", how="full", coalesce=True)
-    differ = both.filter(pl.any_horizontal(pl.col(v).ne_missing(pl.col(f"{v}_facts")) for v in values)).sort(key)
-    numbers = {"live_minutes": ours.height, "fact_minutes": theirs.height, "different": differ.height}
+    differ = both.filter(pl.any_horizontal(pl.col(v).ne_missing(pl.col(f"{v}_facts")) for v in values))
+    numbers = {
+        "live_windows": ours.height,
+        "fact_windows": theirs.height,
+        "different": differ.height,
+        "late_trades": live.taken.late,
+    }
     if differ.height:
-        listed = "; ".join(_difference(row, values) for row in differ.head(LISTED).iter_rows(named=True))
-        sentence = f"{differ.height} minutes differ: {listed}. The past day is shared from its facts; trades that came "
+        order = pl.col("timeframe").cast(pl.Enum(list(WINDOWS)))
+        first = differ.sort(order, "symbol", "window_start").head(SHOWN)
+        listed = "; ".join(_difference(row, values) for row in first.iter_rows(named=True))
+        more = f"; and {differ.height - SHOWN} more" if differ.height > SHOWN else ""
+        sentence = (
+            f"{differ.height} windows differ: {listed}{more}. A past day is shared from its facts. Trades that came "
+        )
         return Finding(False, f"{sentence}later than the query waits are only there.", numbers, WARN)
-    return Finding(True, f"{ours.height} live minutes equal the facts to the last digit.", numbers)
+    return Finding(True, f"{ours.height} live windows equal those of the facts to the last digit.", numbers)
 
 
 def judge_hive(published: Figures, read: Figures | None) -> Finding:
@@ -183,9 +195,18 @@ def _frame(table: pa.Table) -> pl.DataFrame:
     return pl.DataFrame(pl.from_arrow(table))
 
 
+def _closed_windows(minutes: pa.Table, live: LiveDay) -> pl.DataFrame:
+    """Windows of FACT_TRADES rows that lie wholly in the time of which the live query knows every trade."""
+    since = live.since.replace(tzinfo=None)
+    known = _frame(minutes).filter(pl.col("trade_minute") >= since)
+    windows = _frame(price_windows(table_of(known, FACT_TRADES.schema), until=live.closed_until))
+    return windows.filter(pl.col("window_start") >= since)
+
+
 def _difference(row: dict[str, object], values: list[str]) -> str:
-    where = f"{row['symbol']} {row['trade_minute']:%H:%M}"
-    if row["trade_count"] is None or row["trade_count_facts"] is None:
-        return f"{where} is only in the {'facts' if row['trade_count'] is None else 'live minutes'}"
-    named = [f"{v} {row[v]} not {row[f'{v}_facts']}" for v in values if row[v] != row[f"{v}_facts"]]
-    return f"{where} {', '.join(named)}"
+    where = f"{row['symbol']} {row['timeframe']} {row['window_start']:%Y-%m-%d %H:%M}"
+    if row["trades"] is None or row["trades_facts"] is None:
+        return f"{where} is only {'in the facts' if row['trades'] is None else 'live'}"
+    named = [f"{v} {row[v]} live, {row[f'{v}_facts']} in the facts" for v in values if row[v] != row[f"{v}_facts"]]
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    return f"{where} has {', '.join(named[:NAMED])}{more}"

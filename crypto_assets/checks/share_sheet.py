@@ -7,7 +7,7 @@ import dagster as dg
 
 from crypto_assets.assets.each_partition import partitions_or_refusal
 from crypto_assets.assets.share import share_store
-from crypto_assets.assets.share_sheet import LAYOUT, SHEET, shared_table
+from crypto_assets.assets.share_sheet import LAYOUT, SHEET, retention_of, shared_table
 from crypto_assets.assets.speed import whole_days
 from crypto_assets.checks.findings import WARN, Finding, as_result
 from crypto_assets.config import read_settings
@@ -15,6 +15,7 @@ from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.partitions import DaySymbol, WholeDay, WholeDays
 from crypto_assets.refusal import refuse
 from crypto_assets.share.sheet import keys_of_day, missing_keys
+from crypto_assets.share.sheet_retention import Retention
 from crypto_assets.share.sheet_rows import Cell, Row, shared_rows
 from crypto_assets.warehouse.store import WarehouseStore
 from resources.lake import LakeResource
@@ -52,10 +53,18 @@ def sheet_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
 
 
 def judge_sheet(
-    want: Mapping[str, Sequence[Row]], held: Mapping[str, Sequence[Sequence[Cell]]], *, day: str
+    want: Mapping[str, Sequence[Row]],
+    held: Mapping[str, Sequence[Sequence[Cell]]],
+    *,
+    day: str,
+    retention: Retention | None = None,
 ) -> Finding:
-    """Whether the tabs hold the wanted rows of a day, `2024-08-08`, and no others of it."""
-    missing = {title: missing_keys(LAYOUT, held.get(title, ()), rows) for title, rows in want.items()}
+    """Whether the tabs hold the wanted rows of a day, `2024-08-08`, and no others of it.
+
+    With `retention`, rows that are too old for the tab may be there or not.
+    """
+    due = {t: retention.due(held.get(t, ()), rows) if retention else rows for t, rows in want.items()}
+    missing = {title: missing_keys(LAYOUT, held.get(title, ()), rows) for title, rows in due.items()}
     keys = {title: {row[: LAYOUT.key] for row in rows} for title, rows in want.items()}
     stale = [
         f"{title}!A{row}"
@@ -63,7 +72,7 @@ def judge_sheet(
         for row, key in keys_of_day(LAYOUT, rows, day=day).items()
         if key not in keys.get(title, set())
     ]
-    rows, lacking = sum(map(len, want.values())), sum(map(len, missing.values()))
+    rows, lacking = sum(map(len, due.values())), sum(map(len, missing.values()))
     numbers = {"rows": rows, "missing_or_different": lacking, "no_longer_in_the_table": len(stale)}
     if lacking:
         title, first = next((title, lines[0]) for title, lines in missing.items() if lines)
@@ -86,8 +95,8 @@ def _judge(days: Sequence[WholeDay], sheets: SheetsResource, store: WarehouseSto
     tables = {day: shared_table(store, day, settings=settings) for day in days}
     wanted = {day: shared_rows(table, timeframes=settings.sheet_timeframes) for day, table in tables.items()}
     titles = sorted({title for rows in wanted.values() for title in rows} | set(settings.symbols))
-    held = sheets.spreadsheet().read(LAYOUT, titles)
-    return {day: judge_sheet(rows, held, day=day.key) for day, rows in wanted.items()}
+    held, keeps = sheets.spreadsheet().read(LAYOUT, titles), retention_of(settings)
+    return {day: judge_sheet(rows, held, day=day.key, retention=keeps) for day, rows in wanted.items()}
 
 
 def _newest(instance: dg.DagsterInstance, days: WholeDays, *, now: datetime) -> tuple[WholeDay, ...]:

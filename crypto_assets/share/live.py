@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from crypto_assets.cleaning.tables import table_of
 from crypto_assets.errors import InputIncomplete, ServiceUnavailable
 from crypto_assets.share.live_rows import SORTED_OUT, minute_facts, sort_out_trades
+from crypto_assets.share.live_taken import Taken, TakenByBatch, last_finished, taken_of
 from crypto_assets.spans import Span, day_span, from_us, to_us
 from crypto_assets.stream.processor.checkpoint import Checkpoint, Topics
 from crypto_assets.stream.processor.session import read_messages
@@ -36,19 +40,15 @@ KEPT = timedelta(days=1)
 STORES = "3"
 """Of Spark's state: as many as the topic has partitions. A checkpoint keeps the number that it began with."""
 LOCK_TIMEOUT_S = 60.0
+START_S = 60.0
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """What a run of the query took from Kafka."""
+    """What a run of the query did."""
 
-    messages: int
-    unusable: int
-    """Messages that say no trade: bytes of an unknown schema, or no positive price and quantity."""
-    outside: int
-    """Trades before yesterday, or in the future."""
-    late: int
-    """Rows that came after their minute was closed, and are in no minute."""
+    taken: Taken
     begun_again: str | None
     """Why everything that Kafka holds was read again; None where the query went on."""
 
@@ -61,6 +61,10 @@ class LiveDay:
     """FACT_TRADES"""
     closed_until: datetime
     """Every minute that ends by then is closed: no trade is added to it any more."""
+    since: datetime
+    """Start of the first minute before which the query had begun: of the one where it began it may lack trades."""
+    taken: Taken
+    """By all runs of the query on that day, those that were killed among them."""
 
 
 class LiveMinutes:
@@ -74,6 +78,7 @@ class LiveMinutes:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._checkpoint = Checkpoint(folder)
+        self._taken = TakenByBatch(folder / "taken.json")
 
     def advance(self, session: SparkSession, *, servers: str, exchange: str, now: datetime) -> Advanced:
         """Take everything that Kafka holds by now, and write the minutes that it closes.
@@ -89,20 +94,29 @@ class LiveMinutes:
                     f"Kafka at {servers} has no topic {topic}. Start the streams (`make up`, or the sensor "
                     "market_stream), then materialise again."
                 )
+            self._taken.reopen(self._location)
             begun_again = self._checkpoint.fit(logs, now=now)
-            taken = Span(day_span(now.date()).start - KEPT, now + AHEAD)
-            figures = self._run(session, servers=servers, topic=topic, taken=taken)
-            self._prune(taken.start)
-        return Advanced(**figures, begun_again=begun_again)
+            wanted = Span(day_span(now.date()).start - KEPT, now + AHEAD)
+            taken = self._run(session, servers=servers, topic=topic, wanted=wanted, day=now.date())
+            self._prune(wanted.start)
+        return Advanced(taken, begun_again)
 
     def read(self, day: date) -> LiveDay:
         """The closed minutes of a day as they were last written, by symbol and minute."""
+        closed_until = _closed_until(self._location)
         tables = [pq.read_table(file) for file in self._files()]
-        minutes = pa.concat_tables([FACT_TRADES.schema.empty_table(), *tables])
-        start, end = (moment.replace(tzinfo=None) for moment in (day_span(day).start, day_span(day).end))
-        held = [start <= minute < end for minute in minutes["trade_minute"].to_pylist()]
-        ordered = minutes.filter(pa.array(held, pa.bool_())).sort_by([(name, "ascending") for name in FACT_TRADES.key])
-        return LiveDay(ordered, _closed_until(Path(self._checkpoint.location)))
+        frame = pl.DataFrame(pl.from_arrow(pa.concat_tables([FACT_TRADES.schema.empty_table(), *tables])))
+        minute = pl.col("trade_minute")
+        start, end, closed = (m.replace(tzinfo=None) for m in (day_span(day).start, day_span(day).end, closed_until))
+        # a batch that was killed may have written minutes that are not closed until it has run again
+        of_day = frame.filter(minute >= start, minute < end, minute.dt.offset_by("1m") <= closed)
+        first = frame["trade_minute"].min()
+        return LiveDay(
+            table_of(of_day.sort(FACT_TRADES.key), FACT_TRADES.schema),
+            closed_until,
+            since=first.replace(tzinfo=UTC) + MINUTE if isinstance(first, datetime) else closed_until,
+            taken=self._taken.on(day),
+        )
 
     def _alone(self) -> FileLock:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -115,20 +129,28 @@ class LiveMinutes:
             ) from None
         return lock
 
-    def _run(self, session: SparkSession, *, servers: str, topic: str, taken: Span) -> dict[str, int]:
+    def _run(self, session: SparkSession, *, servers: str, topic: str, wanted: Span, day: date) -> Taken:
         from pyspark.errors import StreamingQueryException
 
         own = session.newSession()  # its settings are this query's alone
         own.conf.set("spark.sql.shuffle.partitions", STORES)
         own.conf.set("spark.sql.streaming.stateStore.providerClass", _ROCKSDB)
-        minutes = _closed_minutes(own, servers=servers, topic=topic, taken=taken)
+        minutes = _closed_minutes(own, servers=servers, topic=topic, wanted=wanted)
+        began: Future[StreamingQuery] = Future()
+
+        def write(frame: DataFrame, number: int) -> None:
+            # Spark has counted the batch before this one by now: at any end, one at most is not accounted for.
+            self._keep_taken(began.result(START_S), day=day)
+            self._write(frame, number)
+
         query = (
             minutes.writeStream.outputMode("append")
             .option("checkpointLocation", self._checkpoint.location)
             .trigger(availableNow=True)
-            .foreachBatch(self._write)
+            .foreachBatch(write)
             .start()
         )
+        began.set_result(query)
         try:
             query.awaitTermination()
         except StreamingQueryException as error:
@@ -139,7 +161,13 @@ class LiveMinutes:
             ) from error
         finally:
             query.stop()
-        return _figures(query)
+        return self._keep_taken(query, day=day)
+
+    def _keep_taken(self, query: StreamingQuery, *, day: date) -> Taken:
+        """Note what the batches of a run took that are over; what they took together."""
+        taken = taken_of(query.recentProgress)
+        self._taken.keep(taken, day=day)
+        return sum(taken.values(), Taken())
 
     def _write(self, frame: DataFrame, number: int) -> None:
         """The minutes of a batch as its file, whichever attempt this is."""
@@ -154,6 +182,7 @@ class LiveMinutes:
         beside.replace(file)
 
     def _prune(self, start: datetime) -> None:
+        self._taken.forget_before(start.date())
         for file in self._files():
             newest = max(pq.read_table(file, columns=["trade_minute"])["trade_minute"].to_pylist())
             if newest < start.replace(tzinfo=None):
@@ -161,6 +190,10 @@ class LiveMinutes:
 
     def _files(self) -> list[Path]:
         return sorted(self._minutes.glob("*.parquet"))
+
+    @property
+    def _location(self) -> Path:
+        return Path(self._checkpoint.location)
 
     @property
     def _minutes(self) -> Path:
@@ -171,14 +204,14 @@ _ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProv
 """Keeps the ids of a backlog of millions of trades on disk, not in Java's heap."""
 
 
-def _closed_minutes(session: SparkSession, *, servers: str, topic: str, taken: Span) -> DataFrame:
+def _closed_minutes(session: SparkSession, *, servers: str, topic: str, wanted: Span) -> DataFrame:
     """The query: messages, trades, each id once, minutes."""
     from pyspark.sql import functions as f
 
     # All that waits is one batch: in several, a symbol that is ahead of another would close its minutes too early.
     messages = read_messages(session, servers=servers, topics=[topic], at_most=None)
     sort_out: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]] = partial(
-        sort_out_trades, start_us=to_us(taken.start), end_us=to_us(taken.end)
+        sort_out_trades, start_us=to_us(wanted.start), end_us=to_us(wanted.end)
     )
     return (
         messages.mapInArrow(sort_out, SORTED_OUT)  # pyright: ignore[reportArgumentType]
@@ -208,20 +241,9 @@ def _closed_minutes(session: SparkSession, *, servers: str, topic: str, taken: S
     )
 
 
-def _figures(query: StreamingQuery) -> dict[str, int]:
-    found = {"messages": 0, "unusable": 0, "outside": 0, "late": 0}
-    for batch in query.recentProgress:
-        progress = json.loads(batch.json)
-        for name, number in progress.get("observedMetrics", {}).get("taken", {}).items():
-            found[name] += number
-        found["late"] += sum(state["numRowsDroppedByWatermark"] for state in progress["stateOperators"])
-    return found
-
-
 def _closed_until(location: Path) -> datetime:
     """Watermark of the last batch that was finished, as Spark's checkpoint has it: minutes that end by then are out."""
-    finished = [int(path.name) for path in (location / "commits").glob("*") if path.name.isdigit()]
-    if not finished:
+    if (last := last_finished(location)) is None:
         return from_us(0)
-    _, about, *_ = (location / "offsets" / str(max(finished))).read_text(encoding="utf-8").splitlines()
+    _, about, *_ = (location / "offsets" / str(last)).read_text(encoding="utf-8").splitlines()
     return from_us(json.loads(about)["batchWatermarkMs"] * 1_000)

@@ -38,7 +38,12 @@ class Tab:
 
 def range_name(title: str, first_row: int, last_row: int | None, *, width: int) -> str:
     """A1 notation of rows of a tab from column A on; to the end of the tab where `last_row` is None."""
-    return f"'{title.replace("'", "''")}'!A{first_row}:{column_letters(width - 1)}{last_row or ''}"
+    return f"{whole_tab(title)}!A{first_row}:{column_letters(width - 1)}{last_row or ''}"
+
+
+def whole_tab(title: str) -> str:
+    """A1 notation of everything in a tab."""
+    return f"'{title.replace("'", "''")}'"
 
 
 def value_ranges(title: str, layout: Layout, writes: Sequence[RowsWrite]) -> Iterator[dict[str, Any]]:
@@ -108,7 +113,8 @@ def too_many_cells(cells: int | None = None) -> str:
     return (
         f"The spreadsheet would have {size} cells, and Google allows {MAX_CELLS:,} in one, empty ones included. "
         "Nothing of this day was written. Delete rows, empty columns or tabs you no longer need, share fewer time "
-        "frames (SHEET_TIMEFRAMES), or begin another spreadsheet and name it in GOOGLE_SHEETS_ID. Then repeat the run."
+        "frames (SHEET_TIMEFRAMES), keep short windows for fewer days (SHEET_KEEP_DAYS), or begin another spreadsheet "
+        "and name it in GOOGLE_SHEETS_ID. Then repeat the run."
     )
 
 
@@ -118,7 +124,8 @@ def size_warning(cells: int) -> str | None:
         return None
     return (
         f"the spreadsheet has {cells:,} of {MAX_CELLS:,} cells. Delete old rows or tabs, share fewer time frames "
-        "(SHEET_TIMEFRAMES), or begin another one (GOOGLE_SHEETS_ID) before it is full"
+        "(SHEET_TIMEFRAMES), keep short windows for fewer days (SHEET_KEEP_DAYS), or begin another one "
+        "(GOOGLE_SHEETS_ID) before it is full"
     )
 
 

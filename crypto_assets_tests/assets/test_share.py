@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,21 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from crypto_assets.assets.share import HIVE_PRICE_AGGREGATES, share_assets
-from crypto_assets.assets.share_days import AggregateDays, Market
+from crypto_assets.assets.share import HIVE_PRICE_AGGREGATES, live_minutes, share_assets
 from crypto_assets.checks.share import share_checks
+from crypto_assets.config import read_settings
 from crypto_assets.partitions import PARTITION_TAG, DaySymbol, WholeDay
-from crypto_assets.share.live import LiveMinutes
 from crypto_assets.share.tables import PRICE_AGGREGATES
 from crypto_assets.share.windows import price_windows
+from crypto_assets.spark.launch import launch
 from crypto_assets.spark.session import end_session
 from crypto_assets.warehouse.store import WarehouseStore
 from crypto_assets.warehouse.tables import FACT_TRADES
-from crypto_assets_tests.services import service_settings
 from crypto_assets_tests.share.facts import facts, minute
 from crypto_assets_tests.stream.processor import harness
 from crypto_assets_tests.stream.processor.samples import BEGIN, trade
 from resources.lake import LakeResource
-from resources.spark import SparkResource, start_batch
+from resources.spark import SparkResource
 from resources.warehouse import WarehouseResource
 
 DAY = WholeDay(date(2025, 9, 10))
@@ -52,6 +51,12 @@ class Share:
             tags={PARTITION_TAG: day.key},
             raise_on_error=False,
         )
+
+    def metadata(self, asset: str, day: WholeDay) -> dict[str, Any]:
+        wanted = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[day.key])
+        (record,) = self.instance.fetch_materializations(wanted, limit=1).records
+        assert record.asset_materialization is not None
+        return {name: value.value for name, value in record.asset_materialization.metadata.items()}
 
     def publish_facts(self, *minutes: dict[str, Any], day: WholeDay = DAY) -> None:
         self.warehouse.publish(FACT_TRADES, day.day, facts(*minutes))
@@ -152,37 +157,63 @@ def test_hive_is_given_no_day_that_was_never_published(share: Share) -> None:
     assert "Materialise price_aggregates first" in failure_of(share.run(HIVE_PRICE_AGGREGATES.to_user_string()))
 
 
-def test_the_day_that_runs_is_made_from_the_stream_and_equals_its_facts_later(
-    kafka: str, data_dir: Path, tmp_path: Path
+def test_the_day_that_runs_is_shared_by_one_spark_and_equals_its_facts_later(
+    share: Share, kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    market = harness.Market(f"simulator-{uuid.uuid4().hex[:8]}", kafka=kafka, redis_server="redis://x", postgres="")
+    today = datetime.combine(datetime.now(UTC).date(), time(12), UTC)
+    exchange = f"simulator-{uuid.uuid4().int % 10**9}"
+    begun = counted_sessions(monkeypatch)
+    for name, value in {
+        "DATA_DIR": str(tmp_path / "data"),
+        "KAFKA_BOOTSTRAP_SERVERS": kafka,
+        "SIMULATOR_SEED": exchange.rpartition("-")[2],
+    }.items():
+        monkeypatch.setenv(name, value)
+    market = harness.Market(exchange, kafka=kafka, redis_server="redis://x", postgres="")
     market.make_topics()
-    market.send([trade(n, seconds=n * 20, price=f"{60_000 + n}.5") for n in range(270)])  # 12:00 to 13:30
-    facts_store, store = WarehouseStore(str(tmp_path / "warehouse")), WarehouseStore(str(tmp_path / "share"))
-    live = LiveMinutes(tmp_path / "live" / market.exchange)
+    later = (today - BEGIN).total_seconds()
+    market.send([trade(n, seconds=later + n * 20, price=f"{60_000 + n}.5") for n in range(270)])  # 12:00 to 13:30
+    day = WholeDay(today.date())
 
-    def write(now: datetime) -> dict[str, Any]:
-        place = Market(
-            session=lambda: start_batch(service_settings(data_dir)),
-            servers=lambda: kafka,
-            exchange=market.exchange,
-            now=now,
-        )
-        made = AggregateDays(store, facts=lambda: facts_store, live=live, market=place).write(WholeDay(BEGIN.date()))
-        return dict(made.metadata)
-
-    metadata = write(BEGIN + timedelta(minutes=90))
+    clock(monkeypatch, today + timedelta(minutes=90))
+    alone = share.run(PRICE_AGGREGATES.name, day=day)
+    assert alone.success, failure_of(alone)
+    assert not list(tmp_path.rglob("metastore"))  # of the live windows alone, nobody is kept from Hive
+    metadata = share.metadata(PRICE_AGGREGATES.name, day)
     assert metadata["made_from"] == "stream"
-    assert (metadata["messages"], metadata["late"], metadata["unusable"]) == (270, 0, 0)
-    so_far = store.read(PRICE_AGGREGATES, BEGIN.date())
-    assert so_far is not None
+    assert (metadata["messages"], metadata["late_today"], metadata["unusable"]) == (270, 0, 0)
     counted = {name: metadata[f"windows_{name}"] for name in ("1m", "5m", "1h", "1d")}
     assert counted == {"1m": 79, "5m": 15, "1h": 1, "1d": 0}
+    so_far = share.store.read(PRICE_AGGREGATES, day.day)
+    assert so_far is not None
 
-    held = live.read(BEGIN.date())
-    assert held.closed_until == datetime(2026, 11, 20, 13, 19, 40, tzinfo=UTC)
-    facts_store.publish(FACT_TRADES, BEGIN.date(), held.minutes)
-    assert write(BEGIN + timedelta(days=1))["made_from"] == "facts"
-    whole = store.read(PRICE_AGGREGATES, BEGIN.date())
+    both = share.run(PRICE_AGGREGATES.name, HIVE_PRICE_AGGREGATES.to_user_string(), day=day)
+    assert both.success, failure_of(both)
+    assert checks_of(both)["reads_what_was_published"][0]
+    assert [configuration.get("spark.sql.catalogImplementation") for configuration in begun] == ["hive"]
+
+    share.publish_facts(*live_minutes(read_settings()).read(day.day).minutes.to_pylist(), day=day)
+    clock(monkeypatch, today + timedelta(days=1))
+    after = share.run(PRICE_AGGREGATES.name, day=day)
+    assert all(passed for passed, _ in checks_of(after).values()), checks_of(after)
+    whole = share.store.read(PRICE_AGGREGATES, day.day)
     assert whole is not None
     assert [row for row in whole.to_pylist() if row in so_far.to_pylist()] == so_far.to_pylist()
+
+
+def counted_sessions(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, str]]:
+    """Configurations of the sessions of Spark that are begun from here on."""
+    end_session()
+    begun: list[Mapping[str, str]] = []
+
+    def noted(configuration: Mapping[str, str], *given: Any, **named: Any) -> Any:
+        begun.append(configuration)
+        return launch(configuration, *given, **named)
+
+    monkeypatch.setattr("crypto_assets.spark.session.launch", noted)
+    return begun
+
+
+def clock(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
+    """Set the exchange's."""
+    monkeypatch.setattr("crypto_assets.assets.share.exchange_now", lambda *_, **__: now)

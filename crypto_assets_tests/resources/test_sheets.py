@@ -14,11 +14,12 @@ from pydantic import SecretStr
 
 from crypto_assets.errors import ConfigurationError, ServiceUnavailable, SheetError
 from crypto_assets.share.sheet import Layout
+from crypto_assets.share.sheet_retention import Retention
 from crypto_assets.share.sheet_rows import Row
 from crypto_assets_tests.sheets_server import SheetsServer, serving
 from resources.services.sheets_book import Sheet
 from resources.services.sheets_standin import EMAIL, EMBEDDED_ID
-from resources.sheets import ATTEMPTS, open_spreadsheet, service_account
+from resources.sheets import ATTEMPTS, Shared, open_spreadsheet, service_account
 
 LAYOUT = Layout(("symbol", "timeframe", "window_start", "close", "trades"), key=3)
 
@@ -226,6 +227,69 @@ def test_google_that_counts_more_cells_than_we_do_is_believed(
     monkeypatch.setattr("resources.services.sheets_book.MAX_CELLS", 40_000)
     with pytest.raises(SheetError, match=r"above the limit of 40000 cells.*begin another spreadsheet"):
         sheets_server.open().upsert(LAYOUT, {"BTCUSDT": hours("BTCUSDT", 3_000)})
+
+
+MINUTES = {day: [("BTCUSDT", "1m", f"2024-08-{day:02}T00:{n:02}:00Z", 1.5, n) for n in range(30)] for day in (8, 9, 10)}
+TWO_DAYS = Retention(2)
+
+
+def share_three_days(server: SheetsServer) -> Shared:
+    """Of minutes, and one of hours; what an analyst wrote after the first is beside its second minute."""
+    book = server.open()
+    book.upsert(LAYOUT, {"BTCUSDT": [*MINUTES[8], DAY["BTCUSDT"][0]]}, retention=TWO_DAYS)
+    server.edit_tab("BTCUSDT", lambda sheet: sheet.put(2, 6, "look here"))
+    server.edit_tab("BTCUSDT", lambda sheet: sheet.put(3, 6, "=D4*2"))
+    book.upsert(LAYOUT, {"BTCUSDT": MINUTES[9]}, retention=TWO_DAYS)
+    return book.upsert(LAYOUT, {"BTCUSDT": MINUTES[10]}, retention=TWO_DAYS)
+
+
+def left_after_three_days() -> list[list[object]]:
+    noted: list[object] = [*MINUTES[8][1], "", "look here"]
+    return [list(LAYOUT.columns), noted, *as_lists([DAY["BTCUSDT"][0], *MINUTES[9], *MINUTES[10]])]
+
+
+def test_old_minutes_leave_the_tab_unless_somebody_wrote_beside_them(sheets_server: SheetsServer) -> None:
+    shared = share_three_days(sheets_server)
+    assert (shared.deleted, shared.appended) == (29, 30)
+    assert sheets_server.rows("BTCUSDT") == left_after_three_days()
+    again = sheets_server.open().upsert(LAYOUT, {"BTCUSDT": MINUTES[10]}, retention=TWO_DAYS)
+    assert (again.deleted, again.requests) == (0, 0)
+
+
+def test_without_a_number_of_days_no_row_is_ever_deleted(sheets_server: SheetsServer) -> None:
+    book = sheets_server.open()
+    for day in MINUTES.values():
+        assert book.upsert(LAYOUT, {"BTCUSDT": day}).deleted == 0
+    assert len(sheets_server.rows("BTCUSDT")) == 91
+
+
+@pytest.mark.parametrize("is_applied", [False, True])
+def test_a_deletion_that_may_have_been_done_is_not_sent_twice(sheets_server: SheetsServer, is_applied: bool) -> None:
+    # The first request to the spreadsheet itself makes the tab, the second deletes.
+    sheets_server.fail(503, only=f"{EMBEDDED_ID}:batchUpdate", after=1, is_applied=is_applied)
+    with pytest.raises(ServiceUnavailable, match=r"SHEET_KEEP_DAYS.*a repeat of the run looks first"):
+        share_three_days(sheets_server)
+    assert sheets_server.slept == []
+    sheets_server.open().upsert(LAYOUT, {"BTCUSDT": MINUTES[10]}, retention=TWO_DAYS)
+    assert sheets_server.rows("BTCUSDT") == left_after_three_days()
+
+
+def test_a_deletion_beyond_the_quota_waits(sheets_server: SheetsServer) -> None:
+    sheets_server.fail(429, only=f"{EMBEDDED_ID}:batchUpdate", after=1, retry_after="7")
+    share_three_days(sheets_server)
+    assert sheets_server.slept == [7]
+    assert sheets_server.rows("BTCUSDT") == left_after_three_days()
+
+
+def test_old_rows_make_room_in_a_spreadsheet_that_is_full(sheets_server: SheetsServer) -> None:
+    sheets_server.open().upsert(LAYOUT, {"BTCUSDT": [*MINUTES[8], *MINUTES[9]]})
+    sheets_server.edit_tab("Sheet1", lambda sheet: setattr(sheet, "rows", (10_000_000 - 61 * 12) // 26))
+    sheets_server.edit_tab("BTCUSDT", lambda sheet: setattr(sheet, "rows", 61))
+    with pytest.raises(SheetError, match="SHEET_KEEP_DAYS"):
+        sheets_server.open().upsert(LAYOUT, {"BTCUSDT": MINUTES[10]})
+    with pytest.raises(SheetError, match="SHEET_KEEP_DAYS"):
+        sheets_server.open().upsert(LAYOUT, {"BTCUSDT": MINUTES[10]}, retention=TWO_DAYS)
+    assert sheets_server.rows("BTCUSDT") == [list(LAYOUT.columns), *as_lists(MINUTES[9])]
 
 
 def test_a_server_that_is_not_there_is_told(sheets_server: SheetsServer) -> None:

@@ -111,6 +111,29 @@ def test_a_repair_finds_every_day_below_the_table(table: HiveTable, store: Wareh
     assert table.figures(date(2024, 1, 1)) is None
 
 
+@pytest.fixture(params=["hdfs", "s3"])
+def remote(request: pytest.FixtureRequest) -> WarehouseStore:
+    """A store with one day that is not on this machine's disk."""
+    root: str = request.getfixturevalue("bucket" if request.param == "s3" else "hdfs")
+    store = WarehouseStore(f"{root}/{uuid.uuid4().hex}/share")
+    publish(store, DAY, "100", "101")
+    return store
+
+
+def test_tables_lie_where_the_lake_is(remote: WarehouseStore, hive_session: SparkSession) -> None:
+    table = HiveTable(hive_session, PRICE_AGGREGATES, root=remote.uri, database=f"test_{uuid.uuid4().hex[:8]}")
+    for _ in range(2):
+        table.create()
+        assert table.add_day(DAY).startswith(("hdfs://", "s3a://"))
+    windows = publish(remote, DAY, *(str(n) for n in range(1, 50)))
+    publish(remote, date(2025, 9, 11), "7")
+    assert table.figures(DAY) == figures_of(PRICE_AGGREGATES, windows)
+    for _ in range(2):
+        table.repair()
+    assert table.days() == [DAY, date(2025, 9, 11)]
+    assert (table.figures(date(2025, 9, 11)) or Figures(0, {})).rows == 4
+
+
 def test_a_day_without_windows_is_an_empty_partition(table: HiveTable, store: WarehouseStore) -> None:
     store.publish(PRICE_AGGREGATES, DAY, PRICE_AGGREGATES.schema.empty_table())
     table.create()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import signal
+import subprocess
+import sys
 import uuid
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +18,9 @@ import pytest
 
 from crypto_assets.errors import InputIncomplete, ServiceUnavailable
 from crypto_assets.share.live import Advanced, LiveMinutes
+from crypto_assets.share.live_taken import Taken
 from crypto_assets.stream.avro import encode
+from crypto_assets.stream.processor.checkpoint import Topics
 from crypto_assets.stream.registry import frame
 from crypto_assets.warehouse.facts import trade_facts
 from crypto_assets.warehouse.tables import TRADES
@@ -42,16 +47,15 @@ class Live:
     def advance(self, *, now: datetime = NOW) -> Advanced:
         return self.minutes.advance(self._session, servers=self._kafka, exchange=self.market.exchange, now=now)
 
-    def advance_once_kafka_answers(self) -> Advanced:
-        """For a topic that was just made: its leader may not be known yet, which is told as a reason to try again."""
-        advanced: list[Advanced] = []
+    def make_topics(self) -> None:
+        """Topics whose leaders are known: for a moment they are not, which is told as a reason to try again."""
+        self.market.make_topics()
+        wait_for(self._logs, until=bool, deadline_s=60)
 
-        def attempt() -> list[Advanced]:
-            with suppress(ServiceUnavailable):
-                advanced.append(self.advance())
-            return advanced
-
-        return wait_for(attempt, until=bool, deadline_s=60)[0]
+    def _logs(self) -> object:
+        with suppress(ServiceUnavailable):
+            return Topics(self._kafka, [f"{self.market.exchange}.trades"]).logs()
+        return None
 
     def rows(self, day: date = DAY) -> list[dict[str, Any]]:
         return self.minutes.read(day).minutes.to_pylist()
@@ -61,7 +65,7 @@ class Live:
 def live(hive_session: SparkSession, tmp_path: Path, kafka: str) -> Live:
     """One of a topic that is empty."""
     live = Live(hive_session, tmp_path, kafka=kafka)
-    live.market.make_topics()
+    live.make_topics()
     return live
 
 
@@ -98,7 +102,7 @@ def test_closed_minutes_equal_the_facts_of_the_same_trades(live: Live) -> None:
     random.Random(1).shuffle(sent)
     live.market.send(sent)
     advanced = live.advance()
-    assert (advanced.messages, advanced.late, advanced.unusable) == (len(sent), 0, 0)
+    assert advanced.taken == Taken(len(sent))
     newest = max(t["trade_time"] for t in trades)
     closed = live.minutes.read(DAY).closed_until
     assert newest - timedelta(minutes=10, seconds=1) < closed <= newest - timedelta(minutes=10)
@@ -112,8 +116,9 @@ def test_a_query_goes_on_where_it_ended(live: Live) -> None:
     live.advance()
     before = live.rows()
     live.market.send(then)
-    assert live.advance().messages == len(then)
-    assert live.advance().messages == 0
+    assert live.advance().taken.messages == len(then)
+    assert live.advance().taken.messages == 0
+    assert live.minutes.read(DAY).taken.messages == len(first) + len(then)
     closed = live.minutes.read(DAY).closed_until
     assert live.rows()[: len(before)] == before
     assert live.rows() == facts_of([*first, *then], until=closed)
@@ -124,7 +129,7 @@ def test_what_comes_after_its_minute_was_closed_is_counted(live: Live) -> None:
     live.advance()
     before = live.rows()
     live.market.send([trade(900_000, seconds=30), trade(900_001, seconds=20 * 60)])
-    assert live.advance().late == 1
+    assert live.advance().taken.late == 1
     assert live.rows()[: len(before)] == before
 
 
@@ -134,7 +139,7 @@ def test_messages_that_say_no_trade_of_the_day_are_counted(live: Live) -> None:
     live.market.send_bytes("trades", b"no avro")
     live.market.flush()
     advanced = live.advance()
-    assert (advanced.outside, advanced.unusable, advanced.late) == (2, 2, 0)
+    assert advanced.taken == Taken(len(trades) + 4, unusable=2, outside=2)
     assert live.rows() == facts_of(trades, until=live.minutes.read(DAY).closed_until)
 
 
@@ -143,29 +148,71 @@ def test_a_confluent_frame_is_read_as_well(live: Live) -> None:
     for one in trades:
         live.market.send_bytes("trades", frame(7) + encode("trades", one))
     live.market.flush()
-    assert live.advance().unusable == 0
+    assert live.advance().taken.unusable == 0
     assert live.rows() == facts_of(trades, until=live.minutes.read(DAY).closed_until)
 
 
-def test_a_batch_that_was_killed_before_it_was_finished_is_written_again(live: Live) -> None:
-    live.market.send(tape(minutes=20, symbol="BTCUSDT"))
+KILLED_IN = {
+    "the middle, when nothing was noted of the batch before": "LiveMinutes._keep_taken = end_later",
+    "the moment after the last batch": "StreamingQuery.stop = end",
+}
+DYING = """
+import os, signal, sys
+from datetime import datetime
+from pathlib import Path
+from pyspark.sql.streaming.query import StreamingQuery
+from crypto_assets.share.live import LiveMinutes
+from crypto_assets.spark.session import SparkOptions, batch_session
+from resources.services.jars import fetch_jars
+from resources.services.java import java_home
+
+keep, calls = LiveMinutes._keep_taken, []
+
+def end(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def end_later(*given, **named):
+    calls.append(1)
+    return end() if len(calls) == 2 else keep(*given, **named)
+
+folder, minutes, servers, exchange, now, change = sys.argv[1:]
+exec(change)
+session = batch_session(SparkOptions(folder=Path(folder), jars=tuple(fetch_jars("spark")), java_home=java_home()))
+LiveMinutes(Path(minutes)).advance(session, servers=servers, exchange=exchange, now=datetime.fromisoformat(now))
+"""
+
+
+@pytest.mark.parametrize("change", KILLED_IN.values(), ids=KILLED_IN)
+def test_a_killed_run_loses_no_trade_no_minute_and_no_count(
+    live: Live, tmp_path: Path, kafka: str, change: str
+) -> None:
+    first, then = tape(minutes=20, symbol="BTCUSDT"), tape(minutes=20, symbol="BTCUSDT", start=20)
+    late = [trade(900_000 + n, seconds=30) for n in range(3)]
+    live.market.send(first)
     live.advance()
-    before = live.rows()
-    commits = sorted((live.minutes.folder / "spark" / "commits").glob("[0-9]*"), key=lambda path: int(path.name))
-    for commit in (commits[-1], commits[-1].with_name(f".{commits[-1].name}.crc")):
-        commit.unlink(missing_ok=True)
+    live.market.send([*late, *then])
+    told = (tmp_path / "spark", live.minutes.folder, kafka, live.market.exchange, NOW.isoformat(), change)
+    killed = subprocess.Popen([sys.executable, "-c", DYING, *map(str, told)], stderr=subprocess.PIPE, text=True)
+    _, said = killed.communicate(timeout=300)
+    assert killed.returncode == -signal.SIGKILL, said
+    held = live.minutes.read(DAY)
+    assert held.minutes.to_pylist() == facts_of([*first, *then], until=held.closed_until)
+
     live.advance()
-    assert live.rows() == before
+    held = live.minutes.read(DAY)
+    assert held.minutes.to_pylist() == facts_of([*first, *then], until=held.closed_until)
+    assert held.closed_until > BEGIN + timedelta(minutes=29)
+    assert held.taken == Taken(len(first) + len(then) + len(late), late=len(late))
 
 
 def test_a_topic_that_was_made_again_is_read_from_its_start(live: Live) -> None:
     live.market.send(tape(minutes=30, symbol="BTCUSDT"))
     live.advance()
     live.market.delete_topic(f"{live.market.exchange}.trades")
-    live.market.make_topics()
+    live.make_topics()
     trades = tape(minutes=15, symbol="ETHUSDT")
     live.market.send(trades)
-    assert "was made again" in (live.advance_once_kafka_answers().begun_again or "")
+    assert "was made again" in (live.advance().begun_again or "")
     assert live.rows() == facts_of(trades, until=live.minutes.read(DAY).closed_until)
 
 

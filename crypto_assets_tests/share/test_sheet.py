@@ -14,7 +14,7 @@ from crypto_assets.share.sheet_requests import MAX_BYTES, batches, value_ranges
 from crypto_assets.share.sheet_rows import Cell, Row
 
 LAYOUT = Layout(("symbol", "timeframe", "window_start", "close", "trades"), key=3)
-HEADER = list(LAYOUT.columns)
+HEADER: list[Cell] = [*LAYOUT.columns]
 NOON, ONE = "2024-08-08T12:00:00Z", "2024-08-08T13:00:00Z"
 
 type Grid = list[list[Cell]]

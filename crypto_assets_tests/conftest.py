@@ -13,6 +13,7 @@ pytest_plugins = [
     "crypto_assets_tests.s3_server",
     "crypto_assets_tests.services",
     "crypto_assets_tests.databases",
+    "crypto_assets_tests.stand_in",
     "crypto_assets_tests.sheets_server",
 ]
 

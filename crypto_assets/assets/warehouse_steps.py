@@ -38,7 +38,9 @@ def write_symbols(
 ) -> Written:
     """Publish dim_symbol of a day: what the exchange says of the symbols now."""
     infos = exchange.sources.spot.exchange_info(symbols).symbols
-    return _publish(warehouse.store, DIM_SYMBOL, day, symbol_dimension(infos))
+    lacking = sorted({*symbols} - {info.symbol for info in infos})
+    unknown = f"the exchange does not list {', '.join(lacking)}, so that no trade of it passes the gate; see SYMBOLS"
+    return _publish(warehouse.store, DIM_SYMBOL, day, symbol_dimension(infos), warning=unknown if lacking else None)
 
 
 def write_facts(

@@ -43,12 +43,13 @@ class RecordedRest:
 
     def _exchange_info(self, venue: Venue) -> Handler:
         def answer(_request: Request) -> object:
+            symbols = sorted({*self._reader.symbols(venue), *self._recordings.symbols(venue)})
             return {
                 "timezone": "UTC",
                 "serverTime": self._reader.now_us() // 1000,
                 "rateLimits": [],
                 "exchangeFilters": [],
-                "symbols": [_symbol_info(symbol) for symbol in self._reader.symbols(venue)],
+                "symbols": [_symbol_info(symbol) for symbol in symbols],
             }
 
         return answer

@@ -2,69 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from crypto_assets.config import Settings
-from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import WholeDay, range_tags
-from crypto_assets.spark.session import end_session
-from crypto_assets.warehouse.store import WarehouseStore
 from crypto_assets.warehouse.tables import FACT_TRADES
-from crypto_assets_tests.assets.warehouse_world import DAY, SYMBOLS, WarehouseWorld, said, warehouse_definitions
-from crypto_assets_tests.databases import EXCHANGE
-from crypto_assets_tests.resources.services.standin.conftest import run_stand_in, warehouse
-from resources.services.standin.database import STAND_IN_ROLE
+from crypto_assets_tests.assets.warehouse_world import DAY, WarehouseWorld, said
 
-__all__ = ["run_stand_in", "warehouse"]  # fixtures of the stand-in, used here as well
+pytestmark = pytest.mark.usefixtures("one_spark")
 
 NOON = datetime(2024, 8, 8, 12, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_spark() -> Iterator[None]:
-    """One session for the tests of this module."""
-    yield
-    end_session()
-
-
 @pytest.fixture
-def world(
-    database: str,
-    bucket: str,
-    warehouse: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[WarehouseWorld]:
-    environment = {
-        "POSTGRES_URL": database,
-        "WAREHOUSE_URL": f"{warehouse}?sslmode=disable",
-        "WAREHOUSE_S3_URI": f"{bucket}/warehouse",
-        "REDSHIFT_IAM_ROLE": STAND_IN_ROLE,
-        "DATA_DIR": str(tmp_path),
-        "EXCHANGE": "simulator",
-        "SIMULATOR_SEED": EXCHANGE.removeprefix("simulator-"),
-        "SYMBOLS": ",".join(SYMBOLS),
-        "PARTITIONS_START": "2024-08-01",
-        "SPARK_TASKS": "2",
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    settings = Settings(_env_file=None)  # pyright: ignore[reportCallIssue]
-    store = WarehouseStore(f"{bucket}/warehouse")
-    with dg.DagsterInstance.ephemeral() as instance:
-        made = WarehouseWorld(
-            warehouse_definitions(settings), instance, database, warehouse, Lake(settings.lake), store
-        )
-        for table in ("fact_trades", "dim_time", "dim_symbol", "warehouse_loads"):
-            made.redshift_execute(f"DROP TABLE IF EXISTS {table}")
-        yield made
+def world(make_warehouse_world: Callable[..., WarehouseWorld]) -> WarehouseWorld:
+    return make_warehouse_world()
 
 
 def test_a_day_goes_from_trades_to_redshift_and_a_repeat_changes_nothing(world: WarehouseWorld) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,22 +13,16 @@ import dagster as dg
 import psycopg2
 import pyarrow as pa
 
-from crypto_assets.assets.silver import silver_assets
-from crypto_assets.assets.warehouse import GROUP, warehouse_assets
-from crypto_assets.checks.warehouse import warehouse_checks
 from crypto_assets.config import Settings
+from crypto_assets.definitions import build_definitions
+from crypto_assets.endpoints import exchange_name
 from crypto_assets.lake.lake import Lake
-from crypto_assets.partitions import PARTITION_TAG, DaySymbol, WholeDay
+from crypto_assets.partitions import PARTITION_TAG, WholeDay
 from crypto_assets.postgres.connection import connect
 from crypto_assets.postgres.rows import Value, upsert_rows
 from crypto_assets.postgres.tables import TRADES
 from crypto_assets.schemas import SILVER_KLINES
 from crypto_assets.warehouse.store import WarehouseStore
-from crypto_assets_tests.databases import EXCHANGE
-from resources.exchange import ExchangeResource
-from resources.lake import LakeResource
-from resources.spark import SparkResource
-from resources.warehouse import WarehouseResource
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 DAY = date(2024, 8, 8)
@@ -45,15 +39,17 @@ class WarehouseWorld:
     warehouse: str
     lake: Lake
     store: WarehouseStore
+    exchange: str
+
+    def put(self, rows: Sequence[Sequence[Value]]) -> None:
+        """Put rows into `trades`, without the exchange that begins each."""
+        with closing(connect(self.database)) as connection:
+            upsert_rows(connection, TRADES, [(self.exchange, *row) for row in rows])
+            connection.commit()
 
     def trade(self, *trades: tuple[str, int, datetime, str]) -> None:
         """Put (symbol, id, time, price) into `trades`."""
-        rows: list[tuple[Value, ...]] = [
-            (EXCHANGE, symbol, number, at, price, QUANTITY, True, "live", at) for symbol, number, at, price in trades
-        ]
-        with closing(connect(self.database)) as connection:
-            upsert_rows(connection, TRADES, rows)
-            connection.commit()
+        self.put([(symbol, number, at, price, QUANTITY, True, "live", at) for symbol, number, at, price in trades])
 
     def candles(self, symbol: str, day: date, *minutes: Sequence[tuple[int, str]]) -> None:
         """Publish silver of a symbol's day: of each minute the prices of its trades, as (minute, price)."""
@@ -124,21 +120,17 @@ class WarehouseWorld:
         return {name: value.value for name, value in record.asset_materialization.metadata.items()}
 
 
-def warehouse_definitions(settings: Settings) -> dg.Definitions:
-    """The group with what it reads."""
-    days = DaySymbol.of(settings)
-    return dg.Definitions(
-        assets=[*warehouse_assets(days), *silver_assets(days)],
-        asset_checks=warehouse_checks(days),
-        jobs=[dg.define_asset_job("warehouse", selection=dg.AssetSelection.groups(GROUP))],
-        resources={
-            "lake": LakeResource(uri=settings.lake),
-            "exchange": ExchangeResource(),
-            "spark": SparkResource(),
-            "warehouse": WarehouseResource(),
-        },
-        executor=dg.in_process_executor,
-    )
+def make_world(
+    environment: Mapping[str, str], *, database: str, warehouse: str, instance: dg.DagsterInstance
+) -> WarehouseWorld:
+    """The product's own graph as this environment, which is that of the process, configures it; Redshift is empty."""
+    settings = Settings(_env_file=None)  # pyright: ignore[reportCallIssue]
+    store = WarehouseStore(environment["WAREHOUSE_S3_URI"])
+    lake, exchange = Lake(settings.lake), exchange_name(settings)
+    made = WarehouseWorld(build_definitions(settings), instance, database, warehouse, lake, store, exchange)
+    for table in ("fact_trades", "dim_time", "dim_symbol", "warehouse_loads"):
+        made.redshift_execute(f"DROP TABLE IF EXISTS {table}")
+    return made
 
 
 def said(result: dg.ExecuteInProcessResult) -> str:

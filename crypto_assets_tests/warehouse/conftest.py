@@ -11,14 +11,11 @@ from crypto_assets.config import Settings
 from crypto_assets.spark.session import end_session
 from crypto_assets.warehouse.load import RedshiftClient
 from crypto_assets.warehouse.store import WarehouseStore
-from crypto_assets_tests.resources.services.standin.conftest import run_stand_in, warehouse
 from resources.spark import start_batch
 from resources.warehouse import redshift_resource
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-__all__ = ["run_stand_in", "warehouse"]  # fixtures of the stand-in, used here as well
 
 
 @pytest.fixture(scope="module")

@@ -68,6 +68,10 @@ class Recordings:
         ]
         return heapq.merge(*by_symbol, key=lambda message: message.received_ns)
 
+    def symbols(self, venue: Venue) -> tuple[str, ...]:
+        """Symbols that have files, by name."""
+        return tuple(sorted(symbol.upper() for symbol in self._files(venue)))
+
     def snapshot(self, venue: Venue, symbol: str) -> dict[str, object] | None:
         """The first recorded answer of the REST depth request, as it was; None where there is none."""
         for path in self._files(venue).get(symbol.lower(), ()):

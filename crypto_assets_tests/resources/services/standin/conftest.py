@@ -1,16 +1,12 @@
-"""A stand-in for Redshift on the session's PostgreSQL and S3, and a schema and a folder of each test's own."""
+"""A schema of the stand-in for Redshift, and a folder on S3, of each test's own."""
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 import msgspec
@@ -20,11 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
-from crypto_assets.config import Settings
-from resources.services.folder import ServiceFolder
-from resources.services.standin.database import STAND_IN_ROLE, Secrets, make_warehouse, owner_url
-from resources.services.standin.s3_objects import Store
-from resources.services.standin.server import Options, StandIn
+from resources.services.standin.database import STAND_IN_ROLE
 
 BUCKET = "warehouse-files"
 PARQUET = f"IAM_ROLE '{STAND_IN_ROLE}' FORMAT AS PARQUET"
@@ -54,7 +46,7 @@ class Bucket:
         self.client.put_object(Bucket=BUCKET, Key=f"{self.folder}/{name}", Body=body)
         return len(body)
 
-    def put_table(self, name: str, table: pa.Table, **options: object) -> int:
+    def put_table(self, name: str, table: pa.Table, **options: Any) -> int:
         """Bytes of the Parquet file that was put there."""
         file = BytesIO()
         pq.write_table(table, file, **options)
@@ -64,41 +56,12 @@ class Bucket:
         self.put(name, msgspec.json.encode({"entries": entries}))
 
 
-@pytest.fixture(scope="session")
-def run_stand_in(postgres: str, live_settings: Settings) -> Iterator[Callable[[Store], str]]:
-    """`run_stand_in(store)`: URL of the warehouse on a stand-in that reads this S3."""
-    password = ServiceFolder.of(live_settings.data_dir, "postgres").secret("superuser")
-    parts = urlsplit(postgres)
-    admin = parts._replace(netloc=f"postgres:{password}@{parts.hostname}:{parts.port}", path="/postgres").geturl()
-    folder = ServiceFolder.of(live_settings.data_dir, "redshift")
-    folder.make()
-    secrets = Secrets(owner=folder.secret("owner"), client=folder.secret("password"))
-    make_warehouse(admin, secrets)
-    own = owner_url(postgres, password=secrets.owner)
-    ends: list[Callable[[], None]] = []
-
-    def run(store: Store) -> str:
-        listener = socket.create_server(("127.0.0.1", 0))
-        ends.append(_serve(Options(lambda: own, lambda: store, STAND_IN_ROLE), listener))
-        port = listener.getsockname()[1]
-        return f"postgresql://warehouse:{secrets.client}@127.0.0.1:{port}/warehouse"
-
-    yield run
-    for end in ends:
-        end()
-
-
-@pytest.fixture(scope="session")
-def warehouse(run_stand_in: Callable[[Store], str], s3_endpoint: str) -> str:
-    """URL of the warehouse on a stand-in that reads the session's S3."""
-    Bucket(s3_endpoint, "").client.create_bucket(Bucket=BUCKET)
-    return run_stand_in(Store(s3_endpoint, "test", "test"))
-
-
 @pytest.fixture
-def files(s3_endpoint: str, warehouse: str) -> Bucket:
+def files(s3_endpoint: str) -> Bucket:
     """An empty folder on S3."""
-    return Bucket(s3_endpoint, uuid.uuid4().hex)
+    bucket = Bucket(s3_endpoint, uuid.uuid4().hex)
+    bucket.client.create_bucket(Bucket=BUCKET)
+    return bucket
 
 
 @pytest.fixture
@@ -133,21 +96,3 @@ def execute(connection: Connection, sql: str) -> list[tuple[object, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return cursor.fetchall() if cursor.description else []
-
-
-def _serve(options: Options, listener: socket.socket) -> Callable[[], None]:
-    """Serve in a thread; returns what ends it."""
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
-    thread = threading.Thread(
-        target=lambda: loop.run_until_complete(StandIn(options).serve(listener, stop=stop)), name="stand-in"
-    )
-    thread.start()
-
-    def end() -> None:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(timeout=30)
-        assert not thread.is_alive()
-        loop.close()
-
-    return end

@@ -1,0 +1,65 @@
+"""Fixtures of a stand-in for Redshift on the session's PostgreSQL, which reads the session's S3."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from crypto_assets.config import Settings
+from resources.services.folder import ServiceFolder
+from resources.services.standin.database import STAND_IN_ROLE, Secrets, make_warehouse, owner_url
+from resources.services.standin.s3_objects import Store
+from resources.services.standin.server import Options, StandIn
+
+
+@pytest.fixture(scope="session")
+def run_stand_in(postgres: str, live_settings: Settings) -> Iterator[Callable[[Store], str]]:
+    """`run_stand_in(store)`: URL of the warehouse on a stand-in that reads this S3."""
+    password = ServiceFolder.of(live_settings.data_dir, "postgres").secret("superuser")
+    parts = urlsplit(postgres)
+    admin = parts._replace(netloc=f"postgres:{password}@{parts.hostname}:{parts.port}", path="/postgres").geturl()
+    folder = ServiceFolder.of(live_settings.data_dir, "redshift")
+    folder.make()
+    secrets = Secrets(owner=folder.secret("owner"), client=folder.secret("password"))
+    make_warehouse(admin, secrets)
+    own = owner_url(postgres, password=secrets.owner)
+    ends: list[Callable[[], None]] = []
+
+    def run(store: Store) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        ends.append(_serve(Options(lambda: own, lambda: store, STAND_IN_ROLE), listener))
+        port = listener.getsockname()[1]
+        return f"postgresql://warehouse:{secrets.client}@127.0.0.1:{port}/warehouse"
+
+    yield run
+    for end in ends:
+        end()
+
+
+@pytest.fixture(scope="session")
+def warehouse(run_stand_in: Callable[[Store], str], s3_endpoint: str) -> str:
+    """URL of the warehouse on a stand-in that reads the session's S3."""
+    return run_stand_in(Store(s3_endpoint, "test", "test"))
+
+
+def _serve(options: Options, listener: socket.socket) -> Callable[[], None]:
+    """Serve in a thread; returns what ends it."""
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+    thread = threading.Thread(
+        target=lambda: loop.run_until_complete(StandIn(options).serve(listener, stop=stop)), name="stand-in"
+    )
+    thread.start()
+
+    def end() -> None:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+        loop.close()
+
+    return end

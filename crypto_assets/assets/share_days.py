@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pyarrow as pa
 
-from crypto_assets.assets.each_partition import Written, published_metadata
+from crypto_assets.assets.each_partition import Written
+from crypto_assets.assets.share_metadata import describe_windows
 from crypto_assets.errors import InputIncomplete
 from crypto_assets.partitions import WholeDay
 from crypto_assets.share.hive import HiveTable
 from crypto_assets.share.live import LiveMinutes
-from crypto_assets.share.tables import PRICE_AGGREGATES, WINDOWS
+from crypto_assets.share.tables import PRICE_AGGREGATES
 from crypto_assets.share.windows import USED, last_closes, price_windows
 from crypto_assets.warehouse.store import WarehouseStore
 from crypto_assets.warehouse.tables import FACT_TRADES
@@ -114,16 +115,12 @@ class AggregateDays:
     ) -> Written:
         published = self._store.publish(PRICE_AGGREGATES, day, windows, notes={"made_from": made_from})
         manifest = self._store.manifest(PRICE_AGGREGATES, day)
-        counts = {f"windows_{name}": _count(windows, name) for name in WINDOWS}
         empty = f"there were no trades in the {made_from} of the day, so it has no windows"
         return Written(
             rows=published.rows,
             data_version=manifest.data_version if manifest else published.sha256,
             metadata={
-                **published_metadata(published),
-                "made_from": made_from,
-                "symbols": len(windows["symbol"].unique()),
-                **counts,
+                **describe_windows(windows, published, day=day, made_from=made_from),
                 **(metadata or {}),
             },
             warning=warning or (None if published.rows else empty),
@@ -164,7 +161,3 @@ class HiveDays:
         if table.create():
             table.repair()  # days that were shared before the table was dropped or the metastore is new
         return table
-
-
-def _count(windows: pa.Table, timeframe: str) -> int:
-    return windows["timeframe"].to_pylist().count(timeframe)

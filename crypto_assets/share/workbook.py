@@ -13,10 +13,14 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from crypto_assets.share.sheet_rows import EMPTY, TIME_FORMAT, Cell, cell
+from crypto_assets.share.sheet_rows import EMPTY, TIME_FORMAT, cell
 
-TIMES_SHOWN = "yyyy-mm-dd hh:mm"
-NUMBERS_SHOWN = "#,##0.0000####"
+TIMES_SHOWN = 'yyyy-mm-dd hh:mm "UTC"'
+AMOUNTS_SHOWN = "#,##0.0000####"
+COUNTS_SHOWN = "#,##0"
+RATES_SHOWN = "0.0000%"
+KEY_COLUMNS = 3
+"""Symbol, timeframe and start of a row, which stay in sight however far one scrolls."""
 _WRITTEN_AT = datetime(2000, 1, 1)  # noqa: DTZ001 - of the document's properties: the same whenever it is written
 
 
@@ -33,36 +37,53 @@ def to_csv(table: pa.Table) -> bytes:
 def to_xlsx(table: pa.Table, *, tab_by: str) -> bytes:
     """A workbook with a tab for each value of the column `tab_by`, under a header that stays in sight.
 
-    Times are dates of the workbook, UTC; numbers are rounded to 15 significant digits, as many as a workbook keeps.
+    Times are dates of the workbook, UTC; numbers are rounded to 15 significant digits, as many as a workbook keeps;
+    those that are no decimals of the table, returns and volatility, are shown in percent.
     """
     buffer = io.BytesIO()
     with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
         book.set_properties({"created": _WRITTEN_AT})
-        bold = book.add_format({"bold": True})
-        times, numbers = (book.add_format({"num_format": shown}) for shown in (TIMES_SHOWN, NUMBERS_SHOWN))
+        header = book.add_format({"bold": True, "bottom": 1})
+        formats: dict[type, Format] = {
+            kind: book.add_format({"num_format": shown})
+            for kind, shown in {
+                datetime: TIMES_SHOWN,
+                Decimal: AMOUNTS_SHOWN,
+                int: COUNTS_SHOWN,
+                float: RATES_SHOWN,
+            }.items()
+        }
         for name, rows in _by(table, tab_by).items():
-            sheet = book.add_worksheet(name)
-            sheet.write_row(0, 0, table.schema.names, bold)
-            sheet.freeze_panes(1, 0)
+            sheet = _tab(book, name, table.schema.names, header)
             sheet.autofilter(0, 0, len(rows), table.num_columns - 1)
-            sheet.set_column(0, table.num_columns - 1, 18)
             for number, row in enumerate(rows, start=1):
                 for place, value in enumerate(row):
-                    if isinstance(value, datetime):
-                        sheet.write_datetime(number, place, value, times)
-                    else:
-                        _put(sheet, number, place, cell(value), numbers if isinstance(value, Decimal) else None)
+                    _put(sheet, number, place, value, formats.get(type(value)))
         if not table.num_rows:
-            book.add_worksheet("empty").write_row(0, 0, table.schema.names, bold)
+            _tab(book, "empty", table.schema.names, header)
     return buffer.getvalue()
 
 
-def _put(sheet: Worksheet, row: int, column: int, value: Cell, shown: Format | None) -> None:
-    if isinstance(value, str):
-        if value != EMPTY:
-            sheet.write_string(row, column, value)
-    else:
-        sheet.write_number(row, column, value, shown)
+def _tab(book: xlsxwriter.Workbook, name: str, columns: Sequence[str], header: Format) -> Worksheet:
+    sheet = book.add_worksheet(name)
+    sheet.write_row(0, 0, columns, header)
+    sheet.freeze_panes(1, KEY_COLUMNS)
+    sheet.set_column(0, len(columns) - 1, 20)
+    sheet.set_column(0, 1, 12)
+    return sheet
+
+
+def _put(sheet: Worksheet, row: int, column: int, value: object, shown: Format | None) -> None:
+    if isinstance(value, datetime):
+        sheet.write_datetime(row, column, value, shown)
+        return
+    match cell(value):
+        case str() as text if text != EMPTY:
+            sheet.write_string(row, column, text)
+        case int() | float() as number:
+            sheet.write_number(row, column, number, shown)
+        case _:
+            return
 
 
 def _by(table: pa.Table, column: str) -> dict[str, list[Sequence[object]]]:

@@ -131,6 +131,8 @@ def test_a_past_day_is_made_from_its_facts_and_shared_through_hive(share: Share)
     assert stored == price_windows(facts(*MINUTES), previous_close={"BTCUSDT": Decimal(80)})
     assert stored is not None
     assert stored.to_pylist()[0]["price_return"] == pytest.approx(0.25)
+    picture = share.metadata(PRICE_AGGREGATES.name, DAY)["candles"]
+    assert picture.startswith("**BTCUSDT**\n\n![price 100 to 298, and volume](data:image/png;base64,")
 
 
 def test_facts_that_changed_change_the_day_in_hive_too(share: Share) -> None:

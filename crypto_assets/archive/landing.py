@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from threading import Event
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from hdfs_native import Client, WriteOptions
+from hdfs_native import Client, FileStatus, WriteOptions
 
 from crypto_assets.archive.raw import file_of
+from crypto_assets.archive.time_limit import GivenUp, within
 from crypto_assets.errors import ConfigurationError, CryptoAssetsError, LakeError, ServiceUnavailable
 
 NAME = "hdfs_klines_1s"
 SCHEMES = ("hdfs", "viewfs")
+TIME_LIMIT_S = 90.0
+"""For a call: the client itself would wait for ever for a node that is frozen or cut off."""
+SLOWEST = 1 << 20
+"""Bytes a second that a write is given time for besides."""
 
 _CONFIGURATION = {"dfs.client.failover.max.attempts": "3"}  # its default of 15 says after 3 minutes that nobody listens
 _REMOTE = re.compile(r'RPCError\("(?P<kind>[\w.$]+)", "(?P<text>.*?)(?:\\n\\tat |"\))', re.DOTALL)
+_OWN = re.compile(r'\w+\("(?P<text>.*)"\)', re.DOTALL)
+"""How the client words what it found itself."""
 _QUOTAS = ("DSQuotaExceededException", "NSQuotaExceededException", "QuotaByStorageTypeExceededException")
 
 
@@ -50,10 +58,13 @@ class Landing:
     here: it depends on block and chunk size, so that it can be compared with a file on HDFS only, not with the sum that
     the archive publishes. Reading back proves more: each chunk's CRC is verified on the way, by DataNode and client.
 
+    Each call connects anew: a connection that lasts does not notice that the NameNode was restarted. One that takes
+    longer than `time_limit_s`, and a second for each `SLOWEST` bytes, is given up.
+
     All methods raise ServiceUnavailable where trying again may help, LakeError where somebody has to act first.
     """
 
-    def __init__(self, uri: str, *, replication: int | None = None) -> None:
+    def __init__(self, uri: str, *, replication: int | None = None, time_limit_s: float = TIME_LIMIT_S) -> None:
         parts = urlsplit(uri)
         if parts.scheme not in SCHEMES or not parts.netloc:
             raise ConfigurationError(
@@ -63,10 +74,10 @@ class Landing:
         if replication is not None and replication < 1:
             raise ConfigurationError(f"A replication of {replication} keeps no copy: give 1 or more.")
         self.uri = uri.rstrip("/")
+        self._server = f"{parts.scheme}://{parts.netloc}"
         self._root = parts.path.rstrip("/")
         self._replication = replication
-        with self._explained("reach", ""):
-            self._client = Client(f"{parts.scheme}://{parts.netloc}", _CONFIGURATION)
+        self._time_limit_s = time_limit_s
 
     def uri_of(self, path: str) -> str:
         """Full URI of a path below the landing zone."""
@@ -75,12 +86,7 @@ class Landing:
     def read(self, path: str) -> bytes | None:
         """Content of a file, verified chunk by chunk; None where it does not exist."""
         with self._explained("read", path):
-            try:
-                if self._client.get_file_info(self._full(path)).isdir:
-                    raise _in_the_way(self.uri_of(path))
-                return self._client.read(self._full(path)).read()
-            except FileNotFoundError:
-                return None
+            return self._within(lambda files: files.read(self._place(path)))
 
     def land(self, path: str, content: bytes) -> Landed:
         """Make `content` the file's content at once for every reader; nothing is sent where it is so already.
@@ -88,48 +94,97 @@ class Landing:
         The replication is brought to the one asked for in either case. A write that fails or is killed leaves the
         former file, and at most a temporary one, which the next write of the file deletes.
         """
-        sha256 = hashlib.sha256(content).hexdigest()
-        changed = not self._holds(path, content)
-        if changed:
-            with self._explained("write", path):
-                self._write(path, content, sha256)
-        with self._explained("read", path):
-            replication = self._client.get_file_info(self._full(path)).replication or 0
-            if self._replication is not None and replication != self._replication:
-                self._client.set_replication(self._full(path), self._replication)
-                replication = self._replication
-        return Landed(self.uri_of(path), len(content), sha256, replication, changed)
+        with self._explained("write", path):
+            return self._within(
+                lambda files: files.land(self._place(path), content, replication=self._replication), size=len(content)
+            )
 
-    def _holds(self, path: str, content: bytes) -> bool:
-        with self._explained("read", path):
-            try:
-                info = self._client.get_file_info(self._full(path))
-            except FileNotFoundError:
-                return False
-            if info.isdir:
-                raise _in_the_way(self.uri_of(path))
+    def _within[T](self, work: Callable[[_Files], T], *, size: int = 0) -> T:
+        def connected(abandoned: Event) -> T:
+            return work(_Files(Client(self._server, _CONFIGURATION), abandoned))
+
+        limit_s = self._time_limit_s + size / SLOWEST
         try:
-            return info.length == len(content) and self.read(path) == content
-        except ServiceUnavailable:
+            return within(limit_s, connected)
+        except GivenUp:
+            raise TimeoutError(f"HDFS did not answer within {limit_s:.0f} s") from None
+
+    def _place(self, path: str) -> _Place:
+        return _Place(self.uri_of(path), f"{self._root}/{path}")
+
+    @contextmanager
+    def _explained(self, verb: str, path: str) -> Generator[None]:
+        """Turn what HDFS or the way to it says into a sentence with what to do."""
+        try:
+            yield
+        except (OSError, RuntimeError, ValueError) as error:
+            raise explain(error, what=f"Cannot {verb} {self.uri_of(path)}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    uri: str
+    full: str
+    """Path on its file system."""
+
+
+class _Files:
+    """One call's connection to a NameNode."""
+
+    def __init__(self, client: Client, abandoned: Event) -> None:
+        self._client = client
+        self._abandoned = abandoned
+
+    def read(self, place: _Place) -> bytes | None:
+        return None if self._status(place) is None else self._client.read(place.full).read()
+
+    def land(self, place: _Place, content: bytes, *, replication: int | None) -> Landed:
+        sha256 = hashlib.sha256(content).hexdigest()
+        status = self._status(place)
+        changed = status is None or status.length != len(content) or not self._holds(place, content)
+        if changed:
+            self._write(place, content, sha256, replication)
+            status = self._client.get_file_info(place.full)
+        assert status is not None
+        kept = status.replication or 0
+        if replication is not None and kept != replication:
+            self._client.set_replication(place.full, replication)
+            kept = replication
+        return Landed(place.uri, len(content), sha256, kept, changed)
+
+    def _status(self, place: _Place) -> FileStatus | None:
+        try:
+            status = self._client.get_file_info(place.full)
+        except FileNotFoundError:
+            return None
+        if status.isdir:
+            raise _in_the_way(place.uri)
+        return status
+
+    def _holds(self, place: _Place, content: bytes) -> bool:
+        try:
+            return self._client.read(place.full).read() == content
+        except (OSError, RuntimeError):
             return False  # its blocks cannot be read: it is written anew
 
-    def _write(self, path: str, content: bytes, sha256: str) -> None:
-        full = self._full(path)
-        folder, _, name = full.rpartition("/")
+    def _write(self, place: _Place, content: bytes, sha256: str, replication: int | None) -> None:
+        folder, _, name = place.full.rpartition("/")
         self._client.mkdirs(folder, create_parent=True)
         for abandoned in list(self._temporaries(folder, name)):
             self._client.delete(abandoned)
         temporary = f"{folder}/.{name}.{uuid4().hex[:8]}.tmp"
         try:
-            with self._client.create(temporary, WriteOptions(replication=self._replication)) as file:
+            with self._client.create(temporary, WriteOptions(replication=replication)) as file:
                 file.write(content)
             actual = hashlib.sha256(self._client.read(temporary).read()).hexdigest()
             if actual != sha256:
                 raise ServiceUnavailable(
-                    f"{self.uri_of(path)}: {sha256} was sent, but HDFS gives {actual} back. The former file stays; a "
-                    "DataNode's disk may be failing."
+                    f"{place.uri}: {sha256} was sent, but HDFS gives {actual} back. The former file stays; a disk of a "
+                    "DataNode may be failing."
                 )
-            self._client.rename(temporary, full, overwrite=True)
+            if self._abandoned.is_set():
+                raise TimeoutError("given up meanwhile")  # what was told as failed does not appear afterwards
+            self._client.rename(temporary, place.full, overwrite=True)
         except BaseException:
             self._forget(temporary)
             raise
@@ -147,26 +202,14 @@ class Landing:
         except (OSError, RuntimeError):
             return
 
-    def _full(self, path: str) -> str:
-        return f"{self._root}/{path}"
-
-    @contextmanager
-    def _explained(self, verb: str, path: str) -> Generator[None]:
-        """Turn what HDFS or the way to it says into a sentence with what to do."""
-        try:
-            yield
-        except FileNotFoundError:
-            raise
-        except (OSError, RuntimeError, ValueError) as error:
-            raise explain(error, what=f"Cannot {verb} {self.uri_of(path)}") from error
-
 
 def explain(error: Exception, *, what: str) -> CryptoAssetsError:
     """The project's own error of one that HDFS, or the way to it, gave; `what` could not be done."""
     text = str(error)
     match = _REMOTE.search(text)
     kind = match["kind"].rpartition(".")[2] if match else ""
-    said = (match["text"] if match else text).split("\n", 1)[0].split("\\n", 1)[0].strip().rstrip(".")
+    words = match or _OWN.fullmatch(text)
+    said = re.split(r"\n|\\n", words["text"] if words else text, maxsplit=1)[0].strip().rstrip(".")
     begin = f"{what}: {said or type(error).__name__}. What was there stays as it was."
     if kind in ("SafeModeException", "RetriableException", "StandbyException"):
         return ServiceUnavailable(

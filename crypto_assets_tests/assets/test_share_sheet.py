@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Share:
     def publish(self, *symbols: str) -> None:
         share_store(Lake(self.lake)).publish(PRICE_AGGREGATES, DAY.day, aggregates(*symbols))
 
-    def run(self) -> dg.ExecuteInProcessResult:
+    def run(self, day: WholeDay = DAY) -> dg.ExecuteInProcessResult:
         definitions = dg.Definitions(
             assets=sheet_assets(DAYS),
             asset_checks=sheet_checks(DAYS),
@@ -47,11 +47,11 @@ class Share:
             resources={"sheets": SheetsResource(), "lake": LakeResource(uri=self.lake)},
         )
         return definitions.resolve_job_def("share").execute_in_process(
-            instance=self.instance, tags={PARTITION_TAG: DAY.key}, raise_on_error=False
+            instance=self.instance, tags={PARTITION_TAG: day.key}, raise_on_error=False
         )
 
-    def metadata(self) -> dict[str, Any]:
-        wanted = dg.AssetRecordsFilter(SHEET, asset_partitions=[DAY.key])
+    def metadata(self, day: WholeDay = DAY) -> dict[str, Any]:
+        wanted = dg.AssetRecordsFilter(SHEET, asset_partitions=[day.key])
         (record,) = self.instance.fetch_materializations(wanted, limit=1).records
         assert record.asset_materialization is not None
         return {name: value.value for name, value in record.asset_materialization.metadata.items()}
@@ -125,13 +125,16 @@ def test_a_row_that_somebody_changed_fails_the_check_until_the_day_is_shared_aga
     assert verdict(named.run()).passed
 
 
-def _check_alone(share: Share, checks: list[dg.AssetChecksDefinition]) -> dg.AssetCheckEvaluation:
+def _check_alone(
+    share: Share, checks: list[dg.AssetChecksDefinition], day: WholeDay | None = None
+) -> dg.AssetCheckEvaluation:
     definitions = dg.Definitions(
         asset_checks=checks,
         jobs=[dg.define_asset_job("look", selection=dg.AssetSelection.checks(*checks))],
         resources={"sheets": SheetsResource(), "lake": LakeResource(uri=share.lake)},
     )
-    return verdict(definitions.resolve_job_def("look").execute_in_process(instance=share.instance))
+    tags = {PARTITION_TAG: day.key} if day else {}
+    return verdict(definitions.resolve_job_def("look").execute_in_process(instance=share.instance, tags=tags))
 
 
 def test_a_row_that_is_no_longer_shared_is_a_warning(named: Share) -> None:
@@ -143,6 +146,25 @@ def test_a_row_that_is_no_longer_shared_is_a_warning(named: Share) -> None:
     assert "4 rows of that day are in the spreadsheet and no longer shared, the first at ETHUSDT!A2" in str(
         judged.description
     )
+
+
+def test_days_that_have_become_too_old_leave_the_sheet_and_pass_their_check(
+    named: Share, sheets_server: SheetsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHEET_TIMEFRAMES", "1m,1h")
+    monkeypatch.setenv("SHEET_KEEP_DAYS", "1")
+    named.publish("BTCUSDT")
+    assert verdict(named.run()).passed
+    later = aggregates("BTCUSDT").to_pylist()
+    for row in later:
+        row["window_start"] += timedelta(days=1)
+    day = WholeDay(DAY.day + timedelta(days=1))
+    rows = pa.Table.from_pylist(later, schema=PRICE_AGGREGATES.schema)
+    share_store(Lake(named.lake)).publish(PRICE_AGGREGATES, day.day, rows)
+    assert verdict(named.run(day)).passed
+    assert named.metadata(day)["rows_deleted_as_too_old"] == 1
+    assert [row[1] for row in sheets_server.rows("BTCUSDT")[1:]] == [*["1h"] * 3, "1m", *["1h"] * 3]
+    assert _check_alone(named, sheet_checks(DAYS), DAY).passed
 
 
 def test_a_refusal_fails_the_step_with_its_sentence(named: Share, sheets_server: SheetsServer) -> None:

@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path(".data"), description="Folder of everything that the embedded run keeps.")
     lake_uri: str | None = Field(None, description="Lake: a folder, `s3://…` or `hdfs://…`. Default `$DATA_DIR/lake`.")
     landing_uri: str | None = Field(None, description="Landing zone of one-second archives on HDFS.")
+    landing_replication: int | None = Field(
+        None,
+        ge=1,
+        le=512,
+        description="Copies that HDFS keeps of a landed file; unset leaves it to HDFS: 1 on the embedded one.",
+    )
     checkpoints_uri: str | None = Field(None, description="Model checkpoints. Default `ckpts` in the lake.")
     binance_archive_url: str | None = Field(
         None, description="Base URL of the archive: `https://`, `http://` or `file://`."

@@ -35,8 +35,9 @@ def day_checks[Day](
     checks: Sequence[DayCheck[Day]],
     *,
     read: Callable[[Lake, Partition, datetime], Day | None],
+    compared_with: Sequence[Dataset] = (),
 ) -> dg.AssetChecksDefinition:
-    """One step for all checks of an asset.
+    """One step for all checks of an asset; it waits for what it compares with, where the same run writes that.
 
     It looks at the partitions of its run; started on its own, without any, at the newest stored day of each symbol.
     `read` gives what is stored of a day, None where nothing was ever published.
@@ -46,7 +47,13 @@ def day_checks[Day](
     @dg.multi_asset_check(
         name=f"{dataset.name}_checks",
         specs=[
-            dg.AssetCheckSpec(c.name, asset=dataset.name, description=c.description, blocking=c.blocking)
+            dg.AssetCheckSpec(
+                c.name,
+                asset=dataset.name,
+                description=c.description,
+                blocking=c.blocking,
+                additional_deps=[other.name for other in compared_with],
+            )
             for c in checks
         ],
         can_subset=True,

@@ -40,7 +40,7 @@ def materialize(lake: Lake) -> dg.ExecuteInProcessResult:
         resources={
             "lake": LakeResource(uri=lake.uri),
             "exchange": ExchangeResource(),
-            "landing_zone": LandingResource(replication=1),
+            "landing_zone": LandingResource(),
         },
     )
 

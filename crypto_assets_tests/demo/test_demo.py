@@ -12,19 +12,20 @@ from pathlib import Path
 import psutil
 import pytest
 
+from crypto_assets.demo.batch import NEEDED
 from crypto_assets_tests.waiting import wait_for
 from resources.services.service import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
-RUN_DEADLINE_S = 200
+RUN_DEADLINE_S = 600
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def start_demo(data_dir: Path, **variables: str) -> subprocess.Popen[str]:
+def start_demo(data_dir: Path, *options: str, **variables: str) -> subprocess.Popen[str]:
     inherited = {name: value for name, value in os.environ.items() if name not in ("DAGSTER_HOME", "LAKE_URI")}
     settings = {"DATA_DIR": str(data_dir), "SYMBOLS": "BTCUSDT", "EXCHANGE": "simulator", **variables}
     return subprocess.Popen(
-        [sys.executable, "-m", "crypto_assets.demo", "--days", "1"],
+        [sys.executable, "-m", "crypto_assets.demo", "--days", "1", *options],
         cwd=ROOT,
         env={**inherited, **settings},
         stdout=subprocess.PIPE,
@@ -41,22 +42,39 @@ def end_demo(demo: subprocess.Popen[str]) -> tuple[list[psutil.Process], str]:
     return psutil.wait_procs(family, timeout=5)[1], error
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """What a whole demo printed, and the folder it wrote."""
-    data_dir = tmp_path_factory.mktemp("demo")
-    demo = start_demo(data_dir)
+def run_demo(data_dir: Path, *options: str) -> str:
+    """What a whole demo printed."""
+    demo = start_demo(data_dir, *options)
     try:
         printed, progress = demo.communicate(timeout=RUN_DEADLINE_S)
     except subprocess.TimeoutExpired:
         end_demo(demo)
         raise
     assert demo.returncode == 0, progress + printed
-    return printed, data_dir
+    return printed
 
 
-def test_the_demo_says_what_lies_where(finished: tuple[str, Path]) -> None:
-    printed, data_dir = finished
+def services_of(data_dir: Path) -> set[str]:
+    return {path.name for path in (data_dir / "services").glob("*") if path.is_dir()} & set(NAMES)
+
+
+@pytest.fixture(scope="module")
+def only_lake(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, set[str]]:
+    """What a demo without services printed, the folder it wrote, and services that it started."""
+    data_dir = tmp_path_factory.mktemp("demo")
+    printed = run_demo(data_dir, "--only-lake")
+    return printed, data_dir, services_of(data_dir)
+
+
+@pytest.fixture(scope="module")
+def finished(only_lake: tuple[str, Path, set[str]]) -> tuple[str, Path]:
+    """What a whole demo over the same folder printed, and the folder."""
+    _, data_dir, _ = only_lake
+    return run_demo(data_dir), data_dir
+
+
+def test_the_demo_says_what_lies_where(only_lake: tuple[str, Path, set[str]]) -> None:
+    printed, data_dir, _ = only_lake
     rows = {
         name: (int(days), int(rows.replace(",", "")))
         for name, days, rows in re.findall(r"^(\w+) +(\d+) +([\d,]+) +[\d.,]+ MB", printed, re.MULTILINE)
@@ -74,10 +92,29 @@ def test_every_check_of_the_demo_passes(finished: tuple[str, Path]) -> None:
     assert passed == evaluated > 50
 
 
-def test_the_demo_starts_no_service(finished: tuple[str, Path]) -> None:
+def test_without_the_batch_systems_the_demo_starts_no_service(only_lake: tuple[str, Path, set[str]]) -> None:
+    _, _, started = only_lake
+    assert started <= {"simulator"}
+
+
+def test_every_system_holds_the_same_day(finished: tuple[str, Path]) -> None:
+    printed, _ = finished
+    found = re.findall(r"^(?:BTCUSDT)? +(trades|volume|minutes|last price) +(.*?) +equal$", printed, re.MULTILINE)
+    figures = {name: values.split() for name, values in found}
+    assert list(figures) == ["trades", "volume", "minutes", "last price"]
+    assert {(len(values), len(set(values))) for values in figures.values()} == {(6, 1)}
+    assert figures["minutes"][0] == "1,440"
+
+
+def test_services_that_the_demo_starts_are_those_it_needs_and_end_with_it(finished: tuple[str, Path]) -> None:
     _, data_dir = finished
-    started = {path.name for path in (data_dir / "services").glob("*")}
-    assert not started & set(NAMES) - {"simulator"}
+    assert services_of(data_dir) <= {*NEEDED, "simulator"}
+    running = [
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(data_dir) in part for part in process.info["cmdline"] or [])
+    ]
+    assert running == []
 
 
 def test_the_demo_draws_a_day_and_says_how_to_see_the_rest(finished: tuple[str, Path]) -> None:

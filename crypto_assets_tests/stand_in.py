@@ -18,15 +18,20 @@ from resources.services.standin.server import Options, StandIn
 
 
 @pytest.fixture(scope="session")
-def run_stand_in(postgres: str, live_settings: Settings) -> Iterator[Callable[[Store], str]]:
-    """`run_stand_in(store)`: URL of the warehouse on a stand-in that reads this S3."""
+def administrator(postgres: str, live_settings: Settings) -> str:
+    """URL of PostgreSQL for its superuser."""
     password = ServiceFolder.of(live_settings.data_dir, "postgres").secret("superuser")
     parts = urlsplit(postgres)
-    admin = parts._replace(netloc=f"postgres:{password}@{parts.hostname}:{parts.port}", path="/postgres").geturl()
+    return parts._replace(netloc=f"postgres:{password}@{parts.hostname}:{parts.port}", path="/postgres").geturl()
+
+
+@pytest.fixture(scope="session")
+def run_stand_in(administrator: str, postgres: str, live_settings: Settings) -> Iterator[Callable[[Store], str]]:
+    """`run_stand_in(store)`: URL of the warehouse on a stand-in that reads this S3."""
     folder = ServiceFolder.of(live_settings.data_dir, "redshift")
     folder.make()
     secrets = Secrets(owner=folder.secret("owner"), client=folder.secret("password"))
-    make_warehouse(admin, secrets)
+    make_warehouse(administrator, secrets)
     own = owner_url(postgres, password=secrets.owner)
     ends: list[Callable[[], None]] = []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -26,7 +27,7 @@ class Mode(Enum):
 
 
 class BackendGone(Exception):
-    """Raised where PostgreSQL has ended the connection."""
+    """Raised where the connection to PostgreSQL has ended: with it, what was not committed is undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,9 @@ class Backend:
         """Take in PostgreSQL's messages until it ends the connection."""
         left = b""
         try:
-            while chunk := await self._reader.read(CHUNK_BYTES):
-                left = await self._take(left + chunk)
+            with suppress(ConnectionError):
+                while chunk := await self._reader.read(CHUNK_BYTES):
+                    left = await self._take(left + chunk)
         finally:
             self._ended = True
             async with self._changed:
@@ -90,8 +92,11 @@ class Backend:
         self._writer.write(data)
 
     async def drain(self) -> None:
-        """Wait until PostgreSQL has taken most of what was sent."""
-        await self._writer.drain()
+        """Wait until PostgreSQL has taken most of what was sent; raises BackendGone."""
+        try:
+            await self._writer.drain()
+        except ConnectionError:
+            raise BackendGone from None
 
     async def wait_idle(self) -> None:
         """Wait until everything asked has been answered; raises BackendGone."""
@@ -172,7 +177,8 @@ class Backend:
                     self._read.append(Message(kind, data[place + 5 : end]))
             place = end
         self._client.write(data[start:place])
-        await self._client.drain()
+        with suppress(ConnectionError):  # whoever reads from the client notices its end
+            await self._client.drain()
         async with self._changed:
             self._changed.notify_all()
         return data[place:]

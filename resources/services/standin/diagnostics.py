@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812  the class has a function's name
 
 from resources.services.standin.database import SCHEMA
 from resources.services.standin.refusals import Explanation
 
+CONNECT_S = 10
 USER_ID = 100
 """Of the first user that is not the system's own, in Redshift."""
 
@@ -32,7 +34,7 @@ class Diagnostics:
 
     def next_query(self) -> int:
         """A number for a COPY that no other has had."""
-        with closing(psycopg2.connect(self._url)) as connection, connection, connection.cursor() as cursor:
+        with self._connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"SELECT nextval('{SCHEMA}.query')")
             row = cursor.fetchone()
         assert row is not None
@@ -53,5 +55,11 @@ class Diagnostics:
 
     def _insert(self, table: str, columns: str, rows: Sequence[tuple[object, ...]]) -> None:
         places = ", ".join(["%s"] * (columns.count(",") + 1))
-        with closing(psycopg2.connect(self._url)) as connection, connection, connection.cursor() as cursor:
+        with self._connect() as connection, connection.cursor() as cursor:
             cursor.executemany(f"INSERT INTO {SCHEMA}.{table} ({columns}) VALUES ({places})", rows)
+
+    @contextmanager
+    def _connect(self) -> Generator[Connection]:
+        """A transaction of its own, committed at the end of the block."""
+        with closing(psycopg2.connect(self._url, connect_timeout=CONNECT_S)) as connection, connection:
+            yield connection

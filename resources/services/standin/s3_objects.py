@@ -135,6 +135,9 @@ def s3_errors(uri: str) -> Generator[None]:
             raise _refused(
                 uri, "S3ServiceException:Access Denied,Status 403,Error AccessDenied", code=CODE_S3
             ) from error
+        if "SLOW_DOWN" in text or "HTTP status 503" in text:
+            reason = "S3ServiceException:Please reduce your request rate.,Status 503,Error SlowDown"
+            raise _refused(uri, reason, code=CODE_S3) from error
         raise _refused(uri, f"S3ServiceException:{text}", code=CODE_S3) from error
 
 

@@ -31,6 +31,8 @@ log = logging.getLogger("redshift stand-in")
 
 type Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 READER_BYTES = 1 << 20
+CANCEL_S = 5.0
+"""How long PostgreSQL may take to hear that a statement is no longer wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +110,22 @@ class StandIn:
         try:
             await session.run()
         except* BackendGone:
-            log.info("PostgreSQL ended a connection")
+            log.warning("a connection to PostgreSQL was lost")
+            sentence = "the stand-in has lost its PostgreSQL; what was not committed is undone"
+            client[1].write(fatal("08006", sentence).encoded())
         except* ClientGone:
-            await self._undo(backend)
+            log.info("a client went away without a word; what it had not committed is undone")
         finally:
+            await self._undo(backend)
             backend.close()
 
     async def _undo(self, backend: Backend) -> None:
-        """A client died: PostgreSQL would go on with its statement until it has an answer to give."""
-        log.info("a client went away without a word; what it had not committed is undone")
+        """PostgreSQL would go on with a statement whose client is gone until it has an answer to give."""
         if backend.key and not backend.is_idle:
             body = b"".join(part.to_bytes(4, "big") for part in backend.key)
             with suppress(OSError):
-                await self._cancel(StartPacket(CANCEL_REQUEST, body))
+                async with asyncio.timeout(CANCEL_S):
+                    await self._cancel(StartPacket(CANCEL_REQUEST, body))
 
     async def _cancel(self, request: StartPacket) -> None:
         """Hand a cancel request on to PostgreSQL, and stop the COPY that it names."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+
+import psycopg2
 
 from resources.services.standin.backend import Backend
 from resources.services.standin.copy_command import CopyCommand, parse_copy
@@ -25,13 +28,15 @@ from resources.services.standin.protocol import (
     ready,
 )
 from resources.services.standin.refusals import LoadRefusal, Refusal, not_in_stand_in
-from resources.services.standin.tokens import Token, statements_of, tokens_of, words_of
+from resources.services.standin.tokens import Kind, Token, statements_of, text_of, tokens_of, words_of
 from resources.services.standin.translate import LastCopy, translate
 
 log = logging.getLogger("redshift stand-in")
 
 SENT_AHEAD = 64
 """Messages of a client that wait here while one is executed."""
+ONLY_SIMPLE = ("copy", "truncate")
+"""Statements that the stand-in takes apart: it has to see their end before what follows them."""
 BEGIN, END = ("begin", "start"), ("commit", "end", "rollback", "abort")
 
 
@@ -99,7 +104,7 @@ class Session:
             self._is_cancelled = False
             await self._query(message)
         elif message.kind == b"P":
-            self.backend.send(_without_copy(message))
+            self.backend.send(self._parse(message))
         else:
             self.backend.send(message, asks=message.kind in (b"S", b"F"))
         await self.backend.drain()
@@ -119,6 +124,30 @@ class Session:
             await self.backend.pass_through(message)
         else:
             await self.backend.pass_through(query(";".join(plain)))
+
+    def _parse(self, message: Message) -> Message:
+        """A Parse message as PostgreSQL takes it; what is refused becomes a statement that fails with its sentence.
+
+        Several statements in one pass as they are: PostgreSQL refuses them itself.
+        """
+        name, _, rest = message.body.partition(b"\0")
+        text, _, types = rest.partition(b"\0")
+        tokens = tokens_of(decode_text(text))
+        statements = statements_of(tokens)
+        if len(statements) != 1:
+            return message
+        try:
+            sql = self._prepare(statements[0])
+        except Refusal as refusal:
+            sql = _refusing(refusal, tokens)
+        return Message(b"P", name + b"\0" + encode_text(sql) + b"\0" + types)
+
+    def _prepare(self, statement: Sequence[Token]) -> str:
+        first = words_of(statement, count=1)[0]
+        if first in ONLY_SIMPLE:
+            instead = "Send it as a simple query, without parameters."
+            raise not_in_stand_in(f"{first.upper()} in the extended protocol", instead=instead)
+        return translate(statement, self._last)
 
     def _plan(self, statement: Sequence[Token]) -> Statement | CopyCommand:
         first = words_of(statement, count=1)[0]
@@ -159,22 +188,35 @@ class Session:
         if self.backend.status == "E":
             await self._fail(not_in_stand_in("COPY in a failed transaction", instead="Roll it back."))
             return False
-        number = await asyncio.to_thread(self._diagnostics.next_query)
+        try:
+            number = await asyncio.to_thread(self._diagnostics.next_query)
+        except psycopg2.Error as error:
+            await self._fail(Refusal(f"the stand-in cannot begin a load: {str(error).strip()}", code="08006"))
+            return False
         load = Load(number, self.backend.key[0] if self.backend.key else 0, command.table.replace('"', ""))
         try:
             rows = await self._loader.load(self.backend, command, is_cancelled=lambda: self._is_cancelled)
         except Refusal as refusal:
             self._last = LastCopy(number, self._last.rows)
-            if isinstance(refusal, LoadRefusal):
-                await asyncio.to_thread(self._diagnostics.write_error, load, refusal.explanation)
             log.warning("copy %s refused: %s", load.table, refusal.message)
+            if isinstance(refusal, LoadRefusal):
+                why = refusal.explanation
+                await self._keep("stl_load_errors", lambda: self._diagnostics.write_error(load, why))
             await self._fail(refusal, is_known=True)
             return False
         self._last = LastCopy(number, rows.total())
-        await asyncio.to_thread(self._diagnostics.write_commits, load, rows)
+        await self._keep("stl_load_commits", lambda: self._diagnostics.write_commits(load, rows))
         self._tell(notice(f"Load into table '{load.table}' completed, {rows.total()} record(s) loaded successfully."))
         self._tell(complete("COPY"))
         return True
+
+    async def _keep(self, table: str, write: Callable[[], None]) -> None:
+        """Write rows that tell of a load; where that fails it is said, and the load is as it was without them."""
+        try:
+            await asyncio.to_thread(write)
+        except psycopg2.Error as error:
+            log.error("no row in %s: %s", table, str(error).strip())
+            self._tell(notice(f"{table} could not be written, so it does not tell of this load"))
 
     async def _fail(self, refusal: Refusal, *, is_known: bool = False) -> None:
         """Tell the client, and let the transaction fail; one that had failed before says so itself."""
@@ -194,14 +236,10 @@ class Session:
         self._writer.write(message.encoded())
 
 
-def _without_copy(message: Message) -> Message:
-    """A Parse message, which passes as it is but for COPY: that becomes a statement that fails with a sentence."""
-    name, _, rest = message.body.partition(b"\0")
-    text, _, types = rest.partition(b"\0")
-    statement = next(iter(statements_of(tokens_of(decode_text(text)))), [])
-    if words_of(statement, count=1) != ("copy",):
-        return message
-    refusal = not_in_stand_in("COPY in the extended protocol", instead="Send it as a simple query, without parameters.")
-    escaped = refusal.message.replace("'", "''")
-    sql = f"SELECT {SCHEMA}.refuse('{refusal.code}', '{escaped}')"
-    return Message(b"P", name + b"\0" + encode_text(sql) + b"\0" + types)
+def _refusing(refusal: Refusal, tokens: Sequence[Token]) -> str:
+    """A SELECT that fails as a refusal says, of as many parameters as the text has: each is bound before it fails."""
+    message = " ".join(filter(None, (refusal.message, refusal.detail))).replace("'", "''")
+    text = text_of([token for token in tokens if token.kind in (Kind.OTHER, Kind.NUMBER)])
+    parameters = sorted({int(number) for number in re.findall(r"\$(\d+)", text)})
+    unused = "".join(f", ${number}::TEXT" for number in parameters)
+    return f"SELECT {SCHEMA}.refuse('{refusal.code}', '{message}'){unused}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -40,7 +40,7 @@ ROWS = [
 ]
 
 
-def facts(rows: list[tuple[object, ...]] = ROWS, schema: pa.Schema = SCHEMA) -> pa.Table:
+def facts(rows: Sequence[tuple[object, ...]] = ROWS, schema: pa.Schema = SCHEMA) -> pa.Table:
     columns = zip(*rows, strict=True)
     return pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
 

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from urllib.parse import urlsplit
 
 import psycopg2
-import pyarrow as pa
 import pytest
 from dagster_aws.redshift import RedshiftClientResource
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
-from crypto_assets_tests.resources.services.standin.conftest import PARQUET, Bucket, execute
+from crypto_assets_tests.resources.services.standin.conftest import NUMBERS, PARQUET, Bucket, Halt, count, execute
 from crypto_assets_tests.waiting import wait_for
-
-NUMBERS = pa.table({"n": pa.array(range(1_000))})
-
-
-@pytest.fixture
-def numbers(connection: Connection, files: Bucket) -> str:
-    """A COPY of 1,000 rows into the table numbers, which is there and empty."""
-    execute(connection, "CREATE TABLE numbers (n BIGINT NOT NULL) SORTKEY (n)")
-    connection.commit()
-    files.put_table("n.parquet", NUMBERS)
-    return f"COPY numbers FROM '{files.uri('n.parquet')}' {PARQUET}"
-
-
-def count(connection: Connection) -> object:
-    ((found,),) = execute(connection, "SELECT count(*) FROM numbers")
-    return found
 
 
 def test_it_says_that_it_is_not_redshift(connection: Connection) -> None:
@@ -159,23 +144,24 @@ def test_a_client_that_dies_in_a_long_statement_ends_it(
 
 
 CANCELLED = """
-import psycopg2, sys, threading, time
-connection, other = psycopg2.connect(sys.argv[1]), psycopg2.connect(sys.argv[1])
+import psycopg2, sys, threading
+url, path, statement, event = sys.argv[1:]
+connection, other = psycopg2.connect(url, options="-c search_path=" + path), psycopg2.connect(url)
 other.autocommit = True
 pid = connection.info.backend_pid
 
 def cancel():
     with other.cursor() as cursor:
-        state = None
-        while state != ("active",):
-            cursor.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", (pid,))
-            state = cursor.fetchone()
+        waits = None
+        while waits != (event,):
+            cursor.execute("SELECT wait_event FROM pg_stat_activity WHERE pid = %s", (pid,))
+            waits = cursor.fetchone()
     connection.cancel()
 
 threading.Thread(target=cancel).start()
 with connection.cursor() as cursor:
     try:
-        cursor.execute("SELECT pg_sleep(300)")
+        cursor.execute(statement)
     except psycopg2.errors.QueryCanceled:
         connection.rollback()
         cursor.execute("SELECT 'goes on'")
@@ -184,11 +170,83 @@ with connection.cursor() as cursor:
 """In a process of its own: psycopg2 lets no other thread work, such as the stand-in's, while it asks to cancel."""
 
 
-def test_a_statement_can_be_cancelled(warehouse: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", CANCELLED, warehouse], capture_output=True, text=True, check=False, timeout=60
-    )
+def _cancelled(warehouse: str, path: str, statement: str, *, event: str) -> None:
+    command = [sys.executable, "-c", CANCELLED, warehouse, path, statement, event]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.stdout == "goes on\n", done.stderr
+
+
+def test_a_statement_can_be_cancelled(warehouse: str) -> None:
+    _cancelled(warehouse, "public", "SELECT pg_sleep(300)", event="PgSleep")
+
+
+def test_a_copy_can_be_cancelled_and_leaves_no_row(
+    warehouse: str, connection: Connection, numbers: str, halt: Halt
+) -> None:
+    ((schema,),) = execute(connection, "SELECT current_schema()")
+    _cancelled(warehouse, str(schema), numbers, event="advisory")
+    assert halt.waits() == []
+    assert count(connection) == 0
+
+
+def test_a_copy_whose_postgresql_is_lost_is_told_and_leaves_no_row(
+    connect: Callable[[], Connection], numbers: str, halt: Halt
+) -> None:
+    told: list[bytes] = []
+    losing = connect()
+    execute(losing, "SELECT 1")
+    with socket.socket(fileno=os.dup(losing.fileno())) as raw:
+        raw.setblocking(True)
+        raw.sendall(message(b"Q", numbers.encode() + b"\0"))
+        (pid,) = wait_for(halt.waits, until=bool, deadline_s=60)
+        execute(halt.direct, f"SELECT pg_terminate_backend({pid})")
+        while received := raw.recv(65_536):
+            told.append(received)
+    assert b"the stand-in has lost its PostgreSQL; what was not committed is undone" in b"".join(told)
+    assert count(connect()) == 0
+
+
+def test_a_connection_lost_between_statements_is_told_at_the_next(
+    connect: Callable[[], Connection], direct: Connection
+) -> None:
+    losing = connect()
+    ((pid,),) = execute(losing, "SELECT pg_backend_pid()")
+    execute(direct, f"SELECT pg_terminate_backend({pid})")
+    with pytest.raises(psycopg2.OperationalError, match="server closed the connection"):
+        execute(losing, "SELECT 1")
+    assert losing.closed
+
+
+@pytest.fixture
+def unkept(direct: Connection) -> Iterator[str]:
+    """Name of a table that no row can tell of."""
+    name = f"unkept_{uuid.uuid4().hex}"
+    execute(
+        direct,
+        f"""
+        CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no room'; END $$;
+        CREATE TRIGGER {name} BEFORE INSERT ON redshift_standin.stl_load_errors FOR EACH ROW
+        WHEN (NEW.tbl = '{name}') EXECUTE FUNCTION {name}();
+        CREATE TRIGGER {name} BEFORE INSERT ON redshift_standin.stl_load_commits FOR EACH ROW
+        WHEN (NEW.tbl = '{name}') EXECUTE FUNCTION {name}()
+        """,
+    )
+    yield name
+    execute(direct, f"DROP FUNCTION {name} CASCADE")
+
+
+def test_a_load_is_as_it_was_where_no_row_can_tell_of_it(connection: Connection, numbers: str, unkept: str) -> None:
+    execute(connection, f"CREATE TABLE {unkept} (n BIGINT)")
+    connection.commit()
+    load = numbers.replace("COPY numbers", f"COPY {unkept}")
+    with pytest.raises(psycopg2.InternalError, match=r"The specified S3 prefix .* does not exist"):
+        execute(connection, load.replace("n.parquet", "other.parquet"))
+    connection.rollback()
+    assert "stl_load_errors could not be written" in connection.notices[-1]
+    execute(connection, load)
+    connection.commit()
+    assert "stl_load_commits could not be written" in "".join(connection.notices)
+    assert execute(connection, f"SELECT count(*) FROM {unkept}") == [(1_000,)]
 
 
 def test_a_wrong_password_and_another_database_are_refused(warehouse: str) -> None:
@@ -229,24 +287,37 @@ def message(kind: bytes, body: bytes) -> bytes:
     return kind + struct.pack("!I", len(body) + 4) + body
 
 
-def test_the_extended_protocol_passes_but_for_copy(warehouse: str, connection: Connection, numbers: str) -> None:
-    with closing(psycopg2.connect(warehouse)) as opened, socket.socket(fileno=opened.fileno()) as raw:
+def test_the_extended_protocol_is_translated_but_for_what_the_stand_in_takes_apart(
+    warehouse: str, connection: Connection, numbers: str
+) -> None:
+    ((schema,),) = execute(connection, "SELECT current_schema()")
+    connection.rollback()
+    with (
+        closing(psycopg2.connect(warehouse, options=f"-c search_path={schema}")) as opened,
+        socket.socket(fileno=opened.fileno()) as raw,
+    ):
         try:
             assert b"\x00\x00\x00\x0242" in _extended(raw, b"SELECT 42::text")
-            refused = _extended(raw, numbers.encode())
-            assert b"does not execute COPY in the extended protocol" in refused
-            assert b"\x00\x00\x00\x0243" in _extended(raw, b"SELECT 43::text")
+            assert b"C42601\0" not in _extended(raw, b"CREATE TABLE spread (n INT ENCODE az64) DISTKEY (n) SORTKEY (n)")
+            assert b"C42601\0" in _extended(raw, b"INSERT INTO spread VALUES ($1) ON CONFLICT DO NOTHING", b"7")
+            assert b"CREATE INDEX" in _extended(raw, b"CREATE INDEX i ON spread (n)")
+            assert b"does not execute COPY in the extended protocol" in _extended(raw, numbers.encode())
+            assert b"INSERT 0 1" in _extended(raw, b"INSERT INTO spread VALUES ($1::int)", b"7")
+            refused = _extended(raw, b"TRUNCATE spread")
+            assert b"does not execute TRUNCATE in the extended protocol" in refused
+            assert b"\x00\x00\x00\x017" in _extended(raw, b"SELECT n::text FROM spread")
         finally:
             raw.detach()
     assert count(connection) == 0
 
 
-def _extended(raw: socket.socket, sql: bytes) -> bytes:
+def _extended(raw: socket.socket, sql: bytes, *values: bytes) -> bytes:
     """What is answered to a statement in the extended protocol, up to ready-for-query."""
+    bound = b"".join(struct.pack("!I", len(value)) + value for value in values)
     raw.setblocking(True)
     raw.sendall(
         message(b"P", b"\0" + sql + b"\0\0\0")
-        + message(b"B", b"\0\0\0\0\0\0\0\0")
+        + message(b"B", b"\0\0\0\0" + struct.pack("!H", len(values)) + bound + b"\0\0")
         + message(b"E", b"\0\0\0\0\0")
         + message(b"S", b"")
     )
@@ -260,8 +331,8 @@ def test_the_client_of_dagster_creates_copies_and_selects(warehouse: str, files:
     files.put_table("n.parquet", NUMBERS)
     parts = urlsplit(warehouse)
     client = RedshiftClientResource(
-        host=parts.hostname,
-        port=parts.port,
+        host=str(parts.hostname),
+        port=parts.port or 0,
         user=parts.username,
         password=parts.password,
         database="warehouse",

@@ -11,6 +11,7 @@ CryptoAssetsError
 │   └── ChecksumMismatch    a file that is not the one its checksum describes
 ├── InputIncomplete         what a calculation needs is not there
 ├── LakeError               the lake cannot be read or written
+│   └── LakeBusy            its store does not answer, or asks for a pause: try again
 ├── ServiceFailed           an embedded service does not come up
 ├── ServiceUnavailable      PostgreSQL, Redis or Kafka does not answer: try again
 ├── SheetError              a spreadsheet cannot be shared into as it is
@@ -83,6 +84,12 @@ class InputIncomplete(CryptoAssetsError):
 
 class LakeError(CryptoAssetsError):
     """Raised when the lake cannot be read or written: no space, no permission, no such bucket."""
+
+
+class LakeBusy(LakeError):
+    """Raised after retries when a store does not answer, or says that it is asked too much: S3's 503 SlowDown."""
+
+    retryable = True
 
 
 class WarehouseError(CryptoAssetsError):

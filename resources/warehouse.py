@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from functools import cache
 
 import dagster as dg
 from dagster_aws.redshift import RedshiftClientResource
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import parse_dsn
+from pydantic import PrivateAttr
 
-from crypto_assets.config import read_settings
+from crypto_assets.config import Settings, read_settings
 from crypto_assets.endpoints import s3_endpoint, warehouse_s3_uri, warehouse_url
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.warehouse.load import RedshiftClient
 from crypto_assets.warehouse.store import WarehouseStore
 from resources.services.on_demand import ensure_services
+from resources.services.service import Name
 from resources.services.standin.database import STAND_IN_ROLE
 
 PORT = 5439
 """Redshift's own."""
 CONNECT_TIMEOUT_S = 10
+
+_starting = threading.Lock()
 
 
 class WarehouseResource(dg.ConfigurableResource):
@@ -28,12 +34,19 @@ class WarehouseResource(dg.ConfigurableResource):
     It has no configuration of its own: what it would be given, Dagster would store and show.
     """
 
+    _tell: Callable[[str], None] = PrivateAttr(default=lambda _: None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """What is started is told in the log of the run."""
+        if context.log is not None:
+            self._tell = context.log.info
+
     @property
     def store(self) -> WarehouseStore:
         """Days of tables at `WAREHOUSE_S3_URI`; raises ServiceFailed where the embedded S3 does not come up."""
         settings = read_settings()
         if settings.warehouse_s3_uri is None:
-            ensure_services(settings, ["s3"])
+            self._start(settings, "s3")
         endpoint = s3_endpoint(settings)
         return _store(
             warehouse_s3_uri(settings), endpoint.url, endpoint.access_key, endpoint.secret_key, endpoint.region
@@ -56,8 +69,12 @@ class WarehouseResource(dg.ConfigurableResource):
         """The client of dagster-aws for `WAREHOUSE_URL`; raises ConfigurationError where that is no URL."""
         settings = read_settings()
         if settings.warehouse_url is None:
-            ensure_services(settings, ["redshift"])
+            self._start(settings, "redshift")
         return redshift_resource(warehouse_url(settings), embedded=settings.warehouse_url is None).get_client()
+
+    def _start(self, settings: Settings, name: Name) -> None:
+        with _starting:  # days are written by several threads
+            ensure_services(settings, [name], tell=self._tell)
 
 
 def redshift_resource(url: str, *, embedded: bool = False) -> RedshiftClientResource:

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from crypto_assets.assets.each_partition import RETRIES, Written, partitions_or_refusal
+from crypto_assets.assets.partial_steps import days_lost_before, followers, only_what_was_recorded
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.partitions import WholeDay, WholeDays
 from crypto_assets.refusal import refuse
@@ -31,17 +32,25 @@ def write_days(
     """Write each day of the run, `at_once` of them at a time, and describe it.
 
     A day that fails takes no other with it: the others are written and recorded, and the step fails at its end with a
-    sentence that names every failed day. Where all failed for reasons that may pass, it is tried again after a pause.
+    sentence that names every failed day. Where the run has steps that read what is written here, it is the last of them
+    that fails: they do their work for the other days before. Where all days failed for reasons that may pass, the step
+    is tried again after a pause.
     """
     partitions = partitions_or_refusal(context.run.tags, days, now=datetime.now(UTC))
     if not partitions:
         refuse(days.how_to_name)
-    done, failed = _write(context, partitions, write, at_once=at_once)
+    lost = days_lost_before(context, partitions)
+    done, failed = _write(context, [day for day in partitions if day not in lost], write, at_once=at_once)
+    failed |= lost
     warned = {day: written.warning for day, written in done.items() if written.warning}
     for day, warning in list(warned.items())[:TOLD]:
         context.log.warning("%s %s: %s", context.asset_key.to_user_string(), day, warning)
     if failed:
-        raise _ending(context, partitions, done, failed)
+        ending = _ending(context, partitions, done, failed)
+        if isinstance(ending, dg.Failure) and done and followers(context):
+            context.log.error("%s", ending.description)
+            return only_what_was_recorded()
+        raise ending
     for day in partitions:
         context.add_asset_metadata(done[day].metadata, partition_key=day.key)
     return dg.MaterializeResult(data_version=dg.DataVersion(_version([done[day] for day in partitions])))

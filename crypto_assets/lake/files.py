@@ -6,17 +6,19 @@ import errno
 import os
 import re
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import botocore.exceptions as botocore
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from crypto_assets.errors import LakeError
+from crypto_assets.errors import LakeBusy, LakeError
 
+_HDFS = ("hdfs://", "viewfs://")
 _TEMPORARY = re.compile(r"^\.(?P<name>.+)\.(?P<pid>\d+)-[0-9a-f]{8}\.tmp$")
 
 _ADVICE = {
@@ -38,7 +40,9 @@ class Files:
         if "://" not in uri:
             uri = str(Path(uri).expanduser().resolve())
         # What another process wrote must be seen at once, so that no listing is kept.
-        options = {"use_listings_cache": False, **(storage_options or {})} if "://" in uri else storage_options or {}
+        self._hdfs = uri.startswith(_HDFS)
+        keeps_listings = "://" in uri and not self._hdfs
+        options = {**({"use_listings_cache": False} if keeps_listings else {}), **(storage_options or {})}
         self._fs, self._root = fsspec.core.url_to_fs(uri, **options)
         self._local = isinstance(self._fs, LocalFileSystem)
         self.uri = uri.rstrip("/")
@@ -99,6 +103,8 @@ class Files:
         with self.explained("write", path):
             if self._local:
                 self._publish_local(Path(self._root) / path, content)
+            elif self._hdfs:
+                self._publish_on_hdfs(self._full(path), content)
             else:
                 self._fs.pipe_file(self._full(path), content)
         return True
@@ -125,6 +131,22 @@ class Files:
             temporary.unlink(missing_ok=True)
             raise
 
+    def _publish_on_hdfs(self, target: str, content: bytes) -> None:
+        """Written beside under a hidden name and renamed, which the NameNode does in one step."""
+        folder, _, name = target.rpartition("/")
+        self._fs.makedirs(folder, exist_ok=True)
+        for found in self._fs.ls(folder, detail=False):
+            if _TEMPORARY.match(found.rpartition("/")[2]) and found.rpartition("/")[2].startswith(f".{name}."):
+                self._fs.rm_file(found)  # left by a writer that was killed; one that still writes fails and says so
+        temporary = f"{folder}/.{name}.{os.getpid()}-{uuid4().hex[:8]}.tmp"
+        try:
+            self._fs.pipe_file(temporary, content)
+            self._fs.mv(temporary, target, overwrite=True)
+        except BaseException:
+            with suppress(OSError, RuntimeError):  # what made the write fail is told
+                self._fs.rm_file(temporary)
+            raise
+
     @contextmanager
     def explained(self, verb: str, path: str) -> Generator[None]:
         """Turn an OSError of the block into a LakeError that says what could not be done and what to do."""
@@ -133,9 +155,24 @@ class Files:
         except OSError as error:
             if isinstance(error, FileNotFoundError) and verb != "write":
                 raise
+            message = f"Cannot {verb} {self.uri_of(path)}: {error}. What was there stays as it was."
+            if error.errno == errno.EBUSY:
+                raise LakeBusy(f"{message} The store asks for fewer requests at once: try again later.") from error
             advice = _ADVICE.get(error.errno or 0, "Check LAKE_URI and the credentials of its store.")
-            message = f"Cannot {verb} {self.uri_of(path)}: {error}. What was there stays as it was. {advice}"
-            raise LakeError(message) from error
+            raise LakeError(f"{message} {advice}") from error
+        except (botocore.ConnectionError, botocore.HTTPClientError) as error:
+            raise LakeBusy(
+                f"Cannot {verb} {self.uri_of(path)}: {error}. What was there stays as it was. See that the store "
+                "runs and that its address is right."
+            ) from error
+        except RuntimeError as error:
+            if not self._hdfs:
+                raise
+            first_line = str(error).partition("\n")[0]
+            raise LakeError(
+                f"Cannot {verb} {self.uri_of(path)}: {first_line}. What was there stays as it was. See that the "
+                "NameNode runs and that this user may write there."
+            ) from error
 
 
 def _remove_abandoned(target: Path) -> None:

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 import psycopg2
 import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg2.extensions import parse_dsn
 
-from crypto_assets.errors import ServiceUnavailable, WarehouseError
+from crypto_assets.errors import CryptoAssetsError, ServiceUnavailable, WarehouseError
 from crypto_assets.lake.lake import Lake
 from crypto_assets.postgres.connection import server_of
 from crypto_assets.schemas import BRONZE_TRADES
+from crypto_assets.spark.failures import failure_of_spark
 from crypto_assets.warehouse.ddl import literal
 from crypto_assets.warehouse.extract_plan import plan_extract
 from crypto_assets.warehouse.facts import trade_facts
@@ -52,8 +54,8 @@ def facts_from_postgres(spark: Callable[[], SparkSession], url: str, *, exchange
     """Facts of all symbols of an exchange's day in `trades`.
 
     All connections read one state of the database. A day without trades has none, and asks no Spark of `spark`. Where
-    a connection is cut the day is read again, from the beginning; raises ServiceUnavailable (retryable) after
-    ATTEMPTS, WarehouseError where Spark fails otherwise.
+    a connection is cut, or Spark loses a process, the day is read again from the beginning. After ATTEMPTS raises
+    ServiceUnavailable (retryable) without a connection, WarehouseError where Spark fails, with what to change.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -63,7 +65,7 @@ def facts_from_postgres(spark: Callable[[], SparkSession], url: str, *, exchange
                     return DayFacts(FACT_TRADES.schema.empty_table(), 0, 0)
                 predicates = plan_predicates(held, day)
                 read = _read_trades(spark(), url, exchange=exchange, day=day, predicates=predicates, state=state)
-                return DayFacts(_collected(read), sum(h.trades for h in held), len(predicates))
+                return DayFacts(_collected(read, day), sum(h.trades for h in held), len(predicates))
         except (_ConnectionCut, ServiceUnavailable, psycopg2.InterfaceError) as error:
             if attempt == ATTEMPTS:
                 raise ServiceUnavailable(
@@ -71,6 +73,9 @@ def facts_from_postgres(spark: Callable[[], SparkSession], url: str, *, exchange
                     f"connection was cut ({_first_line(error)}). Facts of the day stay as they were. See that the "
                     "server stays up, then materialise fact_trades of the day again."
                 ) from None
+        except _ProcessLost as lost:
+            if attempt == ATTEMPTS:
+                raise lost.told from None
     raise AssertionError("unreachable")
 
 
@@ -87,17 +92,27 @@ def facts_from_lake(spark: Callable[[], SparkSession], uri: str, *, symbols: Seq
     def facts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for symbol in batch.column("symbol").to_pylist():
-                yield from trade_facts(read_lake_trades(Lake(uri), symbol, day)).to_batches()
+                for trades in read_lake_trades(Lake(uri), symbol, day):
+                    yield from trade_facts(trades).to_batches()
 
-    return DayFacts(_collected(tasks.mapInArrow(facts, _spark_schema())), sum(rows.values()), len(rows))
+    made = _collected(tasks.mapInArrow(facts, _spark_schema()), day)
+    return DayFacts(made, sum(rows.values()), len(rows))
 
 
-def read_lake_trades(lake: Lake, symbol: str, day: date) -> pa.Table:
-    """Trades of a symbol's day in the lake, with the columns that PostgreSQL gives; none where it was never written."""
+def read_lake_trades(lake: Lake, symbol: str, day: date) -> Iterator[pa.Table]:
+    """Trades of a symbol's day in the lake, with the columns that PostgreSQL gives, some whole minutes at a time.
+
+    The day is in memory once, at 49 bytes a trade (a day of five million: 245 MB), because files of the lake are read
+    whole; what facts need beside that is needed for about TASK_TRADES at a time.
+    """
     columns = ["trade_id", "time", "price", "quantity", "is_buyer_maker"]
-    table = lake.read_days(BRONZE_TRADES, symbol, [day], columns=columns)
-    named = table.rename_columns(["trade_id", "trade_time", "price", "quantity", "is_buyer_maker"])
-    return named.add_column(0, "symbol", pa.repeat(pa.scalar(symbol), table.num_rows)).select(TRADES.names).cast(TRADES)
+    held = lake.read_days(BRONZE_TRADES, symbol, [day], columns=columns)
+    for span in plan_extract(day, [symbol], math.ceil(held.num_rows / TASK_TRADES)):
+        time = pc.field("time")
+        within = (time >= pa.scalar(span.start)) & (time < pa.scalar(span.end))
+        trades = held.filter(within).rename_columns(["trade_id", "trade_time", "price", "quantity", "is_buyer_maker"])
+        named = trades.add_column(0, "symbol", pa.repeat(pa.scalar(symbol), trades.num_rows))
+        yield named.select(TRADES.names).cast(TRADES)
 
 
 def plan_predicates(held: Sequence[HeldTrades], day: date) -> list[str]:
@@ -152,21 +167,24 @@ def _spark_schema() -> str:
     return from_arrow_schema(FACT_TRADES.schema, prefer_timestamp_ntz=True).simpleString().removeprefix("struct")[1:-1]
 
 
-def _collected(facts: DataFrame) -> pa.Table:
-    """The facts on the driver, ordered; raises _ConnectionCut, or WarehouseError with what Spark says."""
+def _collected(facts: DataFrame, day: date) -> pa.Table:
+    """The facts on the driver, ordered; raises _ConnectionCut, _ProcessLost, or WarehouseError with what failed."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
     try:
         table = facts.toArrow()
-    except (Py4JError, PySparkException) as error:
+    except (Py4JError, PySparkException, OSError, EOFError, UnboundLocalError) as error:
+        # The last is what pyspark 4.2 stumbles over when Java ends between a job and its answer.
         said = str(error)
         if any(sign in said for sign in CUT_SIGNS):
             raise _ConnectionCut(_reason(said)) from None
-        raise WarehouseError(
-            f"Spark could not make the facts: {_reason(said)}. What was there stays. Where a task ran out of memory, "
-            "give Spark more with SPARK_MEMORY or let fewer tasks run at once with SPARK_TASKS."
-        ) from error
+        failure = failure_of_spark(error)
+        sentence = failure.sentence if failure.of_spark else f"{_reason(said)}."
+        told = WarehouseError(f"The facts of {day} could not be made: {sentence} What was there stays.")
+        if failure.of_spark:
+            raise _ProcessLost(told) from error
+        raise told from error
     return table.cast(FACT_TRADES.schema).sort_by([("symbol", "ascending"), ("trade_minute", "ascending")])
 
 
@@ -186,12 +204,21 @@ class _ConnectionCut(Exception):
     """A task of Spark lost PostgreSQL."""
 
 
+class _ProcessLost(Exception):
+    """A process of Spark ended, or had too little memory."""
+
+    def __init__(self, told: WarehouseError) -> None:
+        super().__init__(str(told))
+        self.told = told
+
+
 def _reason(said: str) -> str:
-    """The line of a Java stack that names the cause."""
+    """The line of a stack that names the cause: our own sentence, or the first of Java's."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
+    ours = [line.partition(": ")[2] for line in lines if line.startswith(f"{CryptoAssetsError.__module__}.")]
     causes = [line for line in lines if "Exception: " in line and "SparkException" not in line]
-    chosen = (causes or lines or ["it said nothing"])[0]
-    return chosen.rpartition("Exception: ")[2][:300].rstrip(".")
+    chosen = (ours or causes or lines or ["Spark said nothing"])[0]
+    return chosen.rpartition("Exception: ")[2][:400].rstrip(".")
 
 
 def _first_line(error: BaseException) -> str:

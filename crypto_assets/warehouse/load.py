@@ -33,6 +33,9 @@ CREATE_ATTEMPTS = 3
 PASSING_CLASSES = ("08", "40", "53", "57")
 """Classes of SQLSTATE that say nothing about the statement: connection, rollback, resources, an operator."""
 
+BUSY_SIGNS = ("Error SlowDown", "Status 503")
+"""How an error of COPY says that S3 answered 503 to every attempt."""
+
 
 class RedshiftClient(Protocol):
     """Executes SQL: what the client of dagster-aws does.
@@ -217,6 +220,11 @@ def _raise(error: psycopg2.Error, *, what: str, note: str | None = None) -> NoRe
         raise ServiceUnavailable(
             f"Redshift did not answer about {what}: {reason}. It is as it was or as it is to be, never in between; "
             "the next load finds out which. See that the server of WAREHOUSE_URL runs."
+        ) from error
+    if any(sign in f"{reason} {note}" for sign in BUSY_SIGNS):
+        raise ServiceUnavailable(
+            f"S3 asked Redshift for fewer requests while it loaded {what}: {note or reason}. What it held before "
+            "stays. Where that goes on, load fewer days in one run, or spread the bucket's readers over time."
         ) from error
     if isinstance(error, psycopg2.errors.UniqueViolation | psycopg2.errors.DuplicateTable):
         raise _CreatedMeanwhile(f"Redshift refused {what}: {reason}.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +13,9 @@ import pytest
 from crypto_assets.partitions import WholeDay, range_tags
 from crypto_assets.warehouse.tables import FACT_TRADES
 from crypto_assets_tests.assets.warehouse_world import DAY, WarehouseWorld, said
+from crypto_assets_tests.waiting import wait_for
+from resources.postgres import PostgresResource
+from sensors.trade_observations import trade_observations
 
 pytestmark = pytest.mark.usefixtures("one_spark")
 
@@ -73,6 +77,69 @@ def test_a_late_trade_makes_another_day_which_replaces_the_loaded_one(world: War
     assert world.loaded_days() == {"2024-08-08": 5}
 
 
+def test_late_trades_load_the_day_again_without_anyone_asking(world: WarehouseWorld) -> None:
+    world.simple_day(DAY)
+    world.report_silver(DAY)
+    follow, observe = Follow(world), Observe(world)
+    assert follow.next() == set(), "the first look only remembers"
+    assert observe.until_told() == {DAY.isoformat()}
+    assert {"dim_time", "dim_symbol", "fact_trades"} <= follow.next()
+    assert world.run().success
+    assert world.loaded_days() == {"2024-08-08": 4}
+    assert follow.next() == set()
+
+    world.trade(("BTCUSDT", 1, NOON + timedelta(hours=1), "61000"))
+    world.candles("BTCUSDT", DAY, [(720, "60000.01"), (720, "60000.03")], [(721, "60000.01")], [(780, "61000")])
+    assert observe.until_told() == {DAY.isoformat()}
+    asked = follow.next()
+    assert {"fact_trades", "redshift_fact_trades"} <= asked
+    assert world.run(select=sorted(asked)).success
+    assert world.loaded_days() == {"2024-08-08": 5}
+
+
+class Follow:
+    """Asks what is to run, as the sensor of the conditions does, each time from where it was."""
+
+    def __init__(self, world: WarehouseWorld) -> None:
+        self._world = world
+        self._cursor: object = None
+
+    def next(self) -> set[str]:
+        """Assets of the group of which DAY is requested."""
+        result = dg.evaluate_automation_conditions(
+            self._world.definitions,
+            self._world.instance,
+            asset_selection=dg.AssetSelection.groups("warehouse").materializable(),
+            cursor=self._cursor,  # pyright: ignore[reportArgumentType]
+        )
+        self._cursor = result.cursor
+        keys = self._world.group
+        return {name for name in keys if DAY.isoformat() in result.get_requested_partitions(dg.AssetKey(name))}
+
+
+class Observe:
+    """Looks for trades, as their sensor does, and records what it finds."""
+
+    def __init__(self, world: WarehouseWorld) -> None:
+        self._world = world
+        self._cursor: str | None = None
+
+    def until_told(self) -> set[str | None]:
+        """Days of the first tick that tells of any: the server's statistics lag by a second or so."""
+        return wait_for(self._tick, until=bool, deadline_s=60)
+
+    def _tick(self) -> set[str | None]:
+        resources = {"postgres": PostgresResource()}
+        context = dg.build_sensor_context(self._world.instance, cursor=self._cursor, resources=resources)
+        result = trade_observations()(context)
+        assert isinstance(result, dg.SensorResult)
+        self._cursor = result.cursor
+        for event in result.asset_events:
+            assert isinstance(event, dg.AssetMaterialization)
+            self._world.instance.report_runless_asset_event(event)
+        return {event.partition for event in result.asset_events}
+
+
 def test_a_day_that_contradicts_its_candles_never_reaches_redshift(world: WarehouseWorld) -> None:
     world.simple_day(DAY)
     assert world.run().success
@@ -111,12 +178,40 @@ def test_of_several_days_the_good_ones_are_loaded_and_the_run_fails_naming_the_o
     assert materialized == {"2024-08-08", "2024-08-10"}
 
 
+def test_a_day_whose_facts_cannot_be_made_keeps_no_other_day_of_the_run_from_redshift(world: WarehouseWorld) -> None:
+    last = NEXT + timedelta(days=1)
+    for day in (DAY, NEXT, last):
+        world.simple_day(day)
+    huge = Decimal(10**12)
+    world.put([("ETHUSDT", 1, NOON + timedelta(days=1), huge, huge, True, "live", NOON)])
+
+    result = world.run(range_tags(WholeDay(DAY), WholeDay(last)))
+
+    assert not result.success
+    assert world.loaded_days() == {"2024-08-08": 4, "2024-08-10": 4}
+    assert said(result) == (
+        "redshift_fact_trades: 1 of 3 days failed. The other 2 are done and stay.\n"
+        "2024-08-09: fact_trades of the day failed in this run, which says why in its step. What was there stays."
+    )
+    logged = "\n".join(entry.user_message for entry in world.instance.all_logs(result.run_id))
+    assert "fact_trades 2024-08-09: The facts of 2024-08-09 could not be made: Trades are too large" in logged
+    for asset in ("fact_trades", "redshift_fact_trades"):
+        assert world.instance.get_materialized_partitions(dg.AssetKey(asset)) == {"2024-08-08", "2024-08-10"}
+
+    alone = world.run(range_tags(WholeDay(DAY), WholeDay(last)), select=["fact_trades"])
+
+    assert not alone.success
+    assert "fact_trades: 1 of 3 days failed. The other 2 are done and stay." in said(alone)
+
+
 def test_a_day_without_trades_is_loaded_empty_with_a_warning(world: WarehouseWorld) -> None:
     result = world.run()
 
     assert result.success, said(result)
     assert world.loaded_days() == {}
     assert world.metadata("fact_trades")["dagster/row_count"] == 0
+    warned = [entry.user_message for entry in world.instance.all_logs(result.run_id) if entry.level == logging.WARNING]
+    assert [text for text in warned if text.startswith("fact_trades 2024-08-08: there are no trades of this day")]
     manifest = world.store.manifest(FACT_TRADES, DAY)
     assert manifest is not None
     assert manifest.rows == 0

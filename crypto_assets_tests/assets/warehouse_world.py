@@ -17,7 +17,7 @@ from crypto_assets.config import Settings
 from crypto_assets.definitions import build_definitions
 from crypto_assets.endpoints import exchange_name
 from crypto_assets.lake.lake import Lake
-from crypto_assets.partitions import PARTITION_TAG, WholeDay
+from crypto_assets.partitions import PARTITION_TAG, Partition, WholeDay
 from crypto_assets.postgres.connection import connect
 from crypto_assets.postgres.rows import Value, upsert_rows
 from crypto_assets.postgres.tables import TRADES
@@ -89,6 +89,19 @@ class WarehouseWorld:
                 (symbol, number + 2, start + timedelta(minutes=1), price),
             )
             self.candles(symbol, day, [(720, price), (720, "60000.03")], [(721, price)])
+
+    def report_silver(self, day: date) -> None:
+        """Tell Dagster of the candles of every symbol's day."""
+        for symbol in SYMBOLS:
+            key = Partition(symbol, day).key
+            event = dg.AssetMaterialization(SILVER_KLINES["1m"].name, partition=key)
+            self.instance.report_runless_asset_event(event)
+
+    @property
+    def group(self) -> list[str]:
+        """What the job writes."""
+        layer = self.definitions.resolve_job_def("warehouse").asset_layer
+        return sorted(key.to_user_string() for key in layer.executable_asset_keys)
 
     def run(self, tags: dict[str, str] | None = None, *, select: Sequence[str] = ()) -> dg.ExecuteInProcessResult:
         job = self.definitions.resolve_job_def("warehouse")

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import uuid
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import fsspec
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,9 +18,15 @@ from crypto_assets.warehouse.tables import DIM_TIME, FACT_TRADES
 from crypto_assets_tests.warehouse.examples import DAY, Trade, small_day, trades
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", "s3", "hdfs"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> WarehouseStore:
-    place = str(tmp_path) if request.param == "folder" else request.getfixturevalue("bucket")
+    match request.param:
+        case "s3":
+            place = request.getfixturevalue("bucket")
+        case "hdfs":
+            place = f"{request.getfixturevalue('hdfs')}/{uuid.uuid4().hex}"
+        case _:
+            place = str(tmp_path)
     return WarehouseStore(f"{place}/warehouse")
 
 
@@ -160,3 +168,27 @@ def test_amounts_of_all_38_digits_survive(store: WarehouseStore) -> None:
     read = store.read(FACT_TRADES, DAY)
     assert read is not None
     assert read["total_trade_value"].to_pylist() == [Decimal("152415787529644883329.0780391365279684")]
+
+
+def test_on_hdfs_a_write_that_fails_leaves_the_former_day_and_nothing_beside_it(
+    hdfs: str, facts: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = f"{hdfs}/{uuid.uuid4().hex}"
+    store = WarehouseStore(root)
+    store.publish(FACT_TRADES, DAY, facts)
+    filesystem = fsspec.core.url_to_fs(root)[0]
+    folder = f"{root}/{FACT_TRADES.folder(DAY)}"
+    filesystem.pipe_file(f"{folder}/.part-0.parquet.1-0123abcd.tmp", b"half of it")  # of a writer that was killed
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("org.apache.hadoop.ipc.StandbyException: not now")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(filesystem), "mv", refuse)
+        with pytest.raises(LakeError, match=r"StandbyException: not now\. What was there stays as it was"):
+            store.publish(FACT_TRADES, DAY, facts.slice(1))
+
+    assert store.read(FACT_TRADES, DAY) == facts
+    assert [name.rpartition("/")[2] for name in filesystem.ls(folder, detail=False)] == ["part-0.parquet"]
+    assert store.publish(FACT_TRADES, DAY, facts.slice(1)).changed
+    assert store.read(FACT_TRADES, DAY) == facts.slice(1)

@@ -134,8 +134,11 @@ def _write_spread[P: Keyed](
 ) -> None:
     progress = _Progress(context, len(partitions))
     failures: dict[P, Failure] = {}
+    repeated: dict[str, list[P]] = {}
 
     def take(outcome: Outcome[P, Written]) -> None:
+        if outcome.before is not None:
+            repeated.setdefault(outcome.before.sentence, []).append(outcome.item)
         if outcome.result is not None:
             done[outcome.item] = outcome.result
             progress.tell(f"{outcome.item} rows={outcome.result.rows}", took_s=outcome.took_s)
@@ -145,6 +148,10 @@ def _write_spread[P: Keyed](
 
     spread(partitions, write, on_done=take)
     _warn(context, partitions, done)
+    for reason, again in repeated.items():
+        context.log.warning(
+            "%d of %d partitions were tried twice, %s: %s", len(again), len(partitions), again[0], reason
+        )
     if failures:
         for trace in {failure.trace for failure in failures.values() if failure.trace}:
             context.log.error("%s", trace)

@@ -86,16 +86,11 @@ def failure_of_spark(error: Exception) -> Failure:
     kind, text = type(error).__name__, str(error)
     told_by_java = isinstance(error, Py4JJavaError | PySparkException)
     if not told_by_java or any(sign in text for sign in _ENDED):
-        return Failure(kind, _DRIVER, retryable=True, driver_lost=True)
+        return Failure("SparkEnded", _DRIVER, retryable=True, driver_lost=True)
     for sign, sentence in _SIGNS:
         if sign in text:
             return Failure(kind, sentence, trace=text)
     return Failure(kind, f"Spark could not run it: {_telling_line(text)}", trace=text)
-
-
-def driver_lost() -> Failure:
-    """Of an item that was never begun, because Spark had ended."""
-    return Failure("SparkEnded", _DRIVER, retryable=True, driver_lost=True)
 
 
 def _telling_line(text: str) -> str:

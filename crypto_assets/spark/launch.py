@@ -49,6 +49,7 @@ def launch(
 
     Raises ConfigurationError where Java cannot be started.
     """
+    from py4j.protocol import Py4JError
     from pyspark.errors import PySparkRuntimeError
 
     try:
@@ -59,7 +60,16 @@ def launch(
             f"Spark's Java does not start ({str(error).partition('\n')[0]}). `make up` finds a Java 17 or later and "
             "hands it on as JAVA_HOME."
         ) from error
+    except Py4JError as error:
+        master = configuration.get("spark.master", "")
+        raise ConfigurationError(f"Spark does not start on {master}: {_reason(str(error))}") from error
     return session
+
+
+def _reason(text: str) -> str:
+    """What Java says of it: the line that names its exception, without the class."""
+    said = [line.removeprefix(": ").partition(": ")[2] for line in text.splitlines() if line.startswith(": ")]
+    return (said or [text.partition("\n")[0]])[0]
 
 
 def _build(configuration: Mapping[str, str]) -> SparkSession:

@@ -75,7 +75,7 @@ class SparkOptions:
     @property
     def is_local(self) -> bool:
         """Whether tasks run on this machine, as children of this process."""
-        return self.master is None or self.master.startswith("local")
+        return self.master is None or self.master == "local" or self.master.startswith("local[")
 
     @property
     def is_connect(self) -> bool:
@@ -188,6 +188,7 @@ def _local(options: SparkOptions) -> dict[str, str]:
     java = f'"-Dderby.system.home={options.folder}"'
     return {
         **local_configuration(options.jars, folder=options.folder, heap=options.memory, java=java),
+        "spark.python.worker.reuse": "true",  # and with them what they have imported
         "spark.executorEnv.PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # Python workers find this project
         "spark.sql.shuffle.partitions": str(2 * cores()),
     }
@@ -201,6 +202,7 @@ def _cluster(options: SparkOptions) -> dict[str, str]:
         "spark.jars": ",".join(map(str, options.jars)),
         "spark.driver.extraJavaOptions": f'-Duser.timezone=UTC "-Dderby.system.home={options.folder}"',
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
+        "spark.python.worker.reuse": "true",
         "spark.ui.showConsoleProgress": "false",
     }
 

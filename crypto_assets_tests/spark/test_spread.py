@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from crypto_assets.errors import InputIncomplete, RateLimited, Unavailable
 from crypto_assets.spark.failures import failure_of_spark
 from crypto_assets.spark.spread import Outcome, spread
 from crypto_assets_tests.spark.conftest import StartSpark
+from crypto_assets_tests.waiting import wait_for
 
 
 def doubled(number: int) -> int:
@@ -39,8 +41,13 @@ def killed_at(number: int, *, bad: int, folder: Path, times: int) -> int:
 
 
 def without_memory(number: int) -> int:
-    if number == 2:
-        raise MemoryError
+    return len(bytearray(2**60)) if number == 2 else number
+
+
+def waits_for(number: int, *, waiting: int, folder: Path, deadline_s: float) -> int:
+    (folder / f"begun-{number}").touch()
+    if number == waiting:
+        wait_for((folder / "go").exists, until=bool, deadline_s=deadline_s)
     return number
 
 
@@ -69,6 +76,34 @@ def test_each_item_has_its_result_in_the_order_of_the_items(start_spark: StartSp
     assert [outcome.result for outcome in outcomes] == [0, 2, 4, 6, 8, 10, 12]
     assert sorted(told) == list(range(7))
     assert {outcome.attempts for outcome in outcomes} == {1}
+
+
+def test_an_item_is_told_of_while_others_still_run(start_spark: StartSpark, work_folder: Path) -> None:
+    work = partial(waits_for, waiting=2, folder=work_folder, deadline_s=120)
+
+    outcomes = spread(start_spark(), [1, 2, 3], work, on_done=lambda _: (work_folder / "go").touch())
+
+    assert [outcome.failure for outcome in outcomes] == [None] * 3
+
+
+def test_whoever_is_stopped_stops_the_job_and_may_begin_another(start_spark: StartSpark, work_folder: Path) -> None:
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        spread(start_spark(), [1, 2, 3], partial(waits_for, waiting=2, folder=work_folder, deadline_s=90), on_done=stop)
+
+    assert [outcome.result for outcome in spread(start_spark(), [4], doubled)] == [8]
+
+
+def test_nothing_to_do_is_no_job(start_spark: StartSpark) -> None:
+    assert spread(start_spark(), [], doubled) == []
+
+
+def test_neighbours_share_a_task_where_there_are_many(start_spark: StartSpark) -> None:
+    processes = [outcome.result and outcome.result[0] for outcome in spread(start_spark(), range(40), Remembering())]
+
+    assert sum(one != other for one, other in pairwise(processes)) < 8
 
 
 def test_work_runs_in_other_processes_which_remember_from_item_to_item(start_spark: StartSpark) -> None:
@@ -141,6 +176,18 @@ def test_an_item_whose_process_was_killed_is_done_by_another(start_spark: StartS
     assert [outcome.result for outcome in outcomes] == [1, 2, 3, 4]
     assert len(told) == 4
     assert len(list(work_folder.glob("3-*"))) == 2
+
+
+def test_a_process_killed_amid_many_items_costs_a_second_attempt_of_its_tasks_items_alone(
+    start_spark: StartSpark, work_folder: Path
+) -> None:
+    outcomes = spread(start_spark(), range(48), partial(killed_at, bad=20, folder=work_folder, times=1))
+
+    assert [outcome.result for outcome in outcomes] == list(range(48))
+    twice = [outcome.item for outcome in outcomes if outcome.attempts == 2]
+    assert twice == list(range(18, 24))
+    assert all(outcome.before and "was killed" in outcome.before.sentence for outcome in outcomes[18:24])
+    assert {outcome.before for outcome in [*outcomes[:18], *outcomes[24:]]} == {None}
 
 
 def test_an_item_that_kills_each_process_says_what_to_change_and_costs_no_other(

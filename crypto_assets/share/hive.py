@@ -36,6 +36,8 @@ _TYPES: dict[pa.DataType, str] = {
 }
 _LOCKED = ("XSDB6", "Another instance of Derby", "XBM0A")
 """What Derby says while another process has the metastore open."""
+_SILENT = ("Could not connect to meta store", "TTransportException")
+"""What Hive's client says of a metastore that it does not reach, or no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +195,16 @@ def _differences(held: list[tuple[str, str]], declared: list[tuple[str, str]]) -
 
 def _explained(error: Exception) -> ServiceUnavailable:
     first = str(error).strip().partition("\n")[0]
-    if any(sign in text for text in _told(error) for sign in _LOCKED):
+    told = "\n".join(_told(error))
+    if any(sign in told for sign in _LOCKED):
         return ServiceUnavailable(
             "Hive's metastore is open in another process, and the embedded one (Derby) serves one at a time. Wait "
             "until the other run has ended, or name a metastore for many in HIVE_METASTORE_URI (thrift://host:9083)."
+        )
+    if any(sign in told for sign in _SILENT):
+        return ServiceUnavailable(
+            "Hive's metastore does not answer. Is the one running that HIVE_METASTORE_URI names? Files and former "
+            "partitions stay; materialise again once it is there."
         )
     return ServiceUnavailable(f"Hive did not do what it was asked: {first}. Files and former partitions stay.")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from crypto_assets.schemas import Dataset
+    from crypto_assets.warehouse.tables import DayTable
 
 README = ROOT / "README.md"
 GRAPH = ROOT / "docs" / "graph.svg"
@@ -90,14 +91,17 @@ def graph_nodes() -> list[Node]:
 
 
 def datasets_page() -> str:
-    """Place, key and columns of each dataset of bronze and silver."""
-    from crypto_assets.schemas import BRONZE, FLAGS, PROVENANCE_FIELDS, SILVER
+    """Place, key and columns of each dataset of bronze, silver and the archive, and of each table of a whole day."""
+    from crypto_assets.schemas import BRONZE, FLAGS, KLINES_1S, PROVENANCE_FIELDS, SILVER
+    from crypto_assets.share.tables import PRICE_AGGREGATES
+    from crypto_assets.warehouse.tables import DIM_SYMBOL, DIM_TIME, FACT_TRADES
 
     flags = ", ".join(f"{bit} `{name}`" for name, bit in FLAGS.items())
     lines = [
         "# Datasets",
         "",
-        "Written by `make docs` from `crypto_assets/schemas.py`. Gold's columns are in [features.md](features.md).",
+        "Written by `make docs` from `schemas.py`, `warehouse/tables.py` and `share/tables.py` of `crypto_assets`. ",
+        "Columns of gold are in [features.md](features.md).",
         "",
         "Every bronze dataset has these columns too:",
         "",
@@ -105,8 +109,11 @@ def datasets_page() -> str:
         f"The column `flags` of silver is a bit mask: {flags}.",
         "",
     ]
-    for _, group in groupby((*BRONZE, *SILVER), key=lambda dataset: dataset.payload):
+    for _, group in groupby((*BRONZE, *SILVER, KLINES_1S), key=lambda dataset: dataset.payload):
         lines += _dataset_lines(list(group))
+    for table in (FACT_TRADES, DIM_TIME, DIM_SYMBOL):
+        lines += _day_table_lines(table, "warehouse")
+    lines += _day_table_lines(PRICE_AGGREGATES, "share")
     return "\n".join(lines)
 
 
@@ -121,6 +128,17 @@ def _dataset_lines(alike: Sequence[Dataset]) -> Iterator[str]:
     yield f"A row is identified by {', '.join(f'`{name}`' for name in alike[0].key)}."
     yield ""
     yield from _columns_table(alike[0].payload)
+
+
+def _day_table_lines(table: DayTable, place: str) -> Iterator[str]:
+    """A section for a table of all symbols of a day."""
+    yield f"## {table.name}"
+    yield ""
+    yield f"- `{place}/{table.folder(EXAMPLE_DAY)}/*.parquet`"
+    yield ""
+    yield f"A row is identified by {', '.join(f'`{name}`' for name in table.key)}."
+    yield ""
+    yield from _columns_table(table.schema)
 
 
 def _columns_table(fields: Iterable[pa.Field]) -> Iterator[str]:

@@ -9,12 +9,12 @@ from html import escape
 
 NODE_WIDTH, NODE_HEIGHT = 190, 30
 COLUMN_GAP, ROW_GAP, MARGIN = 90, 14, 20
-TITLE_HEIGHT = 34
+LEGEND_HEIGHT, LEGEND_WIDTH, SWATCH = 40, 130, 14
 BEND = "~"  # begins the name of a node that is only a bend of an edge
 SWEEPS = 8  # of the ordering; the small graphs drawn here stop changing after three
 
 FILLS = {"bronze": "#f2c48d", "silver": "#cfd6de", "gold": "#f3dc7a"}
-OTHER_FILLS = ("#a8d5ba", "#b7c9f2", "#e3b8d8")
+OTHER_FILLS = ("#a8d5ba", "#b7c9f2", "#e3b8d8", "#a9dbe3", "#f4b6b0", "#d3c4ee", "#cfe0a3")
 """Light fills by group, those of other groups in order of appearance; the text on them is always dark."""
 TEXT, LINE = "#1c2128", "#8b949e"  # the line's grey has contrast above 3:1 on white and on GitHub's dark page
 
@@ -31,7 +31,7 @@ class Node:
 def draw(nodes: Sequence[Node]) -> str:
     """The SVG document: a column for each layer, sources on the left."""
     columns = order_columns(nodes)
-    height = MARGIN * 2 + TITLE_HEIGHT + max(sum(map(_height, column)) for column in columns)
+    height = MARGIN * 2 + LEGEND_HEIGHT + max(sum(map(_height, column)) for column in columns)
     width = MARGIN * 2 + len(columns) * NODE_WIDTH + (len(columns) - 1) * COLUMN_GAP
     places = _places(columns, height=height)
     drawn = [node for column in columns for node in column]
@@ -41,7 +41,7 @@ def draw(nodes: Sequence[Node]) -> str:
     edges = [_edge(places[parent], places[node.name]) for node in drawn for parent in sorted(node.parents)]
     bends = [_bend(places[node.name]) for node in drawn if _is_bend(node)]
     boxes = [_box(node, places[node.name], fill=fills[node.group]) for node in drawn if not _is_bend(node)]
-    titles = [_title(index, column) for index, column in enumerate(columns)]
+    legend = [_legend(index, group, fill=fills[group]) for index, group in enumerate(groups)]
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:g}" role="img" '
@@ -50,7 +50,7 @@ def draw(nodes: Sequence[Node]) -> str:
             *edges,
             *bends,
             *boxes,
-            *titles,
+            *legend,
             "</svg>",
             "",
         ]
@@ -117,11 +117,11 @@ def _height(node: Node) -> float:
 
 def _places(columns: Sequence[Sequence[Node]], *, height: float) -> dict[str, tuple[float, float]]:
     """Middle of the left side of each node; columns are centred on each other."""
-    usable = height - MARGIN * 2 - TITLE_HEIGHT
+    usable = height - MARGIN * 2 - LEGEND_HEIGHT
     places: dict[str, tuple[float, float]] = {}
     for index, column in enumerate(columns):
         x = MARGIN + index * (NODE_WIDTH + COLUMN_GAP)
-        y = MARGIN + TITLE_HEIGHT + (usable - sum(map(_height, column))) / 2
+        y = MARGIN + LEGEND_HEIGHT + (usable - sum(map(_height, column))) / 2
         for node in column:
             places[node.name] = (x, y + _height(node) / 2)
             y += _height(node)
@@ -151,7 +151,9 @@ def _box(node: Node, place: tuple[float, float], *, fill: str) -> str:
     )
 
 
-def _title(index: int, column: Sequence[Node]) -> str:
-    groups = escape(" · ".join(dict.fromkeys(node.group for node in column if not _is_bend(node))))
-    x = MARGIN + index * (NODE_WIDTH + COLUMN_GAP) + NODE_WIDTH / 2
-    return f'<text x="{x:g}" y="{MARGIN + 14}" text-anchor="middle" fill="{LINE}" font-weight="bold">{groups}</text>'
+def _legend(index: int, group: str, *, fill: str) -> str:
+    x = MARGIN + index * LEGEND_WIDTH
+    return (
+        f'<rect x="{x}" y="{MARGIN}" width="{SWATCH}" height="{SWATCH}" rx="3" fill="{fill}"/>'
+        f'<text x="{x + SWATCH + 8}" y="{MARGIN + 11.5:g}" fill="{LINE}" font-weight="bold">{escape(group)}</text>'
+    )

@@ -18,7 +18,6 @@ from crypto_assets.share.sheet_rows import cell, rounded_cells, shared_rows
 from crypto_assets.share.tables import PRICE_AGGREGATES, WINDOWS
 from crypto_assets.share.workbook import to_csv, to_xlsx
 
-SPREADSHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 MIDNIGHT = datetime(2024, 8, 8)  # noqa: DTZ001 - the columns of the table have no zone
 
 
@@ -106,9 +105,9 @@ def test_a_workbook_has_a_tab_a_symbol_with_numbers_dates_and_the_header() -> No
 def test_numbers_of_a_workbook_are_shown_by_what_they_are() -> None:
     book = zipfile.ZipFile(io.BytesIO(to_xlsx(aggregates("BTCUSDT"), tab_by="symbol")))
     styles, sheet = (ElementTree.fromstring(book.read(f"xl/{name}.xml")) for name in ("styles", "worksheets/sheet1"))
-    named = {one.get("numFmtId"): one.get("formatCode") for one in styles.iter(f"{SPREADSHEET}numFmt")} | {"3": "#,##0"}
-    used = [one.get("numFmtId") for one in styles.iterfind(f"{SPREADSHEET}cellXfs/{SPREADSHEET}xf")]
-    shown = {cell.get("r"): named.get(used[int(cell.get("s") or 0)]) for cell in sheet.iter(f"{SPREADSHEET}c")}
+    named = {one.get("numFmtId"): one.get("formatCode") for one in styles.iter("{*}numFmt")} | {"3": "#,##0"}
+    used = [one.get("numFmtId") for one in styles.iterfind("{*}cellXfs/{*}xf")]
+    shown = {cell.get("r"): named.get(used[int(cell.get("s") or 0)]) for cell in sheet.iter("{*}c")}
     assert [shown.get(f"{column}2") for column in "ACDHKL"] == [
         None,
         'yyyy-mm-dd hh:mm "UTC"',

@@ -105,9 +105,9 @@ def test_a_workbook_has_a_tab_a_symbol_with_numbers_dates_and_the_header() -> No
 def test_numbers_of_a_workbook_are_shown_by_what_they_are() -> None:
     book = zipfile.ZipFile(io.BytesIO(to_xlsx(aggregates("BTCUSDT"), tab_by="symbol")))
     styles, sheet = (ElementTree.fromstring(book.read(f"xl/{name}.xml")) for name in ("styles", "worksheets/sheet1"))
-    named = {one.get("numFmtId"): one.get("formatCode") for one in styles.iter("{*}numFmt")} | {"3": "#,##0"}
+    named = {one.get("numFmtId"): one.get("formatCode") for one in styles.iterfind(".//{*}numFmt")} | {"3": "#,##0"}
     used = [one.get("numFmtId") for one in styles.iterfind("{*}cellXfs/{*}xf")]
-    shown = {cell.get("r"): named.get(used[int(cell.get("s") or 0)]) for cell in sheet.iter("{*}c")}
+    shown = {cell.get("r"): named.get(used[int(cell.get("s") or 0)]) for cell in sheet.iterfind(".//{*}c")}
     assert [shown.get(f"{column}2") for column in "ACDHKL"] == [
         None,
         'yyyy-mm-dd hh:mm "UTC"',

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import BinaryIO, Literal
 
-import fsspec
-
 from crypto_assets.errors import Unavailable
+from crypto_assets.lake.files import filesystem_of
 
 NOT_FOUND = 404
 
@@ -34,7 +33,7 @@ class CaptureStore:
     """Finds and opens capture files below one URI that fsspec knows."""
 
     def __init__(self, uri: str) -> None:
-        self._fs, self._root = fsspec.core.url_to_fs(uri)
+        self._fs, self._root = filesystem_of(uri)
         # A web server hands a file out in one stream: asking it for blocks would build the file once a block.
         self._open_options = {"block_size": 0} if uri.startswith(("http://", "https://")) else {}
         self.uri = uri.rstrip("/")

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
-import fsspec
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 
 from crypto_assets.errors import BadPayload, InputIncomplete
 from crypto_assets.history.columns import EXCHANGE_ORDER
+from crypto_assets.lake.files import filesystem_of
 
 CSV_SUFFIXES = (".csv", ".csv.gz", ".zip")
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -50,7 +50,7 @@ def find_files(uri: str, *, storage_options: Mapping[str, Any] | None = None) ->
 
     Ascending by path. Raises InputIncomplete where there is none.
     """
-    fs, path = fsspec.core.url_to_fs(uri, **(storage_options or {}))
+    fs, path = filesystem_of(uri, **(storage_options or {}))
     if "*" in path:
         found = cast("list[str]", fs.glob(path))
     elif fs.isdir(path):

@@ -33,6 +33,14 @@ _ADVICE = {
 }
 
 
+def filesystem_of(uri: str, **options: Any) -> tuple[Any, str]:
+    """fsspec's filesystem of a URI, and the path on it."""
+    # fsspec empties its cache in each forked child. The end of a client of HDFS waits there for threads that only the
+    # parent has: neither the child nor the parent, which waits to hear of it, would ever go on.
+    own = {"skip_instance_cache": True} if uri.startswith(_HDFS) else {}
+    return fsspec.core.url_to_fs(uri, **options, **own)
+
+
 class Files:
     """Reads and publishes whole files below one URI (a folder, `file://`, `s3://`, `hdfs://`, …)."""
 
@@ -43,7 +51,7 @@ class Files:
         self._hdfs = uri.startswith(_HDFS)
         keeps_listings = "://" in uri and not self._hdfs
         options = {**({"use_listings_cache": False} if keeps_listings else {}), **(storage_options or {})}
-        self._fs, self._root = fsspec.core.url_to_fs(uri, **options)
+        self._fs, self._root = filesystem_of(uri, **options)
         self._local = isinstance(self._fs, LocalFileSystem)
         self.uri = uri.rstrip("/")
 

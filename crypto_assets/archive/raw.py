@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -91,11 +91,21 @@ def read_zip(files: Files, symbol: str, day: date) -> tuple[bytes, Origin] | Non
 class RawDays:
     """Publishes days of a run. A month that the run covers whole is downloaded as one file, and split."""
 
-    def __init__(self, files: Files, archive: ArchiveClient, *, wanted: Iterable[tuple[str, date]]) -> None:
+    def __init__(
+        self,
+        files: Files,
+        archive: ArchiveClient,
+        *,
+        wanted: Iterable[tuple[str, date]],
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`tell` gets a line at each step of a month: it is some 100 MB, and minutes pass before its first day."""
         self._files = files
         self._archive = archive
+        self._tell = tell
         self._wanted = frozenset(wanted)
         self._published: dict[ArchiveFile, str | None] = {}
+        self._absent: set[ArchiveFile] = set()
         self._split: tuple[ArchiveFile, Origin, dict[date, DayZip]] | None = None
 
     def write(self, symbol: str, day: date) -> RawDay:
@@ -158,11 +168,17 @@ class RawDays:
         return content, origin
 
     def _from_month(self, daily: ArchiveFile, monthly: ArchiveFile) -> tuple[bytes, Origin] | None:
+        if monthly in self._absent:
+            return None
         if self._split is None or self._split[0] != monthly:
+            self._tell(f"{NAME} asks for {monthly.name}, once for all of its days in this run")
             fetched = self._archive.fetch(monthly)
             if fetched is None:
+                self._tell(f"{NAME} {monthly.name} is not published; its days are taken one by one")
+                self._absent.add(monthly)
                 return None
             days = [day for day in _days_of(monthly) if (monthly.symbol, day) in self._wanted]
+            self._tell(f"{NAME} splits {monthly.name}, {fetched.path.stat().st_size:,} bytes, into {len(days)} days")
             split = split_month(fetched.path, monthly, days=days)
             whole = Origin("", 0, monthly.path, fetched.published_sha256, fetched.received_at, fetched.remark)
             self._split = monthly, whole, split

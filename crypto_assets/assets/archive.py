@@ -57,7 +57,8 @@ def _raw_asset(days: DaySymbol) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         def begin(now: datetime) -> Callable[[Partition], Written]:
             wanted = [(p.symbol, p.day) for p in partitions_or_refusal(context.run.tags, days, now=now)]
-            return partial(write_raw, RawDays(lake.lake.files, exchange.sources.archive, wanted=wanted))
+            archive = exchange.sources.archive
+            return partial(write_raw, RawDays(lake.lake.files, archive, wanted=wanted, tell=context.log.info))
 
         return materialize_each(context, days, begin)
 

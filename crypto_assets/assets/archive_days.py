@@ -9,19 +9,16 @@ from dataclasses import dataclass
 from crypto_assets.archive import landing, raw
 from crypto_assets.archive.landing import Landing
 from crypto_assets.archive.raw import RawDay, RawDays
-from crypto_assets.archive.seconds import SECOND, clean_seconds, read_seconds
-from crypto_assets.assets.each_partition import Spread, Written, published_metadata
+from crypto_assets.archive.seconds import clean_seconds, read_seconds
+from crypto_assets.assets.archive_metadata import describe_seconds
+from crypto_assets.assets.each_partition import Spread, Written
 from crypto_assets.assets.failed_partitions import PartitionsFailed
-from crypto_assets.cleaning.flags import count_flags
 from crypto_assets.errors import BadPayload, InputIncomplete
 from crypto_assets.lake.files import Files
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import Partition
 from crypto_assets.schemas import KLINES_1S
 from crypto_assets.spark.spread import Outcome
-
-LISTED = 20
-"""Gaps that the metadata of a day lists; the figure beside them counts all."""
 
 
 def write_raw(days: RawDays, partition: Partition) -> Written:
@@ -85,16 +82,8 @@ class SecondsDays:
             lake.publish_rejected(KLINES_1S, symbol, day, cleaned.rejected, version=version)
         notes = {**cleaned.notes(), "zip_sha256": version}
         published = lake.publish(KLINES_1S, symbol, day, cleaned.table, footer=notes)
+        metadata = describe_seconds(cleaned, published, day=day)
         rejected = cleaned.rejected.num_rows
-        first = ", ".join(str(gap.span) for gap in cleaned.gaps[:LISTED])
-        metadata = {
-            **published_metadata(published),
-            "rejected": rejected,
-            **cleaned.steps.as_metadata(),
-            **{f"flag_{name}": count for name, count in count_flags(cleaned.table).items() if count},
-            "gap_seconds": sum((gap.end - gap.start) // SECOND for gap in cleaned.gaps),
-            "gaps": f"{len(cleaned.gaps)}: {first}" if cleaned.gaps else "none",
-        }
         kept = f"{rejected:,} lines are no candle; they are kept in {KLINES_1S.rejected_path(day)}."
         return Written(published.rows, published.sha256, metadata, warning=kept if rejected else None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 
 import numpy as np
@@ -14,6 +14,8 @@ from crypto_assets.cleaning.flags import UNUSABLE, flag_mask
 from crypto_assets.cleaning.gaps import Gap, GapCause
 from crypto_assets.schemas import FLAGS, TIMEFRAMES
 from crypto_assets.spans import MICROSECOND, Span, times_us, to_us
+
+_STEPS = {**TIMEFRAMES, "1s": timedelta(seconds=1)}
 
 
 class Slot(IntEnum):
@@ -38,9 +40,10 @@ def coverage_strip(
 ) -> npt.NDArray[np.int8]:
     """A `Slot` for each slot of the day: 1,440 of them for 1m. Candles off the grid are in none.
 
-    `silver` are SILVER_KLINES of the day, `gaps` those of the cleaning. Slots from `known_until` on are NOT_YET.
+    `silver` are SILVER_KLINES or, for 1s, KLINES_1S of the day, `gaps` those of the cleaning. Slots from `known_until`
+    on are NOT_YET.
     """
-    step_us = TIMEFRAMES[timeframe] // MICROSECOND
+    step_us = _STEPS[timeframe] // MICROSECOND
     start_us = to_us(day.start)
     slots = (to_us(day.end) - start_us) // step_us
     strip = np.full(slots, Slot.MISSING, np.int8)

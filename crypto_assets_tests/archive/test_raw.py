@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from crypto_assets.archive.raw import RawDay, RawDays, file_of, path_of, read_zip
 from crypto_assets.binance.archive import ArchiveClient
 from crypto_assets.binance.archive_paths import ArchiveFile
 from crypto_assets.errors import ChecksumMismatch, InputIncomplete, LakeError
 from crypto_assets.lake.files import Files
+from crypto_assets.simulator.app import create_app
+from crypto_assets.simulator.clock import Clock
+from crypto_assets.simulator.options import SimulatorOptions
 from crypto_assets_tests.archive.second_files import SYMBOL, line, publish, second, unzipped, zipped
 
 DAY = date(2024, 2, 5)
@@ -37,9 +42,11 @@ class Zone:
         text = "".join(line(second(day, 5), close=close) for day in DAYS)
         publish(self.archive, MONTH, zipped(MONTH, text))
 
-    def write(self, *days: date, accept: frozenset[str] = frozenset()) -> list[RawDay]:
+    def write(
+        self, *days: date, accept: frozenset[str] = frozenset(), tell: Callable[[str], None] = lambda _: None
+    ) -> list[RawDay]:
         client = ArchiveClient(self.archive.as_uri(), downloads=self.downloads, accept_checksum_mismatch=accept)
-        raw = RawDays(self.files, client, wanted=[(SYMBOL, day) for day in days])
+        raw = RawDays(self.files, client, wanted=[(SYMBOL, day) for day in days], tell=tell)
         return [raw.write(SYMBOL, day) for day in days]
 
 
@@ -81,6 +88,24 @@ def test_a_whole_month_comes_from_one_file_and_a_repeat_asks_for_its_checksum_al
     assert not any(day.downloaded for day in zone.write(*DAYS))
     zone.publish_month(close="60001.00")
     assert all(day.changed for day in zone.write(*DAYS))
+
+
+def test_a_month_of_the_simulated_archive_is_downloaded_once_and_its_days_are_the_daily_files(zone: Zone) -> None:
+    month = ArchiveFile.spot_klines(SYMBOL, "1s", "2025-02")
+    days = [date(2025, 2, 1) + timedelta(days=n) for n in range(28)]
+    clock = Clock.frozen_at(datetime(2025, 3, 10, tzinfo=UTC))
+    told: list[str] = []
+    with TestClient(create_app(SimulatorOptions(symbols=(SYMBOL,), clock=clock), wall_us=lambda: 0)) as exchange:
+        publish(zone.archive, month, exchange.get(f"/{month.path}").content)
+        daily = {day: exchange.get(f"/{file_of(SYMBOL, day).path}").content for day in (days[0], days[27])}
+    written = zone.write(*days, tell=told.append)
+    assert {day.origin.path for day in written} == {month.path}
+    assert [path.name for path in zone.downloads.rglob("*.zip")] == [month.name]
+    assert [line.split(" ")[1] for line in told] == ["asks", "splits"]
+    for day, content in daily.items():
+        found = read_zip(zone.files, SYMBOL, day)
+        assert found is not None
+        assert unzipped(file_of(SYMBOL, day), found[0]) == unzipped(file_of(SYMBOL, day), content)
 
 
 def test_days_that_are_there_stay_when_their_whole_month_is_asked_for(zone: Zone) -> None:

@@ -19,6 +19,7 @@ from crypto_assets.share.hive import HiveTable
 from crypto_assets.share.live import LiveMinutes
 from crypto_assets.share.tables import PRICE_AGGREGATES
 from crypto_assets.share.windows import USED, last_closes, price_windows
+from crypto_assets.spans import day_span
 from crypto_assets.warehouse.store import WarehouseStore
 from crypto_assets.warehouse.tables import FACT_TRADES
 
@@ -68,7 +69,8 @@ class AggregateDays:
                 f"Materialise {FACT_TRADES.name} first (job warehouse)."
             )
         windows = price_windows(facts, previous_close=self._closes_before(day))
-        return self._publish(day, windows, made_from=FROM_FACTS)
+        warning = None if windows.num_rows else "there were no trades in the facts of the day, so it has no windows"
+        return self._publish(day, windows, made_from=FROM_FACTS, warning=warning)
 
     def _from_stream(self, day: date) -> Written:
         market = self._market
@@ -89,6 +91,10 @@ class AggregateDays:
             else "",
             f"{advanced.taken.unusable} messages say no trade" if advanced.taken.unusable else "",
             f"all that Kafka holds was read again: {advanced.begun_again}" if advanced.begun_again else "",
+            # just after midnight no minute can have closed
+            f"there were no trades from midnight to {live.closed_until:%H:%M}, so the day has no windows yet"
+            if not windows.num_rows and live.closed_until > day_span(day).start
+            else "",
         ]
         return self._publish(
             day,
@@ -111,11 +117,10 @@ class AggregateDays:
         *,
         made_from: str,
         metadata: dict[str, Any] | None = None,
-        warning: str | None = None,
+        warning: str | None,
     ) -> Written:
         published = self._store.publish(PRICE_AGGREGATES, day, windows, notes={"made_from": made_from})
         manifest = self._store.manifest(PRICE_AGGREGATES, day)
-        empty = f"there were no trades in the {made_from} of the day, so it has no windows"
         return Written(
             rows=published.rows,
             data_version=manifest.data_version if manifest else published.sha256,
@@ -123,7 +128,7 @@ class AggregateDays:
                 **describe_windows(windows, published, day=day, made_from=made_from),
                 **(metadata or {}),
             },
-            warning=warning or (None if published.rows else empty),
+            warning=warning,
         )
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from crypto_assets.assets.day_table_columns import day_table_metadata
 from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.share import GROUP, share_store
+from crypto_assets.assets.share_days import FROM_STREAM
 from crypto_assets.assets.speed import whole_days
 from crypto_assets.automation import when_inputs_change
 from crypto_assets.config import Settings, read_settings
@@ -102,8 +103,12 @@ class SheetDays:
             rows=table.num_rows,
             data_version=_version(rows),
             metadata=metadata,
-            warning=_warning(shared, rows=table.num_rows, partition=partition),
+            warning=_warning(shared, rows=table.num_rows, runs_still=self._runs_still(partition)),
         )
+
+    def _runs_still(self, partition: WholeDay) -> bool:
+        manifest = self._store.manifest(PRICE_AGGREGATES, partition.day)
+        return manifest is not None and manifest.notes.get("made_from") == FROM_STREAM
 
     def _described(self, shared: Shared, table: pa.Table) -> dict[str, Any]:
         return {
@@ -134,9 +139,9 @@ class SheetDays:
         return described
 
 
-def _warning(shared: Shared, *, rows: int, partition: WholeDay) -> str | None:
-    if not rows:
-        return f"price_aggregates {partition} has no rows of the time frames that are shared; nothing was written"
+def _warning(shared: Shared, *, rows: int, runs_still: bool) -> str | None:
+    if not rows and not runs_still:
+        return "price_aggregates has no rows of the time frames that are shared; nothing was written"
     if shared.repeated:
         return (
             f"{len(shared.repeated)} rows repeat the key of a row above them and keep what they say, the first at "

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -118,7 +119,8 @@ class LiveMinutes:
             taken=self._taken.on(day),
         )
 
-    def _alone(self) -> FileLock:
+    @contextmanager
+    def _alone(self) -> Generator[None]:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder.with_name(f"{self.folder.name}.lock"), timeout=LOCK_TIMEOUT_S)
         try:
@@ -127,7 +129,10 @@ class LiveMinutes:
             raise ServiceUnavailable(
                 f"Another run takes the live trades into {self.folder}. Try again when it has ended."
             ) from None
-        return lock
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _run(self, session: SparkSession, *, servers: str, topic: str, wanted: Span, day: date) -> Taken:
         from pyspark.errors import StreamingQueryException

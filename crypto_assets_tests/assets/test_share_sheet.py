@@ -13,8 +13,9 @@ import pyarrow as pa
 import pytest
 
 from crypto_assets.assets.share import share_store
-from crypto_assets.assets.share_sheet import SHEET, sheet_assets
+from crypto_assets.assets.share_sheet import SHEET, SheetDays, sheet_assets
 from crypto_assets.checks.share_sheet import sheet_checks
+from crypto_assets.config import read_settings
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import PARTITION_TAG, DaySymbol, WholeDay
 from crypto_assets.share.tables import PRICE_AGGREGATES
@@ -187,3 +188,11 @@ def test_a_day_without_trades_changes_nothing(named: Share, sheets_server: Sheet
     result = named.run()
     assert result.success, said(result)
     assert sheets_server.asked("POST") == []
+
+
+@pytest.mark.parametrize(("made_from", "warns"), [("facts", True), ("stream", False)])
+def test_a_day_without_rows_is_worth_a_look_only_once_it_is_over(named: Share, made_from: str, warns: bool) -> None:
+    store, empty = share_store(Lake(named.lake)), PRICE_AGGREGATES.schema.empty_table()
+    store.publish(PRICE_AGGREGATES, DAY.day, empty, notes={"made_from": made_from})
+    written = SheetDays(SheetsResource(), store, settings=read_settings()).write(DAY)
+    assert (written.rows, written.warning is not None) == (0, warns)

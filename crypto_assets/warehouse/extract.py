@@ -152,10 +152,11 @@ def _read_trades(
     address = options.pop("url")
     properties = {**options, "sessionInitStatement": state.join_statement}
     trades = session.read.jdbc(address, query, predicates=predicates, properties=properties)
-    return trades.mapInArrow(_facts_of_partition, _spark_schema())
+    return trades.mapInArrow(facts_of_partition, _spark_schema())
 
 
-def _facts_of_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def facts_of_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """What a task does in a Python process of Spark: facts of the trades of its Spark partition."""
     held = list(batches)
     if held:
         yield from trade_facts(pa.Table.from_batches(held).cast(TRADES)).to_batches()

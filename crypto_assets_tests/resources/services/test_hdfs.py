@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
+from typing import Literal
 
 import fsspec
 import httpx
@@ -14,10 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hdfs_native import Client
+from hdfs_native.fsspec import HdfsFileSystem
 
+from crypto_assets.archive.landing import Landing
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import embedded_endpoint, hdfs_url, landing_uri, service_folder
-from crypto_assets.errors import ServiceFailed
+from crypto_assets.errors import ServiceFailed, ServiceUnavailable
+from crypto_assets.lake.files import Files
 from crypto_assets_tests.services import service_settings
 from resources.services.folder import ServiceFolder
 from resources.services.java import packaged_java_home
@@ -26,6 +32,13 @@ from resources.services.process import family
 
 type MakeServices = Callable[..., Services]
 NODES = ("namenode", "datanode")
+
+
+@pytest.fixture(autouse=True)
+def _no_cached_client() -> Iterator[None]:
+    """A client that fsspec kept would let every program that is started afterwards hang; see `filesystem_of`."""
+    yield
+    HdfsFileSystem.clear_instance_cache()
 
 
 @pytest.fixture
@@ -78,24 +91,61 @@ def test_files_are_there_again_after_a_restart_and_a_crash(make_services: MakeSe
     services = make_services(tmp_path)
     services.start(["datanode"])
     before = hdfs_url(services.settings)
-    with fsspec.open(f"{landing_uri(services.settings)}/kept", "wb") as file:
-        file.write(b"kept")  # pyright: ignore[reportAttributeAccessIssue]
+    landing = Landing(landing_uri(services.settings))  # of a process that lives through all of it
+    landing.land("kept", b"kept")
 
     services.kill("datanode")
     assert [(s.name, s.state) for s in services.status(["namenode", "datanode"])] == [
         ("namenode", "running"),
         ("datanode", "ended by itself"),
     ]
+    with pytest.raises(ServiceUnavailable, match="A DataNode or the NameNode was lost"):
+        landing.read("kept")
+    services.start(["datanode"])
+    assert landing.read("kept") == b"kept"
+
     services.kill("namenode")
     services.start(["datanode"])
     assert hdfs_url(services.settings) == before
-    assert _read(services.settings) == b"kept"
+    assert landing.read("kept") == b"kept"
+    assert landing.land("new", b"written at once").changed
 
     services.stop()
     assert [family(ServiceFolder.of(tmp_path, name)) for name in NODES] == [[], []]
     assert embedded_endpoint(tmp_path, "hdfs") is None
     services.start(["datanode"])
-    assert _read(services.settings) == b"kept"
+    assert landing.read("kept") == b"kept"
+
+
+def test_a_process_that_reads_files_there_can_start_others(folder: str) -> None:
+    files = Files(folder)
+    files.publish("x", b"x")
+    done: list[int] = []
+    starter = Thread(target=lambda: done.append(_started_by_fork()), daemon=True)
+    starter.start()
+    starter.join(timeout=60)
+    assert done == [0], "the child hangs between fork and exec"
+    assert files.read("x") == b"x"
+
+
+def _started_by_fork() -> int:
+    return subprocess.run(["true"], preexec_fn=lambda: None, check=False).returncode
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_a_node_that_is_frozen_does_not_hold_the_landing_up_for_ever(
+    node: Literal["namenode", "datanode"], services: Services, hdfs: str, folder: str
+) -> None:
+    Landing(folder).land("day", b"former")
+    process = services.process(node)
+    assert process is not None
+    process.suspend()
+    try:
+        with pytest.raises(ServiceUnavailable, match=r"did not answer within 1 s"):
+            Landing(folder, time_limit_s=1.0).read("day")
+    finally:
+        process.resume()
+    assert Landing(folder).read("day") == b"former"
 
 
 def test_a_lost_file_system_is_told_and_never_made_anew(make_services: MakeServices, tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ import pytest
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import (
     S3Endpoint,
+    SheetsEndpoint,
     hdfs_url,
     kafka_servers,
     postgres_url,
     redis_url,
     s3_endpoint,
+    sheets_endpoint,
     warehouse_url,
 )
 from resources.services.manager import Services
@@ -83,6 +85,13 @@ def redshift(services: Services, live_settings: Settings) -> str:
     """URL of the stand-in of Redshift, which reads from `s3_server`; each test takes a schema of its own."""
     services.start(["redshift"])
     return warehouse_url(live_settings)
+
+
+@pytest.fixture(scope="session")
+def sheets(services: Services, live_settings: Settings) -> SheetsEndpoint:
+    """A stand-in of Google Sheets in a process of its own; each test takes tabs of its own."""
+    services.start(["sheets"])
+    return sheets_endpoint(live_settings)
 
 
 @pytest.fixture

@@ -120,7 +120,8 @@ class Book(msgspec.Struct):
         name = str(entry["range"])
         sheet, rows, columns = self.resolve(name)
         values: list[list[Any]] = entry.get("values", [])
-        if len(values) > len(rows) or any(len(row) > len(columns) for row in values):
+        is_place = len(rows) == len(columns) == 1  # where the rows begin, however many there are
+        if not is_place and (len(values) > len(rows) or any(len(row) > len(columns) for row in values)):
             raise ApiError(400, f"Requested writing within range [{name}], but tried writing outside of it")
         height, width = len(values), max(map(len, values), default=0)
         if rows.start + height > sheet.rows or columns.start + width > sheet.columns:

@@ -116,6 +116,16 @@ def test_what_is_not_there_is_said(s3_server: S3Endpoint, prefix: str) -> None:
     assert "Contents" not in client.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
 
 
+def test_a_key_below_another_one_is_refused_and_the_other_stays(s3_server: S3Endpoint, prefix: str) -> None:
+    client = client_of(s3_server)
+    client.put_object(Bucket=BUCKET, Key=f"{prefix}/x", Body=b"x")
+    assert code_of(lambda: client.put_object(Bucket=BUCKET, Key=f"{prefix}/x/y", Body=b"y"))
+    assert client.get_object(Bucket=BUCKET, Key=f"{prefix}/x")["Body"].read() == b"x"
+    assert [found["Key"] for found in client.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]] == [
+        f"{prefix}/x"
+    ]
+
+
 def test_clients_at_the_same_time_see_whole_objects(s3_server: S3Endpoint, prefix: str) -> None:
     def write_and_read(number: int) -> bool:
         client = client_of(s3_server)

@@ -106,8 +106,9 @@ def _cleaned_asset(days: DaySymbol) -> dg.AssetsDefinition:
 
         def begin(now: datetime) -> Callable[[Partition], Written]:
             work = SecondsDays(lake.lake.uri, landing_zone.open(tell=context.log.info).uri)
-            many = len(partitions_or_refusal(context.run.tags, days, now=now)) > 1
-            return work if many else one_on_spark(work, spread)
+            asked = len(partitions_or_refusal(context.run.tags, days, now=now))
+            context.log.info("%s hands %d days to Spark, which may have to start first", KLINES_1S.name, asked)
+            return work if asked > 1 else one_on_spark(work, spread)
 
         return materialize_each(context, days, begin, spread=spread)
 

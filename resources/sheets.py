@@ -23,8 +23,10 @@ from gspread.urls import SPREADSHEET_BATCH_UPDATE_URL
 from crypto_assets.config import read_settings
 from crypto_assets.endpoints import GOOGLE_SHEETS_URL, SheetsEndpoint, sheets_endpoint
 from crypto_assets.errors import ConfigurationError, CryptoAssetsError, ServiceUnavailable, SheetError
-from crypto_assets.share.sheet import Layout, TabPlan, check_header, plan_upsert
+from crypto_assets.share.sheet import Layout, TabPlan, plan_upsert
 from crypto_assets.share.sheet_requests import (
+    MAX_CELLS,
+    SPARE_ROWS,
     Tab,
     add_tabs,
     batches,
@@ -122,11 +124,11 @@ class SharedSpreadsheet:
             created = [title for title in wanted if title not in tabs]
             old = [title for title in wanted if title in tabs]
             held = self._read(layout, old)
+            plans = _plans(layout, held, wanted)  # a header that is not ours stops everything here
             deleted = self._delete_expired(retention, layout, held, wanted) if retention else 0
             if deleted:
                 self._known_tabs(old)  # they are shorter now
-                held = self._read(layout, old)
-            plans = {t: plan_upsert(t, layout, held.get(t, ()), rows) for t, rows in wanted.items()}
+                plans = _plans(layout, self._read(layout, old), wanted)
             sent = bool(deleted) + self._make_room(layout, plans, created)
             ranges = [entry for title, plan in plans.items() for entry in value_ranges(title, layout, plan.writes)]
             for body in batches(ranges):
@@ -141,13 +143,11 @@ class SharedSpreadsheet:
         held: Mapping[str, Sequence[Sequence[Cell]]],
         wanted: Mapping[str, Sequence[Row]],
     ) -> int:
-        """How many rows had become too old; before any is deleted, the headers are looked at."""
+        """Delete the rows that have become too old; how many there were."""
         ages = {title: retention.first_kept(wanted[title]) for title in held}
         aged = [title for title, rows in held.items() if expired(layout, rows, first_kept=ages[title])]
         if not aged:
             return 0
-        for title in aged:
-            check_header(title, layout, held[title][0])
         tabs, self._tabs = self._known_tabs(aged), None
         # whole rows, because somebody may have written right of ours; formulas as they are, not what they come to
         answer = self._client.values_batch_get(
@@ -202,13 +202,18 @@ class SharedSpreadsheet:
         """Add the tabs that are missing and lengthen those too short, all in one request or none of it."""
         tabs = self._known_tabs([])
         last_rows = {title: plan.last_row for title, plan in plans.items()}
-        new = add_tabs(created, layout, last_rows=last_rows)
-        grown = {tab.title: tab for tab in grow_tabs([tabs[t] for t in plans if t in tabs], last_rows, layout)}
+        held = [tabs[title] for title in plans if title in tabs]
+        for spare in (SPARE_ROWS, 0):  # with rows to spare where they find room
+            new = add_tabs(created, layout, last_rows=last_rows, spare=spare)
+            grown = {tab.title: tab for tab in grow_tabs(held, last_rows, layout, spare=spare)}
+            added = [entry["addSheet"]["properties"]["gridProperties"] for entry in new]
+            cells = sum(grown.get(title, tab).cells for title, tab in tabs.items())
+            cells += sum(grid["rowCount"] * grid["columnCount"] for grid in added)
+            if cells <= MAX_CELLS:
+                break
         if not new and not grown:
             return 0
-        sizes = {title: grown.get(title, tab).cells for title, tab in tabs.items()}
-        added = [entry["addSheet"]["properties"]["gridProperties"] for entry in new]
-        check_size(sum(sizes.values()) + sum(grid["rowCount"] * grid["columnCount"] for grid in added))
+        check_size(cells)
         self._tabs = None
         self._client.batch_update(self._id, {"requests": [*new, *map(resize, grown.values())]})
         return 1
@@ -353,6 +358,12 @@ def _pause_s(state: tenacity.RetryCallState) -> float:
     asked = error.response.headers.get("Retry-After", "") if isinstance(error, APIError) else ""
     pause_s = float(asked) if asked.isdigit() else 2.0 ** (state.attempt_number - 1)
     return min(pause_s, LONGEST_PAUSE_S)
+
+
+def _plans(
+    layout: Layout, held: Mapping[str, Sequence[Sequence[Cell]]], wanted: Mapping[str, Sequence[Row]]
+) -> dict[str, TabPlan]:
+    return {title: plan_upsert(title, layout, held.get(title, ()), rows) for title, rows in wanted.items()}
 
 
 def _tab(properties: Mapping[str, Any]) -> Tab:

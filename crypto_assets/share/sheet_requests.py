@@ -18,7 +18,9 @@ NEARLY_FULL = 0.8
 SPARE_COLUMNS = 7
 """Empty columns of a new tab right of ours, for people's own. They count as cells."""
 SPARE_ROWS = 1_000
-"""Rows that a tab is made longer by at least, so that most days need no request for it."""
+"""Rows that a tab is made longer by at least, where there is room, so that most days need no request for it."""
+MIN_ROWS = 2
+"""Of a tab with a row that stays in sight: Google wants one more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +72,24 @@ def batches(ranges: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         yield {"valueInputOption": "RAW", "data": batch}
 
 
-def add_tabs(titles: Sequence[str], layout: Layout, *, last_rows: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Entries of `batchUpdate` that make tabs, as long as `last_rows` needs, whose header stays in sight."""
+def add_tabs(
+    titles: Sequence[str], layout: Layout, *, last_rows: Mapping[str, int], spare: int = SPARE_ROWS
+) -> list[dict[str, Any]]:
+    """Entries of `batchUpdate` that make tabs, as long as `last_rows` needs and `spare` more; headers stay in sight."""
     grid = {"columnCount": layout.width + SPARE_COLUMNS, "frozenRowCount": 1}
-    sizes = {title: last_rows.get(title, 0) + SPARE_ROWS for title in titles}
+    sizes = {title: max(MIN_ROWS, last_rows.get(title, 0) + spare) for title in titles}
     properties = ({"title": title, "gridProperties": {"rowCount": rows} | grid} for title, rows in sizes.items())
     return [{"addSheet": {"properties": one}} for one in properties]
 
 
-def grow_tabs(tabs: Sequence[Tab], last_rows: Mapping[str, int], layout: Layout) -> list[Tab]:
-    """The tabs whose grid is too small for what is to be written, as large as they have to be."""
+def grow_tabs(
+    tabs: Sequence[Tab], last_rows: Mapping[str, int], layout: Layout, *, spare: int = SPARE_ROWS
+) -> list[Tab]:
+    """The tabs whose grid is too small for what is to be written, as large as they have to be and `spare` rows more."""
     grown: list[Tab] = []
     for tab in tabs:
         needed = last_rows.get(tab.title, 0)
-        rows = tab.rows if needed <= tab.rows else needed + SPARE_ROWS
+        rows = tab.rows if needed <= tab.rows else needed + spare
         columns = max(tab.columns, layout.width)
         if (rows, columns) != (tab.rows, tab.columns):
             grown.append(Tab(tab.sheet_id, tab.title, rows, columns))

@@ -281,15 +281,24 @@ def test_a_deletion_beyond_the_quota_waits(sheets_server: SheetsServer) -> None:
     assert sheets_server.rows("BTCUSDT") == left_after_three_days()
 
 
+def test_a_header_changed_by_hand_stops_the_deletion_of_other_tabs_as_well(sheets_server: SheetsServer) -> None:
+    both = {"BTCUSDT": MINUTES[8], "ETHUSDT": hours("ETHUSDT", 1)}
+    sheets_server.open().upsert(LAYOUT, both)
+    sheets_server.edit_tab("ETHUSDT", lambda sheet: sheet.put(0, 0, "Symbol"))
+    with pytest.raises(SheetError, match=r"Tab 'ETHUSDT'.*Cell A1 reads 'Symbol'"):
+        sheets_server.open().upsert(LAYOUT, both | {"BTCUSDT": MINUTES[10]}, retention=TWO_DAYS)
+    assert sheets_server.rows("BTCUSDT") == [list(LAYOUT.columns), *as_lists(MINUTES[8])]
+
+
 def test_old_rows_make_room_in_a_spreadsheet_that_is_full(sheets_server: SheetsServer) -> None:
     sheets_server.open().upsert(LAYOUT, {"BTCUSDT": [*MINUTES[8], *MINUTES[9]]})
     sheets_server.edit_tab("Sheet1", lambda sheet: setattr(sheet, "rows", (10_000_000 - 61 * 12) // 26))
     sheets_server.edit_tab("BTCUSDT", lambda sheet: setattr(sheet, "rows", 61))
     with pytest.raises(SheetError, match="SHEET_KEEP_DAYS"):
         sheets_server.open().upsert(LAYOUT, {"BTCUSDT": MINUTES[10]})
-    with pytest.raises(SheetError, match="SHEET_KEEP_DAYS"):
-        sheets_server.open().upsert(LAYOUT, {"BTCUSDT": MINUTES[10]}, retention=TWO_DAYS)
-    assert sheets_server.rows("BTCUSDT") == [list(LAYOUT.columns), *as_lists(MINUTES[9])]
+    shared = sheets_server.open().upsert(LAYOUT, {"BTCUSDT": MINUTES[10]}, retention=TWO_DAYS)
+    assert shared.cells > 9_999_900
+    assert sheets_server.rows("BTCUSDT") == [list(LAYOUT.columns), *as_lists([*MINUTES[9], *MINUTES[10]])]
 
 
 def test_a_server_that_is_not_there_is_told(sheets_server: SheetsServer) -> None:

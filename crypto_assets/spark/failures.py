@@ -39,7 +39,8 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     ("MemoryError", _NO_MEMORY),
 )
 """What the text of Spark's error holds, the strongest first, and what it means."""
-_ENDED = ("SparkContext was shut down", "stopped SparkContext")
+_ENDED = ("SparkContext was shut down", "stopped SparkContext", "RETRIES_EXCEEDED", "StatusCode.UNAVAILABLE")
+"""What is said where Spark is no more; the last two of a Connect server."""
 _OF_SPARK = (_KILLED, _NO_MEMORY, _JAVA_MEMORY, _EXECUTOR, _DRIVER)
 
 

@@ -47,7 +47,7 @@ def launch(
 ) -> SparkSession:
     """A session of this configuration; `environment` is what Java and Python workers see beside this process's own.
 
-    Raises ConfigurationError where Java cannot be started.
+    Raises ConfigurationError where Java cannot be started, or Spark refuses to.
     """
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkRuntimeError

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+from py4j.protocol import Py4JError
+from pyspark.sql import SparkSession
 
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import S3Endpoint
@@ -91,3 +94,29 @@ def test_a_named_s3_server_is_reached_by_path_and_amazons_by_its_own_ways() -> N
     assert named["fs.s3a.bucket.b.connection.ssl.enabled"] == "false"
     assert named["fs.s3a.bucket.b.access.key"] == "one"
     assert list(amazon) == ["fs.s3.impl"]
+
+
+def test_connect_without_its_packages_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    end_session()
+    monkeypatch.setitem(sys.modules, "grpc_status", None)
+
+    with pytest.raises(ConfigurationError, match=r"SPARK_REMOTE=sc://spark.test:15002 .* Install pyspark\[connect\]"):
+        batch_session(SparkOptions(folder=tmp_path, master="sc://spark.test:15002"))
+
+
+def test_a_cluster_that_refuses_is_quoted(tmp_path: Path) -> None:
+    def refuse(_: object) -> SparkSession:
+        raise Py4JError(
+            "An error occurred while calling None.org.apache.spark.api.java.JavaSparkContext.\n"
+            ": org.apache.spark.SparkException: Asked to launch cluster with 256 MiB/worker but requested 512 "
+            "MiB/executor\n\tat org.apache.spark.SparkContext$.createTaskScheduler(SparkContext.scala:3361)"
+        )
+
+    end_session()
+    with pytest.raises(ConfigurationError) as caught:
+        batch_session(SparkOptions(folder=tmp_path, master="spark://spark.test:7077"), refuse)
+
+    assert str(caught.value) == (
+        "Spark does not start on spark://spark.test:7077: Asked to launch cluster with 256 MiB/worker but requested "
+        "512 MiB/executor"
+    )

@@ -22,7 +22,7 @@ status: env ## how each service is and how each stream flows; fails unless all i
 down: env ## stop them all; their data stays
 	@$(RUN) resources.services down $(ARGS)
 
-demo: env ## three simulated symbols from raw files to features, every check, a picture
+demo: env ## three simulated symbols from raw files to features, a day of them through every batch system
 	@$(RUN) crypto_assets.demo $(ARGS)
 
 test: env ## run every test; ARGS="-k orderbook" runs some
@@ -38,7 +38,7 @@ live: env ## a simulated market through Kafka, Spark, PostgreSQL and the lake; o
 soak: env ## the whole platform under random faults, every trade accounted for; ARGS="--minutes 60 --speed 10"
 	@$(RUN) crypto_assets.live.soak $(ARGS)
 
-bench: env ## speed and memory, as ratios to bare library calls measured in the same run
+bench: env ## speed and memory, as ratios to bare library calls measured in one run; ARGS="warehouse copy" for some
 	@$(RUN) bench $(ARGS)
 
 lint: env ## ruff (lint, format) and pyright

@@ -1,4 +1,8 @@
-"""A server of the S3 protocol, S3Proxy, whose objects are files in `DATA_DIR`: they outlive it."""
+"""A server of the S3 protocol, S3Proxy, whose objects are files in `DATA_DIR`: they outlive it.
+
+An object is a file of its key's name in its bucket's folder, as in each of the ways in which S3Proxy keeps objects on a
+disk. So of two keys `x` and `x/y` the second to come is refused with status 500, where AWS takes both.
+"""
 
 from __future__ import annotations
 
@@ -42,11 +46,7 @@ LOGBACK = """\
 
 
 class S3(Service):
-    """A server that only this machine reaches, with one key that was drawn for it, known to `endpoints.s3_endpoint`.
-
-    An object is a file of its key's name in its bucket's folder: a key that begins with another one and a slash is
-    refused, where AWS takes both.
-    """
+    """A server that only this machine reaches, with one key that was drawn for it, known to `endpoints.s3_endpoint`."""
 
     name = "s3"
     purposes = ("port",)

@@ -116,14 +116,16 @@ def test_what_is_not_there_is_said(s3_server: S3Endpoint, prefix: str) -> None:
     assert "Contents" not in client.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
 
 
-def test_a_key_below_another_one_is_refused_and_the_other_stays(s3_server: S3Endpoint, prefix: str) -> None:
+@pytest.mark.parametrize("keys", [("x", "x/y"), ("x/y", "x")])
+def test_a_key_below_another_one_is_refused_and_the_other_stays(
+    keys: tuple[str, str], s3_server: S3Endpoint, prefix: str
+) -> None:
     client = client_of(s3_server)
-    client.put_object(Bucket=BUCKET, Key=f"{prefix}/x", Body=b"x")
-    assert code_of(lambda: client.put_object(Bucket=BUCKET, Key=f"{prefix}/x/y", Body=b"y"))
-    assert client.get_object(Bucket=BUCKET, Key=f"{prefix}/x")["Body"].read() == b"x"
-    assert [found["Key"] for found in client.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]] == [
-        f"{prefix}/x"
-    ]
+    first, second = (f"{prefix}/{key}" for key in keys)
+    client.put_object(Bucket=BUCKET, Key=first, Body=b"first")
+    assert code_of(lambda: client.put_object(Bucket=BUCKET, Key=second, Body=b"second")) == "InternalError"
+    assert client.get_object(Bucket=BUCKET, Key=first)["Body"].read() == b"first"
+    assert [each["Key"] for each in client.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]] == [first]
 
 
 def test_clients_at_the_same_time_see_whole_objects(s3_server: S3Endpoint, prefix: str) -> None:

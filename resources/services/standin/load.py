@@ -15,7 +15,7 @@ from resources.services.standin.backend import Answer, Backend
 from resources.services.standin.column_types import Column
 from resources.services.standin.copy_command import CopyCommand
 from resources.services.standin.cursor import quoted
-from resources.services.standin.parquet_rows import CSV, Piece, check_schemas, read_pieces
+from resources.services.standin.parquet_rows import TEXT, Piece, check_schemas, read_pieces
 from resources.services.standin.protocol import Message
 from resources.services.standin.refusals import Explanation, LoadRefusal, Refusal, not_in_stand_in
 from resources.services.standin.s3_objects import S3Object, Store, find_objects
@@ -49,7 +49,7 @@ class Loader:
         client, objects = await asyncio.to_thread(self._look, command, columns)
         pieces = read_pieces(client, objects, columns)
         names = ", ".join(quoted(column.name) for column in columns)
-        backend.begin(f"COPY {command.table} ({names}) FROM STDIN ({CSV})")
+        backend.begin(f"COPY {command.table} ({names}) FROM STDIN ({TEXT})")
         if (await _first(backend)).kind != b"G":
             raise _as_refusal(await backend.finish(), command)
         rows = await _send(backend, pieces, command, is_cancelled=is_cancelled)

@@ -19,13 +19,15 @@ from resources.services.standin.s3_objects import S3Object, s3_errors
 
 BATCH_ROWS = 32_768
 CODE_SCHEMA, CODE_COUNT, CODE_NOT_PARQUET, CODE_NULL, CODE_LENGTH = 15_001, 15_007, 15_002, 1_213, 1_204
-CSV = "FORMAT csv, ENCODING 'UTF8'"
-"""How PostgreSQL has to read the text: an empty field is NULL, one in quotes is an empty text."""
+TEXT = "FORMAT text, ENCODING 'UTF8'"
+"""How PostgreSQL has to read what is sent: it takes a fifth longer for CSV."""
+ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+"""What ends a value or a row, or begins an escape, as the format writes it within a text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some rows of an object as CSV."""
+    """Some rows of an object in the text format of COPY."""
 
     source: S3Object
     rows: int
@@ -51,16 +53,17 @@ def read_pieces(client: fs.S3FileSystem, objects: Sequence[S3Object], columns: S
             for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
                 _check_values(each, batch, columns, before=done)
                 columns_as_loaded = [a.cast(f.type) for a, f in zip(batch.columns, schema, strict=True)]
-                yield Piece(each, batch.num_rows, _as_csv(pa.table(columns_as_loaded, schema=schema)))
+                yield Piece(each, batch.num_rows, _as_text(pa.table(columns_as_loaded, schema=schema)))
                 done += batch.num_rows
 
 
-def _as_csv(rows: pa.Table) -> bytes:
-    """Decimals have all their digits; texts are quoted: an empty one is not NULL, and `\\.` does not end the rows."""
+def _as_text(rows: pa.Table) -> bytes:
+    """Decimals have all their digits."""
     text = io.BytesIO()
     frame = pl.from_arrow(rows)
     assert isinstance(frame, pl.DataFrame)
-    frame.write_csv(text, include_header=False, quote_style="non_numeric")
+    escaped = frame.with_columns(pl.col(pl.String).str.replace_many(ESCAPES))
+    escaped.write_csv(text, include_header=False, separator="\t", quote_style="never", null_value="\\N")
     return text.getvalue()
 
 

@@ -10,10 +10,13 @@ from decimal import Decimal
 import psycopg2
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from crypto_assets_tests.resources.services.standin.conftest import PARQUET, Bucket, execute
 
+TEXT = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 MINUTE = datetime(2025, 9, 10, 0, 1, tzinfo=UTC).replace(tzinfo=None)
 TABLE = """
 CREATE TABLE facts (
@@ -106,6 +109,23 @@ def test_every_type_that_redshift_loads_arrives_as_it_was(connection: Connection
     execute(connection, f"COPY kinds FROM '{files.uri('x')}' {PARQUET}")
     got = [list(column) for column in zip(*execute(connection, "SELECT * FROM kinds"), strict=True)]
     assert got == [values for _, values in stated.values()]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    texts=st.lists(
+        st.one_of(st.none(), st.text(alphabet=st.one_of(st.sampled_from("\\tnrN.,\"' \t\n\r\x0b"), TEXT))),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_a_text_arrives_whatever_it_is(texts: list[str | None], connection: Connection, files: Bucket) -> None:
+    execute(connection, "DROP TABLE IF EXISTS texts")
+    execute(connection, "CREATE TABLE texts (n BIGINT, t VARCHAR(500), same VARCHAR(500))")
+    column = pa.array(texts, pa.string())
+    files.put_table("x.parquet", pa.table({"n": range(len(texts)), "t": column, "same": column.dictionary_encode()}))
+    execute(connection, f"COPY texts FROM '{files.uri('x')}' {PARQUET}")
+    assert execute(connection, "SELECT t, same FROM texts ORDER BY n") == [(text, text) for text in texts]
 
 
 def test_timestamps_that_spark_writes_as_int96_arrive(connection: Connection, files: Bucket) -> None:

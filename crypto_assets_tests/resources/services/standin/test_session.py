@@ -206,6 +206,18 @@ def test_a_copy_whose_postgresql_is_lost_is_told_and_leaves_no_row(
     assert count(connect()) == 0
 
 
+def test_a_client_that_dies_in_a_copy_ends_it(connect: Callable[[], Connection], numbers: str, halt: Halt) -> None:
+    dying = connect()
+    execute(dying, "SELECT 1")
+    with socket.socket(fileno=os.dup(dying.fileno())) as raw:
+        raw.setblocking(True)
+        raw.sendall(message(b"Q", numbers.encode() + b"\0"))
+        wait_for(halt.waits, until=bool, deadline_s=60)
+        raw.shutdown(socket.SHUT_RDWR)
+    wait_for(halt.waits, until=lambda pids: pids == [], deadline_s=60)
+    assert count(connect()) == 0
+
+
 def test_a_connection_lost_between_statements_is_told_at_the_next(
     connect: Callable[[], Connection], direct: Connection
 ) -> None:

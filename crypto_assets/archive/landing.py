@@ -29,7 +29,12 @@ _CONFIGURATION = {"dfs.client.failover.max.attempts": "3"}  # its default of 15 
 _REMOTE = re.compile(r'RPCError\("(?P<kind>[\w.$]+)", "(?P<text>.*?)(?:\\n\\tat |"\))', re.DOTALL)
 _OWN = re.compile(r'\w+\("(?P<text>.*)"\)', re.DOTALL)
 """How the client words what it found itself."""
+_NODES = re.compile(r'ip_addr: \\?"([\d.]+)\\?".*?xfer_port: (\d+)')
+"""DataNodes in what the client says once it has asked all of them for a block."""
 _QUOTAS = ("DSQuotaExceededException", "NSQuotaExceededException", "QuotaByStorageTypeExceededException")
+_IN_THE_WAY = "A file stands where a folder is needed, or a folder in the file's place: move it."
+_NOT_ALLOWED = "This user may not write there: change its permissions or set HADOOP_USER_NAME."
+_LOST = "A DataNode or the NameNode was lost, or cannot be reached: `make status` shows ours."
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +215,24 @@ def explain(error: Exception, *, what: str) -> CryptoAssetsError:
     kind = match["kind"].rpartition(".")[2] if match else ""
     words = match or _OWN.fullmatch(text)
     said = re.split(r"\n|\\n", words["text"] if words else text, maxsplit=1)[0].strip().rstrip(".")
+    if asked := _NODES.findall(said):
+        nodes = ", ".join(":".join(node) for node in asked)
+        return ServiceUnavailable(
+            f"{what}: no DataNode gives a block of it whole; asked: {nodes}. Each is down, or holds bytes that do not "
+            f"fit their checksum. Materialise {NAME} of the day again: it writes the file anew."
+        )
     begin = f"{what}: {said or type(error).__name__}. What was there stays as it was."
+    if kind:
+        return _refused(kind, said, begin=begin)
+    if isinstance(error, FileExistsError):
+        return LakeError(f"{begin} {_IN_THE_WAY}")
+    if isinstance(error, PermissionError):
+        return LakeError(f"{begin} {_NOT_ALLOWED}")
+    return ServiceUnavailable(f"{begin} {_LOST}")
+
+
+def _refused(kind: str, said: str, *, begin: str) -> CryptoAssetsError:
+    """The error of an exception that the NameNode sent, by the name of its class."""
     if kind in ("SafeModeException", "RetriableException", "StandbyException"):
         return ServiceUnavailable(
             f"{begin} A NameNode is in safe mode after its start until enough DataNodes have reported; where it was "
@@ -221,15 +243,13 @@ def explain(error: Exception, *, what: str) -> CryptoAssetsError:
             f"{begin} Delete what is no longer needed, raise the quota (`hdfs dfsadmin -setSpaceQuota`, `-setQuota`), "
             "or point LANDING_URI elsewhere. A block counts whole, times its replication, while it is written."
         )
-    if isinstance(error, FileExistsError) or kind in ("ParentNotDirectoryException", "FileAlreadyExistsException"):
-        return LakeError(f"{begin} A file stands where a folder is needed, or a folder in the file's place: move it.")
-    if kind == "AccessControlException" or isinstance(error, PermissionError):
-        return LakeError(f"{begin} This user may not write there: change its permissions or set HADOOP_USER_NAME.")
+    if kind in ("ParentNotDirectoryException", "FileAlreadyExistsException"):
+        return LakeError(f"{begin} {_IN_THE_WAY}")
+    if kind == "AccessControlException":
+        return LakeError(f"{begin} {_NOT_ALLOWED}")
     if kind == "IOException" and "could only be written to 0" in said:
         return ServiceUnavailable(f"{begin} No DataNode is alive with room for a block: see `hdfs dfsadmin -report`.")
-    return ServiceUnavailable(
-        f"{begin} A DataNode or the NameNode was lost, or cannot be reached: `make status` shows ours."
-    )
+    return ServiceUnavailable(f"{begin} {_LOST}")
 
 
 def _in_the_way(uri: str) -> LakeError:

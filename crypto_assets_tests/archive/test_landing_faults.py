@@ -12,6 +12,7 @@ import pytest
 from hdfs_native import Client
 
 from crypto_assets.archive.landing import Landed, Landing, path_of
+from crypto_assets.endpoints import service_folder
 from crypto_assets.errors import LakeError, ServiceUnavailable
 from crypto_assets_tests.archive.hdfs_admin import dfsadmin
 from crypto_assets_tests.waiting import wait_for
@@ -142,3 +143,20 @@ def test_a_node_that_is_frozen_is_waited_for_no_longer_than_the_limit_and_the_fo
     assert landed_again(uri).changed
     wait_for(lambda: names_in(hdfs, uri), until=lambda files: files == [PATH.rpartition("/")[2]], deadline_s=60)
     assert Landing(uri).read(PATH) == NEW
+
+
+def test_a_block_that_a_disk_changed_is_not_read_and_is_written_anew_by_the_next_run(
+    uri: str, services: Services
+) -> None:
+    content = uuid4().bytes * 50_000
+    Landing(uri).land(PATH, content)
+    blocks = service_folder(services.settings.data_dir, "datanode").rglob("finalized/**/blk_*")
+    (block,) = [path for path in blocks if path.suffix != ".meta" and path.read_bytes() == content]
+    block.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(
+        ServiceUnavailable, match=r"gives a block of it whole; asked: 127\.0\.0\.1:\d+\. .*checksum.*again"
+    ):
+        Landing(uri).read(PATH)
+    again = Landing(uri).land(PATH, content)
+    assert again.changed
+    assert Landing(uri).read(PATH) == content

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable
 from functools import cache
 
 import dagster as dg
@@ -34,12 +34,11 @@ class WarehouseResource(dg.ConfigurableResource):
     It has no configuration of its own: what it would be given, Dagster would store and show.
     """
 
-    _tell: Callable[[str], None] = PrivateAttr(default=lambda _: None)
+    _log: logging.Logger | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """What is started is told in the log of the run."""
-        if context.log is not None:
-            self._tell = context.log.info
+        self._log = context.log
 
     @property
     def store(self) -> WarehouseStore:
@@ -75,6 +74,10 @@ class WarehouseResource(dg.ConfigurableResource):
     def _start(self, settings: Settings, name: Name) -> None:
         with _starting:  # days are written by several threads
             ensure_services(settings, [name], tell=self._tell)
+
+    def _tell(self, line: str) -> None:
+        if self._log is not None:
+            self._log.info("%s", line)
 
 
 def redshift_resource(url: str, *, embedded: bool = False) -> RedshiftClientResource:

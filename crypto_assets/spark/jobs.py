@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 CLUSTER_PLACES = 64
-"""Tasks that a cluster is taken to run at once where it does not say: enough wait for it to add executors."""
-WAVES = 4
-"""Fewest tasks for each place, so that places are done at about the same time."""
-MOST_A_TASK = 8
-"""Items of a task: beginning one costs about as much as a short item, and a lost process costs all of them."""
+"""Fewest tasks that a cluster is taken to run at once: where more wait than it has executors for, it adds some."""
+MOST_A_TASK = 16
+"""Items of a task: to begin one costs as much as a short item, to read what neighbours share as well; but they are told
+of when it ends, and a lost process costs all of them."""
 LOOK_S = 0.1
 """Between two looks for answers while a job runs."""
 _TASK_GIVEN_UP = re.compile(r"Task (\d+) in stage")
@@ -78,9 +77,10 @@ class Jobs:
         self._is_connect = type(session).__module__.startswith("pyspark.sql.connect")
 
     def a_task(self) -> int:
-        """Items that a task has where all are to be done."""
-        places = CLUSTER_PLACES if self._is_connect else self._session.sparkContext.defaultParallelism
-        return max(1, min(MOST_A_TASK, len(self._items) // (WAVES * places)))
+        """Items that a task has where all are to be done: as many tasks for each place, so that none waits long."""
+        places = self._places()
+        waves = -(-len(self._items) // (MOST_A_TASK * places))
+        return -(-len(self._items) // max(1, waves * places)) or 1
 
     def run(self, numbers: Sequence[int], take: Callable[[Answer], None], *, a_task: int) -> Broken | None:
         """Run one job over these items, neighbours in one task; `take` is called in this thread, once an answer.
@@ -114,6 +114,13 @@ class Jobs:
         failure = job.result()
         take_new(seen)
         return failure and Broken(failure, _of_task(numbers, tasks, failure.trace))
+
+    def _places(self) -> int:
+        if self._is_connect:
+            return CLUSTER_PLACES
+        context = self._session.sparkContext
+        places = context.defaultParallelism
+        return places if (context.master or "").startswith("local[") else max(places, CLUSTER_PLACES)
 
     def _collect(self, count: int, tasks: int, task: Task, answers: list[bytes]) -> Failure | None:
         """Answers that are told early stand among `answers` twice."""
@@ -169,12 +176,10 @@ def _of_task(numbers: Sequence[int], tasks: int, text: str) -> frozenset[int]:
 def _task(work: bytes, token: str, items: Sequence[tuple[int, bytes]], told: Told | None) -> Task:
     def task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            for place in batch.column(0).to_pylist():
-                number, item = items[place]
-                given = answer(work, token, number, item)
-                if told is not None:
-                    told.add([given])
-                yield pa.RecordBatch.from_pydict({"answer": pa.array([given], pa.binary())})
+            given = [answer(work, token, *items[place]) for place in batch.column(0).to_pylist()]
+            if told is not None:
+                told.add(given)
+            yield pa.RecordBatch.from_pydict({"answer": pa.array(given, pa.binary())})
 
     return task
 

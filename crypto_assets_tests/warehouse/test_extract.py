@@ -22,7 +22,13 @@ from crypto_assets.postgres.rows import Value, upsert_rows
 from crypto_assets.postgres.tables import TRADES as TRADES_TABLE
 from crypto_assets.schemas import BRONZE_TRADES
 from crypto_assets.warehouse import extract
-from crypto_assets.warehouse.extract import facts_from_lake, facts_from_postgres, jdbc_options, plan_predicates
+from crypto_assets.warehouse.extract import (
+    facts_from_lake,
+    facts_from_postgres,
+    jdbc_options,
+    plan_predicates,
+    read_lake_trades,
+)
 from crypto_assets.warehouse.facts import trade_facts
 from crypto_assets.warehouse.snapshot import HeldTrades
 from crypto_assets.warehouse.tables import FACT_TRADES, TRADES
@@ -114,6 +120,18 @@ def test_postgres_and_lake_give_the_same_facts_as_the_trades_themselves(
     assert from_postgres.facts.equals(expected(trades))
     assert from_lake.facts.equals(from_postgres.facts)
     assert (from_postgres.trades, from_postgres.tasks, from_lake.tasks) == (1200, 6, 2)
+
+
+@pytest.mark.usefixtures("small_tasks")
+def test_a_day_of_the_lake_is_handed_out_some_whole_minutes_at_a_time(tmp_path: Path) -> None:
+    trades = trades_of_a_day()
+    put_in_lake(Lake(str(tmp_path)), trades)
+    pieces = list(read_lake_trades(Lake(str(tmp_path)), "BTCUSDT", DAY))
+    assert len(pieces) > 2
+    assert max(piece.num_rows for piece in pieces) < 400
+    own = [trade for trade in trades if trade["symbol"] == "BTCUSDT"]
+    assert pa.concat_tables(map(trade_facts, pieces)).combine_chunks().equals(expected(own))
+    assert [piece.num_rows for piece in read_lake_trades(Lake(str(tmp_path)), "BNBUSDT", DAY)] == [0]
 
 
 def test_a_day_without_trades_has_no_facts_and_starts_no_spark(database: str, tmp_path: Path) -> None:

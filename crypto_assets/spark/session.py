@@ -109,27 +109,35 @@ def end_session() -> None:
     from pyspark.errors import PySparkException
 
     with _lock:
-        alive = is_alive()
-        sessions = [session for session, _ in _held]
-        _held.clear()
-        for session in sessions:
+        for session, options in list(_held):
+            _held.clear()
+            answers = options.is_connect or _is_stopped(session) is not None
             try:
-                if alive:
+                if answers:
                     session.stop()
             except (Py4JError, PySparkException, OSError):
-                alive = False  # it died in between
-        if sessions and not alive:
-            _forget_java()
+                answers = False  # it died in between
+            if not answers:
+                _forget_java()
 
 
 def is_alive() -> bool:
-    """Whether the session of this process has a Java process that lives; a Connect session is held to be alive."""
+    """Whether there is a session with a Java that answers; a Connect session is held to be alive."""
+    return any(options.is_connect or _is_stopped(session) is False for session, options in _held)
+
+
+def _is_stopped(session: SparkSession) -> bool | None:
+    """Whether Spark has ended in its Java, by its own will or a cluster's; None where Java does not answer."""
+    from py4j.protocol import Py4JError
     from pyspark import SparkContext
 
-    if not _held or _held[0][1].is_connect:
-        return bool(_held)
     process = getattr(SparkContext._gateway, "proc", None)  # pyright: ignore[reportPrivateUsage]
-    return process is None or process.poll() is None
+    if process is not None and process.poll() is not None:
+        return None
+    try:  # a killed process closes its connections a moment before it is seen to have ended
+        return session.sparkContext._jsc.sc().isStopped()  # pyright: ignore
+    except (Py4JError, OSError, AttributeError):
+        return None
 
 
 def configuration(options: SparkOptions) -> dict[str, str]:

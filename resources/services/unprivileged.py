@@ -37,13 +37,15 @@ def way_to_run(programs: Path, *, probe: str, folder: Path, data: Path, namespac
     if os.geteuid() != 0:
         return Way(programs)
     owner = data.stat().st_uid if data.exists() else None
-    if namespaces and owner in (None, 0) and _runs(programs / probe, _be_nobody_here, folder):
-        return Way(programs, _be_nobody_here)
-    return _as_other_user(owner or pwd.getpwnam(NOBODY).pw_uid, programs, probe=probe, folder=folder)
+    nobody = pwd.getpwnam(NOBODY)  # asked before a fork: after it, locks of other threads are held for ever
+    be_nobody = partial(_be_nobody_here, nobody.pw_uid, nobody.pw_gid)
+    if namespaces and owner in (None, 0) and _runs(programs / probe, be_nobody, folder):
+        return Way(programs, be_nobody)
+    return _as_other_user(owner or nobody.pw_uid, programs, probe=probe, folder=folder)
 
 
 def _as_other_user(uid: int, programs: Path, *, probe: str, folder: Path) -> Way:
-    become = partial(_become, uid)
+    become = partial(_become, uid, _group_of(uid))
     os.chown(folder, uid, -1)
     folder.parent.chmod(0o711)  # to be passed through, not listed
     if not _runs(Path("/bin/true"), lambda: _enter(folder, become), folder):
@@ -81,14 +83,13 @@ def _runs(program: Path, before_exec: Callable[[], None], folder: Path) -> bool:
     return done.returncode == 0
 
 
-def _be_nobody_here() -> None:
+def _be_nobody_here(uid: int, gid: int) -> None:
     """Enter a user namespace in which root outside is nobody inside."""
-    nobody = pwd.getpwnam(NOBODY)
     os.unshare(os.CLONE_NEWUSER)
     for name, text in (
         ("setgroups", "deny"),
-        ("uid_map", f"{nobody.pw_uid} 0 1"),
-        ("gid_map", f"{nobody.pw_gid} 0 1"),
+        ("uid_map", f"{uid} 0 1"),
+        ("gid_map", f"{gid} 0 1"),
     ):
         Path("/proc/self", name).write_text(text, encoding="ascii")
 
@@ -98,7 +99,14 @@ def _enter(folder: Path, become: Callable[[], None]) -> None:
     os.chdir(folder)
 
 
-def _become(uid: int) -> None:
+def _group_of(uid: int) -> int:
+    try:
+        return pwd.getpwuid(uid).pw_gid
+    except KeyError:  # a user that this machine does not know: of a folder that another one wrote
+        return uid
+
+
+def _become(uid: int, gid: int) -> None:
     os.setgroups([])
-    os.setgid(pwd.getpwuid(uid).pw_gid)
+    os.setgid(gid)
     os.setuid(uid)

@@ -12,7 +12,9 @@ from tools.generated import README, configuration_table, generated_files, replac
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-OF_OTHERS = re.compile(r"DAGSTER_HOME|AWS_\w+|HOME|PATH|PWD|ARGS|PYTHON|URL|CRYPTO_ASSETS_REAL_DATA|HF_\w+|(HADOOP|SPARK)_CONF_DIR|PY\w+")
+OF_OTHERS = re.compile(
+    r"DAGSTER_HOME|AWS_\w+|HOME|PATH|PWD|ARGS|PYTHON|URL|CRYPTO_ASSETS_REAL_DATA|HF_\w+|(HADOOP|SPARK)_CONF_DIR|PY\w+"
+)
 """Variables that other programs read, and those of make, the tests and examples."""
 
 

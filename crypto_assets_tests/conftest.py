@@ -43,6 +43,8 @@ LONGEST = (
     "share/test_metastore.py",
     "assets/test_archive.py",
     "warehouse/test_extract_faults.py",
+    "assets/test_recorded_warehouse.py",
+    "warehouse/test_extract.py",
     "warehouse/test_load.py",
     "resources/services/test_manager.py",
     "resources/services/test_java.py",

@@ -121,7 +121,7 @@ def test_every_partitioned_asset_takes_a_range_in_one_run(graph: dg.Definitions)
 def test_assets_that_ask_the_exchange_share_a_pool(graph: dg.Definitions) -> None:
     assets = graph.resolve_asset_graph()
     asking = {key.to_user_string() for key in assets.materializable_asset_keys if "exchange" in assets.get(key).pools}
-    assert asking == {*(dataset.name for dataset in BRONZE), "raw_klines_1s"}
+    assert asking == {*(dataset.name for dataset in BRONZE), "raw_klines_1s", "dim_symbol"}
 
 
 def test_columns_are_described_as_the_schema_declares_them(graph: dg.Definitions) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 
 import dagster as dg
 
+from crypto_assets.assets.bronze import POOL
 from crypto_assets.assets.day_table_columns import day_table_metadata
 from crypto_assets.assets.speed import whole_days
 from crypto_assets.assets.speed_columns import TRADES_SCHEMA
@@ -85,6 +86,7 @@ def _dim_symbol(days: WholeDays, symbols: Sequence[str]) -> dg.AssetsDefinition:
         partitions_def=days.definition,
         backfill_policy=dg.BackfillPolicy.single_run(),
         automation_condition=when_inputs_change(),
+        pool=POOL,
     )
     def dim_symbol(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource, exchange: ExchangeResource

@@ -20,6 +20,9 @@ pytest_plugins = [
 # A job in the background of a shell ignores SIGINT; Dagster gives SIGTERM the same meaning, and children inherit both.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Most Java processes of the tests live for seconds: what the second compiler would gain, they never see.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
 

@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_assets.errors import SchemaError, ServiceUnavailable
-from crypto_assets.warehouse.tables import DayTable
+from crypto_assets.warehouse.tables import DayTable, sql_type
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -150,17 +150,8 @@ def columns_of(table: DayTable) -> str:
 
 
 def hive_type(kind: pa.DataType) -> str:
-    """Hive's type that holds an Arrow type exactly; raises ValueError where there is none.
-
-    >>> hive_type(pa.decimal128(28, 8))
-    'DECIMAL(28,8)'
-    """
-    if pa.types.is_decimal128(kind):
-        return f"DECIMAL({kind.precision},{kind.scale})"
-    try:
-        return _TYPES[kind]
-    except KeyError:
-        raise ValueError(f"Hive has no type for {kind}; there are {', '.join(map(str, _TYPES))}, decimal") from None
+    """Hive's type that holds an Arrow type exactly; raises ValueError where there is none."""
+    return sql_type(kind, _TYPES, of="Hive")
 
 
 def summed_columns(table: DayTable) -> list[str]:

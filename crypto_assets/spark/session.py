@@ -78,6 +78,11 @@ class SparkOptions:
         return self.master is None or self.master == "local" or self.master.startswith("local[")
 
     @property
+    def of_java(self) -> tuple[object, ...]:
+        """What a Java process is started with, and keeps for as long as it lives."""
+        return self.is_local, self.jars, self.java_home, self.memory
+
+    @property
     def is_connect(self) -> bool:
         """Whether another process holds the session and this one only speaks to it."""
         return self.master is not None and self.master.startswith(f"{CONNECT}://")
@@ -164,11 +169,18 @@ _BATCH = {
 _lock = threading.RLock()
 _held: list[tuple[SparkSession, SparkOptions]] = []
 """The one session of this process, or none."""
+_java: list[tuple[object, ...]] = []
+"""What the Java of this process was started with; it outlives sessions."""
+JAVA_ENDS_S = 30.0
 
 
 def _start(options: SparkOptions, create: Create | None) -> SparkSession:
     settings = configuration(options)
     options.folder.mkdir(parents=True, exist_ok=True)
+    if not options.is_connect:
+        if _java and _java[0] != options.of_java:
+            _end_java()
+        _java[:] = [options.of_java]
     try:
         session = launch(settings, create, environment=_environment(options))
     except ImportError as error:
@@ -233,6 +245,19 @@ def _environment(options: SparkOptions) -> dict[str, str]:
 def cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _end_java() -> None:
+    """Ends a Java without a session, which would go on with the jars and the memory that it was started with."""
+    from pyspark import SparkContext
+
+    gateway = SparkContext._gateway  # pyright: ignore[reportPrivateUsage]
+    if gateway is not None:
+        gateway.shutdown()
+        if (process := getattr(gateway, "proc", None)) is not None:
+            process.stdin.close()  # it ends with its standard input
+            process.wait(JAVA_ENDS_S)
+    _forget_java()
 
 
 def _forget_java() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from crypto_assets.errors import WarehouseError
-from crypto_assets.warehouse.tables import DayTable
+from crypto_assets.warehouse.tables import DayTable, sql_type
 
 FOLDER = Path(__file__).resolve().parents[1] / "sql" / "redshift"
 TEXT_BYTES = 64
@@ -46,17 +46,8 @@ def statement(name: str) -> str:
 
 
 def redshift_type(kind: pa.DataType) -> str:
-    """Redshift's type that holds an Arrow type exactly; raises ValueError where there is none.
-
-    >>> redshift_type(pa.decimal128(28, 8))
-    'DECIMAL(28,8)'
-    """
-    if pa.types.is_decimal128(kind):
-        return f"DECIMAL({kind.precision},{kind.scale})"
-    try:
-        return _TYPES[kind]
-    except KeyError:
-        raise ValueError(f"Redshift has no type for {kind}; there are {', '.join(map(str, _TYPES))}, decimal") from None
+    """Redshift's type that holds an Arrow type exactly; raises ValueError where there is none."""
+    return sql_type(kind, _TYPES, of="Redshift")
 
 
 def create_table(table: DayTable) -> str:

@@ -5,6 +5,7 @@ Times are UTC without a zone, as Redshift's TIMESTAMP holds them. Amounts are ex
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -39,6 +40,20 @@ class DayTable:
 def described(name: str, kind: pa.DataType, description: str, *, nullable: bool = False) -> pa.Field:
     """A column with what it means."""
     return pa.field(name, kind, nullable=nullable, metadata={"description": description})
+
+
+def sql_type(kind: pa.DataType, names: Mapping[pa.DataType, str], *, of: str) -> str:
+    """The type `of` a database that holds an Arrow type exactly, by its `names`, or a DECIMAL; ValueError without one.
+
+    >>> sql_type(pa.decimal128(28, 8), {}, of="Hive")
+    'DECIMAL(28,8)'
+    """
+    if pa.types.is_decimal128(kind):
+        return f"DECIMAL({kind.precision},{kind.scale})"
+    try:
+        return names[kind]
+    except KeyError:
+        raise ValueError(f"{of} has no type for {kind}; there are {', '.join(map(str, names))}, decimal") from None
 
 
 TRADES = pa.schema(

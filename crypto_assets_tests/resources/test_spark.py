@@ -21,7 +21,7 @@ from resources.spark import SparkResource, start_batch
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     folder = tmp_path_factory.mktemp("data")
-    yield Settings(_env_file=None, data_dir=folder, spark_memory="512m", spark_tasks=2)  # pyright: ignore
+    yield Settings(_env_file=None, data_dir=folder, spark_tasks=2)  # pyright: ignore
     end_session()
 
 
@@ -90,6 +90,17 @@ def test_a_killed_java_is_followed_by_another(settings: Settings) -> None:
 
     assert another is not former
     assert another.range(3).count() == 3
+
+
+def test_another_memory_is_given_by_another_java(settings: Settings) -> None:
+    former = SparkContext._gateway.proc  # pyright: ignore
+    end_session()
+
+    session = start_batch(settings.model_copy(update={"spark_memory": "768m"}))
+
+    assert former.poll() is not None
+    assert session.sparkContext._jvm.java.lang.Runtime.getRuntime().maxMemory() < 800 << 20  # pyright: ignore
+    end_session()
 
 
 def test_the_environment_of_this_process_stays_as_it_was(settings: Settings) -> None:

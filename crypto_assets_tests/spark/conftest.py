@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from crypto_assets.spark.session import SparkOptions, batch_session, end_session
+from resources.services.jars import fetch_jars
 from resources.services.java import java_home
 
 StartSpark = Callable[[], SparkSession]
@@ -17,9 +18,8 @@ StartSpark = Callable[[], SparkSession]
 @pytest.fixture(scope="module")
 def start_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartSpark]:
     """Hands out the session of this process; starts another where a test has ended it."""
-    options = SparkOptions(
-        folder=tmp_path_factory.mktemp("spark"), master="local[2]", java_home=java_home(), memory="512m"
-    )
+    jars = (*fetch_jars("spark"), *fetch_jars("s3a"))  # those of the product: its tests go on with the same Java
+    options = SparkOptions(folder=tmp_path_factory.mktemp("spark"), master="local[2]", java_home=java_home(), jars=jars)
     yield lambda: batch_session(options)
     end_session()
 

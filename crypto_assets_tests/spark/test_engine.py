@@ -46,7 +46,7 @@ def on_spark(
     in_process: SmallPlatform, tmp_path: Path, spark_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[SmallPlatform]:
     """A platform with ENGINE=spark that has the same bronze, and nothing else."""
-    for name, value in {"ENGINE": "spark", "SPARK_TASKS": "2", "SPARK_MEMORY": "512m"}.items():
+    for name, value in {"ENGINE": "spark", "SPARK_TASKS": "2"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("DATA_DIR", str(spark_folder))
     shutil.copytree(in_process.folder / "lake" / "bronze", tmp_path / "lake" / "bronze")

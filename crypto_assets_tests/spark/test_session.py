@@ -99,6 +99,7 @@ def test_a_named_s3_server_is_reached_by_path_and_amazons_by_its_own_ways() -> N
 def test_connect_without_its_packages_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     end_session()
     monkeypatch.setitem(sys.modules, "grpc_status", None)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)  # else it takes this for doctests
 
     with pytest.raises(ConfigurationError, match=r"SPARK_REMOTE=sc://spark.test:15002 .* Install pyspark\[connect\]"):
         batch_session(SparkOptions(folder=tmp_path, master="sc://spark.test:15002"))

@@ -84,9 +84,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     assert left == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium."""
+    """Headless Chromium, ended with its tests: while it runs, others cannot run an event loop."""
     executable = find_browser()
     if executable is None:
         pytest.skip("no Chromium: `python -m tools.browser` installs one, or says why it cannot")

@@ -18,6 +18,7 @@ from crypto_assets.endpoints import remove_endpoint, write_endpoint
 from crypto_assets.errors import ServiceFailed
 from resources.services.folder import ServiceFolder
 from resources.services.jars import fetch_jars
+from resources.services.java import LOG4J
 from resources.services.process import Launch, spawn
 from resources.services.service import HOST, Context, Running, Service, accepts, ask
 
@@ -53,16 +54,6 @@ DATANODE: Mapping[str, str] = {
     "dfs.datanode.ipc.address": f"{HOST}:{{ipc}}",
     "dfs.heartbeat.interval": "1",
 }
-
-LOG4J = """\
-status=error
-appender.out.type=Console
-appender.out.name=out
-appender.out.layout.type=PatternLayout
-appender.out.layout.pattern=%d{yyyy-MM-dd'T'HH:mm:ss.SSS}{UTC}Z %p %m (%c{1})%n
-rootLogger.level=warn
-rootLogger.appenderRef.out.ref=out
-"""
 
 
 class HdfsNode(Service):

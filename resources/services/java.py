@@ -15,6 +15,16 @@ from pathlib import Path
 from crypto_assets.errors import ServiceFailed
 
 OLDEST = 17
+LOG4J = """\
+status=error
+appender.out.type=Console
+appender.out.name=out
+appender.out.layout.type=PatternLayout
+appender.out.layout.pattern=%d{yyyy-MM-dd'T'HH:mm:ss.SSS}{UTC}Z %p %m (%c{1})%n
+rootLogger.level=warn
+rootLogger.appenderRef.out.ref=out
+"""
+"""Log4j's configuration of a Java service: warnings to its standard output, which is its log."""
 PACKAGED_HOME = Path(sys.prefix, "share", "crypto_assets", "java")
 """`JAVA_HOME` of the packaged Java; beside it in the environment, and made again with it."""
 

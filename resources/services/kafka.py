@@ -12,6 +12,7 @@ from pathlib import Path
 from crypto_assets.endpoints import remove_endpoint, write_endpoint
 from crypto_assets.errors import ServiceFailed
 from resources.services.jars import fetch_jars
+from resources.services.java import LOG4J
 from resources.services.process import Launch, spawn
 from resources.services.service import HOST, Running, Service, accepts
 
@@ -50,14 +51,7 @@ log.cleaner.dedupe.buffer.size=33554432
 """
 # Segments are closed after an hour: neither retention nor compaction touches the one that is written.
 
-LOG4J = """\
-status=error
-appender.out.type=Console
-appender.out.name=out
-appender.out.layout.type=PatternLayout
-appender.out.layout.pattern=%d{yyyy-MM-dd'T'HH:mm:ss.SSS}{UTC}Z %p %m (%c{1})%n
-rootLogger.level=warn
-rootLogger.appenderRef.out.ref=out
+LOGGERS = """\
 logger.server.name=kafka.server.KafkaRaftServer
 logger.server.level=info
 logger.log.name=org.apache.kafka.storage.internals.log.LogManager
@@ -133,7 +127,7 @@ class Kafka(Service):
 
     def _write_configuration(self, ports: Mapping[str, int]) -> None:
         self.folder.write("server.properties", SERVER_PROPERTIES.format(host=HOST, **ports))
-        self.folder.write("log4j2.properties", LOG4J)
+        self.folder.write("log4j2.properties", LOG4J + LOGGERS)
 
     def _java(self, *arguments: str) -> tuple[str | Path, ...]:
         java = self.context.java_home() / "bin" / "java"

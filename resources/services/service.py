@@ -39,7 +39,7 @@ ON_DEMAND: frozenset[Name] = frozenset({"namenode", "datanode", "s3", "redshift"
 ALWAYS: tuple[Name, ...] = tuple(name for name in NAMES if name not in ON_DEMAND)
 """Those that are started where none is named."""
 HOST = "127.0.0.1"
-PASSED_ON = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
+PASSED_ON = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "JDK_JAVA_OPTIONS")
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,7 +252,7 @@ def test_passwords_are_in_no_log_no_command_and_no_status(
     services: Services, kafka: str, redis_server: str, postgres: str
 ) -> None:
     passwords = [path.read_text() for path in services.settings.data_dir.glob("services/*/*.secret")]
-    assert len(passwords) == 3
+    assert len(passwords) >= 3
     logs = [path.read_text() for path in services.settings.data_dir.glob("services/*/log")]
     commands = [" ".join(process.cmdline()) for name in SERVERS for process in family(folder_of(services, name))]
     shown = "\n".join([*logs, *commands, *map(str, services.status())])

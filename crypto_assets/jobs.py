@@ -67,9 +67,9 @@ SPEED = dg.define_asset_job(
 )
 def supervise(context: dg.OpExecutionContext, market_stream: MarketStreamResource) -> None:
     """Runs until it is cancelled or the services are taken down."""
-    context.instance.add_run_tags(context.run_id, {HOST_TAG: socket.gethostname()})
+    context.instance.add_run_tags(context.run.run_id, {HOST_TAG: socket.gethostname()})
     try:
-        reason = market_stream.supervise(run_id=context.run_id, log=context.log)
+        reason = market_stream.supervise(run_id=context.run.run_id, log=context.log)
     except ServiceFailed as error:
         refuse(str(error))
     context.log.info(reason)

@@ -57,7 +57,7 @@ def _written_by(context: dg.AssetExecutionContext, key: dg.AssetKey, partitions:
     while more:
         result = context.instance.fetch_materializations(wanted, limit=1_000, cursor=cursor)
         records, cursor, more = result.records, result.cursor, result.has_more
-        ours = [record for record in records if record.run_id == context.run_id]
+        ours = [record for record in records if record.run_id == context.run.run_id]
         found |= {record.partition_key for record in ours if record.partition_key}
         if records and not ours:
             break  # newest first: what follows was there before

@@ -17,14 +17,12 @@ import psycopg2
 import pyarrow as pa
 import pytest
 
-from crypto_assets.config import Settings
 from crypto_assets.errors import ServiceUnavailable, WarehouseError
 from crypto_assets.warehouse.load import DayLoad, Loaded, RedshiftClient, load_day
 from crypto_assets.warehouse.staging import stage_day
 from crypto_assets.warehouse.store import WarehouseStore
 from crypto_assets.warehouse.tables import DIM_SYMBOL, FACT_TRADES, DayTable
 from crypto_assets_tests.waiting import wait_for
-from resources.services.folder import ServiceFolder
 from resources.services.standin.database import STAND_IN_ROLE
 
 DAY = date(2024, 8, 8)
@@ -76,14 +74,6 @@ class Place:
 @pytest.fixture
 def place(store: WarehouseStore, redshift: RedshiftClient) -> Place:
     return Place(dataclasses.replace(FACT_TRADES, name=f"facts_{uuid.uuid4().hex}"), store, redshift)
-
-
-@pytest.fixture
-def administrator(postgres: str, live_settings: Settings) -> str:
-    """URL of the superuser of the server behind the stand-in, who sees and ends sessions."""
-    password = ServiceFolder.of(live_settings.data_dir, "postgres").secret("superuser")
-    parts = urlsplit(postgres)
-    return parts._replace(netloc=f"postgres:{password}@{parts.hostname}:{parts.port}", path="/warehouse").geturl()
 
 
 def test_a_day_is_loaded_to_the_last_digit_and_a_repeat_copies_nothing(place: Place) -> None:
@@ -167,7 +157,7 @@ def test_a_load_that_is_killed_leaves_the_day_and_the_next_one_completes_it(
         with other.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {place.table.name} IN SHARE MODE")  # readers go on, the DELETE waits
         running = pool.submit(place.load, facts(9))
-        with closing(psycopg2.connect(administrator)) as connection:
+        with closing(psycopg2.connect(urlsplit(administrator)._replace(path="/warehouse").geturl())) as connection:
             connection.autocommit = True
             wait_for(lambda: _end_waiting(connection, "DELETE FROM"), until=lambda ended: ended == 1, deadline_s=120)
         with pytest.raises(ServiceUnavailable) as failed:

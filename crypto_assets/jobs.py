@@ -67,9 +67,15 @@ SPEED = dg.define_asset_job(
 )
 def supervise(context: dg.OpExecutionContext, market_stream: MarketStreamResource) -> None:
     """Runs until it is cancelled or the services are taken down."""
-    context.instance.add_run_tags(context.run.run_id, {HOST_TAG: socket.gethostname()})
+    run_id = context.run.run_id
+    context.instance.add_run_tags(run_id, {HOST_TAG: socket.gethostname()})
+
+    def has_ended() -> bool:
+        run = context.instance.get_run_by_id(run_id)
+        return run is None or run.is_finished
+
     try:
-        reason = market_stream.supervise(run_id=context.run.run_id, log=context.log)
+        reason = market_stream.supervise(run_id=run_id, log=context.log, has_ended=has_ended)
     except ServiceFailed as error:
         refuse(str(error))
     context.log.info(reason)

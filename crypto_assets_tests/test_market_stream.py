@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -154,6 +155,13 @@ def test_a_run_whose_programs_keep_crashing_fails_with_what_they_said_last(
     assert "crashed 5 times in a row, and nothing else that was started here runs" in said
     assert "ended with exit code 7" in said
     assert "something that nobody expected" in said
+
+
+def test_the_second_process_of_a_run_that_was_ended_meanwhile_starts_nothing(stream: SmallStream) -> None:
+    Path(stream.folder).mkdir()
+    said = stream.supervise(run_id="one", log=logging.getLogger(__name__), has_ended=lambda: True)
+    assert said == "Run one was ended before this process of it had something to do."
+    assert beats(stream) == {}
 
 
 def runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:

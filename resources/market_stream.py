@@ -164,14 +164,25 @@ class MarketStreamResource(dg.ConfigurableResource):
         if supervisor is not None:
             supervisor.stop()
 
-    def supervise(self, *, run_id: str, log: Log, pause: Callable[[float], None] = time.sleep) -> str:
+    def supervise(
+        self,
+        *,
+        run_id: str,
+        log: Log,
+        has_ended: Callable[[], bool] = lambda: False,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> str:
         """Keep the programs alive until there is a reason not to, and return it as a sentence.
 
-        Raises ServiceFailed where a program keeps crashing. However it ends, no program started here is left.
+        Two daemons can start one run twice: `has_ended` says whether the run was ended while this process of it waited
+        for the other one. Raises ServiceFailed where a program keeps crashing. However it ends, no program started here
+        is left.
         """
         with self._alone(run_id) as other:
             if other is not None:
                 return f"Run {other.run_id} (pid {other.pid}) supervises already; this one has nothing to do."
+            if has_ended():
+                return f"Run {run_id} was ended before this process of it had something to do."
             ended = _end_of_launcher()
             told = time.monotonic()
             try:

@@ -5,13 +5,13 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-import fsspec
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from crypto_assets.errors import LakeError
+from crypto_assets.lake.files import filesystem_of
 from crypto_assets.warehouse.facts import time_dimension, trade_facts
 from crypto_assets.warehouse.store import WarehouseStore
 from crypto_assets.warehouse.tables import DIM_TIME, FACT_TRADES
@@ -176,7 +176,7 @@ def test_on_hdfs_a_write_that_fails_leaves_the_former_day_and_nothing_beside_it(
     root = f"{hdfs}/{uuid.uuid4().hex}"
     store = WarehouseStore(root)
     store.publish(FACT_TRADES, DAY, facts)
-    filesystem = fsspec.core.url_to_fs(root)[0]
+    filesystem, _ = filesystem_of(root)
     folder = f"{root}/{FACT_TRADES.folder(DAY)}"
     filesystem.pipe_file(f"{folder}/.part-0.parquet.1-0123abcd.tmp", b"half of it")  # of a writer that was killed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -178,6 +179,7 @@ def test_the_acceptance_of_another_file_does_not_count(server: LocalServer, make
         (b"\xff\xfe", "is not a checksum"),
         (b"abc  BTCUSDT-1m-2024-08-01.zip", "is not a checksum"),
     ],
+    ids=["of another file", "a page", "no text", "no digest"],
 )
 def test_a_checksum_that_is_none_or_another_files_is_refused(
     server: LocalServer, client: ArchiveClient, checksum: bytes, reason: str
@@ -187,6 +189,12 @@ def test_a_checksum_that_is_none_or_another_files_is_refused(
         client.fetch(FILE)
     with pytest.raises(BadPayload, match=reason):
         client.published(FILE)
+
+
+def test_zips_made_at_different_times_are_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    later = time.time() + 86_400
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert file_bytes(FILE, KLINE) == ZIP
 
 
 def test_a_file_without_a_checksum_is_taken_and_told(server: LocalServer, client: ArchiveClient) -> None:

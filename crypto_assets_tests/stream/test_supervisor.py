@@ -203,6 +203,8 @@ def test_a_hung_program_that_was_started_elsewhere_on_this_machine_is_killed_and
     stage = make_stage(collector=SLEEPS)
     other = subprocess.Popen([sys.executable, "-c", SLEEPS, "crypto_assets.stream.collector"])
     try:
+        # Linux tells Popen of the new program a moment before it tells others of its arguments.
+        wait_for(psutil.Process(other.pid).cmdline, until=bool, deadline_s=10)
         stage.health["collector"] = lambda: beat_of("collector", pid=other.pid, ago_s=20)
         stage.supervisor.step()
         assert stage.supervisor.children == {}

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
         description="Copies that HDFS keeps of a landed file; unset leaves it to HDFS: 1 on the embedded one.",
     )
     checkpoints_uri: str | None = Field(None, description="Model checkpoints. Default `ckpts` in the lake.")
+    forecast_days: int = Field(
+        30, ge=1, le=3_650, description="Days of features that a model is trained on, with the day of its partition."
+    )
     binance_archive_url: str | None = Field(
         None, description="Base URL of the archive: `https://`, `http://` or `file://`."
     )
@@ -197,6 +200,11 @@ class Settings(BaseSettings):
     def lake(self) -> str:
         """URI of the lake, `LAKE_URI` or the folder `lake` in `DATA_DIR`."""
         return self.lake_uri or str(self.data_dir / "lake")
+
+    @cached_property
+    def checkpoints(self) -> str:
+        """URI of the models, `CHECKPOINTS_URI` or `ckpts` in the lake."""
+        return self.checkpoints_uri or f"{self.lake.rstrip('/')}/ckpts"
 
 
 def _split(text: str) -> str:

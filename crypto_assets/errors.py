@@ -10,6 +10,8 @@ CryptoAssetsError
 ├── BadPayload              bytes that are not what their name says
 │   └── ChecksumMismatch    a file that is not the one its checksum describes
 ├── InputIncomplete         what a calculation needs is not there
+├── CheckpointError         a model file is damaged, of another version or for other features
+├── TrainingFailed          a model could not be fitted: diverged, out of memory, too little data
 ├── LakeError               the lake cannot be read or written
 │   └── LakeBusy            its store does not answer, or asks for a pause: try again
 ├── ServiceFailed           an embedded service does not come up
@@ -80,6 +82,14 @@ class ChecksumMismatch(BadPayload):
 
 class InputIncomplete(CryptoAssetsError):
     """Raised when an input of a calculation is missing; the message names the asset to materialise first."""
+
+
+class CheckpointError(CryptoAssetsError):
+    """Raised when a model file must not be used: truncated, of another version, or for other features."""
+
+
+class TrainingFailed(CryptoAssetsError):
+    """Raised when a model could not be fitted; the former checkpoint stays."""
 
 
 class LakeError(CryptoAssetsError):

@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "spans"),
     ("schemas", "config"),
     ("cleaning", "features", "binance", "lake", "processes", "dagster_home", "endpoints", "postgres"),
-    ("spark",),
+    ("spark", "forecast"),
     ("simulator", "stream", "warehouse", "archive"),
     ("convergence", "pictures", "share"),
     ("history",),
@@ -34,12 +34,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 """Packages and modules from the inside out: each may import those above it and itself, none beside it."""
 
-PURE = ("errors", "spans", "schemas", "cleaning", "features", "simulator.market")
+PURE = ("errors", "spans", "schemas", "cleaning", "features", "simulator.market", "forecast.judge")
 FORBIDDEN_IN_PURE = {"dagster", "os", "io", "pathlib", "shutil", "socket", "subprocess", "tempfile", "time", "random"}
 FORBIDDEN_IN_PURE |= {"httpx", "requests", "urllib", "fsspec", "s3fs", "filelock", "pydantic_settings", "starlette"}
 WITHOUT_DAGSTER = (
     *("binance", "lake", "convergence", "history", "simulator", "pictures", "config", "processes"),
-    *("endpoints", "postgres", "stream", "warehouse", "share", "archive"),
+    *("endpoints", "postgres", "stream", "warehouse", "share", "archive", "forecast"),
 )
 HEAVY = {"tensorflow", "keras", "pyspark", "pandas_ta", "talib", "streamlit", "matplotlib", "sklearn", "statsmodels"}
 """Libraries of seconds and hundreds of megabytes: imported inside the functions that need them."""

@@ -1,0 +1,81 @@
+"""What a forecast is made with: data, network, training and evaluation, as one typed object.
+
+It is kept in every model card and compared where something made with it is read again.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+type Source = Literal["gold_features", "klines_1s"]
+"""Dataset whose columns a model reads: a row a minute, or a row a second."""
+
+Positive = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(gt=0, lt=1)]
+
+
+class DataOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which rows and columns a model sees, and what it is to foretell."""
+
+    source: Source = "gold_features"
+    days: Positive = 30
+    """Days up to and including the day of the partition."""
+    window: Positive = 60
+    """Rows of a window; the newest is the one whose future is foretold."""
+    horizons: tuple[Positive, ...] = (1, 5, 15)
+    """How many rows ahead: minutes with `gold_features`, seconds with `klines_1s` (where 1, 10, 60 suit better)."""
+    features: tuple[str, ...] = ()
+    """Columns; none means those of `default_features`."""
+
+    @property
+    def longest(self) -> int:
+        """Rows of the furthest horizon."""
+        return max(self.horizons)
+
+
+class NetworkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The network and how it is fitted."""
+
+    units: tuple[Positive, ...] = (64,)
+    """Units of each LSTM layer."""
+    dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    learning_rate: Annotated[float, Meta(gt=0)] = 1e-3
+    batch: Positive = 256
+    epochs: Positive = 10
+    patience: Positive = 2
+    """Epochs without a better loss on the validation rows after which fitting ends."""
+    seed: int = 7
+    memory_mb: Positive = 4_096
+    """Resident memory at which the process of a training ends itself with a sentence."""
+
+
+class JudgeOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a model is judged."""
+
+    folds: Annotated[int, Meta(ge=2)] = 5
+    """Blocks of rows that are foretold, one after the other, each by models that knew only what came before it."""
+    seeds: Positive = 3
+    """Networks fitted a fold, which differ in their seed only."""
+    test_share: Share = 0.5
+    """Part of all samples that lies in the folds' test blocks together; the newest block is what decides."""
+    validation_share: Share = 0.15
+    """Newest part of what precedes a test block, on which fitting is ended."""
+    primary: Annotated[int, Meta(ge=0)] = 0
+    """Index of the horizon that promotion is decided on; the others are told of."""
+    alpha: Share = 0.05
+    """Significance level of every interval and of the promotion."""
+    resamples: Positive = 1_000
+    """Of the block bootstrap."""
+    fee_bps: Annotated[float, Meta(ge=0)] = 10.0
+    """Paid a side, of the secondary line about profit."""
+
+
+class ForecastOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of it."""
+
+    data: DataOptions = DataOptions()
+    network: NetworkOptions = NetworkOptions()
+    judge: JudgeOptions = JudgeOptions()

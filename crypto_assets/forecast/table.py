@@ -1,0 +1,74 @@
+"""The rows that models are fitted on: one compact table, of which windows are gathered by row index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from crypto_assets.forecast.options import Source
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureTable:
+    """Rows of one symbol, ascending in time, perhaps with gaps; memory is that of the table, whatever the window."""
+
+    symbol: str
+    source: Source
+    step_us: int
+    """Distance of two rows that follow one another without a gap: a minute or a second."""
+    features: tuple[str, ...]
+    open_us: IntArray
+    """Start of the row's candle, us UTC; shape (rows,)."""
+    as_of_us: IntArray
+    """When that candle had closed, us UTC; everything in the row was known by then. Shape (rows,)."""
+    close: FloatArray
+    """Last real price by `as_of`, quote asset; shape (rows,)."""
+    is_real: BoolArray
+    """False where the row's own candle was filled: its close is carried forward, and is no target. Shape (rows,)."""
+    warm: BoolArray
+    """Whether every feature had all the candles that it needs; shape (rows,)."""
+    values: FloatArray
+    """Shape (rows, features); NaN where a value is null."""
+
+    def __len__(self) -> int:
+        return self.open_us.size
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What can be learnt from a table: windows, by the row that they end with, and what came after them."""
+
+    rows: IntArray
+    """Index in the table of the newest row of each window, ascending; shape (samples,)."""
+    targets: FloatArray
+    """Log-return of close from that row to each horizon; shape (samples, horizons)."""
+
+    def __len__(self) -> int:
+        return self.rows.size
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Samples in three parts, by their index in `Samples`, each ascending: train before validation before test.
+
+    Between the last row that a part's windows or targets touch and the first row that a window of the next part
+    touches lies no shared row: at least window + horizon rows of time are left out between two parts.
+    """
+
+    train: IntArray
+    validation: IntArray
+    test: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Forecasts:
+    """Log-returns that a model foretold for two parts of a split; shapes (samples of the part, horizons)."""
+
+    validation: FloatArray
+    test: FloatArray

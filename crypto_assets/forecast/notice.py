@@ -6,6 +6,6 @@ NOT_ADVICE = "Not financial advice."
 
 
 def notice(exchange: str) -> str:
-    """The words that go with forecasts of an exchange, by its name in rows and topics; a simulated market is called so."""
+    """The words that go with forecasts of an exchange, by its name in rows; a simulated market is called so."""
     simulated = exchange.startswith("simulator")
     return f"Simulated market ({exchange}). {NOT_ADVICE}" if simulated else f"Market of {exchange}. {NOT_ADVICE}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
+import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ from uuid import uuid4
 
 import botocore.exceptions as botocore
 import fsspec
+from filelock import FileLock
 from fsspec.implementations.local import LocalFileSystem
 
 from crypto_assets.errors import LakeBusy, LakeError
@@ -124,6 +127,22 @@ class Files:
                 self._fs.rm_file(self._full(path))
             except FileNotFoundError:
                 return
+
+    @contextmanager
+    def alone(self, name: str) -> Generator[None]:
+        """Hold a name alone, among the processes of this host that use the same URI; another one waits."""
+        root = self.local_path(".locks")
+        if root is None:
+            digest = hashlib.sha256(self.uri.encode()).hexdigest()[:16]
+            root = Path(tempfile.gettempdir()) / f"crypto-assets-locks-{digest}"
+        lock = FileLock(root / f"{name}.lock")
+        with self.explained("write", ".locks"):
+            root.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}"

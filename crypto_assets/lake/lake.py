@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tempfile
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +15,6 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock
 
 from crypto_assets.lake.files import Files
 from crypto_assets.lake.manifest import (
@@ -235,18 +232,8 @@ class Lake:
     @contextmanager
     def writing(self, dataset: Dataset, symbol: str) -> Generator[None]:
         """Hold a symbol's days in parts alone, among the processes of this host; another writer waits."""
-        root = self.files.local_path(".locks")
-        if root is None:
-            digest = hashlib.sha256(self.uri.encode()).hexdigest()[:16]
-            root = Path(tempfile.gettempdir()) / f"crypto-assets-locks-{digest}"
-        lock = FileLock(root / f"{dataset.name}-{symbol}.lock")
-        with self.files.explained("write", ".locks"):
-            root.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        try:
+        with self.files.alone(f"{dataset.name}-{symbol}"):
             yield
-        finally:
-            lock.release()
 
     def _read_listed(self, dataset: Dataset, symbol: str, day: date, schema: pa.Schema) -> pa.Table | None:
         folder = dataset.partition_path(symbol, day)

@@ -5,10 +5,13 @@ It is kept in every model card and compared where something made with it is read
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
+
+from crypto_assets.errors import ConfigurationError
 
 type Source = Literal["gold_features", "klines_1s"]
 """Dataset whose columns a model reads: a row a minute, or a row a second."""
@@ -79,3 +82,47 @@ class ForecastOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     data: DataOptions = DataOptions()
     network: NetworkOptions = NetworkOptions()
     judge: JudgeOptions = JudgeOptions()
+
+
+def options_of(given: Mapping[str, object]) -> ForecastOptions:
+    """Options by the names of their fields, whichever part they are of; those not given have their defaults.
+
+    Raises ConfigurationError with a sentence where a value cannot mean anything.
+    """
+    source = given.get("source", "gold_features")
+    if source not in get_args(Source.__value__):
+        allowed = " or ".join(get_args(Source.__value__))
+        raise ConfigurationError(f"Options of forecasts: source is {allowed}; got {source!r}.")
+    parts = {part.name: _fields(part.type) for part in msgspec.structs.fields(ForecastOptions)}
+    unknown = set(given) - {name for names in parts.values() for name in names}
+    if unknown:
+        known = ", ".join(name for names in parts.values() for name in names)
+        raise ConfigurationError(f"Forecasts have no option {', '.join(sorted(unknown))}. There are: {known}.")
+    asked = {part: {name: given[name] for name in names if name in given} for part, names in parts.items()}
+    try:
+        options = msgspec.convert(asked, ForecastOptions)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"Options of forecasts: {str(error).replace('`$.', '`')}.") from None
+    wrong = _contradiction(options)
+    if wrong:
+        raise ConfigurationError(f"Options of forecasts: {wrong}")
+    return options
+
+
+def _fields(part: type) -> tuple[str, ...]:
+    return tuple(field.name for field in msgspec.structs.fields(part))
+
+
+def _contradiction(options: ForecastOptions) -> str | None:
+    """What no single field shows to be wrong."""
+    data, judge = options.data, options.judge
+    if not data.horizons or list(data.horizons) != sorted(set(data.horizons)):
+        return f"horizons must ascend, each named once, and be at least one; got {list(data.horizons)}."
+    if len(set(data.features)) != len(data.features):
+        twice = sorted({name for name in data.features if data.features.count(name) > 1})
+        return f"features names {', '.join(twice)} more than once."
+    if judge.primary >= len(data.horizons):
+        return f"primary is the index of a horizon, of which there are {len(data.horizons)}; got {judge.primary}."
+    if not options.network.units:
+        return "units needs the width of at least one LSTM layer; got none."
+    return None

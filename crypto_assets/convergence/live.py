@@ -17,13 +17,13 @@ from crypto_assets.binance.typed_rows import as_table, rejected_rows
 from crypto_assets.convergence.delivery import content_version
 from crypto_assets.convergence.duplicates import Seen
 from crypto_assets.convergence.live_ranges import Ends, Range, plan_range, position_of
-from crypto_assets.convergence.live_rows import days_of, kept, rows_of
 from crypto_assets.convergence.work import LIVE, PartitionWork
 from crypto_assets.errors import ServiceUnavailable
 from crypto_assets.lake.manifest import Position
 from crypto_assets.spans import EPOCH, times_us
 from crypto_assets.stream.columns import OFFSET, Columns, Raw, read_columns
 from crypto_assets.stream.feeds import FEEDS
+from crypto_assets.stream.rows import days_of, kept, rows_of
 from crypto_assets.stream.topics import Topic
 
 if TYPE_CHECKING:

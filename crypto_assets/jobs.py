@@ -52,6 +52,16 @@ SHARE = dg.define_asset_job(
     ),
 )
 
+FORECAST = dg.define_asset_job(
+    "forecast",
+    selection=dg.AssetSelection.groups("forecast"),
+    description=(
+        "A model of a symbol as of a UTC day: the set it is fitted on, the LSTM, a verdict on rows that it never saw, "
+        "its promotion where it is better than every baseline, and the day's predictions by the model in force. The "
+        "tag dagster/partition names a day of a symbol."
+    ),
+)
+
 SPEED = dg.define_asset_job(
     "speed",
     selection=dg.AssetSelection.assets("daily_summary"),

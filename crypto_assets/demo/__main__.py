@@ -1,11 +1,11 @@
-"""Three simulated symbols from raw files to features, and a day through every batch system: `make demo`."""
+"""Three simulated symbols from raw files to features, a day through every batch system, and a model: `make demo`."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from crypto_assets.config import Exchange, Settings, read_settings
 from crypto_assets.dagster_home import prepare_dagster_home
 from crypto_assets.demo.batch import NEEDED
+from crypto_assets.demo.forecast import print_verdict, worker_of_forecast
 from crypto_assets.demo.picture import save_day_picture
 from crypto_assets.demo.plan import plan_stages, plan_trades, symbols_of_demo
 from crypto_assets.demo.report import holdings, print_checks, print_held, print_holdings, print_next_steps, unequal
@@ -53,7 +54,8 @@ def main() -> None:
             workers, environment=environment, logs=logs, parallel=min(len(symbols), 1 + (os.cpu_count() or 1))
         )
         if not only_lake and not outcome.failures:
-            batch = _run_batch(settings, console, worker_of_day(symbols, last), environment=environment, logs=logs)
+            followers = (worker_of_day(symbols, last), worker_of_forecast(symbols[0], last, days=options.days))
+            batch = _run_batch(settings, console, followers, environment=environment, logs=logs)
             outcome.checks += batch.checks
             outcome.failures += batch.failures
             outcome.held += batch.held
@@ -70,6 +72,7 @@ def main() -> None:
         print_held(console, outcome.held, symbols=symbols, day=last)
         outcome.failures += unequal(outcome.held, symbols=symbols)
     print_checks(console, outcome.checks)
+    print_verdict(console, outcome.checks)
     picture = save_day_picture(
         lake,
         symbol=symbols[0],
@@ -83,15 +86,15 @@ def main() -> None:
 
 
 def _run_batch(
-    settings: Settings, console: Console, worker: Worker, *, environment: Mapping[str, str], logs: Path
+    settings: Settings, console: Console, workers: Sequence[Worker], *, environment: Mapping[str, str], logs: Path
 ) -> Outcome:
-    """The day through the batch systems; services that did not run before are stopped again."""
+    """What follows the features; services that did not run before are stopped again."""
     services = Services(settings, environment=environment, attached=True)
     started = services.missing(NEEDED)
     try:
         with Board(console) as board:
             services.start(started, progress=board.tell)
-        return run_workers([worker], environment=environment, logs=logs, parallel=1)
+        return run_workers(workers, environment=environment, logs=logs, parallel=len(workers))
     finally:
         services.stop(started)
 
@@ -115,7 +118,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only-lake",
         action="store_true",
-        help="features only, without HDFS, PostgreSQL, S3, Redshift, Hive and the sheet",
+        help="features only, without HDFS, PostgreSQL, S3, Redshift, Hive, the sheet and the forecast",
     )
     options = parser.parse_args()
     if options.days < 1:

@@ -15,6 +15,8 @@ class Order(msgspec.Struct, frozen=True):
     """None is a run of assets that are in no job."""
     assets: tuple[str, ...]
     tags: dict[str, str]
+    config: dict[str, dict[str, int | float | list[int]]] = {}
+    """Options of steps, by asset."""
 
 
 class Written(msgspec.Struct, frozen=True, tag=True):

@@ -36,6 +36,7 @@ def run_order(order: Order, *, definitions: dg.Definitions, instance: dg.Dagster
         run_id=order.run_id,
         asset_selection=[dg.AssetKey(name) for name in order.assets],
         tags=order.tags,
+        run_config={"ops": {asset: {"config": config} for asset, config in order.config.items()}},
         raise_on_error=False,
     )
     return result.success

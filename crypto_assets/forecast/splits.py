@@ -17,10 +17,10 @@ def walk_forward(
     """A split for each fold, oldest first; the newest `test_share` of the samples is cut into the folds' test blocks.
 
     Blocks are disjoint, follow one another without a sample between them, and each is foretold from everything before
-    it: the newest `validation_share` of that ends the fit, the rest is fitted on. From the newest row of the last window
-    of a part to the newest row of the first window of the next lie more than `window` + `longest` steps of time, purge
-    and embargo in one: no row and no target is touched by two parts, and as many steps as a window and its longest
-    horizon have are left out between them. Samples are purged from the earlier part.
+    it: the newest `validation_share` of that ends the fit, the rest is fitted on. From the end of a part's last window
+    to the end of the next part's first one lie more than `window` + `longest` steps of time, purge and embargo in one:
+    no row and no target is touched by two parts, and as many steps as a window and its longest horizon have are left
+    out between them. Samples are purged from the earlier part.
     Raises InputIncomplete, with figures, where a part would have fewer than `window` + `longest` samples.
     """
     as_of_us = table.as_of_us[samples.rows]

@@ -1,0 +1,316 @@
+"""Walk forward: on each fold, models of several seeds and all baselines foretell rows that none was fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from crypto_assets.errors import InputIncomplete, TrainingFailed
+from crypto_assets.forecast.judge.baselines import BASELINES, Problem
+from crypto_assets.forecast.judge.figures import (
+    INTERVAL_SHARE,
+    MODEL,
+    REGIMES,
+    Cell,
+    Outcomes,
+    Place,
+    Regime,
+    baseline_cell,
+    model_cell,
+)
+from crypto_assets.forecast.judge.history import past_returns, trailing_volatility
+from crypto_assets.forecast.judge.measures import not_overlapping, regime_bounds, regime_of
+from crypto_assets.forecast.judge.rows import rows_table
+from crypto_assets.forecast.options import ForecastOptions, Source
+from crypto_assets.forecast.table import FeatureTable, FloatArray, Forecasts, IntArray, Samples, Split
+
+type Fit = Callable[[Split, int], Forecasts]
+"""Fits a model on a split's train and validation samples with a seed, and foretells its validation and test samples."""
+LAGS = 3
+"""Past returns that the lag test looks at: those that ended 0, 1 and 2 rows before the forecast."""
+
+
+class Fold(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the walk."""
+
+    number: int
+    """From 0, ascending in time."""
+    train_rows: int
+    validation_rows: int
+    test_rows: int
+    first_as_of_us: int
+    """Of the test rows, us UTC."""
+    last_as_of_us: int
+    volatility_bounds: tuple[float, float]
+    """Terciles of the training rows' volatility, log-return a row."""
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model and its baselines did on rows that were used for no choice. As JSON: `msgspec.json`."""
+
+    schema_version: int = 1
+    symbol: str
+    source: Source
+    step_us: int
+    horizons: tuple[int, ...]
+    seeds: tuple[int, ...]
+    """The first one is the seed of the checkpoint."""
+    folds: tuple[Fold, ...]
+    options: ForecastOptions
+    cells: tuple[Cell, ...]
+
+    def model(self, *, horizon: int, seed: int, fold: int | None = None, regime: Regime | None = None) -> Cell:
+        """Figures of the model of one seed; LookupError where there are none."""
+        return self._only(MODEL, horizon=horizon, seed=seed, fold=fold, regime=regime)
+
+    def baseline(self, name: str, *, horizon: int, fold: int | None = None, regime: Regime | None = None) -> Cell:
+        """Figures of a baseline; LookupError where there are none."""
+        return self._only(name, horizon=horizon, seed=None, fold=fold, regime=regime)
+
+    def skills(self, *, horizon: int, fold: int | None = None) -> tuple[float, ...]:
+        """Skill of the models of all seeds, in their order; those without one are left out."""
+        cells = (self.model(horizon=horizon, seed=seed, fold=fold) for seed in self.seeds)
+        return tuple(cell.errors.skill for cell in cells if cell.errors and cell.errors.skill is not None)
+
+    def _only(
+        self, forecaster: str, *, horizon: int, seed: int | None, fold: int | None, regime: Regime | None
+    ) -> Cell:
+        wanted = (forecaster, horizon, seed, fold, regime)
+        for cell in self.cells:
+            if (cell.forecaster, cell.horizon, cell.seed, cell.fold, cell.regime) == wanted:
+                return cell
+        raise LookupError(f"the evaluation has no figures of {wanted}")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """An evaluation and the forecasts that it is about."""
+
+    evaluation: Evaluation
+    rows: pa.Table
+    """One row per test sample, seed and horizon: see `rows_table`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A model was fitted."""
+
+    fold: int
+    seed: int
+    done: int
+    """Models fitted so far, of `total`."""
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """A fold's test rows with all forecasts, for every horizon."""
+
+    fold: Fold
+    outcomes: tuple[Outcomes, ...]
+    forecasts: dict[int, FloatArray]
+    """By seed; shape (test rows, horizons)."""
+    half_widths: dict[int, FloatArray]
+    """By seed; shape (horizons,)."""
+
+
+def evaluate(
+    table: FeatureTable,
+    samples: Samples,
+    splits: Sequence[Split],
+    *,
+    fit: Fit,
+    options: ForecastOptions,
+    on_fit: Callable[[Progress], None] | None = None,
+) -> Evaluated:
+    """Judge `fit` on every split, ascending in time, with as many seeds as the options say.
+
+    The seeds follow `options.network.seed`. Raises InputIncomplete where a part of a split has no rows, TrainingFailed
+    where a model foretells something that is no number, or not for each row.
+    """
+    _refuse_without_rows(table, samples, splits)
+    seeds = tuple(options.network.seed + number for number in range(options.judge.seeds))
+    tested: list[_Tested] = []
+    for number, split in enumerate(splits):
+        made: dict[int, Forecasts] = {}
+        for place, seed in enumerate(seeds):
+            made[seed] = _checked(fit(split, seed), table, samples, split, fold=number, seed=seed)
+            done = number * len(seeds) + place + 1
+            if on_fit:
+                on_fit(Progress(fold=number, seed=seed, done=done, total=len(splits) * len(seeds)))
+        problem = Problem(table=table, samples=samples, split=split, data=options.data)
+        tested.append(_tested(problem, made, number=number))
+    evaluation = Evaluation(
+        symbol=table.symbol,
+        source=table.source,
+        step_us=table.step_us,
+        horizons=options.data.horizons,
+        seeds=seeds,
+        folds=tuple(one.fold for one in tested),
+        options=options,
+        cells=tuple(_cells(tested, seeds=seeds, options=options)),
+    )
+    rows = pa.concat_tables(
+        rows_table(
+            outcomes,
+            one.forecasts[seed][:, index],
+            half_width=one.half_widths[seed][index],
+            fold=one.fold.number,
+            seed=seed,
+        )
+        for one in tested
+        for seed in seeds
+        for index, outcomes in enumerate(one.outcomes)
+    )
+    return Evaluated(evaluation=evaluation, rows=rows)
+
+
+def _refuse_without_rows(table: FeatureTable, samples: Samples, splits: Sequence[Split]) -> None:
+    if not len(samples) or not splits:
+        raise InputIncomplete(
+            f"{table.symbol}: nothing can be evaluated: {len(table):,} rows hold {len(samples):,} samples and"
+            f" {len(splits)} folds. Materialise the day's features, or give more days."
+        )
+    for number, split in enumerate(splits):
+        for name, part in (("training", split.train), ("validation", split.validation), ("test", split.test)):
+            if not part.size:
+                raise InputIncomplete(
+                    f"{table.symbol}: fold {number} of {len(splits)} has no {name} rows: nothing can be said about it."
+                    " Give more days, or fewer folds."
+                )
+
+
+def _checked(
+    made: Forecasts, table: FeatureTable, samples: Samples, split: Split, *, fold: int, seed: int
+) -> Forecasts:
+    horizons = samples.targets.shape[1]
+    for name, forecast, part in (("validation", made.validation, split.validation), ("test", made.test, split.test)):
+        if forecast.shape != (part.size, horizons):
+            raise TrainingFailed(
+                f"{table.symbol}: fold {fold}, seed {seed}: {part.size:,} {name} rows and {horizons} horizons were"
+                f" asked for, and the model foretold an array of shape {forecast.shape}. No figure was made."
+            )
+        strange = int(np.count_nonzero(~np.isfinite(forecast)))
+        if strange:
+            raise TrainingFailed(
+                f"{table.symbol}: fold {fold}, seed {seed}: {strange:,} of {forecast.size:,} {name} forecasts are no"
+                " numbers: the training diverged. Lower the learning rate; no figure was made."
+            )
+    return made
+
+
+def _tested(problem: Problem, made: dict[int, Forecasts], *, number: int) -> _Tested:
+    table, split, window = problem.table, problem.split, problem.data.window
+    rows = problem.rows(split.test)
+    bounds = regime_bounds(trailing_volatility(table, problem.rows(split.train), window=window))
+    regime = regime_of(trailing_volatility(table, rows, window=window), bounds)
+    foretold = {name: baseline(problem) for name, baseline in BASELINES.items()}
+    scale = np.abs(problem.targets(split.train)).mean(axis=0)
+    as_of = table.as_of_us[rows]
+    outcomes = tuple(
+        Outcomes(
+            horizon=horizon,
+            as_of_us=as_of,
+            realised=problem.targets(split.test)[:, index],
+            scale=np.full(rows.size, scale[index]),
+            regime=regime,
+            apart=not_overlapping(as_of, length_us=horizon * table.step_us),
+            past=np.column_stack([past_returns(table, rows, length=horizon, ago=ago) for ago in range(LAGS)]),
+            baselines={name: forecast[:, index] for name, forecast in foretold.items()},
+        )
+        for index, horizon in enumerate(problem.data.horizons)
+    )
+    residual = problem.targets(split.validation)
+    return _Tested(
+        fold=Fold(
+            number=number,
+            train_rows=split.train.size,
+            validation_rows=split.validation.size,
+            test_rows=rows.size,
+            first_as_of_us=int(as_of[0]),
+            last_as_of_us=int(as_of[-1]),
+            volatility_bounds=bounds,
+        ),
+        outcomes=outcomes,
+        forecasts={seed: one.test for seed, one in made.items()},
+        half_widths={
+            seed: np.quantile(np.abs(residual - one.validation), INTERVAL_SHARE, axis=0) for seed, one in made.items()
+        },
+    )
+
+
+def _cells(tested: Sequence[_Tested], *, seeds: Sequence[int], options: ForecastOptions) -> Iterator[Cell]:
+    """Of each fold and of all together, each regime and all together."""
+    blocks: list[tuple[int | None, Sequence[_Tested]]] = [(one.fold.number, [one]) for one in tested]
+    for fold, block in [*blocks, (None, tested)]:
+        for index in range(len(options.data.horizons)):
+            everything = _joined([one.outcomes[index] for one in block])
+            forecasts = {seed: np.concatenate([one.forecasts[seed][:, index] for one in block]) for seed in seeds}
+            widths = {
+                seed: np.concatenate([np.full(one.fold.test_rows, one.half_widths[seed][index]) for one in block])
+                for seed in seeds
+            }
+            for regime, chosen in _regimes(everything.regime):
+                yield from _cells_of(
+                    everything.where(chosen),
+                    {seed: forecast[chosen] for seed, forecast in forecasts.items()},
+                    {seed: width[chosen] for seed, width in widths.items()},
+                    fold=fold,
+                    regime=regime,
+                    options=options,
+                )
+
+
+def _cells_of(
+    outcomes: Outcomes,
+    forecasts: dict[int, FloatArray],
+    half_widths: dict[int, FloatArray],
+    *,
+    fold: int | None,
+    regime: Regime | None,
+    options: ForecastOptions,
+) -> Iterator[Cell]:
+    # Each cell draws from its own beginning: a figure does not depend on which others are made.
+    for seed, forecast in forecasts.items():
+        yield model_cell(
+            outcomes,
+            forecast,
+            half_width=half_widths[seed],
+            place=Place(fold=fold, seed=seed, regime=regime),
+            options=options.judge,
+            rng=np.random.default_rng(options.network.seed),
+        )
+    for name in outcomes.baselines:
+        yield baseline_cell(
+            outcomes,
+            name,
+            place=Place(fold=fold, seed=None, regime=regime),
+            options=options.judge,
+            rng=np.random.default_rng(options.network.seed),
+        )
+
+
+def _regimes(regime: IntArray) -> Iterator[tuple[Regime | None, np.ndarray]]:
+    """All rows, then those of each regime that has any."""
+    yield None, np.ones(regime.size, dtype=np.bool_)
+    for number, name in enumerate(REGIMES):
+        chosen = regime == number
+        if chosen.any():
+            yield name, chosen
+
+
+def _joined(parts: Sequence[Outcomes]) -> Outcomes:
+    return Outcomes(
+        horizon=parts[0].horizon,
+        as_of_us=np.concatenate([one.as_of_us for one in parts]),
+        realised=np.concatenate([one.realised for one in parts]),
+        scale=np.concatenate([one.scale for one in parts]),
+        regime=np.concatenate([one.regime for one in parts]),
+        apart=np.concatenate([one.apart for one in parts]),
+        past=np.concatenate([one.past for one in parts]),
+        baselines={name: np.concatenate([one.baselines[name] for one in parts]) for name in parts[0].baselines},
+    )

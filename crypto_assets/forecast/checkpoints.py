@@ -1,0 +1,59 @@
+"""The models of every day and symbol, below one URI."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+from crypto_assets.forecast.card import ModelCard, as_markdown, encode_card
+from crypto_assets.forecast.training_state import EpochKeeper
+from crypto_assets.lake.files import Files
+
+NAME = "lstm_checkpoint"
+
+
+def checkpoint_folder(symbol: str, day: date) -> str:
+    """Where the model of a day lies."""
+    return f"symbol={symbol}/date={day.isoformat()}"
+
+
+class Checkpoints:
+    """Reads and publishes models; raises LakeError where the store cannot be used, and then keeps what was there."""
+
+    def __init__(self, uri: str, *, storage_options: Mapping[str, Any] | None = None) -> None:
+        self.files = Files(uri, storage_options=storage_options)
+
+    def uri_of(self, symbol: str, day: date) -> str:
+        """URI of a day's model."""
+        return self.files.uri_of(_path(symbol, day, "keras"))
+
+    def read(self, symbol: str, day: date) -> bytes | None:
+        """The file of a day's model; None where there is none."""
+        return self.files.read(_path(symbol, day, "keras"))
+
+    def publish(self, symbol: str, day: date, *, content: bytes, card: ModelCard) -> bool:
+        """Make this the model of the day, whole or not at all; False where it was so already.
+
+        The card is inside the file; the JSON and Markdown beside it are copies, written after it and again by the next
+        publication where this one is cut short.
+        """
+        changed = self.files.publish(_path(symbol, day, "keras"), content)
+        self.files.publish(_path(symbol, day, "json"), encode_card(card))
+        self.files.publish(_path(symbol, day, "md"), as_markdown(card).encode())
+        return changed
+
+    def keeper(self, symbol: str, day: date, *, key: str) -> EpochKeeper:
+        """What keeps the epochs of a training of this day until its model is published."""
+        return EpochKeeper(self.files, f"{checkpoint_folder(symbol, day)}/_training", key=key)
+
+    @contextmanager
+    def training(self, symbol: str, day: date) -> Generator[None]:
+        """Train the day's model alone, among the processes of this host; another one waits."""
+        with self.files.alone(f"training-{symbol}-{day}"):
+            yield
+
+
+def _path(symbol: str, day: date, kind: str) -> str:
+    return f"{checkpoint_folder(symbol, day)}/{NAME}.{kind}"

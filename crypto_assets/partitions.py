@@ -239,7 +239,15 @@ def range_tags(first: Keyed, last: Keyed) -> dict[str, str]:
 
 def look_back(days: int) -> dg.MultiPartitionMapping:
     """A day of a symbol reads the same symbol's day and the `days` before it; those before the first are not missed."""
-    window = dg.TimeWindowPartitionMapping(start_offset=-days, allow_nonexistent_upstream_partitions=True)
+    return look_around(before=days, after=0)
+
+
+def look_around(*, before: int, after: int) -> dg.MultiPartitionMapping:
+    """A day of a symbol reads the same symbol's day and so many days beside it; those that there are not (yet) are not
+    missed."""
+    window = dg.TimeWindowPartitionMapping(
+        start_offset=-before, end_offset=after, allow_nonexistent_upstream_partitions=True
+    )
     return dg.MultiPartitionMapping(
         {
             DATE: dg.DimensionPartitionMapping(DATE, window),

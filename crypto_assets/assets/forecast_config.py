@@ -36,8 +36,15 @@ class ForecastConfig(dg.Config):
     alpha: float | None = Field(None, description="Significance level.")
     resamples: int | None = Field(None, description="Of the block bootstrap.")
     fee_bps: float | None = Field(None, description="Fee a side, in basis points, of the line about profit.")
+    backcast: bool = Field(
+        True,
+        description=(
+            "Whether moments of lstm_predictions before the first promotion get a model that was promoted later, of "
+            "data that ended before the day; such rows are marked."
+        ),
+    )
 
     def options(self) -> ForecastOptions:
         """The options; days not given are those of FORECAST_DAYS. Raises ConfigurationError with a sentence."""
-        given = {name: value for name, value in self if value is not None}
+        given = {name: value for name, value in self if value is not None and name != "backcast"}
         return options_of({"days": read_settings().forecast_days, **given})

@@ -132,6 +132,8 @@ class Outcome:
     """Log-returns."""
     came: FloatArray
     """Log-returns."""
+    half_width: FloatArray
+    """Of the interval around the forecast, log-return."""
     inside: BoolArray
     """Whether the price that came lies in the interval."""
 
@@ -151,11 +153,12 @@ def outcomes(predictions: pa.Table) -> Iterator[Outcome]:
     seconds = predictions["horizon_s"].to_numpy()
     price, came = _floats(predictions, "realised_price"), _floats(predictions, "realised_return")
     low, high = predictions["low"].to_numpy(), predictions["high"].to_numpy()
+    half_width = np.log(high / low) / 2
     moments, foretold = times_us(predictions["as_of"]), predictions["predicted_return"].to_numpy()
     for horizon in np.unique(seconds):
         rows = np.flatnonzero((seconds == horizon) & np.isfinite(came))
         inside = (low[rows] <= price[rows]) & (price[rows] <= high[rows])
-        yield Outcome(int(horizon), moments[rows], foretold[rows], came[rows], inside)
+        yield Outcome(int(horizon), moments[rows], foretold[rows], came[rows], half_width[rows], inside)
 
 
 def scores(predictions: pa.Table) -> list[Score]:

@@ -32,7 +32,7 @@ def worker_of_forecast(symbol: str, day: date, *, days: int) -> Worker:
         job="forecast",
         assets=ASSETS,
         tags=range_tags(partition, partition),
-        config=dict.fromkeys(ASSETS, {**SMALL, "days": days}),
+        config={asset: {**SMALL, "days": days} for asset in ASSETS},
     )
     return Worker(f"{symbol} forecast", ("crypto_assets.demo.worker", encode_orders([order])), len(ASSETS))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from crypto_assets.errors import ConfigurationError, InputIncomplete
 from crypto_assets.features.declaration import FEATURES
-from crypto_assets.features.feature import Source as Recorded
+from crypto_assets.features.inputs import Source as Recorded
 from crypto_assets.forecast.options import Source
 from crypto_assets.forecast.seconds import SECOND_FEATURES
 from crypto_assets.forecast.table import BoolArray, FloatArray
@@ -62,6 +62,8 @@ def select_features(names: Sequence[str], values: FloatArray, *, warm: BoolArray
     take part. Columns that a person `named` are not left out silently: raises InputIncomplete with the reason. So it
     does where none is left.
     """
+    if not warm.any():
+        raise InputIncomplete(f"None of the {warm.size:,} rows is warm: the days before them are missing.")
     left_out = {
         name: reason for name, column in zip(names, values.T, strict=True) if (reason := _useless(column[warm]))
     }

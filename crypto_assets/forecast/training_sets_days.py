@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -53,16 +54,24 @@ class MadeSet:
     left_out: Mapping[str, str]
     """Reason by feature."""
     days: tuple[date, ...]
-    """Days asked for, ascending."""
+    """Days asked for that there can be, ascending."""
     read: ReadDays
 
 
-def days_of(day: date, *, days: int) -> tuple[date, ...]:
-    """So many days up to and including one, ascending."""
-    return tuple(day - timedelta(days=back) for back in range(days - 1, -1, -1))
+def days_of(day: date, *, days: int, first_day: date = date.min) -> tuple[date, ...]:
+    """So many days up to and including one, ascending, without those before the first that there can be."""
+    return tuple(then for back in range(days - 1, -1, -1) if (then := day - timedelta(days=back)) >= first_day)
 
 
-def make_set(lake: Lake, symbol: str, day: date, *, options: DataOptions, known_until: datetime) -> MadeSet:
+def make_set(
+    lake: Lake,
+    symbol: str,
+    day: date,
+    *,
+    options: DataOptions,
+    known_until: datetime,
+    first_day: date = date.min,
+) -> MadeSet:
     """The rows of the days that the options ask for, as far as they were known by the end of the day or `known_until`.
 
     Days that a dataset lacks are left out and told of. Columns that say nothing are left out where none were named.
@@ -70,7 +79,7 @@ def make_set(lake: Lake, symbol: str, day: date, *, options: DataOptions, known_
     not, and LakeError or BadPayload where a file is not what it should be.
     """
     asked = wanted_features(options.source, options.features)
-    days, read = days_of(day, days=options.days), ReadDays()
+    days, read = days_of(day, days=options.days, first_day=first_day), ReadDays()
     table = read_rows(lake, symbol, days, source=options.source, features=asked, read=read)
     table = _cut(table, until_us=min(to_us(day_span(day).end), to_us(known_until)))
     selection = select_features(asked, table.values, warm=table.warm, named=bool(options.features))
@@ -91,29 +100,28 @@ def read_rows(
     Raises InputIncomplete where none is.
     """
     read = read if read is not None else ReadDays()
-    names = GOLD_READ if source == "gold_features" else seconds.READ
-    columns = [(*names, *features), PRICE_READ] if source == "gold_features" else [names]
-    found = _read_days(lake, symbol, days, columns=dict(zip(READ[source], columns, strict=True)), read=read)
+    columns = [(*GOLD_READ, *features), PRICE_READ] if source == "gold_features" else [seconds.READ]
+    found = _read_days(lake, symbol, days, columns=list(zip(READ[source], columns, strict=True)), read=read)
     first = next(found, None)
     if first is None:
         raise InputIncomplete(
             f"{' and '.join(dataset.name for dataset in READ[source])} of {symbol} have none of the {len(days)} days "
             f"from {days[0]} to {days[-1]}."
         )
-    taken = _and_rest(first, found)
+    taken = chain([first], found)
     if source == "klines_1s":
         return second_rows((klines for (klines,) in taken), symbol=symbol, features=features)
     return gold_rows(_counted(taken, features, read), symbol=symbol, features=features)
 
 
 def _read_days(
-    lake: Lake, symbol: str, days: Sequence[date], *, columns: Mapping[Dataset, Sequence[str]], read: ReadDays
+    lake: Lake, symbol: str, days: Sequence[date], *, columns: Sequence[tuple[Dataset, Sequence[str]]], read: ReadDays
 ) -> Iterator[tuple[pa.Table, ...]]:
     """Tables of each day that all datasets have, and the sums of exactly the bytes that they were read from."""
     for day in days:
         tables: list[pa.Table] = []
         sums: dict[str, str] = {}
-        for dataset, names in columns.items():
+        for dataset, names in columns:
             path = dataset.partition_path(symbol, day)
             content = lake.files.read(path)
             if content is None:
@@ -133,13 +141,8 @@ def _parse(content: bytes, names: Sequence[str], *, uri: str) -> pa.Table:
         raise LakeError(f"{uri} cannot be read: {error}. Materialise it again.") from error
 
 
-def _and_rest(first: tuple[pa.Table, ...], rest: Iterator[tuple[pa.Table, ...]]) -> Iterator[tuple[pa.Table, ...]]:
-    yield first
-    yield from rest
-
-
 def _counted(
-    taken: Iterator[tuple[pa.Table, ...]], features: Sequence[str], read: ReadDays
+    taken: Iterable[tuple[pa.Table, ...]], features: Sequence[str], read: ReadDays
 ) -> Iterator[tuple[pa.Table, pa.Table]]:
     for gold, silver in taken:
         for name, count in count_not_numbers(gold, features).items():

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from crypto_assets.features.declaration import FEATURES as FEATURES_OF_GOLD
+from crypto_assets.features.declaration import GOLD_FEATURES
+from crypto_assets.features.inputs import Source as Recorded
 from crypto_assets.forecast.options import Source
-from crypto_assets.forecast.table import FeatureTable, FloatArray
-from crypto_assets.spans import to_us
+from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray
+from crypto_assets.lake.lake import Lake
+from crypto_assets.schemas import AMOUNT, FLAGS, SILVER_KLINES, TIMESTAMP
+from crypto_assets.spans import from_us, to_us
 
 START = datetime(2024, 8, 1, tzinfo=UTC)
 STEP_US: dict[Source, int] = {"gold_features": 60_000_000, "klines_1s": 1_000_000}
@@ -117,3 +124,67 @@ def _features(returns: FloatArray, rng: np.random.Generator) -> FloatArray:
     last_three[2:] += returns[:-2]
     noise = rng.normal(0, 1, (2, returns.size))
     return np.column_stack([100 * returns, 100 * last_three, noise[0], np.exp(noise[1])])
+
+
+def publish_gold(lake: Lake, symbol: str, table: FeatureTable, *, null: Iterable[str] = ()) -> None:
+    """Publish whole days of gold and of silver's candles of a minute that hold a table of `gold_features`.
+
+    Features of the table have its values, others made from candles have noise, all others are null: no book and no
+    perpetual was captured. So are those named `null`.
+    """
+    rng = np.random.default_rng(len(table))
+    absent = {feature.name for feature in FEATURES_OF_GOLD if feature.source is not Recorded.KLINES} | set(null)
+    columns: dict[str, FloatArray] = {
+        feature.name: rng.normal(0, 1, len(table)) for feature in FEATURES_OF_GOLD if feature.name not in absent
+    }
+    columns |= {name: table.values[:, index] for index, name in enumerate(table.features) if name not in absent}
+    day_us = 86_400_000_000
+    for first in np.unique(table.open_us // day_us).tolist():
+        rows = np.flatnonzero(table.open_us // day_us == first)
+        day = from_us(first * day_us).date()
+        taken = {name: column[rows] for name, column in columns.items()}
+        lake.publish(GOLD_FEATURES, symbol, day, _gold(table, rows, taken))
+        lake.publish(SILVER_KLINES["1m"], symbol, day, _silver(table, rows))
+
+
+def _gold(table: FeatureTable, rows: IntArray, columns: dict[str, FloatArray]) -> pa.Table:
+    fixed = {
+        "open_time": table.open_us[rows],
+        "as_of": table.as_of_us[rows],
+        "warm": table.warm[rows],
+        "filled": ~table.is_real[rows],
+    }
+    return pa.table(
+        [_gold_column(field, fixed, columns, rows.size) for field in GOLD_FEATURES.schema], GOLD_FEATURES.schema
+    )
+
+
+def _gold_column(field: pa.Field, fixed: Mapping[str, Any], columns: Mapping[str, FloatArray], rows: int) -> pa.Array:
+    if field.name in fixed:
+        return pa.array(fixed[field.name]).cast(field.type)
+    if field.name in columns:
+        return pa.array(columns[field.name], from_pandas=True)
+    nothing_was_captured = pa.types.is_boolean(field.type)
+    return pa.array([False] * rows) if nothing_was_captured else pa.nulls(rows, field.type)
+
+
+def _silver(table: FeatureTable, rows: IntArray) -> pa.Table:
+    """Candles that did nothing but close where the row says; those that were not real are flagged as filled."""
+    close = pa.array(np.round(table.close[rows], 8)).cast(AMOUNT, safe=False)
+    ones = pa.array(np.ones(rows.size)).cast(AMOUNT)
+    opened = pa.array(table.open_us[rows], TIMESTAMP)
+    return pa.table(
+        {
+            "open_time": opened,
+            **dict.fromkeys(("open", "high", "low", "close"), close),
+            "volume": ones,
+            "close_time": pa.array(table.as_of_us[rows] - 1_000, TIMESTAMP),
+            "quote_volume": close,
+            "count": pa.array([1] * rows.size, pa.int64()),
+            "taker_buy_volume": ones,
+            "taker_buy_quote_volume": close,
+            "flags": pa.array(np.where(table.is_real[rows], 0, FLAGS["filled"]), pa.int32()),
+            "source": pa.array(["archive"] * rows.size),
+        },
+        SILVER_KLINES["1m"].schema,
+    )

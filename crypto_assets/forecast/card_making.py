@@ -43,10 +43,13 @@ def library_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
-def training_key(*, training_set_sha256: str, data: DataOptions, network: NetworkOptions, seed: int) -> str:
-    """sha256 of all that determines the weights; the memory limit does not."""
+def training_key(
+    *, training_set_sha256: str, split: Split, data: DataOptions, network: NetworkOptions, seed: int
+) -> str:
+    """sha256 of all that determines the weights, but for the kind of device; the memory limit is no part of it."""
     described = {
         "training_set": training_set_sha256,
+        "split": [hashlib.sha256(part.tobytes()).hexdigest() for part in (split.train, split.validation, split.test)],
         "data": msgspec.to_builtins(data),
         "network": msgspec.to_builtins(msgspec.structs.replace(network, seed=seed, memory_mb=1)),
         "versions": library_versions(),
@@ -59,7 +62,11 @@ def make_card(
 ) -> ModelCard:
     """The card of a network fitted on this split of these samples; its figures are of the validation samples."""
     key = training_key(
-        training_set_sha256=origin.training_set_sha256, data=network.data, network=network.options, seed=network.seed
+        training_set_sha256=origin.training_set_sha256,
+        split=split,
+        data=network.data,
+        network=network.options,
+        seed=network.seed,
     )
     errors = samples.targets[split.validation] - network.predict(table, samples.rows[split.validation])
     train = touched_rows(samples.rows[split.train], window=network.data.window, length=len(table))

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import botocore.exceptions as botocore
 import fsspec
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from fsspec.implementations.local import LocalFileSystem
 
 from crypto_assets.errors import LakeBusy, LakeError
@@ -47,7 +47,10 @@ def filesystem_of(uri: str, **options: Any) -> tuple[Any, str]:
 class Files:
     """Reads and publishes whole files below one URI (a folder, `file://`, `s3://`, `hdfs://`, …)."""
 
-    def __init__(self, uri: str, *, storage_options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, uri: str, *, storage_options: Mapping[str, Any] | None = None, variable: str = "LAKE_URI"
+    ) -> None:
+        """`variable` is the one that says where the files lie, named where a person has to point it elsewhere."""
         if "://" not in uri:
             uri = str(Path(uri).expanduser().resolve())
         # What another process wrote must be seen at once, so that no listing is kept.
@@ -57,6 +60,7 @@ class Files:
         self._fs, self._root = filesystem_of(uri, **options)
         self._local = isinstance(self._fs, LocalFileSystem)
         self.uri = uri.rstrip("/")
+        self._variable = variable
 
     def uri_of(self, path: str) -> str:
         """Full URI of a path below the root."""
@@ -129,8 +133,11 @@ class Files:
                 return
 
     @contextmanager
-    def alone(self, name: str) -> Generator[None]:
-        """Hold a name alone, among the processes of this host that use the same URI; another one waits."""
+    def alone(self, name: str, *, on_wait: Callable[[], None] | None = None) -> Generator[None]:
+        """Hold a name alone, among the processes of this host that use the same URI; another one waits.
+
+        One that has to wait is told so by `on_wait`.
+        """
         root = self.local_path(".locks")
         if root is None:
             digest = hashlib.sha256(self.uri.encode()).hexdigest()[:16]
@@ -138,7 +145,12 @@ class Files:
         lock = FileLock(root / f"{name}.lock")
         with self.explained("write", ".locks"):
             root.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                if on_wait:
+                    on_wait()
+                lock.acquire()
         try:
             yield
         finally:
@@ -186,7 +198,7 @@ class Files:
             if error.errno == errno.EBUSY:
                 raise LakeBusy(f"{message} The store asks for fewer requests at once: try again later.") from error
             advice = _ADVICE.get(error.errno or 0, "Check LAKE_URI and the credentials of its store.")
-            raise LakeError(f"{message} {advice}") from error
+            raise LakeError(f"{message} {advice.replace('LAKE_URI', self._variable)}") from error
         except (botocore.ConnectionError, botocore.HTTPClientError) as error:
             raise LakeBusy(
                 f"Cannot {verb} {self.uri_of(path)}: {error}. What was there stays as it was. See that the store "

@@ -7,7 +7,7 @@ import dagster as dg
 
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.features.declaration import GOLD_FEATURES
-from crypto_assets.forecast.retraining import RetrainRequest, RetrainRequests
+from crypto_assets.forecast.retraining import RetrainRequest, RetrainRequests, trained_days
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol, Partition
 from resources.lake import LakeResource
@@ -38,15 +38,6 @@ def retraining_sensor(days: DaySymbol) -> dg.SensorDefinition:
             yield dg.SkipReason(str(error))
 
     return retraining
-
-
-def trained_days(keys: set[str]) -> dict[str, list[date]]:
-    """Days of each symbol that a model was trained as of, ascending, from keys of partitions."""
-    found: dict[str, list[date]] = {}
-    for key in sorted(keys):
-        day, _, symbol = key.partition("|")
-        found.setdefault(symbol, []).append(date.fromisoformat(day))
-    return found
 
 
 def _ask(

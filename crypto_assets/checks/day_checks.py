@@ -42,39 +42,59 @@ def day_checks[Day](
     It looks at the partitions of its run; started on its own, without any, at the newest stored day of each symbol.
     `read` gives what is stored of a day, None where nothing was ever published.
     """
-    by_key = {dg.AssetCheckKey(dg.AssetKey(dataset.name), check.name): check for check in checks}
 
     @dg.multi_asset_check(
         name=f"{dataset.name}_checks",
-        specs=[
-            dg.AssetCheckSpec(
-                c.name,
-                asset=dataset.name,
-                description=c.description,
-                blocking=c.blocking,
-                additional_deps=[other.name for other in compared_with],
-            )
-            for c in checks
-        ],
+        specs=check_specs(dataset, checks, compared_with=compared_with),
         can_subset=True,
     )
     def check_days(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
-        now = datetime.now(UTC)
-        asked = {key: check for key, check in by_key.items() if key in context.selected_asset_check_keys}
-        findings: dict[dg.AssetCheckKey, dict[Partition, Finding]] = {key: {} for key in asked}
-        try:
-            partitions = partitions_or_refusal(context.run.tags, days, now=now) or _newest(lake.lake, dataset, days)
-            for left, partition in zip(range(len(partitions), 0, -1), partitions, strict=True):
-                day = read(lake.lake, partition, now)
-                for key, check in asked.items():
-                    if check.sampled is None or left <= check.sampled:
-                        findings[key][partition] = _not_there(dataset) if day is None else check.judge(day)
-        except CryptoAssetsError as error:
-            refuse(str(error))
-        for key, found in findings.items():
-            yield as_result(key, found) if found else _nothing(key)
+        yield from judge_days(context, lake.lake, dataset, days, checks=checks, read=read)
 
     return check_days
+
+
+def check_specs[Day](
+    dataset: Dataset, checks: Sequence[DayCheck[Day]], *, compared_with: Sequence[Dataset] = ()
+) -> list[dg.AssetCheckSpec]:
+    """The checks of an asset as Dagster knows them."""
+    return [
+        dg.AssetCheckSpec(
+            c.name,
+            asset=dataset.name,
+            description=c.description,
+            blocking=c.blocking,
+            additional_deps=[other.name for other in compared_with],
+        )
+        for c in checks
+    ]
+
+
+def judge_days[Day](
+    context: dg.AssetCheckExecutionContext,
+    lake: Lake,
+    dataset: Dataset,
+    days: DaySymbol,
+    *,
+    checks: Sequence[DayCheck[Day]],
+    read: Callable[[Lake, Partition, datetime], Day | None],
+) -> Iterator[dg.AssetCheckResult]:
+    """Results of those of the checks that the step is asked for; see `day_checks`."""
+    now = datetime.now(UTC)
+    by_key = {dg.AssetCheckKey(dg.AssetKey(dataset.name), check.name): check for check in checks}
+    asked = {key: check for key, check in by_key.items() if key in context.selected_asset_check_keys}
+    findings: dict[dg.AssetCheckKey, dict[Partition, Finding]] = {key: {} for key in asked}
+    try:
+        partitions = partitions_or_refusal(context.run.tags, days, now=now) or _newest(lake, dataset, days)
+        for left, partition in zip(range(len(partitions), 0, -1), partitions, strict=True):
+            day = read(lake, partition, now)
+            for key, check in asked.items():
+                if check.sampled is None or left <= check.sampled:
+                    findings[key][partition] = _not_there(dataset) if day is None else check.judge(day)
+    except CryptoAssetsError as error:
+        refuse(str(error))
+    for key, found in findings.items():
+        yield as_result(key, found) if found else _nothing(key)
 
 
 def _newest(lake: Lake, dataset: Dataset, days: DaySymbol) -> tuple[Partition, ...]:

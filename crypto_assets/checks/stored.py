@@ -78,10 +78,10 @@ def schema_finding(stored: pa.Schema, dataset: Dataset) -> Finding:
     )
 
 
-def where_declared(check: DayCheck[StoredDay]) -> DayCheck[StoredDay]:
+def where_declared[Day: StoredDay](check: DayCheck[Day]) -> DayCheck[Day]:
     """The check, for days whose columns are the declared ones; of others it says that it could not look."""
 
-    def judge(day: StoredDay) -> Finding:
+    def judge(day: Day) -> Finding:
         if schema_finding(day.table.schema, day.dataset).passed:
             return check.judge(day)
         return Finding(False, "Not looked at: the stored columns are not the declared ones, see the check schema.")

@@ -11,17 +11,21 @@ from itertools import pairwise
 
 import msgspec
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from crypto_assets.errors import CheckpointError, InputIncomplete
+from crypto_assets.features.candles import NOT_READ
 from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.checkpoint import Checkpoint, load_checkpoint, read_card, refuse_other_features
-from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, STEP_S, predictions_of, realised
+from crypto_assets.forecast.options import Source
+from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, SECOND_US, STEP_S, predictions_of, realised
 from crypto_assets.forecast.promotions import Promotion, Promotions
-from crypto_assets.forecast.samples import has_price, window_rows
+from crypto_assets.forecast.samples import window_rows
 from crypto_assets.forecast.selection import known_features
-from crypto_assets.forecast.table import FeatureTable, IntArray
+from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray
 from crypto_assets.forecast.training_sets_days import READ, ReadDays, days_of, read_rows
+from crypto_assets.forecast.training_sets_rows import PRICE_READ
 from crypto_assets.lake.lake import Lake
 from crypto_assets.spans import day_span, to_us
 
@@ -110,13 +114,12 @@ class Predictor:
             parts = [self._foretell(day, model, table) for model, table in zip(models, tables, strict=True)]
             predictions = pa.concat_tables([LSTM_PREDICTIONS.schema.empty_table(), *parts]).combine_chunks()
         cards = tuple(self.card(model.promotion) for model in models)
-        candles = 0
-        for card, table in zip(cards, tables, strict=True):
-            candles = max(candles, int(np.count_nonzero(table.open_us >= to_us(day_span(day).start))))
-            for known in (table, self._next_day(symbol, day, card)):
-                if known is not None:
-                    real = has_price(known)
-                    predictions = realised(predictions, as_of_us=known.as_of_us[real], close=known.close[real])
+        for card in cards:
+            after = day + timedelta(days=1)  # the targets of the last rows lie there
+            as_of_us, close = real_closes(self._lake, symbol, (day, after), source=card.data.source)
+            predictions = realised(predictions, as_of_us=as_of_us, close=close)
+        start_us = to_us(day_span(day).start)
+        candles = max((int(np.count_nonzero(table.open_us >= start_us)) for table in tables), default=0)
         return MadeDay(predictions, cards, candles, made_from)
 
     def card(self, promotion: Promotion) -> ModelCard:
@@ -132,8 +135,8 @@ class Predictor:
         for dataset in READ[source]:
             if not self._lake.has(dataset, symbol, day):
                 raise InputIncomplete(
-                    f"{dataset.name} was never materialised for this day, which {card.model_id} foretells from; what is "
-                    "stored stays. Run: dagster asset materialize -m crypto_assets.definitions --select "
+                    f"{dataset.name} was never materialised for this day, which {card.model_id} foretells from; what "
+                    "is stored stays. Run: dagster asset materialize -m crypto_assets.definitions --select "
                     f"{dataset.name} --partition '{day}|{symbol}'"
                 )
         back = math.ceil(card.data.window * STEP_S[source] / DAY_S)
@@ -171,23 +174,26 @@ class Predictor:
             return None
         return self._lake.read(LSTM_PREDICTIONS, symbol, day)
 
-    def _next_day(self, symbol: str, day: date, card: ModelCard) -> FeatureTable | None:
-        """Prices of the day after, where it is there: the targets of the last rows lie in it."""
-        try:
-            return read_rows(self._lake, symbol, [day + timedelta(days=1)], source=card.data.source, features=())
-        except InputIncomplete:
-            return None
+
+def real_closes(lake: Lake, symbol: str, days: Sequence[date], *, source: Source) -> tuple[IntArray, FloatArray]:
+    """Moments (us UTC, ascending) at which the real candles of those of the days that are there had closed, and their
+    closes (quote asset). Filled and contradictory candles are none: what they say was made up."""
+    dataset = READ[source][-1]
+    klines = pl.DataFrame(pl.from_arrow(lake.read_days(dataset, symbol, days, columns=PRICE_READ)))
+    real = klines.filter(pl.col("flags") & NOT_READ == 0).sort("open_time")
+    opened_us = real["open_time"].cast(pl.Int64).to_numpy()
+    return opened_us + STEP_S[source] * SECOND_US, real["close"].cast(pl.Float64).to_numpy()
 
 
 def promotion_of(promotions: Promotions, symbol: str, model_id: str) -> Promotion:
-    """The ledger's newest entry of a model; raises CheckpointError where it names no such model."""
+    """The ledger's first entry of a model; raises CheckpointError where it names no such model."""
     named = [entry for entry in promotions.all(symbol) if entry.model_id == model_id]
     if not named:
         raise CheckpointError(
             f"The ledger of {symbol} names no {model_id}, which predictions are stored of. Put the ledger back, or "
             "materialise lstm_predictions of the day again."
         )
-    return max(named, key=lambda entry: entry.promoted_at)
+    return min(named, key=lambda entry: entry.promoted_at)
 
 
 def _sum_of(models: Sequence[InForce], read: ReadDays) -> str:

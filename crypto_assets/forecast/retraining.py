@@ -61,6 +61,15 @@ class RetrainRequests:
         self._files.remove(_path(symbol))
 
 
+def trained_days(keys: Iterable[str]) -> dict[str, list[date]]:
+    """Days of each symbol that a model was trained as of, ascending, from keys of partitions."""
+    found: dict[str, list[date]] = {}
+    for key in sorted(keys):
+        day, _, symbol = key.partition("|")
+        found.setdefault(symbol, []).append(date.fromisoformat(day))
+    return found
+
+
 def too_near(day: date, trained: Iterable[date]) -> date | None:
     """The newest day that a model was trained as of, where it is too near `day` to ask for another; None where not."""
     return max((other for other in trained if other > day - timedelta(days=LEAST_DAYS_APART)), default=None)

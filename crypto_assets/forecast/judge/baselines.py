@@ -159,6 +159,16 @@ BASELINES: dict[str, Baseline] = {
 """By the name that tables and the verdict use, in their order."""
 
 
+def foretell(problem: Problem) -> dict[str, FloatArray]:
+    """Forecasts of the test rows by every baseline, by name; shape (test samples, horizons)."""
+    from threadpoolctl import threadpool_limits
+
+    # One thread: these models are small, and threads that wait for one another while a training runs beside them cost
+    # ten times the work itself.
+    with threadpool_limits(limits=1):
+        return {name: baseline(problem) for name, baseline in BASELINES.items()}
+
+
 class _Line(Protocol):
     def __call__(self, inputs: FloatArray, /) -> FloatArray: ...
 

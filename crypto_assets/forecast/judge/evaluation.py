@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from crypto_assets.errors import InputIncomplete, TrainingFailed
-from crypto_assets.forecast.judge.baselines import BASELINES, Problem
+from crypto_assets.forecast.judge.baselines import Problem, foretell
 from crypto_assets.forecast.judge.figures import (
     INTERVAL_SHARE,
     MODEL,
@@ -25,11 +25,12 @@ from crypto_assets.forecast.judge.figures import (
 from crypto_assets.forecast.judge.history import past_returns, trailing_volatility
 from crypto_assets.forecast.judge.measures import not_overlapping, regime_bounds, regime_of
 from crypto_assets.forecast.judge.rows import rows_table
+from crypto_assets.forecast.network import Fit
 from crypto_assets.forecast.options import ForecastOptions, Source
 from crypto_assets.forecast.table import FeatureTable, FloatArray, Forecasts, IntArray, Samples, Split
 
-type Fit = Callable[[Split, int], Forecasts]
-"""Fits a model on a split's train and validation samples with a seed, and foretells its validation and test samples."""
+BEYOND_BELIEF = 10.0
+"""Log-return that no forecast may pass: a price 22,000 times as high. Its square is still a number."""
 LAGS = 3
 """Past returns that the lag test looks at: those that ended 0, 1 and 2 rows before the forecast."""
 
@@ -38,7 +39,7 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
     """One step of the walk."""
 
     number: int
-    """From 0, ascending in time."""
+    """From 1, ascending in time."""
     train_rows: int
     validation_rows: int
     test_rows: int
@@ -135,11 +136,11 @@ def evaluate(
     _refuse_without_rows(table, samples, splits)
     seeds = tuple(options.network.seed + number for number in range(options.judge.seeds))
     tested: list[_Tested] = []
-    for number, split in enumerate(splits):
+    for number, split in enumerate(splits, start=1):
         made: dict[int, Forecasts] = {}
-        for place, seed in enumerate(seeds):
+        for place, seed in enumerate(seeds, start=1):
             made[seed] = _checked(fit(split, seed), table, samples, split, fold=number, seed=seed)
-            done = number * len(seeds) + place + 1
+            done = (number - 1) * len(seeds) + place
             if on_fit:
                 on_fit(Progress(fold=number, seed=seed, done=done, total=len(splits) * len(seeds)))
         problem = Problem(table=table, samples=samples, split=split, data=options.data)
@@ -175,7 +176,7 @@ def _refuse_without_rows(table: FeatureTable, samples: Samples, splits: Sequence
             f"{table.symbol}: nothing can be evaluated: {len(table):,} rows hold {len(samples):,} samples and"
             f" {len(splits)} folds. Materialise the day's features, or give more days."
         )
-    for number, split in enumerate(splits):
+    for number, split in enumerate(splits, start=1):
         for name, part in (("training", split.train), ("validation", split.validation), ("test", split.test)):
             if not part.size:
                 raise InputIncomplete(
@@ -194,11 +195,12 @@ def _checked(
                 f"{table.symbol}: fold {fold}, seed {seed}: {part.size:,} {name} rows and {horizons} horizons were"
                 f" asked for, and the model foretold an array of shape {forecast.shape}. No figure was made."
             )
-        strange = int(np.count_nonzero(~np.isfinite(forecast)))
+        strange = int(np.count_nonzero(~(np.abs(forecast) <= BEYOND_BELIEF)))
         if strange:
             raise TrainingFailed(
                 f"{table.symbol}: fold {fold}, seed {seed}: {strange:,} of {forecast.size:,} {name} forecasts are no"
-                " numbers: the training diverged. Lower the learning rate; no figure was made."
+                f" numbers or log-returns beyond ±{BEYOND_BELIEF:g}: the training diverged. Lower the learning rate; no"
+                " figure was made."
             )
     return made
 
@@ -208,7 +210,7 @@ def _tested(problem: Problem, made: dict[int, Forecasts], *, number: int) -> _Te
     rows = problem.rows(split.test)
     bounds = regime_bounds(trailing_volatility(table, problem.rows(split.train), window=window))
     regime = regime_of(trailing_volatility(table, rows, window=window), bounds)
-    foretold = {name: baseline(problem) for name, baseline in BASELINES.items()}
+    foretold = foretell(problem)
     scale = np.abs(problem.targets(split.train)).mean(axis=0)
     as_of = table.as_of_us[rows]
     outcomes = tuple(

@@ -185,7 +185,10 @@ def _resampled_sums(losses: FloatArray, *, length: int, resamples: int, rng: np.
 
 
 def _is_constant(series: FloatArray) -> bool:
-    return bool(np.ptp(series) <= NO_VARIANCE * np.abs(series).max()) if series.size else True
+    """Whether a series has nothing to test: no spread but rounding's, or values that are no numbers."""
+    if not series.size or not np.isfinite(series).all():
+        return True
+    return bool(np.ptp(series) <= NO_VARIANCE * np.abs(series).max())
 
 
 def _last_before_quiet(is_loud: BoolArray, quiet_for: int) -> int:

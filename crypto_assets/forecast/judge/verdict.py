@@ -47,7 +47,7 @@ def judge(evaluation: Evaluation, *, leaks: Sequence[str] = ()) -> Verdict:
     fold, seed = evaluation.folds[-1].number, evaluation.seeds[0]
     cell = evaluation.model(horizon=horizon, seed=seed, fold=fold)
     skills = evaluation.skills(horizon=horizon, fold=fold)
-    not_beaten = tuple(one.baseline for one in cell.comparisons if one.test.p >= options.alpha)
+    not_beaten = tuple(one.baseline for one in cell.comparisons if not one.test.p < options.alpha)
     interval = cell.errors.interval if cell.errors else None
     is_certain = interval is not None and interval.low > 0
     middle = median(skills) if len(skills) == len(evaluation.seeds) else None

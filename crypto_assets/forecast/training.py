@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -126,21 +126,15 @@ def _what_to_change(options: NetworkOptions) -> str:
     )
 
 
-@dataclass
 class _Run:
     """The network, its optimizer and the compiled epoch."""
-
-    model: Any
-    data: FittingData
-    options: NetworkOptions
-    _optimizer: Any = field(init=False)
 
     def __init__(self, model: Any, data: FittingData, *, options: NetworkOptions) -> None:
         import keras
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-        self.model = model
+        self._model = model
         self._optimizer = keras.optimizers.Adam(options.learning_rate, global_clipnorm=CLIP_NORM)
         self._optimizer.build(model.trainable_variables)
         self._learn, self._judge = _compile(model, self._optimizer, data, batch=options.batch)
@@ -161,26 +155,30 @@ class _Run:
 
     def restore(self, state: TrainingState) -> None:
         """Go back to where an epoch ended."""
-        for variable, value in zip(self.model.variables, state.variables, strict=True):
+        for variable, value in zip(self._model.variables, state.variables, strict=True):
             variable.assign(value)
         for variable, value in zip(self._optimizer.variables, state.optimizer, strict=True):
             variable.assign(value)
 
     def restore_best(self, state: TrainingState) -> None:
         """Take the weights of the best epoch."""
-        self.model.set_weights(list(state.best))
+        self._model.set_weights(list(state.best))
 
     @property
     def _weights(self) -> Arrays:
-        return self.model.get_weights()
+        return _values_of(self._model.weights)
 
     @property
     def _variables(self) -> Arrays:
-        return [np.array(variable) for variable in self.model.variables]
+        return _values_of(self._model.variables)
 
     @property
     def _optimizer_variables(self) -> Arrays:
-        return [np.array(variable) for variable in self._optimizer.variables]
+        return _values_of(self._optimizer.variables)
+
+
+def _values_of(variables: Any) -> Arrays:
+    return [variable.numpy().copy() for variable in variables]  # what TensorFlow gives may be its own buffer
 
 
 def _compile(

@@ -8,6 +8,9 @@ import dagster as dg
 
 from crypto_assets.assets.archive import archive_assets
 from crypto_assets.assets.bronze import bronze_assets
+from crypto_assets.assets.forecast_checkpoint import forecast_checkpoint_assets
+from crypto_assets.assets.forecast_data import forecast_data_assets
+from crypto_assets.assets.forecast_predictions import forecast_predictions_assets
 from crypto_assets.assets.gap_ledger import gap_ledger_assets
 from crypto_assets.assets.gold import gold_assets
 from crypto_assets.assets.history import history_assets
@@ -19,6 +22,8 @@ from crypto_assets.assets.streams import stream_assets
 from crypto_assets.assets.warehouse import warehouse_assets
 from crypto_assets.checks.archive import archive_checks
 from crypto_assets.checks.bronze import bronze_checks
+from crypto_assets.checks.forecast_data import forecast_data_checks
+from crypto_assets.checks.forecast_predictions import forecast_predictions_checks
 from crypto_assets.checks.gold import gold_checks
 from crypto_assets.checks.share import share_checks
 from crypto_assets.checks.share_sheet import sheet_checks
@@ -27,10 +32,11 @@ from crypto_assets.checks.speed import speed_checks
 from crypto_assets.checks.streams import stream_checks
 from crypto_assets.checks.warehouse import warehouse_checks
 from crypto_assets.config import Settings, read_settings
-from crypto_assets.jobs import ARCHIVE, MARKET_STREAM, MEDALLION, SHARE, SPEED, WAREHOUSE
+from crypto_assets.jobs import ARCHIVE, FORECAST, MARKET_STREAM, MEDALLION, SHARE, SPEED, WAREHOUSE
 from crypto_assets.partitions import DaySymbol
 from crypto_assets.retention import bronze_retention, retention_schedule
 from crypto_assets.schedules import schedules
+from resources.checkpoints import CheckpointsResource
 from resources.exchange import ExchangeResource
 from resources.lake import LakeResource
 from resources.landing import LandingResource
@@ -44,16 +50,19 @@ from sensors.automation import automation_sensor
 from sensors.bronze_flush import BRONZE_FLUSH, bronze_flush_sensor
 from sensors.gaps import gaps_sensor
 from sensors.market_stream import market_stream_sensor
+from sensors.retraining import retraining_sensor
 from sensors.speed_observations import speed_observations
 from sensors.trade_observations import trade_observations
 
 ASSETS = (
     *(history_assets, stream_assets, gap_ledger_assets, bronze_assets, silver_assets, gold_assets, speed_assets),
     *(archive_assets, warehouse_assets, share_assets, sheet_assets),
+    *(forecast_checkpoint_assets, forecast_predictions_assets),
 )
 CHECKS = (
     *(stream_checks, bronze_checks, silver_checks, gold_checks, speed_checks),
     *(archive_checks, warehouse_checks, share_checks, sheet_checks),
+    *(forecast_data_checks, forecast_predictions_checks),
 )
 
 BETAS_IN_USE = "backfill_policy|MultiPartitionMapping|allow_nonexistent_upstream_partitions|use_user_code_server"
@@ -74,20 +83,26 @@ def build_definitions(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=f".*`({BETAS_IN_USE})`", category=dg.BetaWarning)
         return dg.Definitions(
-            assets=[asset for group in ASSETS for asset in group(days)],
+            assets=[
+                *(asset for group in ASSETS for asset in group(days)),
+                *forecast_data_assets(days, look_back_days=settings.forecast_days),
+            ],
             asset_checks=[check for group in CHECKS for check in group(days)],
-            jobs=[ARCHIVE, MEDALLION, SPEED, WAREHOUSE, SHARE, MARKET_STREAM, BRONZE_FLUSH, bronze_retention],
+            jobs=[ARCHIVE, MEDALLION, SPEED, WAREHOUSE, SHARE, FORECAST, MARKET_STREAM, BRONZE_FLUSH, bronze_retention],
             schedules=[*schedules(days), retention_schedule()],
             sensors=[
                 automation_sensor(),
                 market_stream_sensor(),
                 bronze_flush_sensor(days),
                 gaps_sensor(days),
+                retraining_sensor(days),
                 speed_observations(),
                 trade_observations(),
             ],
             resources={
                 "lake": LakeResource(uri=settings.lake),
+                "checkpoints": CheckpointsResource(uri=settings.checkpoints),
+                "pipes": dg.PipesSubprocessClient(),
                 "exchange": exchange or ExchangeResource(),
                 "market_stream": market_stream or MarketStreamResource(),
                 "landing_zone": LandingResource(),

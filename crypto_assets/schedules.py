@@ -7,7 +7,7 @@ import dagster as dg
 
 from crypto_assets.config import Settings, WarehouseSource, read_settings
 from crypto_assets.endpoints import embedded_endpoint
-from crypto_assets.jobs import CANDLES_TO_FEATURES, SHARE, SPEED, WAREHOUSE
+from crypto_assets.jobs import CANDLES_TO_FEATURES, FORECAST, SHARE, SPEED, WAREHOUSE
 from crypto_assets.partitions import DaySymbol, Partition
 
 BRONZE_AND_SILVER = CANDLES_TO_FEATURES & dg.AssetSelection.groups("bronze", "silver")
@@ -22,6 +22,7 @@ def schedules(days: DaySymbol) -> list[dg.ScheduleDefinition]:
         _daily("silver_daily", days, hour=1, target=BRONZE_AND_SILVER, what="Bronze, then silver"),
         _daily("gold_daily", days, hour=2, target=GOLD, what="Gold"),
         _daily("archive_daily", days, hour=12, target=BRONZE, what="Bronze again, now that the archive has the day,"),
+        _weekly_forecast(days),
     ]
 
 
@@ -110,10 +111,34 @@ def _daily(name: str, days: DaySymbol, *, hour: int, target: dg.AssetSelection, 
         description=f"{what} of yesterday, a run for each symbol, at {hour:02d}:00 UTC.",
     )
     def daily(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        partitions = yesterday_of(context.scheduled_execution_time, days)
-        if not partitions:
-            yield dg.SkipReason(f"Yesterday is before the first day, {days.first_day}: 0 runs.")
-        for partition in partitions:
-            yield dg.RunRequest(run_key=f"{name} {partition.key}", partition_key=partition.key)
+        yield from _runs_of_yesterday(context, days, name=name)
 
     return daily
+
+
+def _weekly_forecast(days: DaySymbol) -> dg.ScheduleDefinition:
+    name = "forecast_weekly"
+
+    @dg.schedule(
+        name=name,
+        cron_schedule="0 3 * * 0",
+        execution_timezone="UTC",
+        job_name=FORECAST.name,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="A model as of yesterday, its verdict, and its promotion where it is better than every baseline, a "
+        "run for each symbol, on Sundays at 03:00 UTC.",
+    )
+    def forecast_weekly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        yield from _runs_of_yesterday(context, days, name=name)
+
+    return forecast_weekly
+
+
+def _runs_of_yesterday(
+    context: dg.ScheduleEvaluationContext, days: DaySymbol, *, name: str
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    partitions = yesterday_of(context.scheduled_execution_time, days)
+    if not partitions:
+        yield dg.SkipReason(f"Yesterday is before the first day, {days.first_day}: 0 runs.")
+    for partition in partitions:
+        yield dg.RunRequest(run_key=f"{name} {partition.key}", partition_key=partition.key)

@@ -19,6 +19,7 @@ import pytest
 import redis
 
 from crypto_assets.endpoints import exchange_name
+from crypto_assets.stream.health import PROGRAMS
 from crypto_assets.stream.heartbeat import Heartbeat, read_heartbeat
 from crypto_assets_tests.small_stream import SmallStream, small_stream
 from crypto_assets_tests.waiting import wait_for
@@ -89,14 +90,14 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
 def beats(stream: SmallStream) -> dict[str, Heartbeat]:
     """Heartbeats of the programs whose process lives."""
     with redis.Redis.from_url(stream.redis_server) as client:
-        found = [read_heartbeat(client, exchange_name(stream.settings), name) for name in ("collector", "processor")]
+        found = [read_heartbeat(client, exchange_name(stream.settings), name) for name in PROGRAMS]
     return {beat.program: beat for beat in found if beat is not None and psutil.pid_exists(beat.pid)}
 
 
-def wait_for_both(stream: SmallStream, *, other_than: int = 0) -> dict[str, Heartbeat]:
+def wait_for_all(stream: SmallStream, *, other_than: int = 0) -> dict[str, Heartbeat]:
     return wait_for(
         lambda: beats(stream),
-        until=lambda found: len(found) == 2 and other_than not in {beat.pid for beat in found.values()},
+        until=lambda found: len(found) == len(PROGRAMS) and other_than not in {beat.pid for beat in found.values()},
         deadline_s=START_S,
     )
 
@@ -117,16 +118,16 @@ def test_a_killed_program_lives_again_and_a_run_that_is_told_to_end_leaves_none(
     start: Callable[..., subprocess.Popen[bytes]], code_location: Path, stream: SmallStream, tmp_path: Path
 ) -> None:
     run = job(start, code_location)
-    collector = wait_for_both(stream)["collector"].pid
+    collector = wait_for_all(stream)["collector"].pid
 
     os.kill(collector, signal.SIGKILL)
-    assert wait_for_both(stream, other_than=collector)["collector"].pid != collector
+    assert wait_for_all(stream, other_than=collector)["collector"].pid != collector
     assert "was killed by signal 9" in output_of(tmp_path)
 
     second = job(start, code_location)
     assert second.wait(timeout=START_S) == 0
     assert "supervises already; this one has nothing to do" in output_of(tmp_path, 1)
-    assert len(beats(stream)) == 2
+    assert len(beats(stream)) == len(PROGRAMS)
 
     run.send_signal(signal.SIGTERM)
     run.wait(timeout=60)
@@ -138,7 +139,7 @@ def test_a_run_that_is_killed_leaves_no_program(
     start: Callable[..., subprocess.Popen[bytes]], code_location: Path, stream: SmallStream
 ) -> None:
     run = job(start, code_location)
-    wait_for_both(stream)
+    wait_for_all(stream)
     run.kill()
     wait_until_gone(stream)
     assert (Path(stream.folder) / "processor.flushed").exists(), "they were told, and flushed"
@@ -147,7 +148,7 @@ def test_a_run_that_is_killed_leaves_no_program(
 def test_a_run_whose_programs_keep_crashing_fails_with_what_they_said_last(
     start: Callable[..., subprocess.Popen[bytes]], code_location: Path, stream: SmallStream, tmp_path: Path
 ) -> None:
-    for program in ("collector", "processor"):
+    for program in PROGRAMS:
         (Path(stream.folder) / f"{program}.does").write_text("crash")
     run = job(start, code_location)
     assert run.wait(timeout=START_S) == 1
@@ -185,14 +186,14 @@ def test_under_two_daemons_one_run_has_the_programs_which_the_page_can_cancel_an
 ) -> None:
     daemons = [start("dagster-daemon", "run", "-f", str(code_location), "-a", "defs") for _ in range(2)]
     with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
-        first = wait_for_both(stream)
+        first = wait_for_all(stream)
         run = supervising(stream, instance)
         assert run.status is dg.DagsterRunStatus.STARTED
-        assert run.tags["market_stream/reason"].startswith("collector and processor: the first run")
+        assert run.tags["market_stream/reason"].startswith("collector and processor and forecaster: the first run")
 
         assert instance.run_launcher.terminate(run.run_id)
         wait_for(lambda: instance.get_run_by_id(run.run_id), until=ended_as("CANCELED"), deadline_s=30)
-        again = wait_for_both(stream, other_than=first["collector"].pid)
+        again = wait_for_all(stream, other_than=first["collector"].pid)
         assert {beat.pid for beat in again.values()} & {beat.pid for beat in first.values()} == set()
         second = supervising(stream, instance, other_than=run.run_id)
         assert second.status is dg.DagsterRunStatus.STARTED

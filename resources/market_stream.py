@@ -1,4 +1,4 @@
-"""The market stream that jobs and sensors are handed: start, stop and health of collector and processor."""
+"""The market stream that jobs and sensors are handed: start, stop and health of its programs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 HOST_TAG = "market_stream/host"
 """Tag of a run that supervises: the machine it is on."""
 REVIVED: tuple[Name, ...] = ("postgres", "redis", "kafka", "simulator")
-"""Embedded services that the sensor starts again; collector and processor are the supervising run's."""
+"""Embedded services that the sensor starts again; the programs of the stream are the supervising run's."""
 REVIVAL_S = 40.0
 """How long a sensor waits for services to start; Dagster gives a tick 60 s."""
 LOOK_EVERY_S = 1.0
@@ -53,7 +53,7 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 class MarketStreamResource(dg.ConfigurableResource):
-    """Collector and processor: what they say of themselves, and, where `STREAM_MANAGED` is true, their start and end.
+    """Collector, processor and forecaster: what they say of themselves; with `STREAM_MANAGED` their start and end.
 
     Programs started here are children of this process and end with it, however it ends.
     """
@@ -193,7 +193,7 @@ class MarketStreamResource(dg.ConfigurableResource):
                         told = time.monotonic()
                         log.info("%s", " ".join(health.sentence for health in self.health()))
                     pause(LOOK_EVERY_S)
-                return f"{reason} Collector and processor are ended."
+                return f"{reason} Collector, processor and forecaster are ended."
             finally:
                 self.stop()
 

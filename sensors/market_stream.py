@@ -67,9 +67,9 @@ def market_stream_sensor() -> dg.SensorDefinition:
         minimum_interval_seconds=INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Looks at the heartbeats of collector and processor and, with STREAM_MANAGED=true, starts the run that "
-            "keeps them alive where one is missing; starts crashed services of `make up` again; observes the streams "
-            "every minute."
+            "Looks at the heartbeats of collector, processor and forecaster and, with STREAM_MANAGED=true, starts the "
+            "run that keeps them alive where one is missing; starts crashed services of `make up` again; observes the "
+            "streams every minute."
         ),
     )
     def market_stream_tick(
@@ -91,7 +91,7 @@ def look(
             "starts them."
         )
     if market_stream.services_change():
-        return dg.SkipReason("Some of 7 services are being started or stopped now: nothing is started beside that.")
+        return dg.SkipReason("Some of 8 services are being started or stopped now: nothing is started beside that.")
     said, memory = _services(market_stream, memory, now=now)
     health = market_stream.health()
     said += [one.sentence for one in health]

@@ -30,7 +30,7 @@ from crypto_assets.stream.topics import TOPICS
 from resources.services.board import Board
 from resources.services.service import Name
 
-TOURED: tuple[Name, ...] = ("postgres", "redis", "kafka", "simulator", "collector", "processor")
+TOURED: tuple[Name, ...] = ("postgres", "redis", "kafka", "simulator", "collector", "processor", "forecaster")
 """Without Dagster's daemon: the tour itself restarts what it kills, and flushes when it wants to look."""
 VICTIM: Name = "collector"
 AWAY_S = 3.0

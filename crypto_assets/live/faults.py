@@ -24,7 +24,7 @@ from crypto_assets.simulator.stream_faults import (
     SlowStreamServer,
 )
 
-type Program = Literal["collector", "processor", "kafka", "redis", "postgres", "simulator", "daemon"]
+type Program = Literal["collector", "processor", "forecaster", "kafka", "redis", "postgres", "simulator", "daemon"]
 
 PROGRAMS: tuple[Program, ...] = get_args(Program.__value__)
 """What is killed, each alone and two at once."""

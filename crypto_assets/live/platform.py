@@ -84,7 +84,7 @@ class Platform:
             client.flushall()
 
     def heartbeat(self, program: Program) -> Heartbeat | None:
-        """What collector or processor last said of itself; None where it said nothing, or Redis is away."""
+        """What a program of the market stream last said of itself; None where it said nothing, or Redis is away."""
         try:
             with self._redis() as client:
                 return read_heartbeat(client, exchange_name(self.settings), program)

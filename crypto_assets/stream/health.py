@@ -55,4 +55,5 @@ def _flow(beat: Heartbeat) -> str:
     rate = sum(stream.rate for stream in beat.streams)
     silent = [f"{stream.topic} {stream.symbol}" for stream in beat.streams if stream.silent]
     text = f": {rate:,.1f} messages/s of {len(beat.streams)} streams"
-    return text + (f", of which {len(silent)} are silent ({', '.join(silent[:3])})" if silent else "")
+    text += f", of which {len(silent)} are silent ({', '.join(silent[:3])})" if silent else ""
+    return text + (f" ({beat.detail})" if beat.detail else "")

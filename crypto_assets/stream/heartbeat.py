@@ -1,4 +1,4 @@
-"""What collector and processor say of themselves every few seconds, in Redis, and the lease that keeps each alone."""
+"""What programs of the market stream say of themselves every few seconds, in Redis, and the lease of each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, cast
 import msgspec
 import redis
 
-type Program = Literal["collector", "processor"]
+type Program = Literal["collector", "processor", "forecaster"]
 type State = Literal["starting", "running", "stopping", "stopped", "failed"]
 
 BEAT_EVERY_S = 2.0
@@ -31,7 +31,8 @@ class StreamState(msgspec.Struct, frozen=True):
     """Time of the newest event; None before the first."""
     last_received_us: int | None
     lag_s: float | None
-    """From event to Kafka for the collector, to the committed row for the processor; of the last messages."""
+    """From event to Kafka for the collector, to the committed row for the processor, from the close of a candle to the
+    published prediction for the forecaster; of the last messages."""
     silent: bool = False
     """Whether it is quiet for longer than is normal for it."""
 

@@ -1,4 +1,4 @@
-"""Keeps collector and processor alive as children of one process, which they do not outlive."""
+"""Keeps the programs of the market stream alive as children of one process, which they do not outlive."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ BOOK_TICKERS = Topic("book_tickers", None, retention=timedelta(days=2))
 DEPTH_UPDATES = Topic("depth_updates", None, retention=timedelta(days=2))
 GAPS = Topic("gaps", None, partitions=1, retention=None)
 DEAD_LETTERS = Topic("dead_letters", None, partitions=1, retention=timedelta(days=30))
+PREDICTIONS = Topic("predictions", None, retention=timedelta(days=30))
 
 TOPICS = (
     TRADES,
@@ -44,7 +45,9 @@ TOPICS = (
     DEPTH_UPDATES,
     GAPS,
     DEAD_LETTERS,
+    PREDICTIONS,
 )
-"""All topics; those of book tickers and depth updates are fed only where the collector is told to subscribe to them."""
+"""All topics; those of book tickers and depth updates are fed only where the collector is told to subscribe to them,
+that of predictions by the forecaster where a model is promoted."""
 
 BY_NAME = {topic.name: topic for topic in TOPICS}

@@ -32,7 +32,7 @@ from resources.services.service import Name
 
 SPEED = 20.0
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
-PROGRAMS: tuple[Name, ...] = ("postgres", "redis", "kafka", "simulator", "collector", "processor")
+PROGRAMS: tuple[Name, ...] = ("postgres", "redis", "kafka", "simulator", "collector", "processor", "forecaster")
 READY_S = 120.0
 SETTLE_S = 120.0
 

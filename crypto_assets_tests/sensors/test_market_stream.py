@@ -96,6 +96,7 @@ def test_a_program_that_was_killed_on_this_machine_is_missed_before_its_heartbea
     ended = subprocess.Popen(["true"])
     ended.wait()
     beat(stream, "collector")
+    beat(stream, "forecaster")
     beat(stream, "processor", pid=ended.pid, host=socket.gethostname())
     assert len(tick(stream, instance).run_requests or []) == 1
     beat(stream, "processor", pid=os.getpid(), host=socket.gethostname())
@@ -134,6 +135,7 @@ def test_before_make_up_nothing_is_looked_at_or_started(tmp_path: Path, instance
 def test_a_stream_that_lives_is_left_alone(stream: SmallStream, instance: dg.DagsterInstance) -> None:
     beat(stream, "collector")
     beat(stream, "processor")
+    beat(stream, "forecaster")
     result = tick(stream, instance)
     assert result.run_requests == []
     assert "Nothing to start." in reason(result)
@@ -187,6 +189,7 @@ def test_a_program_without_a_heartbeat_asks_for_the_run_that_supervises(
     stream: SmallStream, instance: dg.DagsterInstance
 ) -> None:
     beat(stream, "collector")
+    beat(stream, "forecaster")
     beat(stream, "processor", ago_s=40)
     (request,) = tick(stream, instance).run_requests or []
     assert request.run_key == "first"
@@ -197,7 +200,7 @@ def test_a_run_that_lasts_is_trusted_with_it(stream: SmallStream, instance: dg.D
     run_id = record_run(instance, dg.DagsterRunStatus.STARTED)
     result = tick(stream, instance)
     assert result.run_requests == []
-    assert f"Run {run_id} is started and sees to collector and processor." in reason(result)
+    assert f"Run {run_id} is started and sees to collector and processor and forecaster." in reason(result)
 
 
 def test_two_daemons_that_see_the_same_runs_ask_for_the_same_one(
@@ -227,13 +230,16 @@ def test_unmanaged_it_only_watches_and_says_so(tmp_path: Path, redis_server: str
     watched = small_stream(tmp_path, redis_server, managed=False)
     result = tick(watched, instance)
     assert result.run_requests == []
-    assert "STREAM_MANAGED=false: collector and processor (2 of 2) must be started by their owner." in reason(result)
+    assert (
+        "STREAM_MANAGED=false: collector and processor and forecaster (3 of 3) must be started by their owner."
+        in reason(result)
+    )
 
 
 def test_without_redis_nothing_is_started(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     result = tick(small_stream(tmp_path, "redis://127.0.0.1:1"), instance)
     assert result.run_requests == []
-    assert "Without Redis nobody can tell whether 2 programs run" in reason(result)
+    assert "Without Redis nobody can tell whether 3 programs run" in reason(result)
 
 
 def test_a_run_whose_process_is_gone_is_ended_and_followed_by_another(
@@ -286,6 +292,7 @@ def test_streams_are_observed_once_a_minute_and_materialized_when_messages_came(
     two = (trades(symbol="BTCUSDT", received_us=received), trades(symbol="ETHUSDT", received_us=received - 5))
     beat(observed, "collector", streams=two)
     beat(observed, "processor")
+    beat(observed, "forecaster")
 
     first = observe(observed, instance, now=NOW)
     (observation,), (materialized,) = events_of(first).values()

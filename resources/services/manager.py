@@ -27,7 +27,7 @@ from resources.services.jars import Group, fetch_jars
 from resources.services.kafka import Kafka
 from resources.services.postgres import Postgres
 from resources.services.process import end, family, find, record_of, remains, spawn
-from resources.services.programs import Collector, Daemon, Processor
+from resources.services.programs import Collector, Daemon, Forecaster, Processor
 from resources.services.redis import Redis
 from resources.services.redshift import Redshift
 from resources.services.s3 import S3
@@ -42,7 +42,7 @@ LOCK_S = 300.0
 ATTEMPTS = 3
 """Starts of one service, where somebody else took its port just then."""
 LEFTOVER_GRACE_S = 5.0
-STREAM: tuple[type[Service], ...] = (Postgres, Redis, Kafka, Simulator, Collector, Processor, Daemon)
+STREAM: tuple[type[Service], ...] = (Postgres, Redis, Kafka, Simulator, Collector, Processor, Forecaster, Daemon)
 BATCH: tuple[type[Service], ...] = (NameNode, DataNode, S3, Redshift, Sheets)
 CLASSES = (*STREAM, *BATCH)
 

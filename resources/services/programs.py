@@ -1,4 +1,4 @@
-"""The project's own long-running programs: collector, processor, and Dagster's daemon."""
+"""The project's own long-running programs: collector, processor, forecaster, and Dagster's daemon."""
 
 from __future__ import annotations
 
@@ -73,6 +73,13 @@ class Processor(StreamProgram):
         launch = super().launch(ports)
         spark = spark_environment(self.context.java_home())
         return Launch(launch.command, {**launch.environment, **spark}, launch.folder)
+
+
+class Forecaster(StreamProgram):
+    """Promoted models to Kafka, Redis and PostgreSQL; it is well while it waits for a model."""
+
+    name = program = "forecaster"
+    needs = ("postgres", "redis", "kafka")
 
 
 class Daemon(Service):

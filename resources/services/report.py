@@ -21,7 +21,7 @@ QUIET_AFTER = timedelta(seconds=60)
 
 
 def status_table(statuses: Sequence[ServiceStatus], *, now: datetime) -> Table:
-    """A row for each service, and under collector and processor one for each topic."""
+    """A row for each service, and under each program of the stream one for each topic."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in COLUMNS:
         table.add_column(title, justify="right" if title in NUMBERS else "left", no_wrap=True)

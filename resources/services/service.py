@@ -30,6 +30,7 @@ type Name = Literal[
     "simulator",
     "collector",
     "processor",
+    "forecaster",
     "daemon",
 ]
 NAMES: tuple[Name, ...] = get_args(Name.__value__)

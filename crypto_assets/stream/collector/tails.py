@@ -13,10 +13,11 @@ from crypto_assets.stream.avro import FINGERPRINT_HEADER, Headers, decode
 from crypto_assets.stream.collector.spool import Lane, Spool
 from crypto_assets.stream.collector.subscriptions import TIMEFRAME_US
 from crypto_assets.stream.consuming import header_pairs, read_to_the_ends
-from crypto_assets.stream.topics import BY_NAME, DEAD_LETTERS, GAPS, TOPICS
+from crypto_assets.stream.topics import BY_NAME, DEAD_LETTERS, GAPS, PREDICTIONS, TOPICS
 
 DEPTH = 2_000  # messages read from the end of each partition; of those below more, as theirs are counted
 COUNTED_DEPTH = {"trades": 20_000, "klines": 50_000}
+NOT_COLLECTED = (GAPS, DEAD_LETTERS, PREDICTIONS)  # topics whose messages are none of the exchange
 
 type StreamKey = tuple[str, str, str | None]
 """Topic, symbol, and the timeframe of candles."""
@@ -66,7 +67,7 @@ class Tails:
 
     def read_topics(self, servers: str, exchange: str) -> None:
         """Note the last messages of each partition; raises KafkaException where Kafka does not answer."""
-        names = {topic.of(exchange): topic.name for topic in TOPICS if topic not in (GAPS, DEAD_LETTERS)}
+        names = {topic.of(exchange): topic.name for topic in TOPICS if topic not in NOT_COLLECTED}
         depths = {topic: COUNTED_DEPTH.get(name, DEPTH) for topic, name in names.items()}
         for message in read_to_the_ends(servers, "collector-tails", depths):
             value, topic = message.value(), message.topic()
@@ -78,7 +79,7 @@ class Tails:
         for path in spool.segments(Lane.KEPT):
             for record in spool.read(path):
                 name = record.topic.rpartition(".")[2]
-                if name in BY_NAME and BY_NAME[name] not in (GAPS, DEAD_LETTERS):
+                if name in BY_NAME and BY_NAME[name] not in NOT_COLLECTED:
                     self._take_value(name, record.value, [(FINGERPRINT_HEADER, record.fingerprint)])
 
     def _take_value(self, name: str, value: bytes, headers: Headers) -> None:

@@ -68,4 +68,4 @@ def test_what_does_not_come_up_is_told_in_a_sentence(make_services: MakeServices
 
 def test_a_start_without_names_leaves_batch_work_for_later() -> None:
     assert set(NAMES) - set(ALWAYS) >= {"namenode", "datanode", "s3", "redshift"}
-    assert set(ALWAYS) == {"postgres", "redis", "kafka", "simulator", "collector", "processor", "daemon"}
+    assert set(ALWAYS) == {"postgres", "redis", "kafka", "simulator", "collector", "processor", "forecaster", "daemon"}

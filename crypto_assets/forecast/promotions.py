@@ -65,7 +65,7 @@ class Promotions:
     """The ledgers of all symbols below one URI, and the files that they name."""
 
     def __init__(self, uri: str, *, storage_options: Mapping[str, Any] | None = None) -> None:
-        self.files = Files(uri, storage_options=storage_options)
+        self.files = Files(uri, storage_options=storage_options, variable="CHECKPOINTS_URI")
 
     def promote(self, card: Promotable, content: bytes, *, verdict: str, now: datetime, reason: str = "") -> Promotion:
         """Put a model in force from `now` on; a model that is so already keeps its entry.

@@ -19,6 +19,7 @@ import msgspec
 from dagster_pipes import open_dagster_pipes
 
 from crypto_assets.errors import CryptoAssetsError, TrainingFailed
+from crypto_assets.forecast.evaluating import EvaluateTask, evaluate_partition
 from crypto_assets.forecast.worker_answer import AnswerFile
 from crypto_assets.forecast.worker_training import Say, TrainTask, train_partition
 from crypto_assets.forecast.worker_watch import watched
@@ -33,7 +34,10 @@ class Command:
     work: Callable[[Any, Say], msgspec.Struct]
 
 
-COMMANDS: Mapping[str, Command] = {"train": Command(TrainTask, train_partition)}
+COMMANDS: Mapping[str, Command] = {
+    "train": Command(TrainTask, train_partition),
+    "evaluate": Command(EvaluateTask, evaluate_partition),
+}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -66,12 +66,12 @@ class Scaler:
 
 @dataclass(frozen=True, slots=True)
 class Candles:
-    """The candles around a table as the lake holds them, ascending."""
+    """The candles around a table as the lake holds them, ascending; at least one."""
 
     open_us: IntArray
     """Start, us UTC; shape (candles,)."""
     close: FloatArray
-    """As stored: of a filled candle, what it was filled with. Shape (candles,)."""
+    """As stored: of a filled candle, what it was filled with; NaN where it is not known. Shape (candles,)."""
     filled: BoolArray
     """Whether it is not what was traded: interpolated, or so flagged that nothing reads it. Shape (candles,)."""
 
@@ -86,6 +86,8 @@ class Changed:
     """Moment after which everything was cut off, us UTC."""
     stored: float
     recomputed: float
+    from_filled: bool = False
+    """Whether it comes out as stored once interpolated candles are taken for real ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +209,8 @@ def target_inside_the_features(evidence: Evidence) -> Iterator[Leak]:
 def interpolated_future(evidence: Evidence) -> Iterator[Leak]:
     """Rows of filled candles that hold more than the last real candle before them: what fills them came later."""
     table, candles = evidence.table, evidence.candles
-    place = np.searchsorted(candles.open_us, table.open_us)
-    place[place == candles.open_us.size] = 0
-    has_candle = candles.open_us[place] == table.open_us if candles.open_us.size else np.zeros(len(table), bool)
-    filled = has_candle & candles.filled[place] if candles.open_us.size else has_candle
-    if not filled.any():
-        return
+    place, has_candle = _candle_of(table, candles)
+    filled = has_candle & candles.filled[place]
     last_real = _last_real(candles)[place]
     wrong = filled & np.isfinite(last_real) & ~_equal(table.close, last_real)
     if wrong.any():
@@ -225,9 +223,11 @@ def interpolated_future(evidence: Evidence) -> Iterator[Leak]:
     learnt = _targets_at(evidence, filled)
     if learnt:
         yield Leak(LeakKind.INTERPOLATED, f"{learnt:,} targets or window ends are of a filled candle.")
-    columns = [change for change in evidence.changed if _is_filled(change, candles)]
+    columns = [change for change in evidence.changed if change.from_filled]
     if columns:
-        yield Leak(LeakKind.INTERPOLATED, _listed(columns, "rows of filled candles"))
+        yield Leak(
+            LeakKind.INTERPOLATED, f"{_listed(columns)} It is what comes of taking filled candles for real ones."
+        )
 
 
 def open_candle(evidence: Evidence) -> Iterator[Leak]:
@@ -247,9 +247,20 @@ def open_candle(evidence: Evidence) -> Iterator[Leak]:
             LeakKind.OPEN_CANDLE,
             f"{int(late.sum()):,} rows close after {_moment(evidence.known_until_us)}, the end of the last day.",
         )
-    changed = [change for change in evidence.changed if not _is_filled(change, evidence.candles)]
+    place, has_candle = _candle_of(table, evidence.candles)
+    traded = has_candle & ~evidence.candles.filled[place] & np.isfinite(evidence.candles.close[place])
+    other = traded & ~_equal(table.close, evidence.candles.close[place])
+    if other.any():
+        row = int(np.flatnonzero(other)[0])
+        yield Leak(
+            LeakKind.OPEN_CANDLE,
+            f"{int(other.sum()):,} of {int(traded.sum()):,} rows have another price than their candle closed at; that "
+            f"of {_moment(int(table.open_us[row]))} is {table.close[row]:.10g} instead of "
+            f"{evidence.candles.close[place[row]]:.10g}.",
+        )
+    changed = [change for change in evidence.changed if not change.from_filled]
     if changed:
-        yield Leak(LeakKind.OPEN_CANDLE, _listed(changed, "rows"))
+        yield Leak(LeakKind.OPEN_CANDLE, _listed(changed))
 
 
 GUARDS: tuple[Guard, ...] = (
@@ -311,20 +322,21 @@ def _targets_at(evidence: Evidence, filled: BoolArray) -> int:
     return int(marked.sum())
 
 
-def _is_filled(change: Changed, candles: Candles) -> bool:
-    place = int(np.searchsorted(candles.open_us, change.open_us))
-    return place < candles.open_us.size and candles.open_us[place] == change.open_us and bool(candles.filled[place])
-
-
-def _listed(changed: Sequence[Changed], rows: str) -> str:
+def _listed(changed: Sequence[Changed]) -> str:
     columns = list(dict.fromkeys(change.column for change in changed))
     first = changed[0]
     more = f" and {len(columns) - 3} more" if len(columns) > 3 else ""
     return (
-        f"{rows} come out otherwise from what was known by their as_of, in {', '.join(columns[:3])}{more}: "
+        f"{len(columns)} columns come out otherwise from what was known by as_of: {', '.join(columns[:3])}{more}. "
         f"{first.column} of {_moment(first.open_us)} is {first.stored:.10g}, and {first.recomputed:.10g} with all "
         f"after {_moment(first.as_of_us)} cut off."
     )
+
+
+def _candle_of(table: FeatureTable, candles: Candles) -> tuple[IntArray, BoolArray]:
+    """The candle of each row, and whether there is one; where there is none, any candle."""
+    place = np.minimum(np.searchsorted(candles.open_us, table.open_us), candles.open_us.size - 1)
+    return place, candles.open_us[place] == table.open_us
 
 
 def _moment(us: int) -> str:

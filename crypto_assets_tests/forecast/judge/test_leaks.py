@@ -32,7 +32,7 @@ from crypto_assets_tests.forecast.tables import random_walk, with_filled, with_s
 
 DATA = DataOptions(window=8, horizons=(1, 5, 15))
 JUDGE = JudgeOptions(folds=3, seeds=2)
-ROWS = 3_000
+ROWS = 2_000
 FILLED = 700, 1_500
 
 
@@ -210,7 +210,7 @@ def targets_of_interpolated_rows(honest: Evidence) -> Evidence:
 
 def features_of_interpolated_rows(honest: Evidence) -> Evidence:
     opened = int(honest.table.open_us[FILLED[0]])
-    changed = [Changed("roc_1_1m", opened, opened + 60_000_000, 0.03, 0.0)]
+    changed = [Changed("roc_1_1m", opened, opened + 60_000_000, 0.03, 0.0, from_filled=True)]
     return replace(honest, changed=changed)
 
 
@@ -220,6 +220,14 @@ def rows_as_of_their_open(honest: Evidence) -> Evidence:
 
 def a_candle_that_closes_after_the_day(honest: Evidence) -> Evidence:
     return replace(honest, known_until_us=honest.known_until_us - 1)
+
+
+def prices_of_the_candle_after(honest: Evidence) -> Evidence:
+    """Each row takes the close of the candle that opens when its own closes."""
+    close = honest.table.close
+    after = np.where(honest.table.is_real, np.append(close[1:], close[-1]), close)
+    table = replace(honest.table, close=after)
+    return replace(evidence_of(table), candles=honest.candles)
 
 
 def features_of_an_open_candle(honest: Evidence) -> Evidence:
@@ -249,6 +257,7 @@ PLANTED: list[tuple[Callable[[Evidence], Evidence], LeakKind, Guard]] = [
     (features_of_interpolated_rows, LeakKind.INTERPOLATED, interpolated_future),
     (rows_as_of_their_open, LeakKind.OPEN_CANDLE, open_candle),
     (a_candle_that_closes_after_the_day, LeakKind.OPEN_CANDLE, open_candle),
+    (prices_of_the_candle_after, LeakKind.OPEN_CANDLE, open_candle),
     (features_of_an_open_candle, LeakKind.OPEN_CANDLE, open_candle),
 ]
 
@@ -271,7 +280,7 @@ def test_every_kind_of_leak_is_planted_and_every_guard_is_asked() -> None:
     assert {guard for _, _, guard in PLANTED} == set(GUARDS)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_an_honest_walk_has_no_leak(seed: int) -> None:
     assert find_leaks(evidence_of(with_filled(random_walk(ROWS, seed=seed), FILLED))) == []
 
@@ -287,15 +296,10 @@ def test_momentum_and_averages_of_the_past_are_no_leak(honest: Evidence, window:
     before = close[np.maximum(np.arange(close.size) - window, 0)]
     mean: FloatArray = np.convolve(close, np.ones(window) / window)[: close.size].astype(np.float64)
     mean[:window] = close[:window]
-    for column in (
-        np.log(close / before),
-        100 * (close / before - 1),
-        close,
-        mean,
-        close / mean,
-        np.sign(close - before),
-    ):
-        assert find_leaks(with_column(honest, column)) == []
+    columns = (np.log(close / before), 100 * (close / before - 1), close, mean, close / mean, np.sign(close - before))
+    names = tuple(f"past_{number}" for number in range(len(columns)))
+    table = replace(honest.table, features=names, values=np.stack(columns, axis=1))
+    assert find_leaks(evidence_of(table)) == []
 
 
 def test_a_momentum_that_foretells_most_of_a_trending_market_is_no_leak() -> None:

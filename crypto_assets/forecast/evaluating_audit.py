@@ -1,0 +1,311 @@
+"""Rows of a training set computed again from what the lake holds, as it was known by their `as_of`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crypto_assets.errors import InputIncomplete
+from crypto_assets.features.candles import NOT_READ, open_times
+from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
+from crypto_assets.features.feature import Source as Recorded
+from crypto_assets.features.inputs import BOOK_LEAD_IN, LEAD_IN_DAYS, MINUTE_US, FeatureInputs
+from crypto_assets.forecast.judge.leaks import Candles, Changed
+from crypto_assets.forecast.seconds import second_rows
+from crypto_assets.forecast.table import BoolArray, FeatureTable, FloatArray, IntArray
+from crypto_assets.forecast.training_sets import StoredSet
+from crypto_assets.forecast.training_sets_days import READ
+from crypto_assets.lake.lake import Lake
+from crypto_assets.schemas import FLAGS, KLINES_1S, SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL, Dataset
+from crypto_assets.spans import day_span, from_us, to_us
+
+AUDITED_DAYS = 2
+"""Days of a set that are computed again: the newest, and one taken by chance. A day of gold costs some seconds."""
+MOST_TRIED = 6
+"""Days tried, where the lake has changed since the set was made: those say nothing of it."""
+RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 1e-9, 1e-12
+"""As gold's own proof has them: running sums differ in the last digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What came out."""
+
+    changed: tuple[Changed, ...]
+    """Of each column the first value that came out otherwise; none where all came out as stored."""
+    looked_at: tuple[str, ...]
+    """Days and moments, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Recomputed:
+    open_us: IntArray
+    values: FloatArray
+    """Shape (rows, features of the set)."""
+
+
+def candles_of(lake: Lake, stored: StoredSet) -> Candles:
+    """The candles that the set's prices come from, of those of its days whose file is the one that it was made from.
+
+    A day whose file has changed since stands as one candle without a price: nothing is known of it, and what came
+    before is not the last price before what comes after.
+    """
+    dataset, symbol = READ[stored.options.source][-1], stored.table.symbol
+    parts: list[pl.DataFrame] = []
+    for day in days_of(stored.table):
+        content = lake.files.read(dataset.partition_path(symbol, day))
+        if content is None or not _is_input(stored, dataset, day, content):
+            opened = [to_us(day_span(day).start)]
+            parts.append(pl.DataFrame({"open_us": opened, "close": [float("nan")], "filled": [False]}))
+            continue
+        raw = pl.DataFrame(
+            pl.from_arrow(pq.read_table(pa.BufferReader(content), columns=["open_time", "close", "flags"]))
+        )
+        parts.append(
+            raw.select(
+                open_us=pl.col("open_time").cast(pl.Int64),
+                close=pl.col("close").cast(pl.Float64),
+                filled=(pl.col("flags") & NOT_READ) != 0,
+            )
+        )
+    joined = pl.concat(parts)
+    return Candles(joined["open_us"].to_numpy(), joined["close"].to_numpy(), joined["filled"].to_numpy())
+
+
+def audit(lake: Lake, stored: StoredSet, *, seed: int) -> Audit:
+    """Compute days of the set again, at sampled moments from nothing that came after them, and compare.
+
+    Raises InputIncomplete where the lake has changed on every day tried, so that nothing can be said.
+    """
+    changed: list[Changed] = []
+    looked_at: list[str] = []
+    tried = _days_to_try(days_of(stored.table), seed=seed)
+    for day in tried:
+        if len(looked_at) == AUDITED_DAYS:
+            break
+        again = _again(lake, stored, day, seed=seed)
+        if again is None:
+            continue
+        differing = list(_differing(again))
+        if differing and not again.is_as_made:
+            continue
+        changed += differing
+        looked_at.append(f"{day} at {', '.join(f'{from_us(us):%H:%M:%S}' for us in again.moments_us)}")
+    if not looked_at:
+        raise InputIncomplete(
+            f"None of the days {', '.join(map(str, tried))} can be computed again as lstm_training_set has them: what "
+            "they were made from is gone from the lake or has changed since. Materialise gold_features of these days, "
+            "then lstm_training_set and lstm_checkpoint again."
+        )
+    return Audit(tuple({change.column: change for change in reversed(changed)}.values()), tuple(looked_at))
+
+
+def days_of(table: FeatureTable) -> list[date]:
+    """UTC days of which the table has rows, ascending."""
+    numbers = np.unique(table.open_us // _DAY_US)
+    return [from_us(int(number) * _DAY_US).date() for number in numbers]
+
+
+_DAY_US = 86_400_000_000
+
+
+def _days_to_try(days: Sequence[date], *, seed: int) -> list[date]:
+    """The newest, then others in an order by chance."""
+    others = [days[place] for place in np.random.default_rng(seed).permutation(len(days) - 1)] if days else []
+    return [*days[-1:], *others][:MOST_TRIED]
+
+
+def _is_input(stored: StoredSet, dataset: Dataset, day: date, content: bytes) -> bool:
+    return stored.inputs.get(f"{dataset.name}/{day}") == hashlib.sha256(content).hexdigest()
+
+
+def _again(lake: Lake, stored: StoredSet, day: date, *, seed: int) -> _Gold | _Seconds | None:
+    """What computes a day again; None where what it is made from is not there."""
+    datasets = READ[stored.options.source]
+    symbol = stored.table.symbol
+    contents = {dataset: lake.files.read(dataset.partition_path(symbol, day)) for dataset in datasets}
+    are_inputs = all(content and _is_input(stored, dataset, day, content) for dataset, content in contents.items())
+    if stored.options.source == "klines_1s":
+        days = [lake.read(KLINES_1S, symbol, day + timedelta(days=back)) for back in (-1, 0)]
+        held = [table for table in days if table is not None]
+        return _Seconds(stored.table, day, held, are_inputs, seed) if days[-1] is not None else None
+    inputs = gold_inputs(lake, symbol, day, features=stored.table.features)
+    if inputs is None:
+        return None
+    return _Gold(stored.table, day, inputs, are_inputs and not _silver_is_newer(lake, symbol, day), seed)
+
+
+def gold_inputs(lake: Lake, symbol: str, day: date, *, features: Sequence[str]) -> FeatureInputs | None:
+    """What a day of these features is computed from; None where silver has no candles of the day itself."""
+    if any(not lake.has(dataset, symbol, day) for dataset in SILVER_KLINES.values()):
+        return None
+    sources = {feature.source for feature in FEATURES if feature.name in features}
+    window = [day - timedelta(days=back) for back in range(LEAD_IN_DAYS, -1, -1)]
+    klines = {timeframe: lake.read_days(dataset, symbol, window) for timeframe, dataset in SILVER_KLINES.items()}
+    book = perpetual = None
+    if Recorded.ORDERBOOK in sources:
+        start = day_span(day).start - BOOK_LEAD_IN
+        book = lake.read_days(SILVER_ORDERBOOK, symbol, window[-2:], start=start)
+    if sources - {Recorded.ORDERBOOK, Recorded.KLINES}:
+        perpetual = lake.read_days(SILVER_PERPETUAL, symbol, window[-2:])
+    return FeatureInputs(
+        klines,
+        book if book is not None and book.num_rows else None,
+        perpetual if perpetual is not None and perpetual.num_rows else None,
+    )
+
+
+def _silver_is_newer(lake: Lake, symbol: str, day: date) -> bool:
+    """Whether something that the day of gold is made from was written after it: then it need not come out again."""
+    made_at = lake.files.written_at(GOLD_FEATURES.partition_path(symbol, day))
+    if made_at is None:
+        return True
+    written = (
+        lake.files.written_at(dataset.partition_path(symbol, day - timedelta(days=back)))
+        for dataset in (*SILVER_KLINES.values(), SILVER_ORDERBOOK, SILVER_PERPETUAL)
+        for back in range(LEAD_IN_DAYS + 1)
+    )
+    return any(at is not None and at > made_at for at in written)
+
+
+@dataclass(frozen=True)
+class _Gold:
+    """A day of gold."""
+
+    table: FeatureTable
+    day: date
+    inputs: FeatureInputs
+    is_as_made: bool
+    seed: int
+
+    @cached_property
+    def moments_us(self) -> list[int]:
+        """Moments after which everything is cut off."""
+        from crypto_assets.features.lookahead import sample_minutes
+
+        start_us = to_us(day_span(self.day).start)
+        last_us = int(self.table.open_us.max())
+        minutes = sample_minutes(self.inputs, day=self.day, seed=self.seed)
+        ends = [start_us + (minute + 1) * MINUTE_US for minute in minutes]
+        return [end for end in ends if end <= last_us + MINUTE_US] or ends[:1]
+
+    def known_by(self, moment_us: int) -> _Recomputed:
+        """The day's rows from what was known by the moment."""
+        from crypto_assets.features.lookahead import cut_inputs
+
+        return self._compute(cut_inputs(self.inputs, as_of_us=moment_us))
+
+    @cached_property
+    def with_filled(self) -> _Recomputed | None:
+        """The day's rows where interpolated candles are taken for real ones; None where there are none."""
+        cleared = {timeframe: _without_filled(table) for timeframe, table in self.inputs.klines.items()}
+        if all(cleared[timeframe] is None for timeframe in cleared):
+            return None
+        klines = {timeframe: cleared[timeframe] or table for timeframe, table in self.inputs.klines.items()}
+        return self._compute(FeatureInputs(klines, self.inputs.orderbook, self.inputs.perpetual))
+
+    def _compute(self, inputs: FeatureInputs) -> _Recomputed:
+        from crypto_assets.features.compute import compute_features
+
+        rows = compute_features(inputs, day=self.day)
+        return _Recomputed(open_times(rows), np.column_stack([rows[name].to_numpy() for name in self.table.features]))
+
+
+@dataclass(frozen=True)
+class _Seconds:
+    """A day of candles of a second."""
+
+    table: FeatureTable
+    day: date
+    klines: Sequence[pa.Table]
+    """Of the day before, where there is one, and of the day."""
+    is_as_made: bool
+    seed: int
+
+    @cached_property
+    def moments_us(self) -> list[int]:
+        """A moment after which everything is cut off: each row reads two seconds only."""
+        opened = self.table.open_us[self.table.open_us >= to_us(day_span(self.day).start)]
+        return [int(np.random.default_rng(self.seed).choice(opened)) + self.table.step_us]
+
+    def known_by(self, moment_us: int) -> _Recomputed:
+        """Rows from what was known by the moment."""
+        ends = [open_times(table) + self.table.step_us for table in self.klines]
+        known = (
+            table.slice(0, int(np.searchsorted(end, moment_us, side="right")))
+            for table, end in zip(self.klines, ends, strict=True)
+        )
+        return self._compute(list(known))
+
+    @cached_property
+    def with_filled(self) -> _Recomputed | None:
+        """Rows where interpolated candles are taken for real ones; None where there are none."""
+        cleared = [_without_filled(table) for table in self.klines]
+        if all(table is None for table in cleared):
+            return None
+        return self._compute([other or table for other, table in zip(cleared, self.klines, strict=True)])
+
+    def _compute(self, klines: Sequence[pa.Table]) -> _Recomputed:
+        rows = second_rows(klines, symbol=self.table.symbol, features=self.table.features)
+        return _Recomputed(rows.open_us, rows.values)
+
+
+def _without_filled(candles: pa.Table) -> pa.Table | None:
+    """The candles as if none had been filled; None where none was."""
+    flags = candles["flags"].to_numpy()
+    if not (flags & FLAGS["filled"]).any():
+        return None
+    cleared = pa.array(flags & ~FLAGS["filled"], candles.schema.field("flags").type)
+    return candles.set_column(candles.schema.get_field_index("flags"), candles.schema.field("flags"), cleared)
+
+
+def _differing(again: _Gold | _Seconds) -> Iterator[Changed]:
+    """Of each column and moment the first value of the day that comes out otherwise."""
+    table = again.table
+    start_us = to_us(day_span(again.day).start)
+    for moment_us in again.moments_us:
+        of_day = (table.open_us >= start_us) & (table.open_us + table.step_us <= moment_us)
+        rows = np.flatnonzero(of_day)
+        known = again.known_by(moment_us)
+        place, is_there = _places(known.open_us, table.open_us[rows])
+        for row in rows[~is_there][:1]:
+            opened = int(table.open_us[row])
+            yield Changed("open_time", opened, moment_us, float(opened), float("nan"), from_filled=False)
+        rows, place = rows[is_there], place[is_there]
+        differs = ~_same(table.values[rows], known.values[place])
+        for column in np.flatnonzero(differs.any(axis=0)):
+            first = int(np.flatnonzero(differs[:, column])[0])
+            yield Changed(
+                table.features[column],
+                int(table.open_us[rows[first]]),
+                moment_us,
+                float(table.values[rows[first], column]),
+                float(known.values[place[first], column]),
+                from_filled=_is_from_filled(again, rows, int(column)),
+            )
+
+
+def _is_from_filled(again: _Gold | _Seconds, rows: IntArray, column: int) -> bool:
+    """Whether the column comes out as stored once interpolated candles are taken for real ones."""
+    if again.with_filled is None:
+        return False
+    place, is_there = _places(again.with_filled.open_us, again.table.open_us[rows])
+    stored = again.table.values[rows, column]
+    return bool(is_there.all() and _same(stored, again.with_filled.values[place, column]).all())
+
+
+def _places(times: IntArray, wanted: IntArray) -> tuple[IntArray, BoolArray]:
+    place = np.minimum(np.searchsorted(times, wanted), max(times.size - 1, 0))
+    return place, (times[place] == wanted) if times.size else np.zeros(wanted.size, dtype=bool)
+
+
+def _same(one: FloatArray, other: FloatArray) -> BoolArray:
+    return np.isclose(one, other, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE, equal_nan=True)

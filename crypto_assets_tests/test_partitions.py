@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
 
-from crypto_assets.partitions import DaySymbol, Partition, WholeDay, WholeDays, look_back, range_tags
+from crypto_assets.partitions import DaySymbol, Partition, WholeDay, WholeDays, look_around, look_back, range_tags
 
 NOW = datetime(2024, 8, 5, 23, 59, tzinfo=UTC)
 DAYS = DaySymbol(date(2024, 8, 1), ("BTCUSDT", "ETHUSDT"))
@@ -80,6 +80,19 @@ def test_looking_back_reads_the_same_symbol_and_misses_no_day_before_the_first()
     )
 
     assert sorted(mapped.partitions_subset.get_partition_keys()) == [f"2024-08-0{n}|ETHUSDT" for n in (1, 2, 3)]
+    assert mapped.required_but_nonexistent_subset.is_empty
+
+
+def test_looking_around_misses_no_day_that_is_yet_to_come() -> None:
+    definition = DAYS.definition
+    key = definition.get_partition_key_from_str(f"{NOW:%Y-%m-%d}|ETHUSDT")
+
+    mapped = look_around(before=1, after=1).get_upstream_mapped_partitions_result_for_partitions(
+        definition.subset_with_partition_keys([key]), definition, definition, current_time=NOW
+    )
+
+    wanted = [f"{NOW - timedelta(days=1):%Y-%m-%d}|ETHUSDT", f"{NOW:%Y-%m-%d}|ETHUSDT"]
+    assert sorted(mapped.partitions_subset.get_partition_keys()) == wanted
     assert mapped.required_but_nonexistent_subset.is_empty
 
 

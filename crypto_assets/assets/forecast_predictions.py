@@ -47,10 +47,8 @@ def forecast_predictions_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
         description=DESCRIPTION,
         metadata=table_metadata(LSTM_PREDICTIONS),
         deps=[
-            *(
-                dg.AssetDep(d.name, partition_mapping=neighbours)
-                for d in (GOLD_FEATURES, SILVER_KLINES["1m"], KLINES_1S)
-            ),
+            dg.AssetDep(GOLD_FEATURES.name, partition_mapping=look_back(1)),
+            *(dg.AssetDep(d.name, partition_mapping=neighbours) for d in (SILVER_KLINES["1m"], KLINES_1S)),
             # of the day itself only so that a run over both promotes first: a model foretells what it has not seen
             dg.AssetDep(EVALUATION, partition_mapping=look_back(1)),
         ],

@@ -1,7 +1,5 @@
 """Checks of predictions: that they were possible, that they come out again, and that their model still fits."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 

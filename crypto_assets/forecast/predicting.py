@@ -63,9 +63,9 @@ def models_of(promotions: Promotions, symbol: str, day: date, *, backcast: bool)
     with the newest data that ended before the day.
     """
     whole = day_span(day)
-    end = whole.end + timedelta(microseconds=1)  # the day's last moment is the midnight that ends it
-    changes = {entry.promoted_at for entry in promotions.all(symbol) if whole.start < entry.promoted_at < end}
-    edges = sorted({whole.start, *changes, whole.end, end})
+    changes = {entry.promoted_at for entry in promotions.all(symbol) if whole.start < entry.promoted_at < whole.end}
+    # the day's last moment is the midnight that ends it: a model that has seen the day does not foretell even that
+    edges = sorted({whole.start, *changes, whole.end + timedelta(microseconds=1)})
     instead = promotions.at(symbol, whole.start, backcast=True) if backcast else None
     parts: list[InForce] = []
     for start, until in pairwise(edges):

@@ -89,9 +89,10 @@ class _Evaluating:
         stored = evaluations.read(partition.symbol, partition.day)
         if stored is None:
             raise LakeError(f"{answer.uri} was written, and is gone. Materialise {LSTM_EVALUATION.name} again.")
+        rows = evaluations.forecasts(stored.evaluated).num_rows
         return Written(
-            rows=evaluations.forecasts(stored.evaluated).num_rows,
+            rows=rows,
             data_version=version_of(stored.evaluated),
-            metadata=describe_evaluation(stored, answer, rows=evaluations.forecasts(stored.evaluated).num_rows),
+            metadata=describe_evaluation(stored, answer, rows=rows),
             warning=warning_of(stored.evaluated),
         )

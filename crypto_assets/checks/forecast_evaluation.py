@@ -94,8 +94,9 @@ def promote_or_say_why_not(day: EvaluatedDay) -> Finding:
     if doubt is not None or content is None:
         return Finding(False, f"{doubt} {_stays(current)}", numbers, ERROR)
     if evaluated.leaks:
-        more = f" And {len(evaluated.leaks) - 1} more." if len(evaluated.leaks) > 1 else ""
-        return Finding(False, f"Leak. {evaluated.leaks[0]}{more} {_stays(current)}", numbers, ERROR)
+        first, *others = evaluated.leaks
+        more = f" And {len(others)} more." if others else ""
+        return Finding(False, f"Leak: {first}{more} {_stays(current)}", numbers, ERROR)
     verdict = evaluated.verdict
     if not verdict.promote:
         return Finding(False, f"{evaluated.model_id} {verdict.sentence} {_stays(current)}", numbers, WARN)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from PIL import ImageDraw, ImageFont
 
 from crypto_assets.forecast.judge.evaluation import Evaluation
-from crypto_assets.forecast.judge.figures import REGIMES, Cell, Regime
+from crypto_assets.forecast.judge.figures import Cell, Regime
 from crypto_assets.pictures import png
 
 HEIGHT, MARGIN, LABEL_HEIGHT = 170, 6, 28
@@ -21,14 +21,14 @@ def skill_picture(evaluation: Evaluation) -> str:
     """Markdown of the skill at the primary horizon, against persistence, for each fold and regime.
 
     A column for all rows of a fold, then for its quiet, usual and wild rows (by volatility before the forecast). A
-    bar is the interval of the first seed's skill, teal where it lies above zero, orange below, grey where it holds zero;
-    dots are the skills of all seeds. The newest fold, on the right, decides.
+    bar is the interval of the first seed's skill, teal where it lies above zero, orange below, grey where zero lies in
+    it; dots are the skills of all seeds. The newest fold, on the right, decides.
     """
     horizon = evaluation.horizons[evaluation.options.judge.primary]
-    columns = [
+    columns: list[tuple[int, Regime | None, list[Cell]]] = [
         (fold.number, regime, list(_cells(evaluation, horizon=horizon, fold=fold.number, regime=regime)))
         for fold in evaluation.folds
-        for regime in (None, *REGIMES)
+        for regime in _LETTERS
     ]
     edge = _edge([cell for _, _, cells in columns for cell in cells])
     image = png.blank(HEIGHT + LABEL_HEIGHT)

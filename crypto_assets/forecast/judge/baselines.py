@@ -161,6 +161,7 @@ BASELINES: dict[str, Baseline] = {
 
 def foretell(problem: Problem) -> dict[str, FloatArray]:
     """Forecasts of the test rows by every baseline, by name; shape (test samples, horizons)."""
+    import sklearn.ensemble  # noqa: F401  # pyright: ignore[reportUnusedImport]: only what is loaded is limited
     from threadpoolctl import threadpool_limits
 
     # One thread: these models are small, and threads that wait for one another while a training runs beside them cost

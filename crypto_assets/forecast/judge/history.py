@@ -27,11 +27,11 @@ def trailing_volatility(table: FeatureTable, rows: IntArray, *, window: int) -> 
 def trailing_means(values: FloatArray, rows: IntArray, *, window: int) -> FloatArray:
     """Mean of each column over the `window` rows up to each row, nulls counted as 0; shape (rows, columns).
 
-    Running sums, so that the cost does not grow with the window; a column's mean is taken away first, so that a large
-    level costs no digits.
+    Running sums, so that the cost does not grow with the window; the first row is taken away first, so that a large
+    level costs no digits, and no later row changes a bit of an earlier mean.
     """
     filled = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    centre = filled.mean(axis=0) if filled.shape[0] else np.zeros(filled.shape[1])
+    centre = filled[0] if filled.shape[0] else np.zeros(filled.shape[1])
     sums = np.vstack([np.zeros((1, filled.shape[1])), np.cumsum(filled - centre, axis=0)])
     first = np.maximum(rows + 1 - window, 0)
     return (sums[rows + 1] - sums[first]) / (rows + 1 - first)[:, None] + centre

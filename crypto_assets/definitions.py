@@ -10,6 +10,7 @@ from crypto_assets.assets.archive import archive_assets
 from crypto_assets.assets.bronze import bronze_assets
 from crypto_assets.assets.forecast_checkpoint import forecast_checkpoint_assets
 from crypto_assets.assets.forecast_data import forecast_data_assets
+from crypto_assets.assets.forecast_evaluation import forecast_evaluation_assets
 from crypto_assets.assets.forecast_predictions import forecast_predictions_assets
 from crypto_assets.assets.gap_ledger import gap_ledger_assets
 from crypto_assets.assets.gold import gold_assets
@@ -23,6 +24,7 @@ from crypto_assets.assets.warehouse import warehouse_assets
 from crypto_assets.checks.archive import archive_checks
 from crypto_assets.checks.bronze import bronze_checks
 from crypto_assets.checks.forecast_data import forecast_data_checks
+from crypto_assets.checks.forecast_evaluation import forecast_evaluation_checks
 from crypto_assets.checks.forecast_predictions import forecast_predictions_checks
 from crypto_assets.checks.gold import gold_checks
 from crypto_assets.checks.share import share_checks
@@ -57,12 +59,12 @@ from sensors.trade_observations import trade_observations
 ASSETS = (
     *(history_assets, stream_assets, gap_ledger_assets, bronze_assets, silver_assets, gold_assets, speed_assets),
     *(archive_assets, warehouse_assets, share_assets, sheet_assets),
-    *(forecast_checkpoint_assets, forecast_predictions_assets),
+    *(forecast_checkpoint_assets, forecast_evaluation_assets, forecast_predictions_assets),
 )
 CHECKS = (
     *(stream_checks, bronze_checks, silver_checks, gold_checks, speed_checks),
     *(archive_checks, warehouse_checks, share_checks, sheet_checks),
-    *(forecast_data_checks, forecast_predictions_checks),
+    *(forecast_data_checks, forecast_evaluation_checks, forecast_predictions_checks),
 )
 
 BETAS_IN_USE = "backfill_policy|MultiPartitionMapping|allow_nonexistent_upstream_partitions|use_user_code_server"

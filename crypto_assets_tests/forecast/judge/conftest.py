@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-import sklearn.ensemble  # noqa: F401: only what is loaded is limited
+import sklearn.ensemble  # noqa: F401  only what is loaded is limited
 from threadpoolctl import threadpool_limits
 
 

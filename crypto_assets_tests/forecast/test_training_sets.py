@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 
 from crypto_assets.errors import LakeError
+from crypto_assets.forecast import training_sets
 from crypto_assets.forecast.options import DataOptions
 from crypto_assets.forecast.table import FeatureTable
 from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET, StoredSet, TrainingSets
+from crypto_assets.forecast.training_sets_files import SetManifest
 from crypto_assets.lake.lake import Lake
 from crypto_assets_tests.forecast.tables import random_walk, with_cold, with_filled, with_value, without_rows
 
@@ -176,20 +178,19 @@ def test_a_list_that_is_none_is_named(sets: TrainingSets, tmp_path: Path) -> Non
         sets.read("BTCUSDT", DAY)
 
 
-def publish_some(uri: str, seeds: list[int]) -> None:
-    for seed in seeds:
-        publish(TrainingSets(Lake(uri)), random_walk(60, seed=seed), at=NOON + seed * HOUR)
+def test_a_writer_that_comes_in_between_waits_and_no_version_is_lost(
+    sets: TrainingSets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Thread(target=lambda: publish(sets, random_walk(60, seed=2), at=NOON + HOUR))
+    encode = training_sets.encode_manifest
 
+    def let_the_other_in(manifest: SetManifest) -> bytes:
+        monkeypatch.setattr(training_sets, "encode_manifest", encode)
+        other.start()
+        other.join(timeout=1)  # it cannot end while this one holds the list; without the lock it would
+        return encode(manifest)
 
-def test_writers_at_the_same_time_lose_no_version(tmp_path: Path) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    writers = [spawn.Process(target=publish_some, args=(str(tmp_path), list(range(first, 40, 2)))) for first in (0, 1)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    assert [writer.exitcode for writer in writers] == [0, 0]
-    sets = TrainingSets(Lake(str(tmp_path)))
-    versions = sets.versions("BTCUSDT", DAY)
-    assert sorted(version.made_at for version in versions) == [NOON + seed * HOUR for seed in range(40)]
-    assert all(sets.read("BTCUSDT", DAY, sha256=version.sha256) is not None for version in versions)
+    monkeypatch.setattr(training_sets, "encode_manifest", let_the_other_in)
+    publish(sets, random_walk(60, seed=1))
+    other.join()
+    assert [version.made_at for version in sets.versions("BTCUSDT", DAY)] == [NOON, NOON + HOUR]

@@ -63,7 +63,7 @@ class Absent:
     """Why nothing is foretold of a symbol."""
 
     state: str
-    """In a few words: NO_MODEL, LOADING or REFUSED."""
+    """In a few words: NO_MODEL, LOADING (candles wait for it) or REFUSED."""
     sentence: str
 
 
@@ -72,6 +72,9 @@ _NO_MODEL = Absent(
     "no model is promoted, so nothing is foretold. Materialise the job forecast: it trains one, and promotes it only "
     "if it beats every baseline.",
 )
+
+
+_UNKNOWN = Absent(LOADING, "the ledger of promotions is being read.")
 
 
 class Models:
@@ -91,7 +94,7 @@ class Models:
         self._now = now
         self._load = load or _load
         self._seen: dict[str, Promotion | None] = {}
-        self._models: Mapping[str, Model | Absent] = dict.fromkeys(symbols, _NO_MODEL)
+        self._models: Mapping[str, Model | Absent] = dict.fromkeys(symbols, _UNKNOWN)
         self._trouble: dict[str, str] = {}
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="models", daemon=True)

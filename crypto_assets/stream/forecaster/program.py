@@ -30,7 +30,7 @@ from crypto_assets.stream.forecaster.feed import Feed
 from crypto_assets.stream.forecaster.figures import Figures
 from crypto_assets.stream.forecaster.foretell import Foretold, foretell
 from crypto_assets.stream.forecaster.latest import PREDICTED, Latest
-from crypto_assets.stream.forecaster.models import Absent, Model, Models
+from crypto_assets.stream.forecaster.models import LOADING, Absent, Model, Models
 from crypto_assets.stream.forecaster.prediction import Prediction
 from crypto_assets.stream.forecaster.store import Store
 from crypto_assets.stream.forecaster.symbols import SymbolCandles
@@ -193,12 +193,15 @@ class Forecaster:
         """Foretell what waits of a symbol and publish it; raises CryptoAssetsError or psycopg2.Error where it must be
         done again."""
         model, waiting, newest_us = self._models.of(held.symbol), held.waiting(), held.newest_us
+        stored: list[Prediction] = []
+        if isinstance(model, Absent) and model.state == LOADING:
+            return  # they wait for it
         if isinstance(model, Model):
             begun = time.monotonic()
             foretold = self._foretold(held, model)
             took_s = time.monotonic() - begun
-            stored = self._store.write(foretold.predictions) if foretold.predictions else []
-            if stored:
+            if foretold.predictions:
+                stored = self._store.write(foretold.predictions)
                 self._announcer.send(stored)
             self._show(held, foretold, stored)
             if stored and newest_us in waiting:
@@ -213,7 +216,7 @@ class Forecaster:
         else:
             self._put(held, model.state, model.sentence)
         self._figures.count("candles", len(waiting))
-        held.done()
+        held.done(to_us(one.as_of) for one in stored)
 
     def _foretold(self, held: SymbolCandles, model: Model) -> Foretold:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from crypto_assets.features.inputs import MINUTE_US, TIMEFRAME_US
@@ -39,10 +39,13 @@ class SymbolCandles:
         self._monotonic = monotonic
         self._closed_us = dict.fromkeys(TIMEFRAME_US, 0)
         self._waiting: dict[int, _Waiting] = {}
-        self._done: set[int] = set()
+        self._foretold: set[int] = set()
 
     def take(self, candles: Candles) -> None:
-        """Take candles that came; those of a minute that are new wait to be foretold, once each."""
+        """Take candles that came; those of a minute that are new wait to be foretold, once each.
+
+        One that comes late makes the newest one wait again, where that could not be foretold without it.
+        """
         self.days.add(candles.timeframe, candles.rows)
         length_us = TIMEFRAME_US[candles.timeframe]
         closed = times_us(candles.rows["open_time"]) + length_us
@@ -53,8 +56,8 @@ class SymbolCandles:
         if candles.is_new:
             received = times_us(candles.rows["received_at"])
             for as_of_us, received_us in zip(closed.tolist(), received.tolist(), strict=True):
-                if as_of_us not in self._done:
-                    self._waiting.setdefault(as_of_us, _Waiting(as_of_us, received_us, self._monotonic()))
+                for moment in {as_of_us, self.newest_us} - self._foretold:
+                    self._waiting.setdefault(moment, _Waiting(moment, received_us, self._monotonic()))
 
     @property
     def is_waiting(self) -> bool:
@@ -80,10 +83,9 @@ class SymbolCandles:
         waiting = self._waiting.get(as_of_us)
         return as_of_us if waiting is None else waiting.received_us
 
-    def done(self) -> None:
-        """Note that nothing waits any more."""
-        self._done |= set(self._waiting)
-        self._done = {moment for moment in self._done if moment > self.newest_us - REMEMBERED_US}
+    def done(self, foretold: Iterable[int]) -> None:
+        """Note that nothing waits any more, and of which candles there are predictions now."""
+        self._foretold = {us for us in (*self._foretold, *foretold) if us > self.newest_us - REMEMBERED_US}
         self._waiting.clear()
 
     def refresh(self) -> None:

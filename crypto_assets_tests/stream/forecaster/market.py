@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from crypto_assets.assets.gold_days import FeatureDays
+from crypto_assets.assets.silver_days import KlinesDays
 from crypto_assets.lake.lake import Lake
 from crypto_assets.lake.manifest import Manifest
+from crypto_assets.partitions import Partition
 from crypto_assets.schemas import BRONZE_KLINES, TIMEFRAMES
 from crypto_assets.spans import MICROSECOND, times_us, to_us
 from crypto_assets_tests.features.synthetic import aggregate, walk
@@ -24,6 +28,10 @@ _DAY_US = 1_440 * MINUTE_US
 def moment(minute: float, *, day: date = DAY) -> datetime:
     """So many minutes after the day's midnight."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(minutes=minute)
+
+
+AFTER = moment(60, day=DAY + timedelta(days=1))
+"""When the day is over."""
 
 
 def candles(
@@ -130,3 +138,17 @@ def records(
             }
         )
     return found
+
+
+def batch(folder: Path, market: Mapping[str, pa.Table], *, until: date = DAY, gold: Iterable[date] = (DAY,)) -> Lake:
+    """A lake as batch leaves it once the days are over."""
+    lake, days = Lake(str(folder)), days_until(until, 6)
+    for day in days:
+        put_bronze(lake, market, day)
+    for timeframe in TIMEFRAMES:
+        write = KlinesDays(lake, timeframe=timeframe, now=AFTER)
+        for day in days:
+            write.write(Partition(SYMBOL, day))
+    for day in gold:
+        FeatureDays(lake).write(Partition(SYMBOL, day))
+    return lake

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from crypto_assets.assets.gold_days import FeatureDays
 from crypto_assets.assets.silver_days import KlinesDays
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.features.inputs import MINUTE_US
@@ -24,8 +23,10 @@ from crypto_assets.spans import times_us, to_us
 from crypto_assets.stream.forecaster.days import CandleDays
 from crypto_assets.stream.forecaster.rows import LiveRows
 from crypto_assets_tests.stream.forecaster.market import (
+    AFTER,
     DAY,
     SYMBOL,
+    batch,
     between,
     candles,
     closed_at,
@@ -35,7 +36,6 @@ from crypto_assets_tests.stream.forecaster.market import (
 )
 
 BEFORE = DAY - timedelta(days=1)
-AFTER = moment(60, day=DAY + timedelta(days=1))
 FEATURES = default_features("gold_features")
 MISSING = [moment(95), moment(97), moment(98), moment(199)]
 """A minute alone, two in a row, and one that a candle of 5m ends with."""
@@ -44,20 +44,6 @@ MISSING = [moment(95), moment(97), moment(98), moment(199)]
 def without(table: pa.Table, opened: Iterable[datetime]) -> pa.Table:
     gone = [to_us(at) for at in opened]
     return table.filter(pa.array(~np.isin(times_us(table["open_time"]), gone)))
-
-
-def batch(folder: Path, market: Mapping[str, pa.Table], *, until: date = DAY, gold: Iterable[date] = (DAY,)) -> Lake:
-    """A lake as batch leaves it once the days are over."""
-    lake, days = Lake(str(folder)), days_until(until, 6)
-    for day in days:
-        put_bronze(lake, market, day)
-    for timeframe in TIMEFRAMES:
-        write = KlinesDays(lake, timeframe=timeframe, now=AFTER)
-        for day in days:
-            write.write(Partition(SYMBOL, day))
-    for day in gold:
-        FeatureDays(lake).write(Partition(SYMBOL, day))
-    return lake
 
 
 def gold_of(lake: Lake, day: date = DAY) -> pa.Table:

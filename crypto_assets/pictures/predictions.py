@@ -13,8 +13,8 @@ from crypto_assets.spans import Span, to_us
 RETURN_HEIGHT, SKILL_HEIGHT, MARGIN = 140, 50, 6
 SKILL_MINUTES = 60
 """What a point of the lower line looks back on."""
-EDGE_QUANTILE = 0.999
-"""Of what came; a larger move is drawn at the edge, so that one minute does not flatten the day."""
+EDGE_QUANTILE = 0.99
+"""Of what came; larger moves are drawn at the edge, so that a few minutes do not flatten the day."""
 LEAST_EDGE = 1e-6
 SKILL_EDGE = 0.1
 """Skill at the upper and lower edge of the lower part; what is beyond is drawn there."""

@@ -289,3 +289,50 @@ def test_the_asset_reads_the_day_before_and_the_prices_of_the_day_after() -> Non
             DAYS.definition.subset_with_partition_keys([day(3).key]), DAYS.definition, DAYS.definition
         )
         assert set(found.partitions_subset.get_partition_keys()) == {day(number).key for number in keys}
+
+
+class Ticks:
+    """What the condition of the asset requests, tick by tick, beside inputs that others write."""
+
+    INPUTS = ("gold_features", "silver_klines_1m", "klines_1s", "lstm_evaluation")
+
+    def __init__(self, world: PredictionWorld) -> None:
+        self._graph = world.graph(*(dg.AssetSpec(name, partitions_def=DAYS.definition) for name in self.INPUTS))
+        self._instance = world.instance
+        self._cursor: object = None
+        assert self.next() == set()  # the first look only remembers
+
+    def write(self, name: str, number: int, version: str = "1") -> None:
+        tags = {"dagster/data_version": version}
+        self._instance.report_runless_asset_event(dg.AssetMaterialization(name, partition=day(number).key, tags=tags))
+
+    def next(self) -> set[str]:
+        result = dg.evaluate_automation_conditions(self._graph, self._instance, cursor=self._cursor)  # pyright: ignore[reportArgumentType]
+        self._cursor = result.cursor
+        return {str(key) for key in result.get_requested_partitions(dg.AssetKey(LSTM_PREDICTIONS.name))}
+
+
+def test_a_new_day_is_foretold_and_the_one_before_it_realised(world: PredictionWorld) -> None:
+    ticks = Ticks(world)
+    for number in (3, 4):
+        ticks.write("silver_klines_1m", number)
+    assert ticks.next() == set(), "features are not there yet"
+    ticks.write("gold_features", 3)
+    ticks.write("gold_features", 4)
+    assert ticks.next() == {day(3).key, day(4).key}
+    for number in (3, 4):
+        ticks.write(LSTM_PREDICTIONS.name, number)
+    assert ticks.next() == set()
+
+    ticks.write("silver_klines_1m", 5)
+
+    assert ticks.next() == {day(4).key}
+
+
+def test_a_promotion_of_the_day_before_asks_for_the_day_again(world: PredictionWorld) -> None:
+    ticks = Ticks(world)
+    for name in ("silver_klines_1m", "gold_features", LSTM_PREDICTIONS.name):
+        ticks.write(name, 4)
+    assert ticks.next() == set()
+    ticks.write("lstm_evaluation", 3)
+    assert ticks.next() == {day(4).key}

@@ -200,7 +200,7 @@ def test_a_feature_in_another_unit_is_a_drift_that_asks_for_a_training(
 
     assert not found.passed
     assert found.severity is WARN
-    assert "more than 30%: volume_spike_20_1m in " in str(found.description)
+    assert "more than 40%: volume_spike_20_1m in " in str(found.description)
     left = request(world)
     assert (left.symbol, left.day, left.model_id) == ("BTCUSDT", day(4).day, model.card.model_id)
     assert "volume_spike_20_1m" in left.reasons[0]

@@ -106,11 +106,11 @@ class PredictionWorld:
 
     def run(self, first: DayOfSymbol, last: DayOfSymbol | None = None, **config: Any) -> dg.ExecuteInProcessResult:
         """Materialise a day, or a range, without its checks."""
-        return self._materialize(range_tags(first, last or first), config, checks=False)
+        return self._execute("predict", range_tags(first, last or first), config)
 
     def check(self, on: DayOfSymbol) -> Mapping[str, dg.AssetCheckEvaluation]:
         """Evaluations of the checks of a stored day, by name."""
-        result = self._materialize(range_tags(on, on), {}, checks=True)
+        result = self._execute("check", range_tags(on, on), {})
         assert result.success, failures(result)
         return {e.check_name: e for e in result.get_asset_check_evaluations()}
 
@@ -127,24 +127,32 @@ class PredictionWorld:
         assert table is not None
         return table
 
-    def _materialize(self, tags: dict[str, str], config: dict[str, Any], *, checks: bool) -> dg.ExecuteInProcessResult:
-        assets, own = forecast_predictions_assets(DAYS), forecast_predictions_checks(DAYS)
-        every = dg.AssetSelection.assets(*assets)
-        job = dg.define_asset_job("predict", dg.AssetSelection.checks(*own) if checks else every.without_checks())
-        graph = dg.Definitions(
-            assets=assets,
-            asset_checks=own,
-            jobs=[job],
+    def graph(self, *inputs: dg.AssetSpec) -> dg.Definitions:
+        """The asset, its checks, and a job of each."""
+        assets, checks = forecast_predictions_assets(DAYS), forecast_predictions_checks(DAYS)
+        return dg.Definitions(
+            assets=[*assets, *inputs],
+            asset_checks=checks,
+            jobs=[
+                dg.define_asset_job("predict", dg.AssetSelection.assets(*assets).without_checks()),
+                dg.define_asset_job("check", dg.AssetSelection.checks(*checks)),
+            ],
             resources={
                 "lake": LakeResource(uri=str(self.folder / "lake")),
                 "checkpoints": CheckpointsResource(uri=str(self.folder / "ckpts")),
             },
         )
-        return graph.resolve_job_def("predict").execute_in_process(
-            instance=self.instance,
-            tags=tags,
-            run_config={} if checks else {"ops": {LSTM_PREDICTIONS.name: {"config": config}}},
-            raise_on_error=False,
+
+    def _execute(self, job: str, tags: dict[str, str], config: dict[str, Any]) -> dg.ExecuteInProcessResult:
+        return (
+            self.graph()
+            .resolve_job_def(job)
+            .execute_in_process(
+                instance=self.instance,
+                tags=tags,
+                run_config={"ops": {LSTM_PREDICTIONS.name: {"config": config}}} if config else {},
+                raise_on_error=False,
+            )
         )
 
 

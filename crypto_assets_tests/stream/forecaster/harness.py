@@ -85,9 +85,11 @@ class Market:
         return at
 
     def send(self, record: Mapping[str, Any]) -> None:
+        self.send_bytes(encode(KLINES.name, record), symbol=record["symbol"])
+
+    def send_bytes(self, value: bytes, *, symbol: str) -> None:
         headers: list[tuple[str, str | bytes | None]] = [(FINGERPRINT_HEADER, fingerprint(KLINES.name))]
-        key = encode_key(record["symbol"])
-        self._producer.produce(KLINES.of(self.exchange), key=key, value=encode(KLINES.name, record), headers=headers)
+        self._producer.produce(KLINES.of(self.exchange), key=encode_key(symbol), value=value, headers=headers)
 
     def flush(self) -> None:
         assert self._producer.flush(SOON_S) == 0

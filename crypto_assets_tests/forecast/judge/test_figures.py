@@ -1,0 +1,116 @@
+"""The model against each baseline, and what is left out of whose figures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from crypto_assets.forecast.judge.baselines import MAJORITY_SIGN, PERSISTENCE
+from crypto_assets.forecast.judge.figures import Cell, Outcomes, Place, Regime, baseline_cell, model_cell
+from crypto_assets.forecast.judge.rows import column_of, rows_table
+from crypto_assets.forecast.judge.significance import diebold_mariano
+from crypto_assets.forecast.options import JudgeOptions
+from crypto_assets.forecast.table import FloatArray
+
+ROWS = 300
+OPTIONS = JudgeOptions(resamples=50, fee_bps=1)
+
+
+def outcomes_of(*, horizon: int = 1, still: int = 0) -> Outcomes:
+    """Outcomes of noise, of which the first `still` are a price that did not move."""
+    rng = np.random.default_rng(2)
+    realised = rng.normal(0, 1e-4, ROWS)
+    realised[:still] = 0.0
+    return Outcomes(
+        horizon=horizon,
+        as_of_us=np.arange(ROWS) * 60_000_000,
+        realised=realised,
+        scale=np.full(ROWS, 1e-4),
+        regime=np.zeros(ROWS, dtype=np.int64),
+        apart=np.arange(ROWS) % horizon == 0,
+        past=rng.normal(0, 1e-4, (ROWS, 3)),
+        baselines={
+            PERSISTENCE: np.zeros(ROWS),
+            "ridge": rng.normal(0, 1e-5, ROWS),
+            MAJORITY_SIGN: np.ones(ROWS),
+        },
+    )
+
+
+def cell_of(outcomes: Outcomes, forecast: FloatArray, *, regime: Regime | None = None) -> Cell:
+    place = Place(fold=1, seed=7, regime=regime)
+    width = np.full(ROWS, 1e-4)
+    rng = np.random.default_rng(0)
+    return model_cell(outcomes, forecast, half_width=width, place=place, options=OPTIONS, rng=rng)
+
+
+def test_a_baseline_with_a_size_is_compared_by_squared_error() -> None:
+    outcomes = outcomes_of()
+    forecast = 0.3 * outcomes.realised
+    ours, theirs = (forecast - outcomes.realised) ** 2, (outcomes.baselines["ridge"] - outcomes.realised) ** 2
+    found = cell_of(outcomes, forecast).comparisons[1]
+    assert found.baseline == "ridge"
+    assert found.skill == pytest.approx(1 - ours.sum() / theirs.sum())
+    assert found.test == diebold_mariano(ours, theirs, horizon=1)
+
+
+def test_the_majority_sign_is_compared_by_wrong_directions_where_the_price_moved() -> None:
+    outcomes = outcomes_of(still=100)
+    forecast = outcomes.realised.copy()
+    forecast[100:150] *= -1  # wrong
+    forecast[150:200] = 0  # says nothing: half a miss
+    moved = outcomes.realised[100:]
+    ours = np.concatenate([np.ones(50), np.full(50, 0.5), np.zeros(100)])
+    theirs = (moved < 0).astype(float)
+    found = cell_of(outcomes, forecast).comparisons[2]
+    assert found.baseline == MAJORITY_SIGN
+    assert found.skill == pytest.approx(1 - 75 / theirs.sum())
+    assert found.test == diebold_mariano(ours, theirs, horizon=1)
+
+
+def test_a_model_of_the_right_size_with_random_directions_does_not_beat_the_majority_sign() -> None:
+    outcomes = outcomes_of()
+    rng = np.random.default_rng(9)
+    assert cell_of(outcomes, rng.normal(0, 1e-9, ROWS)).comparisons[2].test.p > 0.05
+
+
+def test_trades_of_a_long_horizon_do_not_overlap() -> None:
+    outcomes = outcomes_of(horizon=5)
+    profit = cell_of(outcomes, np.ones(ROWS)).profit
+    assert profit is not None
+    assert profit.trades == ROWS // 5
+    assert profit.before_fees_bps - profit.after_fees_bps == pytest.approx(2 * ROWS // 5)
+    naive = baseline_cell(
+        outcomes,
+        MAJORITY_SIGN,
+        place=Place(fold=1, seed=None, regime=None),
+        options=OPTIONS,
+        rng=np.random.default_rng(0),
+    )
+    assert naive.profit == profit
+    assert naive.errors is None
+
+
+def test_rows_of_one_regime_are_no_series_to_trade_or_to_shift() -> None:
+    cell = cell_of(outcomes_of(), np.ones(ROWS), regime="wild")
+    assert (cell.lag, cell.profit, cell.regime) == (None, None, "wild")
+
+
+def test_chosen_rows_are_chosen_in_every_array() -> None:
+    chosen = np.arange(ROWS) % 3 == 0
+    found = outcomes_of().where(chosen)
+    sizes = {
+        array.shape[0] for array in (found.as_of_us, found.realised, found.scale, found.regime, found.apart, found.past)
+    }
+    assert sizes | {array.size for array in found.baselines.values()} == {100}
+
+
+def test_columns_of_baselines_are_words_without_spaces() -> None:
+    assert [column_of(name) for name in (PERSISTENCE, "ridge", MAJORITY_SIGN)] == [
+        "persistence",
+        "ridge",
+        "majority_sign",
+    ]
+    table = rows_table(outcomes_of(), np.zeros(ROWS), half_width=1e-4, fold=2, seed=9)
+    assert table.slice(0, 1).to_pylist()[0].keys() >= {"as_of_us", "realised", "forecast", "majority_sign"}
+    assert set(table["fold"].to_pylist()) == {2}

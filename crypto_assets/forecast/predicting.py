@@ -148,11 +148,13 @@ class Predictor:
         if not rows.size:
             return LSTM_PREDICTIONS.schema.empty_table()
         checkpoint = self._load(promotion)
+        forecasts = checkpoint.predict(table, rows)
+        said = np.isfinite(forecasts).all(axis=1)  # a value too large for float32 has no forecast
         return predictions_of(
             checkpoint.card,
-            as_of_us=table.as_of_us[rows],
-            price=table.close[rows],
-            forecasts=checkpoint.predict(table, rows),
+            as_of_us=table.as_of_us[rows[said]],
+            price=table.close[rows[said]],
+            forecasts=forecasts[said],
             promoted_at=promotion.promoted_at,
         )
 

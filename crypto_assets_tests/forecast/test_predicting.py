@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from crypto_assets.errors import CheckpointError
-from crypto_assets.forecast.predicting import models_of, promotion_of, real_closes
+from crypto_assets.forecast import predicting
+from crypto_assets.forecast.card import ModelCard
+from crypto_assets.forecast.checkpoint import Checkpoint
+from crypto_assets.forecast.options import DataOptions
+from crypto_assets.forecast.predicting import Predictor, models_of, promotion_of, real_closes
 from crypto_assets.forecast.promotions import Promotions
+from crypto_assets.forecast.selection import default_features
+from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray
 from crypto_assets.lake.lake import Lake
+from crypto_assets.schemas import KLINES_1S
 from crypto_assets.spans import from_us
+from crypto_assets_tests.forecast.second_days import walk_of_seconds
 from crypto_assets_tests.forecast.small_networks import small_card
 from crypto_assets_tests.forecast.small_predictions import MINUTES, market, only_a_card, time
 from crypto_assets_tests.forecast.tables import publish_gold, with_filled
@@ -112,3 +122,65 @@ def test_prices_are_those_of_real_candles_when_they_had_closed(tmp_path: Path) -
     assert from_us(int(as_of_us[0])) == datetime(2024, 8, 1, 0, 1, tzinfo=UTC)
     assert from_us(int(as_of_us[MINUTES - 1])) == datetime(2024, 8, 2, 0, 2, tzinfo=UTC)
     assert close[0] == round(float(market(1).close[0]), 8)
+
+
+def stand_in(
+    monkeypatch: pytest.MonkeyPatch, card: ModelCard, foretell: Callable[[FeatureTable, IntArray], FloatArray]
+) -> None:
+    """What is loaded from a promoted file, without Keras."""
+    monkeypatch.setattr(predicting, "load_checkpoint", lambda _: Checkpoint(card, foretell))
+
+
+def test_a_model_of_seconds_foretells_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    features = default_features("klines_1s")
+    card = small_card(data=DataOptions(source="klines_1s", window=8, horizons=(1, 10)), features=features)
+    lake, promotions = Lake(str(tmp_path / "lake")), Promotions(str(tmp_path / "ckpts"))
+    promotions.promote(card, only_a_card(card).content, verdict="better", now=time(3))
+    klines = walk_of_seconds(600, seed=1, start=time(3))
+    lake.publish(KLINES_1S, "BTCUSDT", date(2024, 8, 3), klines)
+    stand_in(monkeypatch, card, lambda table, rows: np.full((rows.size, 2), 1e-4))
+
+    made = Predictor(lake, promotions, backcast=False).make("BTCUSDT", date(2024, 8, 3))
+
+    rows = made.predictions.to_pylist()
+    assert {row["horizon_s"] for row in rows} == {1, 10}
+    assert rows[0]["as_of"] == time(3) + timedelta(seconds=9)  # the first second has no return: eight after it
+    assert len(rows) == 2 * (600 - 8)
+    close = [float(price) for price in klines["close"].to_pylist()]
+    assert (rows[0]["price"], rows[0]["realised_price"], rows[1]["realised_price"]) == (close[8], close[9], close[18])
+    assert sum(row["realised_price"] is None for row in rows) == 1 + 10
+
+
+def test_a_forecast_that_is_no_number_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = small_card()
+    lake, promotions = Lake(str(tmp_path / "lake")), Promotions(str(tmp_path / "ckpts"))
+    publish_gold(lake, "BTCUSDT", market(3))
+    promotions.promote(card, only_a_card(card).content, verdict="better", now=time(3))
+
+    def foretell(_: FeatureTable, rows: IntArray) -> FloatArray:
+        forecasts = np.zeros((rows.size, 2))
+        forecasts[5, 1] = np.nan
+        return forecasts
+
+    stand_in(monkeypatch, card, foretell)
+    made = Predictor(lake, promotions, backcast=False).make("BTCUSDT", date(2024, 8, 3))
+    assert made.predictions.num_rows == 2 * (MINUTES - 1)
+    assert time(3, 0, 6) not in made.predictions["as_of"].to_pylist()
+
+
+def test_a_model_is_loaded_once_for_all_its_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = small_card()
+    lake, promotions = Lake(str(tmp_path / "lake")), Promotions(str(tmp_path / "ckpts"))
+    publish_gold(lake, "BTCUSDT", market(5))
+    promotions.promote(card, only_a_card(card).content, verdict="better", now=time(3))
+    loaded: list[bytes] = []
+
+    def load(content: bytes) -> Checkpoint:
+        loaded.append(content)
+        return Checkpoint(card, lambda _, rows: np.zeros((rows.size, 2)))
+
+    monkeypatch.setattr(predicting, "load_checkpoint", load)
+    predictor = Predictor(lake, promotions, backcast=False)
+    sums = {predictor.make("BTCUSDT", date(2024, 8, day)).made_from for day in (3, 4, 5)}
+    assert len(loaded) == 1
+    assert len(sums) == 3

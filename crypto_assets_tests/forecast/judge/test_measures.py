@@ -197,3 +197,12 @@ def test_regimes_are_thirds_of_the_training_rows() -> None:
     assert bounds == pytest.approx((11 / 3, 19 / 3))
     assert regime_of(np.array([1, 11 / 3, 4, 19 / 3, 7, 99]), bounds).tolist() == [0, 0, 1, 1, 2, 2]
     assert regime_bounds(np.zeros(0)) == (0, 0)
+
+
+def test_a_forecast_nearer_to_its_outcome_than_to_any_past_return_is_no_copy() -> None:
+    realised, past = history(1)
+    past[:, 0] = realised + 0.1 * past[:, 0]  # a market whose returns repeat almost
+    found = lag_test(realised, realised, past=past, horizon=1)
+    assert found.strongest is not None
+    assert found.strongest > 0.9
+    assert not found.is_copy

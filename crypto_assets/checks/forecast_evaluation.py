@@ -181,7 +181,7 @@ def _unlike_the_forecasts(day: EvaluatedDay) -> list[str]:
     for cell in _whole_cells(day.evaluated):
         of_cell = (columns["fold"] == cell.fold) & (columns["seed"] == cell.seed) & (columns["horizon"] == cell.horizon)
         realised, forecast = columns["realised"][of_cell], columns["forecast"][of_cell]
-        where = f"fold {(cell.fold or 0) + 1}, seed {cell.seed}, {cell.horizon} rows ahead:"
+        where = f"fold {cell.fold}, seed {cell.seed}, {cell.horizon} rows ahead:"
         if realised.size != cell.rows or cell.errors is None:
             wrong.append(f"{where} {cell.rows:,} rows were judged, and there are {realised.size:,}.")
             continue

@@ -166,9 +166,10 @@ class _Folds:
 
     def tell(self, progress: Progress) -> None:
         """A line for each network."""
-        how = "the published model" if self._is_published(progress.fold, progress.seed) else f"seed {progress.seed}"
         folds = len(self._model.splits)
-        self._tell(f"fold {progress.fold + 1}/{folds}, {how}: {progress.done} of {progress.total} networks")
+        is_published = self._is_published(progress.fold - 1, progress.seed)
+        how = "the published model" if is_published else f"seed {progress.seed}"
+        self._tell(f"fold {progress.fold}/{folds}, {how}: {progress.done} of {progress.total} networks")
 
     def _is_published(self, fold: int, seed: int) -> bool:
         return fold == len(self._model.splits) - 1 and seed == self._task.options.network.seed

@@ -32,7 +32,7 @@ LSTM_EVALUATION = Dataset(
     payload=pa.schema(
         [
             _column("as_of_us", pa.int64(), "moment of the forecast, us UTC: when the newest candle had closed"),
-            _column("fold", pa.int32(), "step of the walk, from 0, ascending in time; none of its rows was fitted on"),
+            _column("fold", pa.int32(), "step of the walk, from 1, ascending in time; none of its rows was fitted on"),
             _column("seed", pa.int64(), "of the network; the first one of the newest fold is the checkpoint itself"),
             _column("horizon", pa.int32(), "rows ahead"),
             _column("regime", pa.int8(), "volatility before the forecast: 0 quiet, 1 usual, 2 wild"),

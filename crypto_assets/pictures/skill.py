@@ -43,7 +43,7 @@ def skill_picture(evaluation: Evaluation) -> str:
         if regime is None:
             left = round(place * png.WIDTH / len(columns))
             draw.line((left, 0, left, image.height - 1), fill=png.LIGHT)
-            draw.text((left + 4, HEIGHT + LABEL_HEIGHT // 2), f"fold {fold + 1}", fill=png.HALT, font=font)
+            draw.text((left + 4, HEIGHT + LABEL_HEIGHT // 2), f"fold {fold}", fill=png.HALT, font=font)
     return png.as_markdown(
         image,
         alt=f"skill over persistence by fold and regime, {horizon} rows ahead, edges at {100 * edge:.3g} %",

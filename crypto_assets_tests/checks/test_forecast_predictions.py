@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,21 @@ def test_a_forecast_known_before_its_candle_closed_is_found(world: PredictionWor
     assert "1 of 2,880" in str(found.description)
 
 
+def test_a_forecast_known_before_its_model_was_promoted_is_found(world: PredictionWorld) -> None:
+    ledger = world.folder / "ckpts" / "symbol=BTCUSDT" / "promotions.json"
+    ledger.write_text(ledger.read_text().replace("2024-08-03T00:00:00Z", "2024-08-03T06:00:00Z"))
+    late = [moment < time(3, 6) for moment in world.stored(day(3))["as_of"].to_pylist()]
+    change(world, column("is_backcast", late))
+    found = world.check(day(3))["known_in_time"]
+    assert "718 of 2,880" in str(found.description)
+
+
+def test_a_forecast_that_calls_itself_a_backcast_without_being_one_is_found(world: PredictionWorld) -> None:
+    change(world, setting({"is_backcast": True}, row=500))
+    found = world.check(day(3))["known_in_time"]
+    assert "1 of 2,880" in str(found.description)
+
+
 def test_a_model_that_the_ledger_does_not_name_is_found(world: PredictionWorld) -> None:
     change(world, column("model_id", ["BTCUSDT-2024-08-01-ffffffffffff"] * 2 * MINUTES))
     found = world.check(day(3))["known_in_time"]
@@ -151,6 +166,13 @@ def test_a_forecast_that_does_not_come_out_again_is_found(world: PredictionWorld
     assert not found.passed
     assert found.severity is ERROR
     assert "Forecasts do not come out again: at 00:01" in str(found.description)
+
+
+def test_a_price_that_is_not_the_stored_one_is_found(world: PredictionWorld) -> None:
+    change(world, setting({"price": world.stored(day(3))["price"][0].as_py() * 2}, row=0))
+    found = world.check(day(3))["same_again"]
+    assert not found.passed
+    assert "at 00:01" in str(found.description)
 
 
 def test_features_that_changed_since_are_found(world: PredictionWorld) -> None:
@@ -246,6 +268,17 @@ def test_a_week_of_forecasts_worse_than_the_last_price_asks_for_a_training(world
     assert found.severity is WARN
     assert "Skill over the last price at 1m in 2 days: -" in str(found.description)
     assert request(world).day == date(2024, 8, 4)
+
+
+def test_days_before_the_last_seven_say_nothing_of_the_week(world: PredictionWorld) -> None:
+    good = world.stored(day(3))
+    bad = column("predicted_return", -good["realised_return"].to_numpy())(good)
+    for ago in range(1, 9):
+        rows = good if ago <= 5 else bad
+        world.lake.publish(LSTM_PREDICTIONS, "BTCUSDT", date(2024, 8, 3) - timedelta(days=ago), rows)
+    found = world.check(day(4))["skill"]
+    assert found.passed
+    assert "in 7 days" in str(found.description)
 
 
 def test_of_a_few_forecasts_nothing_is_said(world: PredictionWorld) -> None:

@@ -22,7 +22,7 @@ status: env ## how each service is and how each stream flows; fails unless all i
 down: env ## stop them all; their data stays
 	@$(RUN) resources.services down $(ARGS)
 
-demo: env ## three simulated symbols from raw files to features, a day of them through every batch system
+demo: env ## three simulated symbols from raw files to features, a day through every batch system, a model
 	@$(RUN) crypto_assets.demo $(ARGS)
 
 test: env ## run every test; ARGS="-k orderbook" runs some

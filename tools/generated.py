@@ -91,7 +91,10 @@ def graph_nodes() -> list[Node]:
 
 
 def datasets_page() -> str:
-    """Place, key and columns of each dataset of bronze, silver and the archive, and of each table of a whole day."""
+    """Place, key and columns of each dataset of the lake but gold, and of each table of a whole day."""
+    from crypto_assets.forecast.evaluations import LSTM_EVALUATION
+    from crypto_assets.forecast.predictions import LSTM_PREDICTIONS
+    from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET
     from crypto_assets.schemas import BRONZE, FLAGS, KLINES_1S, PROVENANCE_FIELDS, SILVER
     from crypto_assets.share.tables import PRICE_AGGREGATES
     from crypto_assets.warehouse.tables import DIM_SYMBOL, DIM_TIME, FACT_TRADES
@@ -100,7 +103,7 @@ def datasets_page() -> str:
     lines = [
         "# Datasets",
         "",
-        "Written by `make docs` from `schemas.py`, `warehouse/tables.py` and `share/tables.py` of `crypto_assets`. ",
+        "Written by `make docs` from `schemas.py`, `warehouse/`, `share/` and `forecast/` of `crypto_assets`. ",
         "Columns of gold are in [features.md](features.md).",
         "",
         "Every bronze dataset has these columns too:",
@@ -114,6 +117,8 @@ def datasets_page() -> str:
     for table in (FACT_TRADES, DIM_TIME, DIM_SYMBOL):
         lines += _day_table_lines(table, "warehouse")
     lines += _day_table_lines(PRICE_AGGREGATES, "share")
+    for dataset in (LSTM_TRAINING_SET, LSTM_EVALUATION, LSTM_PREDICTIONS):
+        lines += _dataset_lines([dataset])
     return "\n".join(lines)
 
 

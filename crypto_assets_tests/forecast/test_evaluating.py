@@ -172,7 +172,7 @@ def test_a_full_disk_leaves_the_former_evaluation_and_costs_no_network(
 
 
 def normalised_by_all_rows(table: FeatureTable, _: IntArray, *, window: int) -> Normaliser:
-    return fit_normaliser(table, np.arange(window - 1, len(table)), window=window)
+    return fit_normaliser(table, np.arange(window, len(table)), window=window)  # the first second has no return
 
 
 def test_a_model_that_was_normalised_by_all_rows_is_not_promoted(

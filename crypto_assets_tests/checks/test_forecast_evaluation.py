@@ -117,6 +117,8 @@ def card_of(day: date) -> ModelCard:
         model_id=f"BTCUSDT-{day}-0123456789ab",
         as_of_day=day,
         data=msgspec.structs.replace(small_card().data, horizons=(1,)),
+        target_scale=(5e-4,),
+        interval_half_widths=(6e-4,),
     )
 
 
@@ -208,11 +210,8 @@ def test_a_verdict_that_the_figures_do_not_give_blocks(world: World) -> None:
 
 
 def test_figures_that_the_forecasts_do_not_give_block_and_are_named(world: World) -> None:
-    honest, better = evaluated_by(knows=False), evaluated_by(knows=True)
-    world.publish(evaluation=better.evaluation, verdict=judge(better.evaluation))
-    Evaluations(world.lake).publish(
-        msgspec.structs.replace(world.publish(), key="other"), honest.rows
-    )  # the figures of the model that knows beside the forecasts of the one that does not
+    made = world.publish()
+    Evaluations(world.lake).publish(made, evaluated_by(knows=False).rows)
 
     found = world.check()
 

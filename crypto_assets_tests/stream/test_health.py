@@ -43,6 +43,11 @@ def stream(symbol: str, *, rate: float, silent: bool = False) -> StreamState:
             "(simulator-7.trades ETHUSDT).",
         ),
         (
+            beat(streams=(stream("BTCUSDT", rate=0.05),), detail="ETHUSDT: no model is promoted"),
+            "alive",
+            "collector (pid 4711 on here) is running: 0.1 messages/s of 1 streams (ETHUSDT: no model is promoted).",
+        ),
+        (
             beat(ago_s=47),
             "silent",
             "collector (pid 4711 on here) said nothing for 47 s, where 15 s are allowed; it was running.",

@@ -8,7 +8,7 @@ it, or the candle beside it, changes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -66,8 +66,8 @@ class _Held:
     """Of the lake, where it knows the whole day."""
     stored: pa.Table | None = None
     """Bronze of the lake; not read where there is silver."""
-    live: list[pa.Table] = field(default_factory=list[pa.Table])
-    """Rows that Kafka brought, in few tables."""
+    live: pa.Table | None = None
+    """Rows that Kafka brought."""
     joined: pa.Table | None = None
     cleaned: _Cleaned | None = None
     edges: tuple[pa.Table, Candle | None, Candle | None] | None = None
@@ -75,11 +75,15 @@ class _Held:
     @property
     def bronze(self) -> pa.Table | None:
         """All rows that are stored or were brought, each once; None where there is none."""
-        if self.joined is None and (self.stored is not None or self.live):
-            self.live = [pa.concat_tables(self.live)] if self.live else []
-            tables = [table for table in (self.stored, *self.live) if table is not None]
-            self.joined = _distinct(tables) if len(tables) > 1 else tables[0]
+        if self.joined is None:
+            tables = [table for table in (self.stored, self.live) if table is not None]
+            self.joined = _distinct(tables) if len(tables) > 1 else next(iter(tables), None)
         return self.joined
+
+    def add(self, rows: pa.Table) -> None:
+        """Take rows that Kafka brought; as one piece, for many tables of a row take a hundred times their bytes."""
+        self.live = rows if self.live is None else pa.concat_tables([self.live, rows]).combine_chunks()
+        self.joined = None
 
 
 class CandleDays:
@@ -95,8 +99,7 @@ class CandleDays:
         days = times_us(rows["open_time"]) // _DAY_US
         for day in np.unique(days):
             held = self._held.setdefault((EPOCH.date() + timedelta(days=int(day)), timeframe), _Held())
-            held.live.append(rows.filter(pa.array(days == day)))
-            held.joined = None
+            held.add(rows.filter(pa.array(days == day)))
 
     def refresh(self, newest: date) -> None:
         """Read again what the lake has other versions of, and forget days that nothing reads any more."""

@@ -69,8 +69,7 @@ class Absent:
 
 _NO_MODEL = Absent(
     NO_MODEL,
-    "no model is promoted, so nothing is foretold. Materialise the job forecast: it trains one, and promotes it only "
-    "if it beats every baseline.",
+    "no model is promoted, so nothing is foretold: materialise the job forecast",
 )
 
 

@@ -24,8 +24,8 @@ from crypto_assets.errors import BadPayload, ConfigurationError, CryptoAssetsErr
 from crypto_assets.forecast.promotions import Promotions
 from crypto_assets.lake.lake import Lake
 from crypto_assets.spans import to_us
+from crypto_assets.stream.beat import Beat
 from crypto_assets.stream.forecaster.announce import Announcer
-from crypto_assets.stream.forecaster.beat import Beat
 from crypto_assets.stream.forecaster.feed import Feed
 from crypto_assets.stream.forecaster.figures import Figures
 from crypto_assets.stream.forecaster.foretell import Foretold, foretell
@@ -64,6 +64,9 @@ class Forecaster:
         self._topics = LiveTopics(self._servers, self._exchange)
         self._stop = threading.Event()
         self._taken = False
+        self._trouble = ""
+        self._redis_answers = threading.Event()
+        self._redis_answers.set()
         lake = Lake(settings.lake)
         self._symbols = {symbol: SymbolCandles(lake, symbol) for symbol in settings.symbols}
         self._told: dict[str, Absent | Model] = {}
@@ -78,9 +81,12 @@ class Forecaster:
         self._beat = Beat(
             client,
             self._exchange,
-            figures=self._figures,
-            latest=self._latest,
+            "forecaster",
+            counted=self._figures,
+            trouble=lambda: self._trouble,
+            also=self._latest.merge_all,
             lost=self._give_way,
+            answers=self._redis_answers,
             metrics_port=server.server_port,
         )
 
@@ -136,7 +142,7 @@ class Forecaster:
                 self._serve(feed)
             except ServiceUnavailable as error:
                 log.warning("%s It is asked again.", error)
-                self._beat.trouble = str(error)
+                self._trouble = str(error)
             finally:
                 feed.close()
             self._stop.wait(FIRST_PAUSE_S)
@@ -278,13 +284,13 @@ class Forecaster:
                 raise
             except (CryptoAssetsError, psycopg2.Error) as error:
                 reason = str(error).strip().partition("\n")[0] or type(error).__name__
-                if self._beat.trouble != reason:
+                if self._trouble != reason:
                     log.warning("%s", reason)
-                self._beat.trouble = reason
+                self._trouble = reason
             else:
-                if self._beat.trouble:
+                if self._trouble:
                     log.info("It goes on")
-                self._beat.trouble = ""
+                self._trouble = ""
                 return outcome
             if self._stop.wait(pause_s):
                 raise Stopping

@@ -17,8 +17,8 @@ from prometheus_client import start_http_server
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name, kafka_servers, postgres_url, redis_url
 from crypto_assets.errors import CryptoAssetsError, ServiceUnavailable
+from crypto_assets.stream.beat import Beat
 from crypto_assets.stream.processor.batches import Batches, Stopping
-from crypto_assets.stream.processor.beat import Beat
 from crypto_assets.stream.processor.checkpoint import Checkpoint, Topics
 from crypto_assets.stream.processor.dead_letters import DeadLetters
 from crypto_assets.stream.processor.figures import Figures
@@ -81,11 +81,12 @@ class Processor:
         self._beat = Beat(
             client,
             self._exchange,
-            figures=self._figures,
-            batches=self._batches,
-            store=store,
-            last_prices=last_prices,
+            "processor",
+            counted=self._figures,
+            trouble=lambda: self._batches.trouble,
+            also=lambda: last_prices.merge(store.state),
             lost=self._give_way,
+            answers=self._batches.redis_answers,
             metrics_port=server.server_port,
         )
 

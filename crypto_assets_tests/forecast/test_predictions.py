@@ -123,6 +123,11 @@ def test_a_score_is_of_what_came_due() -> None:
     assert second == Score(300, 3, 0, None, None)
 
 
+@pytest.mark.parametrize(("close", "coverage"), [(90.0, 0.0), (100.9, 0.0), (101.0, 1.0), (101.1, 0.0)])
+def test_a_price_on_either_side_of_the_interval_is_not_covered(close: float, coverage: float) -> None:
+    assert scores(came(close))[0].coverage == coverage  # the interval goes from 100.94 to 101.07
+
+
 def test_a_market_that_did_not_move_has_no_skill() -> None:
     assert scores(came(100.0, 110.0))[0].skill is None
 

@@ -170,6 +170,14 @@ def workers_of(run: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return [child for child in children if "crypto_assets.forecast.worker" in child.cmdline()]
 
 
+def left_of(workers: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that do not end by themselves; they are ended here."""
+    _, left = psutil.wait_procs(workers, timeout=60)
+    for worker in left:
+        worker.kill()
+    return left
+
+
 def test_a_run_that_is_cancelled_ends_its_training_and_keeps_the_epochs(tmp_path: Path) -> None:
     training = make_training(tmp_path)
     with subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)]) as run:
@@ -179,7 +187,7 @@ def test_a_run_that_is_cancelled_ends_its_training_and_keeps_the_epochs(tmp_path
         run.terminate()
         run.wait(60)
     assert run.returncode != 0
-    assert psutil.wait_procs(workers, timeout=30)[1] == []
+    assert left_of(workers) == []
     assert training.checkpoints.read(SYMBOL, DAY) is None
     assert len(training.kept) == 1
 
@@ -190,4 +198,4 @@ def test_a_run_that_is_killed_takes_its_training_with_it(tmp_path: Path) -> None
         workers = wait_for(lambda: workers_of(run), until=bool, deadline_s=120)
         run.kill()
         run.wait(60)
-    assert psutil.wait_procs(workers, timeout=60)[1] == []
+    assert left_of(workers) == []

@@ -27,6 +27,7 @@ from crypto_assets.forecast.network import Normaliser, fit_normaliser
 from crypto_assets.forecast.options import NetworkOptions
 from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray
 from crypto_assets.forecast.training_sets import TrainingSets
+from crypto_assets.lake.manifest import MANIFEST_FILE
 from crypto_assets_tests.forecast.small_evaluations import (
     DAY,
     FILLED,
@@ -257,7 +258,7 @@ def test_a_day_without_a_model_says_which_asset_to_make(tmp_path: Path) -> None:
 
 
 def test_a_model_whose_training_set_is_gone_says_so(world: SmallEvaluation) -> None:
-    world.lake.files.remove(f"forecast/training_sets/symbol={SYMBOL}/date={DAY}/manifest.json")
+    world.lake.files.remove(f"forecast/training_sets/symbol={SYMBOL}/date={DAY}/{MANIFEST_FILE}")
     with pytest.raises(InputIncomplete, match=r"was fitted on a training set .* that the lake has not"):
         world.evaluate(FastTrainer())
 

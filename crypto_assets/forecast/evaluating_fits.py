@@ -65,9 +65,12 @@ class KeptFits:
 
 
 def network_trainer(table: FeatureTable, samples: Samples, *, data: DataOptions, options: NetworkOptions) -> Trainer:
-    """Fits networks as `lstm_checkpoint` does."""
+    """Fits networks as `lstm_checkpoint` does, and keeps none of them: memory is that of one."""
 
     def train(split: Split, seed: int) -> Fitted:
+        import keras
+
+        keras.utils.clear_session(free_memory=True)  # the former network and its compiled steps
         network = train_network(table, samples, split, data=data, options=options, seed=seed)
         config = network.model.get_config()
         return _fitted(network.predict, table, samples, split, layers=config["layers"])

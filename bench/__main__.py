@@ -13,7 +13,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import collector, fanout, flush, gold, imports, month, processor, silver, warehouse_copy, warehouse_day
+from bench import (
+    collector,
+    fanout,
+    flush,
+    gold,
+    imports,
+    month,
+    processor,
+    silver,
+    training,
+    warehouse_copy,
+    warehouse_day,
+)
 from bench.measuring import Line
 from bench.workspace import finish, run_environment, start_runs
 from crypto_assets.demo.plan import plan_stages
@@ -58,6 +70,7 @@ PARTS = (
     Part("warehouse", "A day of a million trades to facts", warehouse_day.measure),
     Part("copy", "COPY from S3", warehouse_copy.measure),
     Part("fanout", "A month spread over Spark", fanout.measure),
+    Part("training", "Fitting a network", lambda _: training.measure()),
 )
 
 

@@ -156,6 +156,8 @@ class Models:
     def _say(self, symbol: str, trouble: str) -> None:
         if self._trouble.get(symbol) != trouble:
             log.warning("%s: the ledger of promotions cannot be read, what is loaded stays: %s", symbol, trouble)
+            if self.of(symbol) == _UNKNOWN:
+                self._put(symbol, Absent(LOADING, f"the ledger of promotions cannot be read: {trouble}"))
         self._trouble[symbol] = trouble
 
 

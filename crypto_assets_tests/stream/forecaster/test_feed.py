@@ -10,11 +10,12 @@ from uuid import uuid4
 
 import pytest
 
+from crypto_assets.errors import ServiceUnavailable
 from crypto_assets.lake.manifest import Position
 from crypto_assets.schemas import TIMEFRAMES
 from crypto_assets.spans import times_us, to_us
 from crypto_assets.stream.avro import encode, encode_key
-from crypto_assets.stream.forecaster.feed import Candles, Feed
+from crypto_assets.stream.forecaster.feed import Candles, Feed, Positions
 from crypto_assets.stream.reader import LiveTopics, TopicState
 from crypto_assets.stream.topics import KLINES
 from crypto_assets_tests.stream.forecaster.harness import Market
@@ -43,8 +44,20 @@ class World:
         state = self.state
         places = tuple(Position(state.name, state.topic_id, p, offset) for p, offset in (taken or {}).items())
         positions = [(timeframe, places) for _ in (BTC, ETH) for timeframe in TIMEFRAMES] if taken is not None else []
-        moment_now = now or datetime.now(UTC)
-        made = Feed(self.market.kafka, self.market.exchange, state, [BTC, ETH], positions=positions, now=moment_now)
+        return self.open(state, positions, now=now)
+
+    def open(self, state: TopicState, positions: Positions, *, now: datetime | None = None) -> Feed:
+        """A feed, as soon as Kafka gives one: a broker that began a moment ago has no coordinator yet."""
+
+        def attempt() -> Feed | None:
+            servers, exchange = self.market.kafka, self.market.exchange
+            try:
+                return Feed(servers, exchange, state, [BTC, ETH], positions=positions, now=now or datetime.now(UTC))
+            except ServiceUnavailable:
+                return None
+
+        made = wait_for(attempt, until=lambda feed: feed is not None, deadline_s=30)
+        assert made is not None
         self.feeds.append(made)
         return made
 
@@ -143,10 +156,7 @@ def test_positions_in_a_former_topic_of_the_name_say_nothing(world: World) -> No
     state = world.state
     former = tuple(Position(state.name, "another", p, 10_000) for p in range(KLINES.partitions))
     positions = [(timeframe, former) for _ in (BTC, ETH) for timeframe in TIMEFRAMES]
-    made = Feed(
-        world.market.kafka, world.market.exchange, state, [BTC, ETH], positions=positions, now=datetime.now(UTC)
-    )
-    world.feeds.append(made)
+    made = world.open(state, positions)
     assert closed(world.read(made)[0]) == [1]
 
 

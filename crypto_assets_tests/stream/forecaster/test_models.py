@@ -98,7 +98,11 @@ def test_a_promotion_is_seen_with_the_next_look_and_the_newest_that_has_ended_co
     assert in_force(models, ETH) == NO_MODEL
 
 
-def test_while_the_store_is_away_what_is_loaded_stays(models: Models, promotions: Away) -> None:
+def test_while_the_store_is_away_candles_wait_and_what_is_loaded_stays(models: Models, promotions: Away) -> None:
+    promotions.away = True
+    models.look()
+    assert models.of(BTC) == Absent(LOADING, "the ledger of promotions cannot be read: the store is away")
+    promotions.away = False
     promote(promotions, card_of(12))
     models.look()
     promotions.away = True

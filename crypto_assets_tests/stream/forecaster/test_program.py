@@ -230,9 +230,8 @@ def test_another_model_takes_over_without_a_restart_and_one_that_cannot_be_serve
     assert await_state(market, "predicted", minute=23)["model_id"] == newer.model_id
     assert {row[2] for row in market.rows(BTC) if row[0] > moment(22)} == {newer.model_id}
     assert market.rows(ETH) == []
-    assert f"{BTC}: predicted by {newer.model_id}" in wait_for(
-        lambda: beat_of(market).detail, until=lambda detail: "predicted by" in detail, deadline_s=SOON_S
-    )
+    said_too = f"{BTC}: predicted by {newer.model_id}"
+    wait_for(lambda: beat_of(market).detail, until=lambda detail: said_too in detail, deadline_s=SOON_S)
 
 
 def with_card(content: bytes, card: ModelCard) -> bytes:

@@ -48,6 +48,7 @@ LONGEST = (
     "warehouse/test_extract_faults.py",
     "forecast/judge/test_planted.py",
     "assets/test_forecast_checkpoint.py",
+    "forecast/test_evaluating.py",
     "checks/test_forecast_predictions.py",
     "assets/test_forecast_predictions.py",
     "assets/test_forecast_evaluation.py",

@@ -101,12 +101,12 @@ def _sentence(verdict: Verdict, *, where: str, seeds: int) -> str:
         return f"{_listed(verdict.leaks)}: not promoted, its figures mean nothing (skill {figure}; {where})."
     if PERSISTENCE in verdict.not_beaten or not is_certain:
         also = f"; nor {named}" if others else ""
-        return f"does not beat persistence: skill {figure} on {where}{also}. The former model stays."
+        return f"does not beat persistence: skill {figure} on {where}{also}."
     if others:
-        return f"beats persistence by {figure} on {where}, but does not beat {named}. The former model stays."
+        return f"beats persistence by {figure} on {where}, but does not beat {named}."
     typical = f"the median skill of {seeds} seeds is {percent(verdict.median_skill)}"
     if not verdict.promote:
-        return f"beats persistence by {figure} on {where} with one seed only: {typical}. The former model stays."
+        return f"beats persistence by {figure} on {where} with one seed only: {typical}."
     closest = max((name for name in p if name != PERSISTENCE), key=lambda name: p[name])
     rest = f"every other baseline ({closest} the least: {chance(p[closest])})"
     return f"beats persistence by {figure} and {rest} on {where}; {typical}."

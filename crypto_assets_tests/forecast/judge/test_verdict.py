@@ -79,7 +79,7 @@ def test_what_does_not_beat_persistence_says_so(good: Evaluation) -> None:
     assert not verdict.promote
     assert verdict.sentence == (
         f"does not beat persistence: skill -0.20 % ± 0.60 % (p = 0.620) on {verdict.rows} newest test rows, 1 min"
-        " ahead. The former model stays."
+        " ahead."
     )
 
 

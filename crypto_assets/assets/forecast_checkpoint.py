@@ -8,8 +8,8 @@ import dagster as dg
 
 from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.forecast_checkpoint_metadata import describe_training, warning_of
-from crypto_assets.assets.forecast_checkpoint_process import run_worker
 from crypto_assets.assets.forecast_config import ForecastConfig
+from crypto_assets.assets.forecast_process import run_worker
 from crypto_assets.config import read_settings
 from crypto_assets.endpoints import exchange_name
 from crypto_assets.forecast.checkpoints import NAME

@@ -8,10 +8,10 @@ import dagster as dg
 
 from crypto_assets.assets.columns import table_metadata
 from crypto_assets.assets.each_partition import Written, materialize_each
-from crypto_assets.assets.forecast_checkpoint_process import run_worker
 from crypto_assets.assets.forecast_config import ForecastConfig
 from crypto_assets.assets.forecast_data import GROUP
 from crypto_assets.assets.forecast_evaluation_metadata import describe_evaluation, version_of, warning_of
+from crypto_assets.assets.forecast_process import run_worker
 from crypto_assets.config import read_settings
 from crypto_assets.endpoints import exchange_name
 from crypto_assets.errors import LakeError

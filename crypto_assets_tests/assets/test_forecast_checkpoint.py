@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from crypto_assets.assets.forecast_checkpoint import forecast_checkpoint_assets
-from crypto_assets.assets.forecast_checkpoint_process import explained
+from crypto_assets.assets.forecast_process import explained
 from crypto_assets.partitions import DaySymbol, Partition, range_tags
 from crypto_assets_tests.assets.small_exchange import failures
 from crypto_assets_tests.forecast.small_networks import NETWORK

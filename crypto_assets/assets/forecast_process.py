@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import dagster as dg
@@ -38,22 +39,25 @@ def run_worker[R: msgspec.Struct](
         errors, answered = Path(folder) / "stderr", AnswerFile(Path(folder) / "answer.json")
         ending = "it ended well"
         try:
-            pipes.run(
-                context=context,
-                command=[
-                    *(sys.executable, "-m", WORKER, command),
-                    *("--errors", str(errors), "--parent", str(os.getpid())),
-                ],
-                extras={
-                    "task": msgspec.to_builtins(task),
-                    "answer": str(Path(folder) / "answer.json"),
-                    "memory_mb": memory_mb,
-                },
-                env={
-                    "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
-                    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # or the first model would take the whole GPU
-                },
-            )
+            with warnings.catch_warnings():
+                # Dagster warns of a part of its own that it uses itself.
+                warnings.filterwarnings("ignore", message=".*expected_writer_count", category=dg.PreviewWarning)
+                pipes.run(
+                    context=context,
+                    command=[
+                        *(sys.executable, "-m", WORKER, command),
+                        *("--errors", str(errors), "--parent", str(os.getpid())),
+                    ],
+                    extras={
+                        "task": msgspec.to_builtins(task),
+                        "answer": str(Path(folder) / "answer.json"),
+                        "memory_mb": memory_mb,
+                    },
+                    env={
+                        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+                        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # or the first model would take the whole GPU
+                    },
+                )
         except Exception as error:
             if type(error).__name__ != "DagsterPipesExecutionError":  # which Dagster exports nowhere
                 raise

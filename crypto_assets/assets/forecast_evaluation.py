@@ -1,8 +1,8 @@
 """Forecast: what the model of a day is worth."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import dagster as dg
 
@@ -11,14 +11,12 @@ from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.forecast_config import ForecastConfig
 from crypto_assets.assets.forecast_data import GROUP
 from crypto_assets.assets.forecast_evaluation_metadata import describe_evaluation, version_of, warning_of
-from crypto_assets.assets.forecast_process import run_worker
-from crypto_assets.config import read_settings
-from crypto_assets.endpoints import exchange_name
+from crypto_assets.assets.forecast_process import Workers
 from crypto_assets.errors import LakeError
 from crypto_assets.forecast.checkpoints import NAME as CHECKPOINT
-from crypto_assets.forecast.evaluating import EvaluateAnswer, EvaluateTask
+from crypto_assets.forecast.evaluating import EvaluateAnswer
 from crypto_assets.forecast.evaluations import LSTM_EVALUATION, Evaluations
-from crypto_assets.forecast.options import ForecastOptions
+from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol, Partition
 from resources.checkpoints import CheckpointsResource
 from resources.lake import LakeResource
@@ -53,46 +51,24 @@ def forecast_evaluation_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
         pipes: dg.PipesSubprocessClient,
     ) -> dg.MaterializeResult:
         def begin(now: datetime) -> Callable[[Partition], Written]:
-            exchange = exchange_name(read_settings())
-            return _Evaluating(context, pipes, lake, checkpoints.uri, exchange, config.options(), now).write
+            workers = Workers(context, pipes, lake.uri, checkpoints.uri, config.options(), now)
+            return partial(_evaluate, workers, lake.lake)
 
         return materialize_each(context, days, begin)
 
     return [lstm_evaluation]
 
 
-@dataclass(frozen=True, slots=True)
-class _Evaluating:
-    """Evaluates models, each in its own process."""
-
-    context: dg.AssetExecutionContext
-    pipes: dg.PipesSubprocessClient
-    lake: LakeResource
-    checkpoints_uri: str
-    exchange: str
-    options: ForecastOptions
-    now: datetime
-
-    def write(self, partition: Partition) -> Written:
-        task = EvaluateTask(
-            lake_uri=self.lake.uri,
-            checkpoints_uri=self.checkpoints_uri,
-            symbol=partition.symbol,
-            day=partition.day,
-            exchange=self.exchange,
-            options=self.options,
-            now=self.now,
-        )
-        memory_mb = self.options.network.memory_mb
-        answer = run_worker(self.context, self.pipes, "evaluate", task=task, answer=EvaluateAnswer, memory_mb=memory_mb)
-        evaluations = Evaluations(self.lake.lake)
-        stored = evaluations.read(partition.symbol, partition.day)
-        if stored is None:
-            raise LakeError(f"{answer.uri} was written, and is gone. Materialise {LSTM_EVALUATION.name} again.")
-        rows = evaluations.forecasts(stored.evaluated).num_rows
-        return Written(
-            rows=rows,
-            data_version=version_of(stored.evaluated),
-            metadata=describe_evaluation(stored, answer, rows=rows),
-            warning=warning_of(stored.evaluated),
-        )
+def _evaluate(workers: Workers, lake: Lake, partition: Partition) -> Written:
+    answer = workers.ask("evaluate", partition, EvaluateAnswer)
+    evaluations = Evaluations(lake)
+    stored = evaluations.read(partition.symbol, partition.day)
+    if stored is None:
+        raise LakeError(f"{answer.uri} was written, and is gone. Materialise {LSTM_EVALUATION.name} again.")
+    rows = evaluations.forecasts(stored.evaluated).num_rows
+    return Written(
+        rows=rows,
+        data_version=version_of(stored.evaluated),
+        metadata=describe_evaluation(stored, answer, rows=rows),
+        warning=warning_of(stored.evaluated),
+    )

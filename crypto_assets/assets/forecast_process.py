@@ -8,17 +8,50 @@ import signal
 import sys
 import tempfile
 import warnings
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
 import msgspec
 
+from crypto_assets.config import read_settings
+from crypto_assets.endpoints import exchange_name
 from crypto_assets.errors import TrainingFailed
+from crypto_assets.forecast.day_task import DayTask
+from crypto_assets.forecast.options import ForecastOptions
 from crypto_assets.forecast.worker_answer import AnswerFile
+from crypto_assets.partitions import Partition
 
 WORKER = "crypto_assets.forecast.worker"
 LAST_WORDS = 15
 """Lines of a worker's standard error that a failure shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Processes that work on days, one at a time, for a step of a run."""
+
+    context: dg.AssetExecutionContext
+    pipes: dg.PipesSubprocessClient
+    lake_uri: str
+    checkpoints_uri: str
+    options: ForecastOptions
+    now: datetime
+
+    def ask[R: msgspec.Struct](self, command: str, partition: Partition, answer: type[R]) -> R:
+        """The answer of a worker about a day; raises as `run_worker` does."""
+        task = DayTask(
+            lake_uri=self.lake_uri,
+            checkpoints_uri=self.checkpoints_uri,
+            symbol=partition.symbol,
+            day=partition.day,
+            exchange=exchange_name(read_settings()),
+            options=self.options,
+            now=self.now,
+        )
+        memory_mb = self.options.network.memory_mb
+        return run_worker(self.context, self.pipes, command, task=task, answer=answer, memory_mb=memory_mb)
 
 
 def run_worker[R: msgspec.Struct](

@@ -19,6 +19,7 @@ from pathlib import Path
 from crypto_assets.config import Settings, read_settings
 from crypto_assets.endpoints import exchange_name
 from crypto_assets.errors import CheckpointError, CryptoAssetsError
+from crypto_assets.forecast.day_task import DayTask
 from crypto_assets.forecast.notice import notice
 from crypto_assets.forecast.options import ForecastOptions, options_of
 from crypto_assets.lake.lake import Lake
@@ -42,15 +43,15 @@ def _train(settings: Settings, given: argparse.Namespace, options: ForecastOptio
     from crypto_assets.forecast.card import as_markdown
     from crypto_assets.forecast.training_sets import TrainingSets
     from crypto_assets.forecast.training_sets_days import make_set
-    from crypto_assets.forecast.worker_training import TrainTask, train_partition
+    from crypto_assets.forecast.worker_training import train_partition
 
-    now, lake = datetime.now(UTC), Lake(settings.lake)
+    task, lake = _task(settings, given, options), Lake(settings.lake)
     made = make_set(
         lake,
         given.symbol,
         given.day,
         options=options.data,
-        known_until=min(now, day_span(given.day).end),
+        known_until=min(task.now, day_span(given.day).end),
         first_day=settings.partitions_start,
     )
     TrainingSets(lake).publish(
@@ -60,35 +61,18 @@ def _train(settings: Settings, given: argparse.Namespace, options: ForecastOptio
         inputs=made.read.inputs,
         options=options.data,
         left_out=made.left_out,
-        made_at=now,
-    )
-    task = TrainTask(
-        lake_uri=settings.lake,
-        checkpoints_uri=settings.checkpoints,
-        symbol=given.symbol,
-        day=given.day,
-        exchange=exchange_name(settings),
-        options=options,
-        now=now,
+        made_at=task.now,
     )
     answer = train_partition(task, _say)
     print(f"\n{as_markdown(answer.card)}\n{answer.uri}")
 
 
 def _evaluate(settings: Settings, given: argparse.Namespace, options: ForecastOptions) -> None:
-    from crypto_assets.forecast.evaluating import EvaluateTask, evaluate_partition
+    from crypto_assets.forecast.evaluating import evaluate_partition
     from crypto_assets.forecast.evaluations import Evaluations
     from crypto_assets.forecast.judge.report import as_markdown
 
-    task = EvaluateTask(
-        lake_uri=settings.lake,
-        checkpoints_uri=settings.checkpoints,
-        symbol=given.symbol,
-        day=given.day,
-        exchange=exchange_name(settings),
-        options=options,
-        now=datetime.now(UTC),
-    )
+    task = _task(settings, given, options)
     answer = evaluate_partition(task, _say)
     stored = Evaluations(Lake(settings.lake)).read(given.symbol, given.day)
     assert stored is not None  # it was published a moment ago
@@ -118,6 +102,18 @@ def _predict(settings: Settings, given: argparse.Namespace, _: ForecastOptions) 
     if given.out is not None:
         pq.write_table(made.predictions, given.out)
         print(given.out)
+
+
+def _task(settings: Settings, given: argparse.Namespace, options: ForecastOptions) -> DayTask:
+    return DayTask(
+        lake_uri=settings.lake,
+        checkpoints_uri=settings.checkpoints,
+        symbol=given.symbol,
+        day=given.day,
+        exchange=exchange_name(settings),
+        options=options,
+        now=datetime.now(UTC),
+    )
 
 
 def _say(line: str) -> None:

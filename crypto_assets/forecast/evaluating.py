@@ -6,7 +6,6 @@ import hashlib
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
 from importlib.metadata import version
 
 import msgspec
@@ -17,6 +16,7 @@ from crypto_assets.forecast.card_making import library_versions, training_key
 from crypto_assets.forecast.checkpoint import read_card
 from crypto_assets.forecast.checkpoints import NAME as CHECKPOINT
 from crypto_assets.forecast.checkpoints import Checkpoints
+from crypto_assets.forecast.day_task import DayTask, Say
 from crypto_assets.forecast.evaluating_audit import Audit, audit, candles_of
 from crypto_assets.forecast.evaluating_fits import Fitted, KeptFits, Trainer, network_trainer, published_fit
 from crypto_assets.forecast.evaluations import (
@@ -39,22 +39,7 @@ from crypto_assets.spans import day_span, to_us
 LIBRARIES = ("scipy", "statsmodels", "scikit-learn")
 """Whose versions, beside those of the network's, the figures may depend on."""
 
-type Say = Callable[[str], None]
-"""Takes a line for people."""
 type MakeTrainer = Callable[[FeatureTable, Samples, DataOptions, NetworkOptions], Trainer]
-
-
-class EvaluateTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An evaluation, as it is handed to another process."""
-
-    lake_uri: str
-    checkpoints_uri: str
-    symbol: str
-    day: date
-    exchange: str
-    options: ForecastOptions
-    now: datetime
-    """When it is said to be made."""
 
 
 class EvaluateAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +73,7 @@ class _Model:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def evaluate_partition(task: EvaluateTask, say: Say, *, make_trainer: MakeTrainer | None = None) -> EvaluateAnswer:
+def evaluate_partition(task: DayTask, say: Say, *, make_trainer: MakeTrainer | None = None) -> EvaluateAnswer:
     """Evaluate the published model of a day and keep what came of it.
 
     On the newest fold the model itself foretells, for the first seed; everywhere else networks that are fitted as it
@@ -146,9 +131,7 @@ def kinds_of(leaks: tuple[Leak, ...]) -> tuple[str, ...]:
 class _Folds:
     """Fits a network for a fold and a seed, or finds it fitted."""
 
-    def __init__(
-        self, task: EvaluateTask, model: _Model, *, kept: KeptFits, make_trainer: MakeTrainer, tell: Say
-    ) -> None:
+    def __init__(self, task: DayTask, model: _Model, *, kept: KeptFits, make_trainer: MakeTrainer, tell: Say) -> None:
         self._kept = kept
         self.scalers: list[Scaler] = []
         self.fitted = self.taken_over = 0
@@ -193,7 +176,7 @@ def _as_published(table: FeatureTable, samples: Samples, data: DataOptions, opti
     return network_trainer(table, samples, data=data, options=options)
 
 
-def _read_model(task: EvaluateTask, lake: Lake, *, where: str) -> _Model:
+def _read_model(task: DayTask, lake: Lake, *, where: str) -> _Model:
     """The day's model, the very version of the training set that it was fitted on, and its splits."""
     content = Checkpoints(task.checkpoints_uri).read(task.symbol, task.day)
     if content is None:
@@ -288,7 +271,7 @@ def _answer(stored: StoredEvaluation, *, evaluated: bool, fitted: int, taken_ove
     )
 
 
-def _command(task: EvaluateTask, asset: str) -> str:
+def _command(task: DayTask, asset: str) -> str:
     return (
         f"dagster asset materialize -m crypto_assets.definitions --select {asset} --partition "
         f"'{task.day}|{task.symbol}'"

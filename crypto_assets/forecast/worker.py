@@ -19,9 +19,10 @@ import msgspec
 from dagster_pipes import open_dagster_pipes
 
 from crypto_assets.errors import CryptoAssetsError, TrainingFailed
-from crypto_assets.forecast.evaluating import EvaluateTask, evaluate_partition
+from crypto_assets.forecast.day_task import DayTask, Say
+from crypto_assets.forecast.evaluating import evaluate_partition
 from crypto_assets.forecast.worker_answer import AnswerFile
-from crypto_assets.forecast.worker_training import Say, TrainTask, train_partition
+from crypto_assets.forecast.worker_training import train_partition
 from crypto_assets.forecast.worker_watch import watched
 from crypto_assets.processes import end_with_parent, heed_signals
 
@@ -35,8 +36,8 @@ class Command:
 
 
 COMMANDS: Mapping[str, Command] = {
-    "train": Command(TrainTask, train_partition),
-    "evaluate": Command(EvaluateTask, evaluate_partition),
+    "train": Command(DayTask, train_partition),
+    "evaluate": Command(DayTask, evaluate_partition),
 }
 
 

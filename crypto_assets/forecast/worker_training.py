@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import resource
-from collections.abc import Callable
-from datetime import date, datetime
 
 import msgspec
 
@@ -14,28 +12,13 @@ from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.card_making import Origin, make_card, training_key
 from crypto_assets.forecast.checkpoint import read_card, write_checkpoint
 from crypto_assets.forecast.checkpoints import NAME, Checkpoints
+from crypto_assets.forecast.day_task import DayTask, Say
 from crypto_assets.forecast.network import train_network
-from crypto_assets.forecast.options import DataOptions, ForecastOptions
+from crypto_assets.forecast.options import DataOptions
 from crypto_assets.forecast.splits import walk_forward
 from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET, StoredSet, TrainingSets
 from crypto_assets.forecast.training_state import Epoch
 from crypto_assets.lake.lake import Lake
-
-type Say = Callable[[str], None]
-"""Takes a line for people."""
-
-
-class TrainTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A training, as it is handed to another process."""
-
-    lake_uri: str
-    checkpoints_uri: str
-    symbol: str
-    day: date
-    exchange: str
-    options: ForecastOptions
-    now: datetime
-    """Goes into the card."""
 
 
 class TrainAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +37,7 @@ class TrainAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Most resident memory that the process had."""
 
 
-def train_partition(task: TrainTask, say: Say) -> TrainAnswer:
+def train_partition(task: DayTask, say: Say) -> TrainAnswer:
     """Train and publish the model of a day, on the newest fold's split of its training set.
 
     A day that has the model of this training set, split, options and seed keeps it; beside another training of the day
@@ -71,7 +54,7 @@ def train_partition(task: TrainTask, say: Say) -> TrainAnswer:
         return _train_alone(task, stored, checkpoints, say, where=where)
 
 
-def _train_alone(task: TrainTask, stored: StoredSet, checkpoints: Checkpoints, say: Say, *, where: str) -> TrainAnswer:
+def _train_alone(task: DayTask, stored: StoredSet, checkpoints: Checkpoints, say: Say, *, where: str) -> TrainAnswer:
     network, data = task.options.network, stored.options
     samples = stored.samples()
     split = walk_forward(stored.table, samples, window=data.window, longest=data.longest, judge=task.options.judge)[-1]
@@ -110,7 +93,7 @@ def epoch_line(epoch: Epoch, *, epochs: int) -> str:
     )
 
 
-def _read_set(task: TrainTask, *, where: str) -> StoredSet:
+def _read_set(task: DayTask, *, where: str) -> StoredSet:
     asset = LSTM_TRAINING_SET.name
     stored = TrainingSets(Lake(task.lake_uri)).read(task.symbol, task.day)
     command = (
@@ -148,7 +131,7 @@ def _card_of_same(content: bytes, *, key: str) -> ModelCard | None:
 
 
 def _publish(
-    task: TrainTask, checkpoints: Checkpoints, content: bytes, card: ModelCard, *, resumed_after: int, trained: bool
+    task: DayTask, checkpoints: Checkpoints, content: bytes, card: ModelCard, *, resumed_after: int, trained: bool
 ) -> TrainAnswer:
     changed = checkpoints.publish(task.symbol, task.day, content=content, card=card)
     checkpoints.forget_epochs(task.symbol, task.day)

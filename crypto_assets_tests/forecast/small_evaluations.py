@@ -13,14 +13,15 @@ import numpy as np
 import pyarrow as pa
 
 from crypto_assets.forecast.checkpoints import Checkpoints
-from crypto_assets.forecast.evaluating import EvaluateAnswer, EvaluateTask, MakeTrainer, evaluate_partition
+from crypto_assets.forecast.day_task import DayTask
+from crypto_assets.forecast.evaluating import EvaluateAnswer, MakeTrainer, evaluate_partition
 from crypto_assets.forecast.evaluating_fits import Fitted, Trainer
 from crypto_assets.forecast.evaluations import Evaluations, StoredEvaluation
 from crypto_assets.forecast.options import DataOptions, ForecastOptions, JudgeOptions, NetworkOptions
 from crypto_assets.forecast.table import FeatureTable, Forecasts, Samples, Split
 from crypto_assets.forecast.training_sets import StoredSet, TrainingSets
 from crypto_assets.forecast.training_sets_days import make_set
-from crypto_assets.forecast.worker_training import TrainTask, train_partition
+from crypto_assets.forecast.worker_training import train_partition
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import FLAGS, KLINES_1S
 from crypto_assets.spans import day_span
@@ -77,7 +78,7 @@ class SmallEvaluation:
 
     def train(self) -> None:
         """Fit the model of the day."""
-        task = TrainTask(
+        task = DayTask(
             lake_uri=self.lake.uri,
             checkpoints_uri=self.checkpoints.files.uri,
             symbol=SYMBOL,
@@ -89,9 +90,9 @@ class SmallEvaluation:
         train_partition(task, self.said.append)
         self.said.clear()
 
-    def task(self, **judge: Any) -> EvaluateTask:
+    def task(self, **judge: Any) -> DayTask:
         """The evaluation of the day, with other options of the judge."""
-        return EvaluateTask(
+        return DayTask(
             lake_uri=self.lake.uri,
             checkpoints_uri=self.checkpoints.files.uri,
             symbol=SYMBOL,

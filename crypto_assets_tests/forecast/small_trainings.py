@@ -12,10 +12,10 @@ import msgspec
 
 from crypto_assets.forecast.checkpoint import Checkpoint, load_checkpoint
 from crypto_assets.forecast.checkpoints import Checkpoints
+from crypto_assets.forecast.day_task import DayTask
 from crypto_assets.forecast.options import ForecastOptions
 from crypto_assets.forecast.table import FeatureTable
 from crypto_assets.forecast.training_sets import TrainingSets
-from crypto_assets.forecast.worker_training import TrainTask
 from crypto_assets.lake.lake import Lake
 from crypto_assets_tests.forecast.small_networks import DATA, NETWORK, NOW
 from crypto_assets_tests.forecast.tables import with_signal
@@ -49,9 +49,9 @@ class SmallTraining:
         """Files of epochs that are kept."""
         return sorted(Path(self.checkpoints_uri).rglob("_training/*.npz"))
 
-    def task(self, **network: Any) -> TrainTask:
+    def task(self, **network: Any) -> DayTask:
         """The training of DAY, with other options of the network."""
-        return TrainTask(
+        return DayTask(
             lake_uri=self.lake_uri,
             checkpoints_uri=self.checkpoints_uri,
             symbol=SYMBOL,

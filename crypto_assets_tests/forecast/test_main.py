@@ -13,8 +13,8 @@ import pytest
 from crypto_assets.forecast.checkpoints import Checkpoints
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import KLINES_1S
-from crypto_assets_tests.forecast.small_evaluations import DAY, SYMBOL
 from crypto_assets_tests.forecast.second_days import walk_of_seconds
+from crypto_assets_tests.forecast.small_evaluations import DAY, SYMBOL
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {

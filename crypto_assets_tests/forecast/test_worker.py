@@ -17,9 +17,10 @@ import pytest
 from crypto_assets.errors import InputIncomplete, LakeBusy, LakeError, TrainingFailed
 from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.checkpoint import read_card
+from crypto_assets.forecast.day_task import DayTask
 from crypto_assets.forecast.worker import out_of_memory
 from crypto_assets.forecast.worker_answer import AnswerFile
-from crypto_assets.forecast.worker_training import TrainAnswer, TrainTask, train_partition
+from crypto_assets.forecast.worker_training import TrainAnswer, train_partition
 from crypto_assets.forecast.worker_watch import MEMORY_EXIT, ORPHAN_EXIT
 from crypto_assets_tests.forecast.small_networks import DATA
 from crypto_assets_tests.forecast.small_trainings import DAY, SYMBOL, SmallTraining, make_training
@@ -32,7 +33,7 @@ def training(tmp_path: Path) -> SmallTraining:
     return make_training(tmp_path)
 
 
-def train(task: TrainTask) -> tuple[TrainAnswer, list[str]]:
+def train(task: DayTask) -> tuple[TrainAnswer, list[str]]:
     """The answer, and what was said meanwhile."""
     said: list[str] = []
     return train_partition(task, said.append), said
@@ -75,8 +76,9 @@ def test_a_damaged_model_is_replaced(training: SmallTraining) -> None:
 
 PROGRAM = """
 import sys, msgspec
-from crypto_assets.forecast.worker_training import TrainTask, train_partition
-train_partition(msgspec.json.decode(sys.stdin.read(), type=TrainTask), lambda line: print(line, flush=True))
+from crypto_assets.forecast.day_task import DayTask
+from crypto_assets.forecast.worker_training import train_partition
+train_partition(msgspec.json.decode(sys.stdin.read(), type=DayTask), lambda line: print(line, flush=True))
 """
 
 
@@ -187,7 +189,7 @@ def test_a_training_set_of_other_options_is_refused_with_the_difference(training
 
 def test_a_task_and_its_answer_go_through_json_unchanged(training: SmallTraining, tmp_path: Path) -> None:
     task = training.task()
-    assert msgspec.convert(msgspec.json.decode(msgspec.json.encode(msgspec.to_builtins(task))), TrainTask) == task
+    assert msgspec.convert(msgspec.json.decode(msgspec.json.encode(msgspec.to_builtins(task))), DayTask) == task
     answer, _ = train(task)
     file = AnswerFile(tmp_path / "answer.json")
     assert file.read(TrainAnswer) is None

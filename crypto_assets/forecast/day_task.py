@@ -1,0 +1,26 @@
+"""What is done about a day of a symbol, as it is handed to another process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+import msgspec
+
+from crypto_assets.forecast.options import ForecastOptions
+
+type Say = Callable[[str], None]
+"""Takes a line for people."""
+
+
+class DayTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A training, or an evaluation, of the model of a day."""
+
+    lake_uri: str
+    checkpoints_uri: str
+    symbol: str
+    day: date
+    exchange: str
+    options: ForecastOptions
+    now: datetime
+    """When it is said to be made."""

@@ -147,7 +147,7 @@ class Settings(BaseSettings):
     )
     alert_webhook_url: SecretStr | None = Field(None, description="Where alerts are posted.")
     stream_managed: bool = Field(
-        True, description="Whether the `market_stream` sensor starts collector and processor itself."
+        True, description="Whether the `market_stream` sensor starts collector, processor and forecaster itself."
     )
 
     @field_validator("symbols", mode="before")

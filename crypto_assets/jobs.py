@@ -73,7 +73,7 @@ SPEED = dg.define_asset_job(
 
 
 @dg.op(
-    description="Starts collector and processor where they do not run, and keeps them alive; ends them when it ends."
+    description="Starts collector, processor and forecaster where they do not run; keeps them alive, and ends them."
 )
 def supervise(context: dg.OpExecutionContext, market_stream: MarketStreamResource) -> None:
     """Runs until it is cancelled or the services are taken down."""
@@ -94,9 +94,9 @@ def supervise(context: dg.OpExecutionContext, market_stream: MarketStreamResourc
 @dg.job(
     name="market_stream",
     description=(
-        "The live market: collector (exchange to Kafka) and processor (Kafka to Redis and Postgres). One run keeps "
-        "them alive for as long as it lasts; the sensor of the same name starts it. To stop them, switch the sensor "
-        "off and end the run."
+        "The live market: collector (exchange to Kafka), processor (Kafka to Redis and Postgres) and forecaster (each "
+        "closed candle to a prediction, where a model is promoted). One run keeps them alive for as long as it lasts; "
+        "the sensor of the same name starts it. To stop them, switch the sensor off and end the run."
     ),
     executor_def=dg.in_process_executor,
     tags={

@@ -33,6 +33,7 @@ LONGEST = (
     "ui/test_page.py",
     "stream/collector/test_process.py",
     "stream/processor/test_program.py",
+    "stream/forecaster/test_program.py",
     "test_market_stream.py",
     "demo/test_demo.py",
     "resources/services/test_hdfs.py",

@@ -72,9 +72,7 @@ SPEED = dg.define_asset_job(
 )
 
 
-@dg.op(
-    description="Starts collector, processor and forecaster where they do not run; keeps them alive, and ends them."
-)
+@dg.op(description="Starts collector, processor and forecaster where they do not run; keeps them alive, and ends them.")
 def supervise(context: dg.OpExecutionContext, market_stream: MarketStreamResource) -> None:
     """Runs until it is cancelled or the services are taken down."""
     run_id = context.run.run_id

@@ -41,4 +41,4 @@ def print_verdict(console: Console, checks: Sequence[Checked]) -> None:
     """The sentence of the judge, where there was one."""
     for check in checks:
         if (check.asset, check.check) == VERDICT:
-            console.print(f"Forecast: {check.sentence}", markup=False)
+            console.print(f"Forecast: {check.sentence}", markup=False, soft_wrap=True)

@@ -26,7 +26,10 @@ def repository() -> dg.RepositoryDefinition:
 
 @pytest.mark.parametrize(
     ("name", "cron"),
-    [("silver_daily", "0 1 * * *"), ("gold_daily", "0 2 * * *"), ("archive_daily", "0 12 * * *")],
+    [
+        *(("silver_daily", "0 1 * * *"), ("gold_daily", "0 2 * * *"), ("archive_daily", "0 12 * * *")),
+        ("forecast_weekly", "0 3 * * 0"),
+    ],
 )
 def test_yesterday_of_each_symbol_is_requested_once(repository: dg.RepositoryDefinition, name: str, cron: str) -> None:
     schedule = repository.get_schedule_def(name)
@@ -51,6 +54,7 @@ def test_the_first_schedule_makes_bronze_and_silver_and_the_second_gold(reposito
     assert groups("silver_daily") == {"bronze", "silver"}
     assert groups("gold_daily") == {"gold"}
     assert groups("archive_daily") == {"bronze"}
+    assert groups("forecast_weekly") == {"forecast"}
 
 
 def test_before_the_first_day_is_over_nothing_is_requested() -> None:

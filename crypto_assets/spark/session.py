@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -248,15 +249,25 @@ def cores() -> int:
 
 
 def _end_java() -> None:
-    """Ends a Java without a session, which would go on with the jars and the memory that it was started with."""
+    """Ends a Java without a session, which would go on with the jars and the memory that it was started with.
+
+    The process first: to close a connection waits for the thread that reads from it, where Java called back once, and
+    that thread waits for Java.
+    """
     from pyspark import SparkContext
 
     gateway = SparkContext._gateway  # pyright: ignore[reportPrivateUsage]
-    if gateway is not None:
-        gateway.shutdown()
-        if (process := getattr(gateway, "proc", None)) is not None:
-            process.stdin.close()  # it ends with its standard input
+    process = getattr(gateway, "proc", None)
+    if process is not None:
+        process.stdin.close()  # it ends with its standard input
+        try:
             process.wait(JAVA_ENDS_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if gateway is not None:
+        gateway.close()
+        gateway.shutdown_callback_server()
     _forget_java()
 
 

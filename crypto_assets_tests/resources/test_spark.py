@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, ClassVar
 
 import boto3
 import pyarrow.parquet as pq
 import pytest
 from pyspark import SparkContext
+from pyspark.java_gateway import ensure_callback_server_started
 
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import BUCKET, write_endpoint
+from crypto_assets.spark import session as spark_session
 from crypto_assets.spark.session import end_session, is_alive
 from resources.spark import SparkResource, start_batch
 
@@ -92,9 +97,34 @@ def test_a_killed_java_is_followed_by_another(settings: Settings) -> None:
     assert another.range(3).count() == 3
 
 
-def test_another_memory_is_given_by_another_java(settings: Settings) -> None:
-    former = SparkContext._gateway.proc  # pyright: ignore
+class Called:
+    """What Java calls back, and asks Java something, as each batch of a stream does; its connection stays open."""
+
+    def __init__(self, jvm: Any) -> None:
+        self._jvm = jvm
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        self._jvm.java.lang.System.nanoTime()
+        self.done.set()
+
+    class Java:
+        implements: ClassVar[list[str]] = ["java.lang.Runnable"]
+
+
+def test_another_memory_is_given_by_another_java_also_where_the_former_answers_nobody(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jvm = start_batch(settings).sparkContext._jvm  # pyright: ignore
+    gateway, called = SparkContext._gateway, Called(jvm)  # pyright: ignore
+    ensure_callback_server_started(gateway)
+    threads = jvm.java.util.concurrent.Executors.newSingleThreadExecutor()  # pyright: ignore
+    threads.execute(called)
+    assert called.done.wait(30)
+    former = gateway.proc  # pyright: ignore
     end_session()
+    monkeypatch.setattr(spark_session, "JAVA_ENDS_S", 1.0)
+    former.send_signal(signal.SIGSTOP)
 
     session = start_batch(settings.model_copy(update={"spark_memory": "768m"}))
 

@@ -106,12 +106,12 @@ def linear(table: FeatureTable, samples: Samples, split: Split, seed: int) -> Fo
 
 
 def recurrent(table: FeatureTable, samples: Samples, split: Split, seed: int) -> Forecasts:
-    """A recurrent network of 32 random units whose readout alone is fitted (Jaeger 2001, GMD Report 148)."""
+    """A recurrent network of 48 random units whose readout alone is fitted (Jaeger 2001, GMD Report 148)."""
     rng = np.random.default_rng(seed)
     windows = windows_of(table, samples.rows)
     train = windows[split.train]
     scaled = (windows - train.mean(axis=(0, 1))) / train.std(axis=(0, 1))
-    units, features = 32, scaled.shape[2]
+    units, features = 48, scaled.shape[2]
     inward, bias = rng.normal(0, 0.8, (features, units)), rng.normal(0, 0.8, units)
     among = rng.normal(0, 0.6 / np.sqrt(units), (units, units))
     state = np.zeros((len(samples), units))

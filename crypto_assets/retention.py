@@ -8,10 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import numpy as np
 
-from crypto_assets.assets.silver_days import NEIGHBOUR_DAYS, PERPETUAL_INPUTS
+from crypto_assets.assets.silver_days import PERPETUAL_INPUTS
 from crypto_assets.checks.findings import WARN
 from crypto_assets.checks.silver import DAY_CHECKS
 from crypto_assets.checks.stored import read_stored
+from crypto_assets.cleaning.candles import NEIGHBOUR_DAYS
 from crypto_assets.config import read_settings
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.lake.lake import Lake

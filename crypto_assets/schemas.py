@@ -27,35 +27,36 @@ TIMEFRAMES: dict[str, timedelta] = {
 BOOK_LEVELS = 10
 
 
-def _field(name: str, kind: pa.DataType, description: str, *, nullable: bool = False) -> pa.Field:
+def described(name: str, kind: pa.DataType, description: str, *, nullable: bool = False) -> pa.Field:
+    """A column with its meaning, which the UI and the documentation show."""
     return pa.field(name, kind, nullable=nullable, metadata={"description": description})
 
 
 KLINE_FIELDS = (
-    _field("open_time", TIMESTAMP, "start of the candle; its name everywhere"),
-    _field("open", AMOUNT, "price of the first trade, quote asset"),
-    _field("high", AMOUNT, "highest trade price, quote asset"),
-    _field("low", AMOUNT, "lowest trade price, quote asset"),
-    _field("close", AMOUNT, "price of the last trade, quote asset"),
-    _field("volume", AMOUNT, "traded base quantity"),
-    _field("close_time", TIMESTAMP, "last moment of the candle, as sent (ms or us resolution)"),
-    _field("quote_volume", AMOUNT, "traded quote quantity"),
-    _field("count", pa.int64(), "number of trades"),
-    _field("taker_buy_volume", AMOUNT, "base quantity bought by takers"),
-    _field("taker_buy_quote_volume", AMOUNT, "quote quantity bought by takers"),
+    described("open_time", TIMESTAMP, "start of the candle; its name everywhere"),
+    described("open", AMOUNT, "price of the first trade, quote asset"),
+    described("high", AMOUNT, "highest trade price, quote asset"),
+    described("low", AMOUNT, "lowest trade price, quote asset"),
+    described("close", AMOUNT, "price of the last trade, quote asset"),
+    described("volume", AMOUNT, "traded base quantity"),
+    described("close_time", TIMESTAMP, "last moment of the candle, as sent (ms or us resolution)"),
+    described("quote_volume", AMOUNT, "traded quote quantity"),
+    described("count", pa.int64(), "number of trades"),
+    described("taker_buy_volume", AMOUNT, "base quantity bought by takers"),
+    described("taker_buy_quote_volume", AMOUNT, "quote quantity bought by takers"),
 )
 
 PROVENANCE_FIELDS = (
-    _field("source", pa.string(), "where the row came from: live, rest, archive, capture or history"),
-    _field("exchange", pa.string(), "whose data it is: binance, replay, simulator-<seed>, or imported"),
-    _field("received_at", TIMESTAMP, "when this platform, or the recorder of a capture, received the row"),
-    _field("topic", pa.string(), "Kafka topic of a live row", nullable=True),
-    _field("partition", pa.int32(), "Kafka partition of a live row", nullable=True),
-    _field("offset", pa.int64(), "Kafka offset of a live row", nullable=True),
+    described("source", pa.string(), "where the row came from: live, rest, archive, capture or history"),
+    described("exchange", pa.string(), "whose data it is: binance, replay, simulator-<seed>, or imported"),
+    described("received_at", TIMESTAMP, "when this platform, or the recorder of a capture, received the row"),
+    described("topic", pa.string(), "Kafka topic of a live row", nullable=True),
+    described("partition", pa.int32(), "Kafka partition of a live row", nullable=True),
+    described("offset", pa.int64(), "Kafka offset of a live row", nullable=True),
 )
 
 BOOK_FIELDS = tuple(
-    _field(
+    described(
         f"{side}_{what}_{level}",
         pa.float64(),
         f"{side} {what} at level {level}, 1 is the best",
@@ -68,33 +69,33 @@ BOOK_FIELDS = tuple(
 
 REJECTED = pa.schema(
     [
-        _field("raw", pa.binary(), "the bytes as received"),
-        _field("reason", pa.string(), "why they could not be used"),
-        _field("origin", pa.string(), "file or request they came from"),
-        _field("line", pa.int64(), "line or index within the origin, from 1", nullable=True),
+        described("raw", pa.binary(), "the bytes as received"),
+        described("reason", pa.string(), "why they could not be used"),
+        described("origin", pa.string(), "file or request they came from"),
+        described("line", pa.int64(), "line or index within the origin, from 1", nullable=True),
     ]
 )
 """Rows that did not parse, or that lie in a file where they do not belong."""
 
 AGG_TRADES = pa.schema(
     [
-        _field("time", TIMESTAMP, "when the trades were matched"),
-        _field("agg_trade_id", pa.int64(), "the exchange's id of the group, contiguous within a symbol"),
-        _field("price", AMOUNT, "price, quote asset"),
-        _field("quantity", AMOUNT, "base quantity of all trades of the group"),
-        _field("first_trade_id", pa.int64(), "id of the first trade of the group"),
-        _field("last_trade_id", pa.int64(), "id of the last trade of the group"),
-        _field("is_buyer_maker", pa.bool_(), "true where the taker sold"),
+        described("time", TIMESTAMP, "when the trades were matched"),
+        described("agg_trade_id", pa.int64(), "the exchange's id of the group, contiguous within a symbol"),
+        described("price", AMOUNT, "price, quote asset"),
+        described("quantity", AMOUNT, "base quantity of all trades of the group"),
+        described("first_trade_id", pa.int64(), "id of the first trade of the group"),
+        described("last_trade_id", pa.int64(), "id of the last trade of the group"),
+        described("is_buyer_maker", pa.bool_(), "true where the taker sold"),
     ]
 )
 """Trades with the fills of one order at one price and moment joined; read from the exchange, not kept in the lake."""
 
 BOOK_DEPTH = pa.schema(
     [
-        _field("time", TIMESTAMP, "when the depth was measured"),
-        _field("percentage", AMOUNT, "edge of the band, percent away from the price; below zero for bids"),
-        _field("depth", WIDE_AMOUNT, "base quantity between the price and the edge"),
-        _field("notional", WIDE_AMOUNT, "the same in the quote asset"),
+        described("time", TIMESTAMP, "when the depth was measured"),
+        described("percentage", AMOUNT, "edge of the band, percent away from the price; below zero for bids"),
+        described("depth", WIDE_AMOUNT, "base quantity between the price and the edge"),
+        described("notional", WIDE_AMOUNT, "the same in the quote asset"),
     ]
 )
 """Depth of the perpetual's book within bands around the price; read from the archive, not kept in the lake."""
@@ -186,7 +187,7 @@ def _silver(name: str, fields: tuple[pa.Field, ...], *, key: tuple[str, ...]) ->
     )
 
 
-_FLAGS_FIELD = _field(
+_FLAGS_FIELD = described(
     "flags", pa.int32(), "bit mask of cleaning flags: " + ", ".join(f"{v} {k}" for k, v in FLAGS.items())
 )
 
@@ -204,8 +205,8 @@ BRONZE_KLINES = {
 BRONZE_ORDERBOOK = _bronze(
     "orderbook",
     (
-        _field("time", TIMESTAMP, "when the snapshot was known: the later of exchange and receive time"),
-        _field("last_update_id", pa.int64(), "the exchange's id of the last change in the snapshot"),
+        described("time", TIMESTAMP, "when the snapshot was known: the later of exchange and receive time"),
+        described("last_update_id", pa.int64(), "the exchange's id of the last change in the snapshot"),
         *BOOK_FIELDS,
     ),
     key=("last_update_id", "time"),
@@ -216,14 +217,14 @@ BRONZE_ORDERBOOK = _bronze(
 BRONZE_FUNDING_RATE = _bronze(
     "funding_rate",
     (
-        _field(
+        described(
             "funding_time",
             TIMESTAMP,
             "when the payment was exchanged, with the exchange's jitter of milliseconds",
         ),
-        _field("funding_rate", AMOUNT, "rate paid by longs to shorts, fraction of notional"),
-        _field("mark_price", AMOUNT, "mark price of the payment; the archive does not give it", nullable=True),
-        _field(
+        described("funding_rate", AMOUNT, "rate paid by longs to shorts, fraction of notional"),
+        described("mark_price", AMOUNT, "mark price of the payment; the archive does not give it", nullable=True),
+        described(
             "interval_hours",
             pa.int32(),
             "hours since the former payment; REST does not give it",
@@ -237,18 +238,18 @@ BRONZE_FUNDING_RATE = _bronze(
 BRONZE_OPEN_INTEREST = _bronze(
     "open_interest",
     (
-        _field("time", TIMESTAMP, "when the figures were known: the end of the period they describe"),
-        _field(
+        described("time", TIMESTAMP, "when the figures were known: the end of the period they describe"),
+        described(
             "label",
             TIMESTAMP,
             "the exchange's own label, end of period until 2026-06-25, start of period since",
         ),
-        _field("open_interest", WIDE_AMOUNT, "open contracts, base asset", nullable=True),
-        _field("open_interest_value", WIDE_AMOUNT, "open contracts, quote asset", nullable=True),
-        _field("top_trader_account_ratio", WIDE_AMOUNT, "long / short accounts of top traders", nullable=True),
-        _field("top_trader_position_ratio", WIDE_AMOUNT, "long / short positions of top traders", nullable=True),
-        _field("account_ratio", WIDE_AMOUNT, "long / short accounts", nullable=True),
-        _field("taker_volume_ratio", WIDE_AMOUNT, "taker buy / sell volume of the period", nullable=True),
+        described("open_interest", WIDE_AMOUNT, "open contracts, base asset", nullable=True),
+        described("open_interest_value", WIDE_AMOUNT, "open contracts, quote asset", nullable=True),
+        described("top_trader_account_ratio", WIDE_AMOUNT, "long / short accounts of top traders", nullable=True),
+        described("top_trader_position_ratio", WIDE_AMOUNT, "long / short positions of top traders", nullable=True),
+        described("account_ratio", WIDE_AMOUNT, "long / short accounts", nullable=True),
+        described("taker_volume_ratio", WIDE_AMOUNT, "taker buy / sell volume of the period", nullable=True),
     ),
     key=("time",),
     place="open_interest",
@@ -257,11 +258,11 @@ BRONZE_OPEN_INTEREST = _bronze(
 BRONZE_MARK_PRICE = _bronze(
     "mark_price",
     (
-        _field("time", TIMESTAMP, "when the prices were known"),
-        _field("mark_price", AMOUNT, "mark price of the perpetual, quote asset"),
-        _field("index_price", AMOUNT, "index price of the underlying, quote asset"),
-        _field("estimated_funding_rate", AMOUNT, "running estimate of the next funding rate", nullable=True),
-        _field("next_funding_time", TIMESTAMP, "time of the next payment", nullable=True),
+        described("time", TIMESTAMP, "when the prices were known"),
+        described("mark_price", AMOUNT, "mark price of the perpetual, quote asset"),
+        described("index_price", AMOUNT, "index price of the underlying, quote asset"),
+        described("estimated_funding_rate", AMOUNT, "running estimate of the next funding rate", nullable=True),
+        described("next_funding_time", TIMESTAMP, "time of the next payment", nullable=True),
     ),
     key=("time",),
     place="mark_price",
@@ -270,13 +271,13 @@ BRONZE_MARK_PRICE = _bronze(
 BRONZE_LIQUIDATIONS = _bronze(
     "liquidations",
     (
-        _field("time", TIMESTAMP, "time of the liquidation order"),
-        _field("side", pa.string(), "side of the order: SELL closes a long, BUY closes a short"),
-        _field("price", AMOUNT, "limit price, quote asset"),
-        _field("average_price", AMOUNT, "average fill price, quote asset"),
-        _field("original_quantity", AMOUNT, "ordered base quantity"),
-        _field("filled_quantity", AMOUNT, "filled base quantity"),
-        _field("status", pa.string(), "order status"),
+        described("time", TIMESTAMP, "time of the liquidation order"),
+        described("side", pa.string(), "side of the order: SELL closes a long, BUY closes a short"),
+        described("price", AMOUNT, "limit price, quote asset"),
+        described("average_price", AMOUNT, "average fill price, quote asset"),
+        described("original_quantity", AMOUNT, "ordered base quantity"),
+        described("filled_quantity", AMOUNT, "filled base quantity"),
+        described("status", pa.string(), "order status"),
     ),
     key=("time", "side", "price", "original_quantity", "filled_quantity"),
     place="liquidations",
@@ -285,12 +286,12 @@ BRONZE_LIQUIDATIONS = _bronze(
 BRONZE_TRADES = _bronze(
     "trades",
     (
-        _field("time", TIMESTAMP, "when the trade was matched"),
-        _field("trade_id", pa.int64(), "the exchange's id, contiguous within a symbol"),
-        _field("price", AMOUNT, "price, quote asset"),
-        _field("quantity", AMOUNT, "base quantity"),
-        _field("quote_quantity", AMOUNT, "quote quantity"),
-        _field("is_buyer_maker", pa.bool_(), "true where the taker sold"),
+        described("time", TIMESTAMP, "when the trade was matched"),
+        described("trade_id", pa.int64(), "the exchange's id, contiguous within a symbol"),
+        described("price", AMOUNT, "price, quote asset"),
+        described("quantity", AMOUNT, "base quantity"),
+        described("quote_quantity", AMOUNT, "quote quantity"),
+        described("is_buyer_maker", pa.bool_(), "true where the taker sold"),
     ),
     key=("trade_id",),
     place="trades",
@@ -312,7 +313,7 @@ SILVER_KLINES = {
         (
             *KLINE_FIELDS,
             _FLAGS_FIELD,
-            _field("source", pa.string(), "source of the copy that was kept, or derived"),
+            described("source", pa.string(), "source of the copy that was kept, or derived"),
         ),
         key=("open_time",),
     )
@@ -337,36 +338,36 @@ SILVER_ORDERBOOK = _silver(
 SILVER_PERPETUAL = _silver(
     "perpetual",
     (
-        _field("open_time", TIMESTAMP, "the minute"),
-        _field("as_of", TIMESTAMP, "its end; every value of the row was known by then"),
-        _field("funding_rate", pa.float64(), "last settled rate, fraction of notional", nullable=True),
-        _field("funding_time", TIMESTAMP, "when that rate was settled", nullable=True),
-        _field("previous_funding_rate", pa.float64(), "the settled rate before it", nullable=True),
-        _field("next_funding_time", TIMESTAMP, "when the next rate settles", nullable=True),
-        _field("open_interest", pa.float64(), "open contracts, base asset", nullable=True),
-        _field("open_interest_value", pa.float64(), "open contracts, quote asset", nullable=True),
-        _field("open_interest_time", TIMESTAMP, "when the open interest was known", nullable=True),
-        _field("mark_price", pa.float64(), "last mark price, quote asset", nullable=True),
-        _field("index_price", pa.float64(), "last index price, quote asset", nullable=True),
-        _field(
+        described("open_time", TIMESTAMP, "the minute"),
+        described("as_of", TIMESTAMP, "its end; every value of the row was known by then"),
+        described("funding_rate", pa.float64(), "last settled rate, fraction of notional", nullable=True),
+        described("funding_time", TIMESTAMP, "when that rate was settled", nullable=True),
+        described("previous_funding_rate", pa.float64(), "the settled rate before it", nullable=True),
+        described("next_funding_time", TIMESTAMP, "when the next rate settles", nullable=True),
+        described("open_interest", pa.float64(), "open contracts, base asset", nullable=True),
+        described("open_interest_value", pa.float64(), "open contracts, quote asset", nullable=True),
+        described("open_interest_time", TIMESTAMP, "when the open interest was known", nullable=True),
+        described("mark_price", pa.float64(), "last mark price, quote asset", nullable=True),
+        described("index_price", pa.float64(), "last index price, quote asset", nullable=True),
+        described(
             "liquidated_long_count",
             pa.int64(),
             "long liquidations in the minute; a lower bound",
             nullable=True,
         ),
-        _field(
+        described(
             "liquidated_short_count",
             pa.int64(),
             "short liquidations in the minute; a lower bound",
             nullable=True,
         ),
-        _field(
+        described(
             "liquidated_long_volume",
             pa.float64(),
             "their filled value, quote asset; a lower bound",
             nullable=True,
         ),
-        _field(
+        described(
             "liquidated_short_volume",
             pa.float64(),
             "their filled value, quote asset; a lower bound",

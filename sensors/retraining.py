@@ -7,6 +7,7 @@ import dagster as dg
 
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.features.declaration import GOLD_FEATURES
+from crypto_assets.forecast.checkpoints import NAME as CHECKPOINT
 from crypto_assets.forecast.retraining import RetrainRequest, RetrainRequests, trained_days
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol, Partition
@@ -14,7 +15,6 @@ from resources.lake import LakeResource
 
 INTERVAL_S = 300
 JOB = "forecast"
-TRAINED = "lstm_checkpoint"
 
 
 def retraining_sensor(days: DaySymbol) -> dg.SensorDefinition:
@@ -31,7 +31,7 @@ def retraining_sensor(days: DaySymbol) -> dg.SensorDefinition:
         ),
     )
     def retraining(context: dg.SensorEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        trained = context.instance.get_materialized_partitions(dg.AssetKey(TRAINED))
+        trained = context.instance.get_materialized_partitions(dg.AssetKey(CHECKPOINT))
         try:
             yield from _ask(lake.lake, days, trained=trained_days(trained), now=datetime.now(UTC))
         except CryptoAssetsError as error:

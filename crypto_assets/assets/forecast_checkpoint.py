@@ -9,6 +9,7 @@ import dagster as dg
 from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.forecast_checkpoint_metadata import describe_training, warning_of
 from crypto_assets.assets.forecast_config import ForecastConfig
+from crypto_assets.assets.forecast_data import GROUP
 from crypto_assets.assets.forecast_process import Workers
 from crypto_assets.forecast.checkpoints import NAME
 from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET
@@ -16,8 +17,6 @@ from crypto_assets.forecast.worker_training import TrainAnswer
 from crypto_assets.partitions import DaySymbol, Partition
 from resources.checkpoints import CheckpointsResource
 from resources.lake import LakeResource
-
-GROUP = "forecast"
 
 DESCRIPTION = (
     "An LSTM fitted on the day's training set, as one `.keras` file with its normaliser and its model card inside. The "

@@ -14,7 +14,7 @@ from crypto_assets.assets.forecast_config import ForecastConfig
 from crypto_assets.assets.forecast_data_metadata import describe_set, warning_of
 from crypto_assets.assets.silver_days import never_materialised
 from crypto_assets.config import read_settings
-from crypto_assets.errors import InputIncomplete
+from crypto_assets.errors import InputIncomplete, command_to_materialise
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.forecast.options import ForecastOptions
 from crypto_assets.forecast.samples import samples_of
@@ -149,9 +149,8 @@ class SetDays:
         if not missing:
             config = {"ops": {LSTM_TRAINING_SET.name: {"config": {"days": 2 * data.days}}}}
             return (
-                f"All {len(days)} days are there. For more of them: dagster asset materialize -m "
-                f"crypto_assets.definitions --select {LSTM_TRAINING_SET.name} --partition '{partition.key}' "
-                f"--config-json '{json.dumps(config)}'."
+                f"All {len(days)} days are there. For more of them: "
+                f"{command_to_materialise(LSTM_TRAINING_SET.name, partition.key)} --config-json '{json.dumps(config)}'."
             )
         tags = range_tags(Partition(partition.symbol, missing[0]), Partition(partition.symbol, missing[-1]))
         return (

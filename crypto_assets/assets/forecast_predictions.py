@@ -17,6 +17,7 @@ from crypto_assets.assets.forecast_predictions_metadata import (
 )
 from crypto_assets.automation import when_window_changes
 from crypto_assets.features.declaration import GOLD_FEATURES
+from crypto_assets.forecast.evaluations import LSTM_EVALUATION
 from crypto_assets.forecast.notice import NOT_ADVICE
 from crypto_assets.forecast.predicting import MADE_FROM, MadeDay, Predictor
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS
@@ -27,7 +28,6 @@ from crypto_assets.schemas import KLINES_1S, SILVER_KLINES
 from resources.checkpoints import CheckpointsResource
 from resources.lake import LakeResource
 
-EVALUATION = "lstm_evaluation"
 DESCRIPTION = (
     "For each closed candle of a day and each horizon the return, price and interval that the model in force at that "
     f"moment foretold, and what came. {NOT_ADVICE} Where no model was in force, one that was promoted later but had "
@@ -50,7 +50,7 @@ def forecast_predictions_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
             dg.AssetDep(GOLD_FEATURES.name, partition_mapping=look_back(1)),
             *(dg.AssetDep(d.name, partition_mapping=neighbours) for d in (SILVER_KLINES["1m"], KLINES_1S)),
             # of the day itself only so that a run over both promotes first: a model foretells what it has not seen
-            dg.AssetDep(EVALUATION, partition_mapping=look_back(1)),
+            dg.AssetDep(LSTM_EVALUATION.name, partition_mapping=look_back(1)),
         ],
         partitions_def=days.definition,
         backfill_policy=dg.BackfillPolicy.single_run(),

@@ -11,12 +11,12 @@ import pyarrow as pa
 from crypto_assets.assets.day_cache import DayCache
 from crypto_assets.assets.each_partition import Written, published_metadata
 from crypto_assets.assets.silver_metadata import describe_klines
-from crypto_assets.cleaning.candles import Candle, first_candle, last_candle
+from crypto_assets.cleaning.candles import NEIGHBOUR_DAYS, Candle, first_candle, last_candle, nearest_candle
 from crypto_assets.cleaning.gaps import gaps_as_json
 from crypto_assets.cleaning.klines import clean_klines
 from crypto_assets.cleaning.orderbook import clean_orderbook
 from crypto_assets.cleaning.perpetual import build_perpetual
-from crypto_assets.errors import InputIncomplete
+from crypto_assets.errors import InputIncomplete, command_to_materialise
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import Partition
 from crypto_assets.schemas import (
@@ -33,9 +33,6 @@ from crypto_assets.schemas import (
     Dataset,
 )
 from crypto_assets.spans import Span, known_span
-
-NEIGHBOUR_DAYS = 4
-"""How far the candle before or after a day is looked for: the longest halt so far kept 2018-02-08 to -10 half empty."""
 
 
 class KlinesDays:
@@ -55,13 +52,17 @@ class KlinesDays:
         if bronze is None:
             raise without_bronze(self._lake, self._silver, partition, missing=self._bronze)
         span = known_span(partition.day, TIMEFRAMES[self._timeframe], now=self._now)
+
+        def ends(days: int) -> tuple[Candle | None, Candle | None]:
+            return self._ends(partition.moved(days))
+
         cleaned = clean_klines(
             bronze,
             timeframe=self._timeframe,
             start=span.start,
             end=span.end,
-            before=self._nearest(partition, direction=-1),
-            after=self._nearest(partition, direction=1),
+            before=nearest_candle(ends, direction=-1),
+            after=nearest_candle(ends, direction=1),
             halts=self._halts(partition),
             klines_1m=self._minutes(partition),
         )
@@ -86,15 +87,6 @@ class KlinesDays:
         if minutes is None:
             raise never_materialised(self._silver, partition, missing=SILVER_KLINES["1m"])
         return minutes
-
-    def _nearest(self, partition: Partition, *, direction: int) -> Candle | None:
-        """The usable candle of the neighbouring days that is nearest to the day."""
-        for distance in range(1, NEIGHBOUR_DAYS + 1):
-            first, last = self._ends(partition.moved(direction * distance))
-            nearest = last if direction < 0 else first
-            if nearest is not None:
-                return nearest
-        return None
 
     def _ends(self, partition: Partition) -> tuple[Candle | None, Candle | None]:
         if partition not in self._candles:
@@ -204,6 +196,5 @@ def never_materialised(asset: Dataset, partition: Partition, *, missing: Dataset
     """The error of an asset whose input was never materialised for the day; it says what to run."""
     return InputIncomplete(
         f"{asset.name} {partition}: {missing.name} was never materialised for this day; the former {asset.name} stays. "
-        f"Run: dagster asset materialize -m crypto_assets.definitions --select {missing.name} "
-        f"--partition '{partition.key}'"
+        f"Run: {command_to_materialise(missing.name, partition.key)}"
     )

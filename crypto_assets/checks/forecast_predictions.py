@@ -15,6 +15,7 @@ from crypto_assets.checks.predicted_day import PredictedDay, read_predicted
 from crypto_assets.checks.stored import FRESHNESS, SCHEMA, where_declared
 from crypto_assets.errors import CheckpointError, InputIncomplete
 from crypto_assets.features.candles import NOT_READ
+from crypto_assets.forecast.checkpoints import NAME as CHECKPOINT
 from crypto_assets.forecast.drift import MOST_ROWS_OUTSIDE, WEEK_DAYS
 from crypto_assets.forecast.options import Source
 from crypto_assets.forecast.predicting import Predictor, rows_of_day
@@ -28,7 +29,6 @@ from crypto_assets.spans import from_us, times_us, to_us
 from resources.checkpoints import CheckpointsResource
 from resources.lake import LakeResource
 
-TRAINED = "lstm_checkpoint"
 SAMPLED_MOMENTS = 48
 """Forecasts of a day that are made once more: a batch of the network, beside which loading it is what costs."""
 TOLERANCE = 1e-6
@@ -83,7 +83,7 @@ def forecast_predictions_checks(days: DaySymbol) -> list[dg.AssetChecksDefinitio
             read_predicted,
             promotions=promotions,
             predictor=Predictor(lake.lake, promotions, backcast=True),
-            trained=trained_days(context.instance.get_materialized_partitions(dg.AssetKey(TRAINED))),
+            trained=trained_days(context.instance.get_materialized_partitions(dg.AssetKey(CHECKPOINT))),
         )
         yield from judge_days(context, lake.lake, LSTM_PREDICTIONS, days, checks=checks, read=read)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -16,6 +16,8 @@ from crypto_assets.cleaning.tables import frame_of
 from crypto_assets.schemas import AMOUNT, KLINE_FIELDS, TIMEFRAMES
 from crypto_assets.spans import MICROSECOND
 
+NEIGHBOUR_DAYS = 4
+"""How far the candle before or after a day is looked for: the longest halt so far kept 2018-02-08 to -10 half empty."""
 _DIGIT = Decimal(1).scaleb(-AMOUNT.scale)
 _PRICES = ("open", "high", "low", "close")
 
@@ -39,6 +41,17 @@ def first_candle(klines: pa.Table, *, timeframe: str) -> Candle | None:
 def last_candle(klines: pa.Table, *, timeframe: str) -> Candle | None:
     """The latest usable candle of bronze or silver klines, None where there is none."""
     return _candle_of(_usable_by_time(klines, timeframe=timeframe).tail(1))
+
+
+def nearest_candle(ends: Callable[[int], tuple[Candle | None, Candle | None]], *, direction: int) -> Candle | None:
+    """The usable candle of the days before (-1) or after (1) that is nearest to a day; None where NEIGHBOUR_DAYS have
+    none. `ends` gives the first and the last one of the day that lies so many days later."""
+    for distance in range(1, NEIGHBOUR_DAYS + 1):
+        first, last = ends(direction * distance)
+        nearest = last if direction < 0 else first
+        if nearest is not None:
+            return nearest
+    return None
 
 
 def candles_by_time(rows: pl.DataFrame, open_times: Iterable[datetime]) -> dict[datetime, Candle]:

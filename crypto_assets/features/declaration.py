@@ -11,7 +11,7 @@ import pyarrow as pa
 from crypto_assets.features import calendar, momentum, orderbook, perpetual, price, structure, volume
 from crypto_assets.features.feature import Family, Feature
 from crypto_assets.features.inputs import Source
-from crypto_assets.schemas import TIMESTAMP, Dataset
+from crypto_assets.schemas import TIMESTAMP, Dataset, described
 
 __all__ = ["FEATURES", "GOLD_FEATURES", "PRESENCE", "Family", "Feature", "Source", "required_windows"]
 
@@ -44,10 +44,6 @@ def required_windows(source: Source = Source.KLINES) -> dict[str, int]:
     return windows
 
 
-def _column(name: str, kind: pa.DataType, description: str) -> pa.Field:
-    return pa.field(name, kind, nullable=False, metadata={"description": description})
-
-
 def _feature_column(feature: Feature) -> pa.Field:
     metadata = {"description": feature.description, "unit": feature.unit, "family": feature.family.value}
     return pa.field(feature.name, pa.float64(), nullable=True, metadata=metadata)
@@ -57,15 +53,17 @@ GOLD_FEATURES = Dataset(
     name="gold_features",
     payload=pa.schema(
         [
-            _column("open_time", TIMESTAMP, "start of the 1m candle that the row belongs to"),
-            _column("as_of", TIMESTAMP, "when that candle had closed; every value of the row was known by then"),
-            _column("warm", pa.bool_(), "whether every window was full and every present source complete"),
-            _column("filled", pa.bool_(), "whether the candle was not real and the last real close is carried forward"),
+            described("open_time", TIMESTAMP, "start of the 1m candle that the row belongs to"),
+            described("as_of", TIMESTAMP, "when that candle had closed; every value of the row was known by then"),
+            described("warm", pa.bool_(), "whether every window was full and every present source complete"),
+            described(
+                "filled", pa.bool_(), "whether the candle was not real and the last real close is carried forward"
+            ),
             *(
-                _column(column, pa.bool_(), f"whether {source.value.replace('_', ' ')} was known in the last hour")
+                described(column, pa.bool_(), f"whether {source.value.replace('_', ' ')} was known in the last hour")
                 for source, column in PRESENCE.items()
             ),
-            _column(PERPETUAL_PRESENT, pa.bool_(), "whether funding, open interest or mark price was"),
+            described(PERPETUAL_PRESENT, pa.bool_(), "whether funding, open interest or mark price was"),
             *map(_feature_column, FEATURES),
         ]
     ),

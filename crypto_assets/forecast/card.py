@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import msgspec
 
 from crypto_assets.forecast.notice import notice
-from crypto_assets.forecast.options import DataOptions, NetworkOptions
+from crypto_assets.forecast.options import INTERVAL_SHARE, DataOptions, NetworkOptions, Source
 from crypto_assets.forecast.training_state import Epoch
+from crypto_assets.spans import from_us
 
 SCHEMA_VERSION = 1
 """Raised with every change of the file or of what the model is given; a file of another version is not loaded."""
-INTERVAL_SHARE = 0.8
-"""Of the validation samples, the part whose outcome lay within the interval."""
+
+
+_UNITS: dict[Source, str] = {"gold_features": "min", "klines_1s": "s"}
+"""Of a horizon, by what a row is."""
 
 
 class CardNormaliser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -160,12 +163,11 @@ def _feature_lines(card: ModelCard) -> list[str]:
 
 
 def _horizons(card: ModelCard) -> str:
-    unit = {"gold_features": "min", "klines_1s": "s"}[card.data.source]
-    return f"{_joined(card.data.horizons)} {unit}"
+    return f"{_joined(card.data.horizons)} {_UNITS[card.data.source]}"
 
 
 def _intervals(card: ModelCard) -> str:
-    unit = {"gold_features": "min", "klines_1s": "s"}[card.data.source]
+    unit = _UNITS[card.data.source]
     return ", ".join(
         f"±{width * 1e4:.2f} bps ({horizon} {unit})"
         for width, horizon in zip(card.interval_half_widths, card.data.horizons, strict=True)
@@ -177,4 +179,4 @@ def _joined(numbers: tuple[int, ...]) -> str:
 
 
 def _moment(time_us: int) -> str:
-    return f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%d %H:%M:%S}"
+    return f"{from_us(time_us):%Y-%m-%d %H:%M:%S}"

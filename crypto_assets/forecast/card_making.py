@@ -6,17 +6,18 @@ import hashlib
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from importlib.metadata import version
 
 import msgspec
 import numpy as np
 
-from crypto_assets.forecast.card import INTERVAL_SHARE, CardNormaliser, CardSplit, ModelCard, Part
+from crypto_assets.forecast.card import CardNormaliser, CardSplit, ModelCard, Part
 from crypto_assets.forecast.network import TrainedNetwork
-from crypto_assets.forecast.options import DataOptions, NetworkOptions
+from crypto_assets.forecast.options import INTERVAL_SHARE, DataOptions, NetworkOptions
 from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray, Samples, Split
 from crypto_assets.forecast.windows import touched_rows
+from crypto_assets.spans import from_us
 
 LIBRARIES = ("tensorflow", "keras", "numpy")
 LOW, HIGH = 0.001, 0.999
@@ -91,8 +92,8 @@ def make_card(
         feature_high=_floats(high),
         rows=len(table),
         samples=len(samples),
-        first_as_of=_moment(table.as_of_us[0]),
-        last_as_of=_moment(table.as_of_us[-1]),
+        first_as_of=from_us(int(table.as_of_us[0])),
+        last_as_of=from_us(int(table.as_of_us[-1])),
         split=CardSplit(
             train=_part(table, samples.rows[split.train]),
             validation=_part(table, samples.rows[split.validation]),
@@ -130,10 +131,6 @@ def _part(table: FeatureTable, rows: IntArray) -> Part:
     if not rows.size:
         return Part(samples=0, start_us=int(table.as_of_us[-1]), end_us=int(table.as_of_us[-1]))
     return Part(samples=rows.size, start_us=int(table.as_of_us[rows[0]]), end_us=int(table.as_of_us[rows[-1]]))
-
-
-def _moment(time_us: np.int64) -> datetime:
-    return datetime.fromtimestamp(int(time_us) / 1e6, UTC)
 
 
 def _floats(values: FloatArray) -> tuple[float, ...]:

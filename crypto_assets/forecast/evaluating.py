@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import msgspec
 
-from crypto_assets.errors import InputIncomplete, LakeError
+from crypto_assets.errors import InputIncomplete, LakeError, command_to_materialise
 from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.card_making import library_versions, training_key
 from crypto_assets.forecast.checkpoint import read_card
@@ -29,7 +29,7 @@ from crypto_assets.forecast.evaluations import (
 from crypto_assets.forecast.judge.evaluation import Progress, evaluate
 from crypto_assets.forecast.judge.leaks import Evidence, Leak, Scaler, find_leaks
 from crypto_assets.forecast.judge.verdict import judge
-from crypto_assets.forecast.options import DataOptions, ForecastOptions, NetworkOptions
+from crypto_assets.forecast.options import DataOptions, ForecastOptions, NetworkOptions, differences
 from crypto_assets.forecast.splits import walk_forward
 from crypto_assets.forecast.table import FeatureTable, Forecasts, Samples, Split
 from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET, StoredSet, TrainingSets
@@ -210,13 +210,7 @@ def _read_model(task: DayTask, lake: Lake, *, where: str) -> _Model:
 def _differences(card: ModelCard, options: ForecastOptions) -> str:
     """Options in which a model differs from those asked for; the memory limit changes no model."""
     asked = msgspec.structs.replace(options.network, memory_mb=card.network.memory_mb)
-    pairs = ((card.data, options.data), (card.network, asked))
-    return "; ".join(
-        f"{name} is {getattr(held, name)}, asked for {getattr(wanted, name)}"
-        for held, wanted in pairs
-        for name in type(held).__struct_fields__
-        if getattr(held, name) != getattr(wanted, name)
-    )
+    return "; ".join(differences(card.data, options.data) + differences(card.network, asked))
 
 
 def _leaks(model: _Model, folds: _Folds, lake: Lake, found: Audit) -> tuple[Leak, ...]:
@@ -272,7 +266,4 @@ def _answer(stored: StoredEvaluation, *, evaluated: bool, fitted: int, taken_ove
 
 
 def _command(task: DayTask, asset: str) -> str:
-    return (
-        f"dagster asset materialize -m crypto_assets.definitions --select {asset} --partition "
-        f"'{task.day}|{task.symbol}'"
-    )
+    return command_to_materialise(asset, f"{task.day}|{task.symbol}")

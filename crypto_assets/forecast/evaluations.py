@@ -18,31 +18,29 @@ from crypto_assets.forecast.judge.leaks import Leak
 from crypto_assets.forecast.judge.rows import column_of
 from crypto_assets.forecast.judge.verdict import Verdict
 from crypto_assets.lake.lake import Lake
-from crypto_assets.schemas import Dataset
+from crypto_assets.schemas import Dataset, described
 
 SCHEMA_VERSION = 1
-
-
-def _column(name: str, kind: pa.DataType, description: str) -> pa.Field:
-    return pa.field(name, kind, nullable=False, metadata={"description": description})
 
 
 LSTM_EVALUATION = Dataset(
     name="lstm_evaluation",
     payload=pa.schema(
         [
-            _column("as_of_us", pa.int64(), "moment of the forecast, us UTC: when the newest candle had closed"),
-            _column("fold", pa.int32(), "step of the walk, from 1, ascending in time; none of its rows was fitted on"),
-            _column("seed", pa.int64(), "of the network; the first one of the newest fold is the checkpoint itself"),
-            _column("horizon", pa.int32(), "rows ahead"),
-            _column("regime", pa.int8(), "volatility before the forecast: 0 quiet, 1 usual, 2 wild"),
-            _column("realised", pa.float64(), "log-return that came"),
-            _column("forecast", pa.float64(), "log-return that the model foretold"),
-            _column("half_width", pa.float64(), "half of the interval around it, log-return"),
+            described("as_of_us", pa.int64(), "moment of the forecast, us UTC: when the newest candle had closed"),
+            described(
+                "fold", pa.int32(), "step of the walk, from 1, ascending in time; none of its rows was fitted on"
+            ),
+            described("seed", pa.int64(), "of the network; the first one of the newest fold is the checkpoint itself"),
+            described("horizon", pa.int32(), "rows ahead"),
+            described("regime", pa.int8(), "volatility before the forecast: 0 quiet, 1 usual, 2 wild"),
+            described("realised", pa.float64(), "log-return that came"),
+            described("forecast", pa.float64(), "log-return that the model foretold"),
+            described("half_width", pa.float64(), "half of the interval around it, log-return"),
             *(
-                _column(column_of(name), pa.float64(), f"log-return that {name} foretold (a direction, 1 or -1)")
+                described(column_of(name), pa.float64(), f"log-return that {name} foretold (a direction, 1 or -1)")
                 if name == "majority sign"
-                else _column(column_of(name), pa.float64(), f"log-return that {name} foretold")
+                else described(column_of(name), pa.float64(), f"log-return that {name} foretold")
                 for name in BASELINES
             ),
         ]

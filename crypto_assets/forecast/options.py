@@ -16,6 +16,9 @@ from crypto_assets.errors import ConfigurationError
 type Source = Literal["gold_features", "klines_1s"]
 """Dataset whose columns a model reads: a row a minute, or a row a second."""
 
+INTERVAL_SHARE = 0.8
+"""Of outcomes, that the interval around a forecast is meant to hold; its width is fitted on validation samples."""
+
 Positive = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(gt=0, lt=1)]
 
@@ -107,6 +110,15 @@ def options_of(given: Mapping[str, object]) -> ForecastOptions:
     if wrong:
         raise ConfigurationError(f"Options of forecasts: {wrong}")
     return options
+
+
+def differences(held: msgspec.Struct, asked: msgspec.Struct) -> list[str]:
+    """In which options two of one kind differ, a phrase each: `window is 60, asked for 30`."""
+    return [
+        f"{name} is {getattr(held, name)}, asked for {getattr(asked, name)}"
+        for name in type(held).__struct_fields__
+        if getattr(held, name) != getattr(asked, name)
+    ]
 
 
 def _fields(part: type) -> tuple[str, ...]:

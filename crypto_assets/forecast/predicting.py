@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from crypto_assets.errors import CheckpointError, InputIncomplete
+from crypto_assets.errors import CheckpointError, InputIncomplete, command_to_materialise
 from crypto_assets.features.candles import NOT_READ
 from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.checkpoint import Checkpoint, load_checkpoint, read_card, refuse_other_features
@@ -136,8 +136,7 @@ class Predictor:
             if not self._lake.has(dataset, symbol, day):
                 raise InputIncomplete(
                     f"{dataset.name} was never materialised for this day, which {card.model_id} foretells from; what "
-                    "is stored stays. Run: dagster asset materialize -m crypto_assets.definitions --select "
-                    f"{dataset.name} --partition '{day}|{symbol}'"
+                    f"is stored stays. Run: {command_to_materialise(dataset.name, f'{day}|{symbol}')}"
                 )
         back = math.ceil(card.data.window * STEP_S[source] / DAY_S)
         days = days_of(day, days=back + 1)

@@ -16,7 +16,7 @@ from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.judge.measures import skill
 from crypto_assets.forecast.options import Source
 from crypto_assets.forecast.table import BoolArray, FloatArray, IntArray
-from crypto_assets.schemas import TIMESTAMP, Dataset
+from crypto_assets.schemas import TIMESTAMP, Dataset, described
 from crypto_assets.spans import times_us, to_us
 
 SECOND_US = 1_000_000
@@ -24,30 +24,26 @@ STEP_S: dict[Source, int] = {"gold_features": 60, "klines_1s": 1}
 """Seconds that one row of a source is long, and one step of a horizon."""
 
 
-def _field(name: str, kind: pa.DataType, description: str, *, nullable: bool = False) -> pa.Field:
-    return pa.field(name, kind, nullable=nullable, metadata={"description": description})
-
-
 LSTM_PREDICTIONS = Dataset(
     name="lstm_predictions",
     payload=pa.schema(
         [
-            _field("as_of", TIMESTAMP, "moment of the forecast: when the newest candle that it read had closed"),
-            _field("target_time", TIMESTAMP, "moment that is foretold: as_of and the horizon"),
-            _field("horizon_s", pa.int32(), "seconds from as_of to target_time"),
-            _field("price", pa.float64(), "last price at as_of, quote asset"),
-            _field("predicted_return", pa.float64(), "foretold log-return from as_of to target_time"),
-            _field("predicted_price", pa.float64(), "price at target_time that this return leads to, quote asset"),
-            _field("low", pa.float64(), "lower end of the interval around predicted_price, quote asset"),
-            _field("high", pa.float64(), "upper end of that interval, quote asset"),
-            _field("interval_share", pa.float64(), "share of prices that the interval is meant to hold"),
-            _field("model_id", pa.string(), "the promoted model that foretold it"),
-            _field(
+            described("as_of", TIMESTAMP, "moment of the forecast: when the newest candle that it read had closed"),
+            described("target_time", TIMESTAMP, "moment that is foretold: as_of and the horizon"),
+            described("horizon_s", pa.int32(), "seconds from as_of to target_time"),
+            described("price", pa.float64(), "last price at as_of, quote asset"),
+            described("predicted_return", pa.float64(), "foretold log-return from as_of to target_time"),
+            described("predicted_price", pa.float64(), "price at target_time that this return leads to, quote asset"),
+            described("low", pa.float64(), "lower end of the interval around predicted_price, quote asset"),
+            described("high", pa.float64(), "upper end of that interval, quote asset"),
+            described("interval_share", pa.float64(), "share of prices that the interval is meant to hold"),
+            described("model_id", pa.string(), "the promoted model that foretold it"),
+            described(
                 "known_at", TIMESTAMP, "when it could be known: as_of, or its model's promotion where that is later"
             ),
-            _field("is_backcast", pa.bool_(), "whether its model was promoted after as_of: nobody could act on it"),
-            _field("realised_return", pa.float64(), "log-return that came; null until it is known", nullable=True),
-            _field("realised_price", pa.float64(), "price at target_time; null until it is known", nullable=True),
+            described("is_backcast", pa.bool_(), "whether its model was promoted after as_of: nobody could act on it"),
+            described("realised_return", pa.float64(), "log-return that came; null until it is known", nullable=True),
+            described("realised_price", pa.float64(), "price at target_time; null until it is known", nullable=True),
         ]
     ),
     key=("as_of", "horizon_s"),

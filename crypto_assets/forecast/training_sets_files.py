@@ -13,24 +13,19 @@ import pyarrow.parquet as pq
 
 from crypto_assets.errors import LakeError
 from crypto_assets.forecast.options import DataOptions, Source
-from crypto_assets.forecast.table import FeatureTable, IntArray
-from crypto_assets.schemas import TIMESTAMP, Dataset
+from crypto_assets.forecast.table import FeatureTable
+from crypto_assets.schemas import TIMESTAMP, Dataset, described
 from crypto_assets.spans import times_us
-
-
-def _column(name: str, kind: pa.DataType, description: str) -> pa.Field:
-    return pa.field(name, kind, nullable=False, metadata={"description": description})
-
 
 LSTM_TRAINING_SET = Dataset(
     name="lstm_training_set",
     payload=pa.schema(
         [
-            _column("open_time", TIMESTAMP, "start of the row's candle"),
-            _column("as_of", TIMESTAMP, "when that candle had closed; every value of the row was known by then"),
-            _column("close", pa.float64(), "last real price by as_of, quote asset"),
-            _column("is_real", pa.bool_(), "false where the row's candle was not real: its close is no target"),
-            _column("warm", pa.bool_(), "whether every feature had all the candles that it needs"),
+            described("open_time", TIMESTAMP, "start of the row's candle"),
+            described("as_of", TIMESTAMP, "when that candle had closed; every value of the row was known by then"),
+            described("close", pa.float64(), "last real price by as_of, quote asset"),
+            described("is_real", pa.bool_(), "false where the row's candle was not real: its close is no target"),
+            described("warm", pa.bool_(), "whether every feature had all the candles that it needs"),
         ]
     ),
     key=("open_time",),
@@ -119,8 +114,8 @@ def decode_set(content: bytes, *, uri: str) -> FeatureTable:
             source=msgspec.convert(notes["source"], Source),
             step_us=int(notes["step_us"]),
             features=features,
-            open_us=_times(stored, "open_time"),
-            as_of_us=_times(stored, "as_of"),
+            open_us=times_us(stored["open_time"]),
+            as_of_us=times_us(stored["as_of"]),
             close=stored["close"].to_numpy(),
             is_real=stored["is_real"].to_numpy(),
             warm=stored["warm"].to_numpy(),
@@ -128,10 +123,6 @@ def decode_set(content: bytes, *, uri: str) -> FeatureTable:
         )
     except (pa.ArrowInvalid, KeyError, ValueError) as error:
         raise LakeError(f"{uri} is no training set: {error}. Materialise lstm_training_set again.") from error
-
-
-def _times(stored: pa.Table, name: str) -> IntArray:
-    return times_us(stored[name])
 
 
 def _text(metadata: Mapping[bytes, bytes]) -> dict[str, str]:

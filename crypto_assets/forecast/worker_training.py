@@ -7,14 +7,14 @@ import resource
 
 import msgspec
 
-from crypto_assets.errors import CheckpointError, InputIncomplete
+from crypto_assets.errors import CheckpointError, InputIncomplete, command_to_materialise
 from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.card_making import Origin, make_card, training_key
 from crypto_assets.forecast.checkpoint import read_card, write_checkpoint
 from crypto_assets.forecast.checkpoints import NAME, Checkpoints
 from crypto_assets.forecast.day_task import DayTask, Say
 from crypto_assets.forecast.network import train_network
-from crypto_assets.forecast.options import DataOptions
+from crypto_assets.forecast.options import differences
 from crypto_assets.forecast.splits import walk_forward
 from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET, StoredSet, TrainingSets
 from crypto_assets.forecast.training_state import Epoch
@@ -96,29 +96,18 @@ def epoch_line(epoch: Epoch, *, epochs: int) -> str:
 def _read_set(task: DayTask, *, where: str) -> StoredSet:
     asset = LSTM_TRAINING_SET.name
     stored = TrainingSets(Lake(task.lake_uri)).read(task.symbol, task.day)
-    command = (
-        f"dagster asset materialize -m crypto_assets.definitions --select {asset} --partition "
-        f"'{task.day}|{task.symbol}'"
-    )
+    command = command_to_materialise(asset, f"{task.day}|{task.symbol}")
     if stored is None:
         raise InputIncomplete(
             f"{where}: {asset} was never materialised for this day; the former {NAME} stays. Run: {command}"
         )
-    other = _differences(stored.options, task.options.data)
+    other = "; ".join(differences(stored.options, task.options.data))
     if other:
         raise InputIncomplete(
             f"{where}: {asset} was made with other options than this run asks for: {other}. The former {NAME} stays. "
             f"Give this run the same config, or make the set anew with this run's: {command} --config-json '…'"
         )
     return stored
-
-
-def _differences(held: DataOptions, asked: DataOptions) -> str:
-    return "; ".join(
-        f"{name} is {getattr(held, name)}, asked for {getattr(asked, name)}"
-        for name in DataOptions.__struct_fields__
-        if getattr(held, name) != getattr(asked, name)
-    )
 
 
 def _card_of_same(content: bytes, *, key: str) -> ModelCard | None:

@@ -12,7 +12,6 @@ import pyarrow as pa
 from crypto_assets.errors import InputIncomplete, TrainingFailed
 from crypto_assets.forecast.judge.baselines import Problem, foretell
 from crypto_assets.forecast.judge.figures import (
-    INTERVAL_SHARE,
     MODEL,
     REGIMES,
     Cell,
@@ -26,7 +25,7 @@ from crypto_assets.forecast.judge.history import past_returns, trailing_volatili
 from crypto_assets.forecast.judge.measures import not_overlapping, regime_bounds, regime_of
 from crypto_assets.forecast.judge.rows import rows_table
 from crypto_assets.forecast.network import Fit
-from crypto_assets.forecast.options import ForecastOptions, Source
+from crypto_assets.forecast.options import INTERVAL_SHARE, ForecastOptions, Source
 from crypto_assets.forecast.table import FeatureTable, FloatArray, Forecasts, IntArray, Samples, Split
 
 BEYOND_BELIEF = 10.0

@@ -23,15 +23,13 @@ from crypto_assets.forecast.judge.measures import (
     skill,
 )
 from crypto_assets.forecast.judge.significance import DieboldMariano, diebold_mariano, skill_interval
-from crypto_assets.forecast.options import JudgeOptions
+from crypto_assets.forecast.options import INTERVAL_SHARE, JudgeOptions
 from crypto_assets.forecast.table import BoolArray, FloatArray, IntArray
 
 type Regime = Literal["quiet", "usual", "wild"]
 """Tercile of the volatility of the window before the forecast, with bounds from the training rows."""
 REGIMES: tuple[Regime, ...] = ("quiet", "usual", "wild")
 MODEL = "model"
-INTERVAL_SHARE = 0.8
-"""Of outcomes, that the interval around a forecast is meant to hold."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from crypto_assets.cleaning.candles import Candle, first_candle, last_candle
+from crypto_assets.cleaning.candles import NEIGHBOUR_DAYS, Candle, first_candle, last_candle, nearest_candle
 from crypto_assets.cleaning.klines import clean_klines
 from crypto_assets.features.inputs import LEAD_IN_DAYS
 from crypto_assets.lake.lake import Lake
@@ -23,8 +23,6 @@ from crypto_assets.lake.manifest import Position
 from crypto_assets.schemas import BRONZE_KLINES, SILVER_KLINES, TIMEFRAMES
 from crypto_assets.spans import EPOCH, day_span, times_us
 
-NEIGHBOUR_DAYS = 4
-"""How far the candle before or after a day is looked for, as for silver."""
 KEPT_DAYS = 2 * LEAD_IN_DAYS + NEIGHBOUR_DAYS
 """Days before the newest that are held in memory."""
 _DAY_US = 86_400_000_000
@@ -139,7 +137,11 @@ class CandleDays:
         if bronze is None:  # longer candles that were not sent are derived
             bronze = held.joined = BRONZE_KLINES[timeframe].schema.empty_table()
         end = min(span.end, until)
-        ends = (self._nearest(day, timeframe, direction=-1), self._nearest(day, timeframe, direction=1))
+
+        def edges(days: int) -> tuple[Candle | None, Candle | None]:
+            return self._edges(day + timedelta(days=days), timeframe)
+
+        ends = (nearest_candle(edges, direction=-1), nearest_candle(edges, direction=1))
         made = held.cleaned
         if made is None or not made.is_of(bronze, minutes, ends, end):
             before, after = ends
@@ -155,15 +157,6 @@ class CandleDays:
             ).table
             made = held.cleaned = _Cleaned(bronze, minutes, ends, end, table)
         return made.table
-
-    def _nearest(self, day: date, timeframe: str, *, direction: int) -> Candle | None:
-        """The usable candle of the neighbouring days that is nearest to the day."""
-        for distance in range(1, NEIGHBOUR_DAYS + 1):
-            first, last = self._edges(day + timedelta(days=direction * distance), timeframe)
-            nearest = last if direction < 0 else first
-            if nearest is not None:
-                return nearest
-        return None
 
     def _edges(self, day: date, timeframe: str) -> tuple[Candle | None, Candle | None]:
         held = self._of(day, timeframe)

@@ -79,7 +79,11 @@ def supervise(context: dg.OpExecutionContext, market_stream: MarketStreamResourc
     context.instance.add_run_tags(run_id, {HOST_TAG: socket.gethostname()})
 
     def has_ended() -> bool:
-        run = context.instance.get_run_by_id(run_id)
+        try:
+            run = context.instance.get_run_by_id(run_id)
+        except Exception as error:  # the market goes on while Dagster's storage is away
+            context.log.warning("Dagster's storage does not say whether this run was ended: %s", error)
+            return False
         return run is None or run.is_finished
 
     try:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ import dagster as dg
 import psutil
 import pytest
 import redis
+from filelock import FileLock
 
 from crypto_assets.endpoints import exchange_name
 from crypto_assets.stream.health import PROGRAMS
@@ -163,6 +165,50 @@ def test_the_second_process_of_a_run_that_was_ended_meanwhile_starts_nothing(str
     said = stream.supervise(run_id="one", log=logging.getLogger(__name__), has_ended=lambda: True)
     assert said == "Run one was ended before this process of it had something to do."
     assert beats(stream) == {}
+
+
+def test_programs_end_with_their_run_where_another_process_of_it_was_told(stream: SmallStream) -> None:
+    Path(stream.folder).mkdir()
+    run_ended = threading.Event()
+
+    def cancel_when_all_run(_: float) -> None:
+        wait_for_all(stream)
+        run_ended.set()
+
+    said = stream.supervise(
+        run_id="one", log=logging.getLogger(__name__), has_ended=run_ended.is_set, pause=cancel_when_all_run
+    )
+    assert said == "Run one was ended. Collector, processor and forecaster are ended."
+    assert beats(stream) == {}
+
+
+def test_the_second_process_of_a_run_waits_and_takes_over_from_the_first(stream: SmallStream) -> None:
+    Path(stream.folder).mkdir()
+    lock = FileLock(Path(stream.folder) / "services" / "market_stream.lock")
+    lock_file = Path(lock.lock_file)
+    lock_file.parent.mkdir()
+    lock_file.with_suffix(".json").write_text('{"run_id": "one", "pid": 1}')
+    run_ended = threading.Event()
+    pauses = []
+
+    def first_process_dies_then_the_run_is_ended(seconds: float) -> None:
+        pauses.append(seconds)
+        if lock.is_locked:
+            assert beats(stream) == {}, "one process starts programs, not both"
+            lock.release()
+        else:
+            wait_for_all(stream)
+            run_ended.set()
+
+    with lock:
+        said = stream.supervise(
+            run_id="one",
+            log=logging.getLogger(__name__),
+            has_ended=run_ended.is_set,
+            pause=first_process_dies_then_the_run_is_ended,
+        )
+    assert said == "Run one was ended. Collector, processor and forecaster are ended."
+    assert len(pauses) >= 2
 
 
 def supervising(stream: SmallStream, instance: dg.DagsterInstance, *, other_than: str = "") -> dg.DagsterRun:

@@ -39,6 +39,8 @@ REVIVED: tuple[Name, ...] = ("postgres", "redis", "kafka", "simulator")
 REVIVAL_S = 40.0
 """How long a sensor waits for services to start; Dagster gives a tick 60 s."""
 LOOK_EVERY_S = 1.0
+ASK_EVERY_S = 5.0
+"""A look into Dagster's storage; so long may programs outlive a run that was ended without this process."""
 TELL_EVERY_S = 300.0
 LOCK_WAIT_S = 5.0
 """Longer than a sensor holds the lock to see whether somebody has it."""
@@ -174,19 +176,24 @@ class MarketStreamResource(dg.ConfigurableResource):
     ) -> str:
         """Keep the programs alive until there is a reason not to, and return it as a sentence.
 
-        Two daemons can start one run twice: `has_ended` says whether the run was ended while this process of it waited
-        for the other one. Raises ServiceFailed where a program keeps crashing. However it ends, no program started here
-        is left.
+        Two daemons can start one run twice. Its second process waits, as to end would end the run; and `has_ended`
+        says to either that the run was ended, which only the other one may have been told. Raises ServiceFailed where a
+        program keeps crashing. However it ends, no program started here is left.
         """
-        with self._alone(run_id) as other:
-            if other is not None:
-                return f"Run {other.run_id} (pid {other.pid}) supervises already; this one has nothing to do."
+        with self._alone(run_id, has_ended=has_ended, pause=pause) as other:
             if has_ended():
                 return f"Run {run_id} was ended before this process of it had something to do."
+            if other is not None:
+                return f"Run {other.run_id} (pid {other.pid}) supervises already; this one has nothing to do."
             ended = _end_of_launcher()
-            told = time.monotonic()
+            told = asked = time.monotonic()
             try:
                 while (reason := ended() or self._taken_down()) is None:
+                    if time.monotonic() - asked >= ASK_EVERY_S:
+                        asked = time.monotonic()
+                        if has_ended():
+                            reason = f"Run {run_id} was ended."
+                            break
                     if not self.services_change():
                         self.start(log=log)
                     if time.monotonic() - told > TELL_EVERY_S:
@@ -202,15 +209,23 @@ class MarketStreamResource(dg.ConfigurableResource):
         return self._holder() if self._lock_file.exists() and _is_held(self._lock_file) else None
 
     @contextmanager
-    def _alone(self, run_id: str) -> Generator[Holder | None]:
-        """Yields None to the one supervisor of this machine, to others who that is."""
+    def _alone(
+        self, run_id: str, *, has_ended: Callable[[], bool], pause: Callable[[float], None]
+    ) -> Generator[Holder | None]:
+        """Yields None to the one supervisor of this machine, to others who that is: at once, or to the run's own second
+        process when the run was ended."""
         self._lock_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = FileLock(self._lock_file)
-        try:
-            lock.acquire(timeout=LOCK_WAIT_S)
-        except Timeout:
-            yield self._holder()
-            return
+        while True:
+            try:
+                lock.acquire(timeout=LOCK_WAIT_S)
+                break
+            except Timeout:
+                holder = self._holder()
+                if holder.run_id != run_id or has_ended():
+                    yield holder
+                    return
+                pause(LOOK_EVERY_S)
         try:
             holder = Holder(run_id, os.getpid())
             self._holder_file.write_bytes(msgspec.json.encode(holder))

@@ -54,7 +54,7 @@ def _measure_features(folder: Path) -> list[Line]:
 def _simulated_day(data_dir: Path) -> Lake:
     """A lake that holds DAY with everything, and the days before it that features need."""
     environment = run_environment(data_dir, EXCHANGE="simulator")
-    stages = plan_stages(days=1, today=date.fromordinal(DAY.toordinal() + 1))
+    stages = plan_stages(days=1, last=DAY)
     log = data_dir / "run.log"
     finish(start_runs(stages, environment=environment, log=log), log=log)
     return Lake(str(data_dir / "lake"))

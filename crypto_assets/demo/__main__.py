@@ -16,7 +16,7 @@ from crypto_assets.dagster_home import prepare_dagster_home
 from crypto_assets.demo.batch import NEEDED
 from crypto_assets.demo.forecast import print_verdict, worker_of_forecast
 from crypto_assets.demo.picture import save_day_picture
-from crypto_assets.demo.plan import plan_stages, plan_trades, symbols_of_demo
+from crypto_assets.demo.plan import last_day, plan_stages, plan_trades, symbols_of_demo
 from crypto_assets.demo.report import holdings, print_checks, print_held, print_holdings, print_next_steps, unequal
 from crypto_assets.demo.workers import Outcome, Worker, run_workers, worker_of, worker_of_day
 from crypto_assets.errors import ConfigurationError, ServiceFailed
@@ -37,7 +37,7 @@ def main() -> None:
     end_on_signals()
     settings = _read_settings()
     symbols = symbols_of_demo(settings.symbols)
-    stages = plan_stages(days=options.days, today=datetime.now(UTC).date())
+    stages = plan_stages(days=options.days, last=last_day(datetime.now(UTC)))
     home = prepare_dagster_home(settings.data_dir, environment=os.environ)
     first, last = min(stage.first for stage in stages), max(stage.last for stage in stages)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.features.inputs import LEAD_IN_DAYS
@@ -18,6 +18,10 @@ from crypto_assets.schemas import (
     SILVER_ORDERBOOK,
     Dataset,
 )
+
+PUBLISHED_AFTER = timedelta(hours=6)
+"""How long after its end the archive has a day for sure: Binance's files appear 4 to 6 hours after it, simulated ones
+after 5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,18 @@ class Stage:
         return len(self.assets) * len(self.days)
 
 
-def plan_stages(*, days: int, today: date) -> tuple[Stage, ...]:
-    """Runs, one after the other, that give features of the last complete `days` before `today`.
+def last_day(now: datetime) -> date:
+    """The newest UTC day of which the archive has files: yesterday, but in the first hours of a day the one before."""
+    return (now.astimezone(UTC) - PUBLISHED_AFTER).date() - timedelta(days=1)
+
+
+def plan_stages(*, days: int, last: date) -> tuple[Stage, ...]:
+    """Runs, one after the other, that give features of the `days` that end with `last`.
 
     Candles with the days that the first one looks back on; futures data with the day before, whose last payment and
     open interest the first hours need; then the order book, and the features.
     """
-    first, last = today - timedelta(days=days), today - timedelta(days=1)
+    first = last - timedelta(days=days - 1)
     candles = [*BRONZE_KLINES.values(), *SILVER_KLINES.values()]
     book = [BRONZE_ORDERBOOK, SILVER_ORDERBOOK]
     futures = [d for d in (*BRONZE, *SILVER) if d not in (*candles, *book, BRONZE_TRADES)]

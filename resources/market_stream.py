@@ -210,7 +210,11 @@ class MarketStreamResource(dg.ConfigurableResource):
 
     @contextmanager
     def _alone(
-        self, run_id: str, *, has_ended: Callable[[], bool], pause: Callable[[float], None]
+        self,
+        run_id: str,
+        *,
+        has_ended: Callable[[], bool] = lambda: False,
+        pause: Callable[[float], None] = time.sleep,
     ) -> Generator[Holder | None]:
         """Yields None to the one supervisor of this machine, to others who that is: at once, or to the run's own second
         process when the run was ended."""

@@ -18,6 +18,7 @@ from resources.services.service import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN_DEADLINE_S = 600
+pytestmark = pytest.mark.timeout(900)  # the first test waits for whole demos, on however busy a machine
 PNG = b"\x89PNG\r\n\x1a\n"
 
 

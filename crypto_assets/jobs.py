@@ -78,19 +78,24 @@ def supervise(context: dg.OpExecutionContext, market_stream: MarketStreamResourc
     run_id = context.run.run_id
     context.instance.add_run_tags(run_id, {HOST_TAG: socket.gethostname()})
 
-    def has_ended() -> bool:
+    def ended_as() -> dg.DagsterRunStatus | None:
         try:
             run = context.instance.get_run_by_id(run_id)
         except Exception as error:  # the market goes on while Dagster's storage is away
             context.log.warning("Dagster's storage does not say whether this run was ended: %s", error)
-            return False
-        return run is None or run.is_finished
+            return None
+        if run is None:  # deleted
+            return dg.DagsterRunStatus.CANCELED
+        return run.status if run.is_finished or run.status is dg.DagsterRunStatus.CANCELING else None
 
     try:
-        reason = market_stream.supervise(run_id=run_id, log=context.log, has_ended=has_ended)
+        reason = market_stream.supervise(run_id=run_id, log=context.log, has_ended=lambda: ended_as() is not None)
     except ServiceFailed as error:
         refuse(str(error))
     context.log.info(reason)
+    if ended_as() not in (None, dg.DagsterRunStatus.SUCCESS):
+        # A success of this process would be the run's last event, and its status. Interrupted, it leaves it as it is.
+        raise dg.DagsterExecutionInterruptedError
 
 
 @dg.job(

@@ -145,6 +145,9 @@ class Settings(BaseSettings):
         description="Days that rows of windows shorter than an hour stay in the spreadsheet; older ones are deleted "
         "unless somebody wrote right of them. Unset keeps all.",
     )
+    dagster_url: str = Field(
+        "http://127.0.0.1:3000", description="Where Dagster's page is, for links to assets and runs."
+    )
     alert_webhook_url: SecretStr | None = Field(None, description="Where alerts are posted.")
     stream_managed: bool = Field(
         True, description="Whether the `market_stream` sensor starts collector, processor and forecaster itself."

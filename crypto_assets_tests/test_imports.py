@@ -1,4 +1,4 @@
-"""Imports point one way, pure packages touch nothing, and the code location loads light and without network."""
+"""The rule of imports holds, and what import-linter cannot say: the code location loads light and without network."""
 
 from __future__ import annotations
 
@@ -6,45 +6,15 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "spans"),
-    ("schemas", "config"),
-    ("cleaning", "features", "binance", "lake", "processes", "dagster_home", "endpoints", "postgres"),
-    ("spark", "forecast"),
-    ("simulator", "stream", "warehouse", "archive"),
-    ("convergence", "pictures", "share"),
-    ("history", "health", "reading"),
-    ("alerts", "metrics"),
-    ("resources",),
-    ("partitions", "refusal"),
-    ("automation",),
-    ("assets",),
-    ("checks",),
-    ("jobs", "retention"),
-    ("schedules", "sensors"),
-    ("definitions",),
-    ("demo", "ui", "dashboard"),
-    ("live",),
-    ("cli",),
-)
-"""Packages and modules from the inside out: each may import those above it and itself, none beside it."""
-
-PURE = ("errors", "spans", "schemas", "cleaning", "features", "simulator.market", "forecast.judge")
-FORBIDDEN_IN_PURE = {"dagster", "os", "io", "pathlib", "shutil", "socket", "subprocess", "tempfile", "time", "random"}
-FORBIDDEN_IN_PURE |= {"httpx", "requests", "urllib", "fsspec", "s3fs", "filelock", "pydantic_settings", "starlette"}
-WITHOUT_DAGSTER = (
-    *("binance", "lake", "convergence", "history", "simulator", "pictures", "config", "processes"),
-    *("endpoints", "postgres", "stream", "warehouse", "share", "archive", "forecast", "reading"),
-)
-WORKERS = {("forecast.worker", "dagster_pipes")}
-"""A program that Dagster starts, and the small library by which it is spoken with."""
 PAGES = {"streamlit", "altair"}
 """Libraries of the dashboard, which is a program of its own that nothing imports."""
 HEAVY = {"tensorflow", "keras", "pyspark", "pandas_ta", "talib", "matplotlib", "sklearn", "statsmodels", *PAGES}
@@ -88,61 +58,33 @@ def _executed_on_import(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 def top_of(name: str) -> str:
-    """Package, or module directly in `crypto_assets`, that a dotted name belongs to."""
+    """First part of a dotted name, `crypto_assets.` left out."""
     return name.removeprefix("crypto_assets.").partition(".")[0]
 
 
-def layer_of(name: str) -> int | None:
-    return next((index for index, layer in enumerate(LAYERS) if top_of(name) in layer), None)
+@pytest.fixture(scope="module")
+def contracts() -> dict[str, dict[str, Any]]:
+    """The contracts of pyproject.toml by their id."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return {contract["id"]: contract for contract in project["tool"]["importlinter"]["contracts"]}
 
 
-def is_part_of(name: str, packages: tuple[str, ...]) -> bool:
-    return any(name == package or name.startswith(f"{package}.") for package in packages)
+def test_the_rule_of_imports_is_kept() -> None:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"]
+    done = subprocess.run([*command, "--no-cache", "--no-logo"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
-def is_ours(name: str) -> bool:
-    return name.partition(".")[0] in {"crypto_assets", "resources", "sensors"}
+def test_every_module_has_a_layer(contracts: dict[str, dict[str, Any]]) -> None:
+    rooms = {room.strip("() ") for layer in contracts["layers"]["layers"] for room in layer.split("|")}
+    assert sorted({top_of(name) for name, _ in modules()} - {top_of(room) for room in rooms}) == []
 
 
-def test_every_module_has_a_layer() -> None:
-    assert sorted({top_of(name) for name, _ in modules() if layer_of(name) is None}) == []
-
-
-def test_imports_point_from_the_outer_layers_to_the_inner_ones() -> None:
-    wrong = [
-        f"{name} imports {other}"
-        for name, path in modules()
-        for other in sorted(filter(is_ours, imported(path)))
-        if not _may_import(name, other)
-    ]
-    assert wrong == []
-
-
-def _may_import(name: str, other: str) -> bool:
-    inner, own = layer_of(other), layer_of(name)
-    return top_of(name) == top_of(other) or (inner is not None and own is not None and inner < own)
-
-
-def test_pure_packages_import_no_dagster_and_nothing_that_reads_or_writes() -> None:
-    wrong = [
-        f"{name} imports {other}"
-        for name, path in modules()
-        if is_part_of(name, PURE)
-        for other in sorted(imported(path))
-        if top_of(other) in FORBIDDEN_IN_PURE
-    ]
-    assert wrong == []
-
-
-def test_what_a_user_may_take_without_dagster_imports_none() -> None:
-    wrong = [
-        f"{name} imports {other}"
-        for name, path in modules()
-        if is_part_of(name, WITHOUT_DAGSTER)
-        for other in sorted(imported(path))
-        if top_of(other).startswith("dagster") and (name, top_of(other)) not in WORKERS
-    ]
-    assert wrong == []
+def test_the_rule_knows_every_package_of_dagster_that_is_imported(contracts: dict[str, dict[str, Any]]) -> None:
+    """A package that the list lacks could be imported by those that must not know Dagster."""
+    known = set(contracts["without-dagster"]["forbidden_modules"])
+    taken = {top_of(other) for _, path in modules() for other in imported(path) if other.startswith("dagster")}
+    assert taken - known == set()
 
 
 def test_nothing_private_of_dagster_is_imported() -> None:
@@ -161,7 +103,7 @@ def test_heavy_libraries_are_imported_where_they_are_used() -> None:
         f"{name} imports {other}"
         for name, path in modules()
         for other in sorted(imported(path, top_level=True))
-        if top_of(other) in (HEAVY - PAGES if is_part_of(name, ("dashboard",)) else HEAVY)
+        if top_of(other) in (HEAVY - PAGES if top_of(name) == "dashboard" else HEAVY)
     ]
     assert wrong == []
 

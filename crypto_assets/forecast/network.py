@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from crypto_assets.errors import InputIncomplete
 from crypto_assets.forecast.options import DataOptions, NetworkOptions
-from crypto_assets.forecast.table import FeatureTable, FloatArray, Forecasts, IntArray, Samples, Split
+from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray, Samples, Split
 from crypto_assets.forecast.training import Epoch, FittingData, OnEpoch, device_name, fit_network
 from crypto_assets.forecast.training_state import EpochKeeper
 from crypto_assets.forecast.windows import Float32Array, Predict, as_float32, make_predictor, touched_rows
@@ -20,9 +19,6 @@ CLIP = 10.0
 RELATIVE_RESOLUTION = 1e-6
 """A feature that varies by less, beside its own size, is constant as far as float32 (1.2e-7) can tell."""
 LEAST_TRAINING_SAMPLES, LEAST_VALIDATION_SAMPLES = 100, 20
-
-type Fit = Callable[[Split, int], Forecasts]
-"""Fits a model on a split with a seed and foretells its validation and test samples."""
 
 
 @dataclass(frozen=True, slots=True)

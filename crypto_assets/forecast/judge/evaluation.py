@@ -24,7 +24,6 @@ from crypto_assets.forecast.judge.figures import (
 from crypto_assets.forecast.judge.history import past_returns, trailing_volatility
 from crypto_assets.forecast.judge.measures import not_overlapping, regime_bounds, regime_of
 from crypto_assets.forecast.judge.rows import rows_table
-from crypto_assets.forecast.network import Fit
 from crypto_assets.forecast.options import INTERVAL_SHARE, ForecastOptions, Source
 from crypto_assets.forecast.table import FeatureTable, FloatArray, Forecasts, IntArray, Samples, Split
 
@@ -32,6 +31,9 @@ BEYOND_BELIEF = 10.0
 """Log-return that no forecast may pass: a price 22,000 times as high. Its square is still a number."""
 LAGS = 3
 """Past returns that the lag test looks at: those that ended 0, 1 and 2 rows before the forecast."""
+
+type Fit = Callable[[Split, int], Forecasts]
+"""Fits a model on a split with a seed and foretells its validation and test samples."""
 
 
 class Fold(msgspec.Struct, frozen=True, kw_only=True):

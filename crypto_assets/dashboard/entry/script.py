@@ -1,0 +1,5 @@
+"""What Streamlit runs for every visit."""
+
+from crypto_assets.dashboard.app import show
+
+show()

@@ -1,0 +1,23 @@
+"""Streamlit's server with the pages loaded before it answers: `python -m crypto_assets.dashboard.server <flags>`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+from streamlit.web.cli import main as streamlit
+
+SCRIPT = Path(__file__).with_name("entry") / "script.py"
+"""In a folder of its own: Streamlit takes a folder `pages` beside its script for scripts, and puts the script's folder
+first on the path of imports."""
+
+
+def main() -> None:
+    """Serve until a signal."""
+    importlib.import_module("crypto_assets.dashboard.app")  # else the first visitor would wait for it
+    streamlit(["run", str(SCRIPT), *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()

@@ -6,12 +6,14 @@ from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from crypto_assets.access import KafkaProtocol, SaslMechanism
 from crypto_assets.errors import ConfigurationError
+from crypto_assets.identifiers import is_symbol, shown
 
 SHEET_TIMEFRAMES = ("1m", "5m", "1h", "1d")
 
@@ -86,11 +88,38 @@ class Settings(BaseSettings):
         1.0, gt=0, description="How many times faster than the clock the simulated market streams."
     )
     kafka_bootstrap_servers: str | None = Field(None, description="Kafka brokers; unset starts an embedded one.")
+    kafka_security_protocol: KafkaProtocol = Field(
+        "PLAINTEXT",
+        description="How `KAFKA_BOOTSTRAP_SERVERS` are spoken to: `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.",
+    )
+    kafka_sasl_mechanism: SaslMechanism = Field(
+        "SCRAM-SHA-512", description="How the user signs in: `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`."
+    )
+    kafka_sasl_username: str | None = Field(None, description="User of Kafka, where the protocol has SASL.")
+    kafka_sasl_password: SecretStr | None = Field(None, description="Its password.")
+    kafka_ssl_ca_file: Path | None = Field(
+        None, description="PEM file of the authorities that sign the brokers' certificates; unset takes the system's."
+    )
+    kafka_ssl_certificate_file: Path | None = Field(
+        None, description="PEM file of the client's own certificate, where the brokers want one."
+    )
+    kafka_ssl_key_file: Path | None = Field(None, description="PEM file of its key, PKCS#8.")
+    kafka_ssl_key_password: SecretStr | None = Field(None, description="Password of that key, where it has one.")
     schema_registry_url: str | None = Field(
         None, description="Confluent-compatible schema registry; unset uses the project's `.avsc` files."
     )
-    redis_url: SecretStr | None = Field(None, description="Redis; unset starts an embedded one.")
-    postgres_url: SecretStr | None = Field(None, description="PostgreSQL; unset starts an embedded one.")
+    schema_registry_username: str | None = Field(None, description="User of the schema registry.")
+    schema_registry_password: SecretStr | None = Field(None, description="Its password.")
+    schema_registry_ca_file: Path | None = Field(
+        None, description="PEM file of the authorities that sign the registry's certificate; unset takes the system's."
+    )
+    redis_url: SecretStr | None = Field(
+        None, description="Redis, with TLS `rediss://…?ssl_ca_certs=FILE`; unset starts an embedded one."
+    )
+    postgres_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL, with TLS `…?sslmode=verify-full&sslrootcert=FILE`; unset starts an embedded one.",
+    )
     warehouse_url: SecretStr | None = Field(None, description="Redshift; unset starts the PostgreSQL stand-in.")
     warehouse_s3_uri: str | None = Field(None, description="Bucket and prefix of warehouse files.")
     warehouse_source: WarehouseSource = Field(
@@ -175,10 +204,10 @@ class Settings(BaseSettings):
     @field_validator("symbols")
     @classmethod
     def _check_symbols(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [s for s in value if not (s.isascii() and s.isalnum() and s == s.upper())]
-        if wrong or not value or len(set(value)) != len(value):
+        if not value or len(set(value)) != len(value) or not all(map(is_symbol, value)):
             raise ValueError(
-                f"SYMBOLS must be distinct upper-case symbols such as BTCUSDT,ETHUSDT; got {','.join(value)!r}"
+                "SYMBOLS must be distinct symbols of 2 to 20 capital letters and digits, such as BTCUSDT,ETHUSDT; got "
+                f"{shown(','.join(value))}"
             )
         return value
 
@@ -219,7 +248,32 @@ def read_settings() -> Settings:
     try:
         return Settings()  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+    @field_validator("schema_registry_url")
+    @classmethod
+    def _refuse_password(cls, value: str | None) -> str | None:
+        if value and "@" in value:
+            raise ValueError("user and password belong into SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD")
+        return value
+
+    @model_validator(mode="after")
+    def _check_sasl(self) -> Self:
+        signs_in = self.kafka_security_protocol.startswith("SASL")
+        named = self.kafka_sasl_username is not None and self.kafka_sasl_password is not None
+        if signs_in and not named:
+            raise ValueError(
+                f"KAFKA_SECURITY_PROTOCOL {self.kafka_security_protocol} needs KAFKA_SASL_USERNAME and "
+                "KAFKA_SASL_PASSWORD"
+            )
+        if named and not signs_in:
+            raise ValueError(
+                "KAFKA_SASL_USERNAME is set, and with KAFKA_SECURITY_PROTOCOL "
+                f"{self.kafka_security_protocol} nobody signs in: choose SASL_SSL"
+            )
+        if (self.kafka_ssl_certificate_file is None) != (self.kafka_ssl_key_file is None):
+            raise ValueError("KAFKA_SSL_CERTIFICATE_FILE and KAFKA_SSL_KEY_FILE belong together: set both or none")
+        return self
+
+        lines = [": ".join((*(str(part).upper() for part in e["loc"]), e["msg"])) for e in error.errors()]
         raise ConfigurationError("Configuration cannot be used.\n" + "\n".join(lines)) from None
 
 

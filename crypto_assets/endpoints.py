@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import SecretStr
 
+from crypto_assets.access import Brokers, KafkaAccess, Registry, Secret
 from crypto_assets.config import Exchange, Settings
 from crypto_assets.errors import ConfigurationError
 
@@ -64,8 +65,25 @@ def exchange_name(settings: Settings) -> str:
 
 
 def kafka_servers(settings: Settings) -> str:
-    """Addresses of Kafka; raises ConfigurationError where none is named and none runs embedded."""
-    return settings.kafka_bootstrap_servers or _running(settings, "kafka", "KAFKA_BOOTSTRAP_SERVERS")["url"]
+    """Addresses of Kafka, with what to show there (`access.kafka_options` makes a client's options of them).
+
+    Raises ConfigurationError where none is named and none runs embedded.
+    """
+    if settings.kafka_bootstrap_servers is None:
+        return _running(settings, "kafka", "KAFKA_BOOTSTRAP_SERVERS")["url"]
+    return Brokers(settings.kafka_bootstrap_servers, _kafka_access(settings))
+
+
+def schema_registry(settings: Settings) -> str | None:
+    """URL of the schema registry, with what to show there (see `access.registry_options`); None where none is used."""
+    if settings.schema_registry_url is None:
+        return None
+    return Registry(
+        settings.schema_registry_url,
+        username=settings.schema_registry_username,
+        password=_secret(settings.schema_registry_password),
+        ca_file=settings.schema_registry_ca_file,
+    )
 
 
 def redis_url(settings: Settings) -> str:
@@ -226,6 +244,23 @@ def _running(settings: Settings, service: Service, variable: str) -> dict[str, s
 
 def _endpoint_file(data_dir: Path, service: Service) -> Path:
     return service_folder(data_dir, service) / "endpoint.json"
+
+
+def _kafka_access(settings: Settings) -> KafkaAccess:
+    return KafkaAccess(
+        settings.kafka_security_protocol,
+        settings.kafka_sasl_mechanism,
+        settings.kafka_sasl_username,
+        _secret(settings.kafka_sasl_password),
+        settings.kafka_ssl_ca_file,
+        settings.kafka_ssl_certificate_file,
+        settings.kafka_ssl_key_file,
+        _secret(settings.kafka_ssl_key_password),
+    )
+
+
+def _secret(given: SecretStr | None) -> Secret | None:
+    return Secret(given.get_secret_value()) if given else None
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

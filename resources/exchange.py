@@ -21,7 +21,7 @@ from crypto_assets.binance.spot import SpotClient
 from crypto_assets.config import Exchange, Settings, read_settings
 from crypto_assets.convergence.captures import CaptureStore
 from crypto_assets.convergence.sources import Sources
-from crypto_assets.endpoints import embedded_endpoint, exchange_name, exchange_urls
+from crypto_assets.endpoints import embedded_endpoint, exchange_name, exchange_urls, kafka_servers
 from crypto_assets.errors import ConfigurationError, Unavailable
 from crypto_assets.simulator.process import start_simulator
 from crypto_assets.spans import from_us
@@ -77,8 +77,8 @@ def live_topics(settings: Settings) -> LiveTopics | None:
 
     Nothing is asked here: whether Kafka answers shows when it is read.
     """
-    servers = settings.kafka_bootstrap_servers or (embedded_endpoint(settings.data_dir, "kafka") or {}).get("url")
-    return _live_topics(servers, exchange_name(settings)) if servers else None
+    is_there = settings.kafka_bootstrap_servers or embedded_endpoint(settings.data_dir, "kafka")
+    return _live_topics(kafka_servers(settings), exchange_name(settings)) if is_there else None
 
 
 @cache

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from crypto_assets.access import kafka_options
 from crypto_assets.binance.spot import SpotClient
 from crypto_assets.config import Exchange, Settings
 from crypto_assets.endpoints import exchange_name, exchange_urls, kafka_servers, postgres_url
@@ -141,11 +142,10 @@ def scan(servers: str, topic: str) -> Iterable[Message]:
     """Messages of a topic, partition by partition in their order, up to the ends of the partitions at the call."""
     consumer = Consumer(
         {
-            "bootstrap.servers": servers,
+            **kafka_options(servers),
             "group.id": "crypto-assets-account",
             "enable.auto.commit": False,
             "enable.partition.eof": False,
-            "log_level": 0,  # librdkafka logs each failed connection
         }
     )
     try:
@@ -193,9 +193,7 @@ def _assign_all(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
 
 def count_messages(settings: Settings, topics: Sequence[Topic]) -> dict[str, int]:
     """Messages that each topic holds now, by its name; 0 where it does not exist."""
-    consumer = Consumer(
-        {"bootstrap.servers": kafka_servers(settings), "group.id": "crypto-assets-account", "log_level": 0}
-    )
+    consumer = Consumer({**kafka_options(kafka_servers(settings)), "group.id": "crypto-assets-account"})
     try:
         known = consumer.list_topics(timeout=KAFKA_WAIT_S).topics
         counts = {topic.name: 0 for topic in topics}

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from crypto_assets.access import kafka_options
+
 WAIT_S = 10.0
 
 
@@ -17,11 +19,10 @@ def read_to_the_ends(servers: str, group: str, depths: Mapping[str, int | None])
     """
     consumer = Consumer(
         {
-            "bootstrap.servers": servers,
+            **kafka_options(servers),
             "group.id": group,
             "enable.auto.commit": False,
             "enable.partition.eof": True,  # compaction leaves holes in the offsets: only Kafka knows the end
-            "log_level": 0,  # the library logs each failed connection
         }
     )
     try:

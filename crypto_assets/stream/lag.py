@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from crypto_assets.access import kafka_options
+
 if TYPE_CHECKING:
     from confluent_kafka import TopicPartition
     from confluent_kafka.admin import AdminClient
@@ -42,8 +44,7 @@ def read_offsets(servers: str, topics: Iterable[str], *, prefix: str = "") -> di
     from confluent_kafka import TopicPartition
     from confluent_kafka.admin import AdminClient
 
-    # What goes wrong is raised; librdkafka would print it to standard error as well.
-    admin = AdminClient({"bootstrap.servers": servers, "socket.timeout.ms": int(TIMEOUT_S * 1000), "log_level": 0})
+    admin = AdminClient({**kafka_options(servers), "socket.timeout.ms": int(TIMEOUT_S * 1000)})
     found = admin.list_topics(timeout=TIMEOUT_S).topics
     places = [TopicPartition(name, number) for name in topics if name in found for number in found[name].partitions]
     if not places:

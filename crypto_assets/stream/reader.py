@@ -22,6 +22,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec  # pyright: ignore[reportPrivateImportUsage]
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
+from crypto_assets.access import kafka_options, refused_or
 from crypto_assets.errors import ServiceUnavailable
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode_key
 from crypto_assets.stream.columns import Raw
@@ -217,7 +218,7 @@ class LiveTopics:
         return self._consumer
 
     def _options(self) -> dict[str, Any]:
-        return {"bootstrap.servers": self.servers, "log_level": 0}  # the library logs each failed connection
+        return kafka_options(self.servers)
 
     @contextmanager
     def _asking(self) -> Generator[None]:
@@ -227,7 +228,10 @@ class LiveTopics:
             yield
         except KafkaException as error:
             self._away_until = self._clock() + AWAY_S
-            raise ServiceUnavailable(self._away(f"does not answer ({error.args[0].str()})")) from error
+            raise ServiceUnavailable(self._away(f"does not answer ({self._reason(error)})")) from error
+
+    def _reason(self, error: KafkaException) -> str:
+        return refused_or(self.servers, error.args[0].str()).rstrip(".")
 
     def _away(self, what: str) -> str:
         return f"Kafka at {self.servers} {what}. Its messages wait there. See `make status`."

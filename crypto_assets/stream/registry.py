@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 
+from crypto_assets.access import registry_options
 from crypto_assets.stream.avro import FRAME_BYTES, schema_json
 from crypto_assets.stream.topics import Topic
 
@@ -39,7 +40,7 @@ def register(url: str, topic: Topic, exchange: str) -> bytes:
     from confluent_kafka.schema_registry.error import SchemaRegistryError
     from httpx2 import HTTPError  # with which that client asks
 
-    client = SchemaRegistryClient({"url": url})
+    client = SchemaRegistryClient(registry_options(url))
     try:
         return frame(client.register_schema(f"{topic.of(exchange)}-value", Schema(schema_json(topic.name), "AVRO")))
     except (SchemaRegistryError, HTTPError, OSError) as error:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from confluent_kafka import KafkaException
 
+from crypto_assets.access import refused_or
 from crypto_assets.errors import BadPayload
 from crypto_assets.stream.collector.feed import Before, Feed
 from crypto_assets.stream.collector.ledger import Ledger
@@ -54,7 +55,8 @@ class KafkaCare:
             except KafkaException as error:  # also for a moment after topics were made
                 tries += 1
                 if tries == 2:
-                    _log.warning("Kafka at %s is not ready, messages wait on disk: %s", self._servers, error)
+                    reason = await asyncio.to_thread(refused_or, self._servers, str(error))
+                    _log.warning("Kafka at %s is not ready, messages wait on disk: %s", self._servers, reason)
                 await asyncio.sleep(RETRY_S)
         self._take_up(tails, gaps)
         self._sink.release()

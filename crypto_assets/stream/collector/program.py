@@ -202,7 +202,7 @@ class Collector:
 
 def make_outlets(settings: Settings) -> dict[str, Outlet]:
     """The outlet of each topic by its name; with a schema registry, values get its frame."""
-    exchange, registry = exchange_name(settings), settings.schema_registry_url
+    exchange, registry = exchange_name(settings), schema_registry(settings)
     return {
         topic.name: Outlet.of(topic, exchange, frame=register(registry, topic, exchange) if registry else b"")
         for topic in TOPICS

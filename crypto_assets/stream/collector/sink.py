@@ -23,6 +23,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from crypto_assets.access import kafka_options
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, fingerprint
 from crypto_assets.stream.collector.drops import Dropped, count_messages
 from crypto_assets.stream.collector.spool import Lane, Record, Spool
@@ -64,7 +65,7 @@ class Outlet:
 def producer_settings(servers: str) -> dict[str, Any]:
     """Settings of an idempotent producer that places keys as Java clients do."""
     return {
-        "bootstrap.servers": servers,
+        **kafka_options(servers),
         "enable.idempotence": True,
         "acks": "all",
         "partitioner": "murmur2",
@@ -76,7 +77,6 @@ def producer_settings(servers: str) -> dict[str, Any]:
         "topic.metadata.propagation.max.ms": 5_000,
         "reconnect.backoff.max.ms": 1_000,
         "delivery.report.only.error": True,  # a report of each success would cost as much as encoding the message
-        "log_level": 0,  # it would write a line for each attempt to connect; `error_cb` says once that Kafka is away
     }
 
 

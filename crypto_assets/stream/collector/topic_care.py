@@ -15,6 +15,7 @@ from confluent_kafka.admin import (
     ResourceType,  # pyright: ignore[reportPrivateImportUsage]
 )
 
+from crypto_assets.access import kafka_options
 from crypto_assets.stream.topics import TOPICS, Topic
 
 _log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class TopicCare:
     """The topics of one exchange. Its methods wait for Kafka, and raise KafkaException where it does not answer."""
 
     def __init__(self, servers: str, exchange: str) -> None:
-        self._admin = AdminClient({"bootstrap.servers": servers, "log_level": 0})
+        self._admin = AdminClient(kafka_options(servers))
         self._exchange = exchange
         self._ids: dict[Topic, str] = {}
 

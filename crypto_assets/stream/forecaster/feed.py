@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, Message, TopicPartition
 
+from crypto_assets.access import kafka_options
 from crypto_assets.binance.typed_rows import as_table
 from crypto_assets.errors import ServiceUnavailable
 from crypto_assets.lake.manifest import Position
@@ -78,13 +79,12 @@ class Feed:
         self._state = state
         self._consumer = Consumer(
             {
-                "bootstrap.servers": servers,
+                **kafka_options(servers),
                 "group.id": f"{exchange}.forecaster",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "fetch.wait.max.ms": 50,
                 "queued.max.messages.kbytes": 16_384,
-                "log_level": 0,
             }
         )
         try:

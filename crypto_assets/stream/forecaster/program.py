@@ -16,10 +16,9 @@ from datetime import UTC, datetime
 import psycopg2
 import redis
 from filelock import FileLock, Timeout
-from prometheus_client import start_http_server
 
 from crypto_assets.config import Exchange, Settings
-from crypto_assets.endpoints import exchange_name, kafka_servers, postgres_url, redis_url
+from crypto_assets.endpoints import exchange_name, kafka_servers, postgres_url, redis_url, schema_registry
 from crypto_assets.errors import BadPayload, ConfigurationError, CryptoAssetsError, ServiceUnavailable
 from crypto_assets.forecast.promotions import Promotions
 from crypto_assets.lake.lake import Lake
@@ -73,7 +72,7 @@ class Forecaster:
         self._sentences: dict[str, str] = {}
         self._models = Models(Promotions(settings.checkpoints), settings.symbols, exchange=self._exchange)
         self._store = Store(postgres_url(settings))
-        self._announcer = Announcer(self._servers, self._exchange, registry=settings.schema_registry_url)
+        self._announcer = Announcer(self._servers, self._exchange, registry=schema_registry(settings))
         self._figures = Figures(with_the_clock=_keeps_time(settings))
         client = redis.Redis.from_url(redis_url(settings), socket_timeout=2, socket_connect_timeout=2)
         self._latest = Latest(client, self._exchange)

@@ -22,6 +22,7 @@ from confluent_kafka.admin import (
     TopicDescription,  # pyright: ignore[reportPrivateImportUsage]
 )
 
+from crypto_assets.access import kafka_options, refused_or
 from crypto_assets.errors import ServiceUnavailable
 
 ANSWER_S = 5.0
@@ -50,7 +51,7 @@ class Topics:
     def __init__(self, servers: str, names: Sequence[str]) -> None:
         self.names = tuple(names)
         self._servers = servers
-        self._admin = AdminClient({"bootstrap.servers": servers, "log_level": 0})
+        self._admin = AdminClient(kafka_options(servers))
 
     def ids(self) -> dict[str, str] | None:
         """Id of each topic, another one where it was deleted and made again; None until all of them exist.
@@ -90,7 +91,8 @@ class Topics:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: KafkaException) -> ServiceUnavailable:
-        return ServiceUnavailable(f"Kafka at {self._servers} does not answer: {error.args[0]}")
+        reason = refused_or(self._servers, str(error.args[0]))
+        return ServiceUnavailable(f"Kafka at {self._servers} does not answer: {reason}")
 
 
 class Checkpoint:

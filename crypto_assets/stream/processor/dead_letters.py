@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from confluent_kafka import KafkaException, Producer
 
+from crypto_assets.access import kafka_options
 from crypto_assets.errors import ServiceUnavailable
 from crypto_assets.spans import from_us
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode_key, fingerprint
@@ -35,11 +36,10 @@ class DeadLetters:
             return
         self._producer = self._producer or Producer(
             {
-                "bootstrap.servers": self._servers,
+                **kafka_options(self._servers),
                 "enable.idempotence": True,
                 "partitioner": "murmur2",
                 "message.timeout.ms": int(FLUSH_S * 1_000),
-                "log_level": 0,
             }
         )
         failures: list[str] = []

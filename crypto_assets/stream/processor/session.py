@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crypto_assets.access import spark_options
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.spark.launch import launch, local_configuration
 from crypto_assets.stream.avro import FINGERPRINT_HEADER
@@ -62,7 +63,7 @@ def read_messages(
     limit = {} if at_most is None else {"maxOffsetsPerTrigger": at_most}
     return (
         session.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", servers)
+        .options(**spark_options(servers))
         .option("subscribe", ",".join(topics))
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")

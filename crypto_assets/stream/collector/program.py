@@ -12,7 +12,7 @@ from uuid import uuid4
 from crypto_assets.binance.http import Http, Patience
 from crypto_assets.binance.printed import PrintedRest
 from crypto_assets.config import Settings
-from crypto_assets.endpoints import exchange_name, exchange_urls, kafka_servers, redis_url
+from crypto_assets.endpoints import exchange_name, exchange_urls, kafka_servers, redis_url, schema_registry
 from crypto_assets.stream.collector.drops import Dropped
 from crypto_assets.stream.collector.feed import Feed
 from crypto_assets.stream.collector.kafka_care import KafkaCare

@@ -177,7 +177,22 @@ class Settings(BaseSettings):
     dagster_url: str = Field(
         "http://127.0.0.1:3000", description="Where Dagster's page is, for links to assets and runs."
     )
-    alert_webhook_url: SecretStr | None = Field(None, description="Where alerts are posted.")
+    alert_webhook_url: SecretStr | None = Field(
+        None, description="Where alerts are posted as JSON that Slack reads: `https://…` of an incoming webhook."
+    )
+    alert_smtp_url: SecretStr | None = Field(
+        None,
+        description="Server that alerts are mailed through, `smtp://user:password@host:587` (STARTTLS) or "
+        "`smtps://…:465`; without user and password a plain relay will do.",
+    )
+    alert_email_from: str | None = Field(None, description="Sender of alerts by e-mail, one address.")
+    alert_email_to: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Receivers of alerts by e-mail, separated by commas."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address that programs serve Prometheus metrics at.")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port of these metrics; `0`, or one that is taken, gives a free one."
+    )
     stream_managed: bool = Field(
         True, description="Whether the `market_stream` sensor starts collector, processor and forecaster itself."
     )
@@ -186,6 +201,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split_symbols(cls, value: object) -> object:
         return tuple(_split(value).split(",")) if isinstance(value, str) else value
+
+    @field_validator("alert_email_to", mode="before")
+    @classmethod
+    def _split_receivers(cls, value: object) -> object:
+        return tuple(filter(None, _split(value).split(","))) if isinstance(value, str) else value
 
     @field_validator("sheet_timeframes", mode="before")
     @classmethod
@@ -228,26 +248,6 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
-    @cached_property
-    def lake(self) -> str:
-        """URI of the lake, `LAKE_URI` or the folder `lake` in `DATA_DIR`."""
-        return self.lake_uri or str(self.data_dir / "lake")
-
-    @cached_property
-    def checkpoints(self) -> str:
-        """URI of the models, `CHECKPOINTS_URI` or `ckpts` in the lake."""
-        return self.checkpoints_uri or f"{self.lake.rstrip('/')}/ckpts"
-
-
-def _split(text: str) -> str:
-    return "".join(text.split())
-
-
-def read_settings() -> Settings:
-    """The settings of this process; raises ConfigurationError with one line for each wrong variable."""
-    try:
-        return Settings()  # pyright: ignore[reportCallIssue]
-    except ValidationError as error:
     @field_validator("schema_registry_url")
     @classmethod
     def _refuse_password(cls, value: str | None) -> str | None:
@@ -273,6 +273,26 @@ def read_settings() -> Settings:
             raise ValueError("KAFKA_SSL_CERTIFICATE_FILE and KAFKA_SSL_KEY_FILE belong together: set both or none")
         return self
 
+    @cached_property
+    def lake(self) -> str:
+        """URI of the lake, `LAKE_URI` or the folder `lake` in `DATA_DIR`."""
+        return self.lake_uri or str(self.data_dir / "lake")
+
+    @cached_property
+    def checkpoints(self) -> str:
+        """URI of the models, `CHECKPOINTS_URI` or `ckpts` in the lake."""
+        return self.checkpoints_uri or f"{self.lake.rstrip('/')}/ckpts"
+
+
+def _split(text: str) -> str:
+    return "".join(text.split())
+
+
+def read_settings() -> Settings:
+    """The settings of this process; raises ConfigurationError with one line for each wrong variable."""
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue]
+    except ValidationError as error:
         lines = [": ".join((*(str(part).upper() for part in e["loc"]), e["msg"])) for e in error.errors()]
         raise ConfigurationError("Configuration cannot be used.\n" + "\n".join(lines)) from None
 

@@ -24,6 +24,7 @@ from crypto_assets.simulator.fault_middleware import FaultMiddleware
 from crypto_assets.simulator.futures import FuturesRest
 from crypto_assets.simulator.futures_market import FUTURES_WEIGHT_LIMIT, FuturesMarketRest
 from crypto_assets.simulator.limits import WeightLimit
+from crypto_assets.simulator.metrics import CountingMiddleware, SimulatorMetrics
 from crypto_assets.simulator.options import SimulatorOptions
 from crypto_assets.simulator.recorded_data import RecordedData
 from crypto_assets.simulator.recorded_files import RecordedFiles
@@ -52,6 +53,7 @@ def create_app(
     faults = FaultBook()
     faults.add(options.faults)
     streams = ExchangeStreams(options, faults)
+    metrics = SimulatorMetrics(connections=lambda: streams.connections, faults=lambda: len(faults.describe()))
     # Built files are worthless without this process: they go with it.
     folder = tempfile.TemporaryDirectory(prefix="crypto-assets-simulator-")
 
@@ -66,8 +68,8 @@ def create_app(
     else:
         routes = _recorded_routes(options, options.replay, faults, wall_us)
     return Starlette(
-        routes=[*control_routes(faults, options, streams), *routes],
-        middleware=[Middleware(FaultMiddleware, book=faults)],
+        routes=[metrics.route(), *control_routes(faults, options, streams), *routes],
+        middleware=[Middleware(CountingMiddleware, metrics=metrics), Middleware(FaultMiddleware, book=faults)],
         exception_handlers={404: _no_such_address},
         lifespan=lifespan,
     )

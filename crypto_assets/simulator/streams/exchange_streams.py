@@ -37,6 +37,11 @@ class ExchangeStreams:
         """Where the streams are served now."""
         return self._server.url if self._server else None
 
+    @property
+    def connections(self) -> int:
+        """How many stream connections are open now."""
+        return len(self._server.sessions) if self._server else 0
+
     @asynccontextmanager
     async def open(self, listener: socket.socket | None = None) -> AsyncGenerator[None]:
         """Serve within the block, on a free port where no socket is given."""

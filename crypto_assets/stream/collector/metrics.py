@@ -1,25 +1,19 @@
-"""The figures of a collector as a Prometheus page; they are taken when it is asked for, not with every message."""
+"""The figures of a collector for Prometheus; they are taken when its page is asked for, not with every message."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
 
+from crypto_assets.metrics.declared import family
 from crypto_assets.stream.collector.states import StreamState
 
-HOST = "127.0.0.1"
-_COUNTERS = {
-    "bytes": "bytes received",
-    "reconnects": "connections that ended or were replaced",
-    "dead_letters": "messages that could not be used",
-    "dropped": "messages given up because the disk was full",
-    "duplicates": "copies that were not forwarded",
-    "repaired": "rows that came from REST",
-    "kafka_failures": "deliveries that failed and were tried again",
-    "topics_lost": "topics that were deleted and made again",
-}
+SECONDS = {"kafka_latency_s": "kafka_latency_seconds"}
+"""Figures of the heartbeat whose metric spells its unit out."""
+BY_STREAM = "messages"
+"""The figure that the page tells by stream."""
 
 
 class Page:
@@ -34,10 +28,8 @@ class Page:
 
     def collect(self) -> Iterable[Metric]:
         """All metrics as of now."""
-        labels = ["exchange", "stream"]
-        messages = CounterMetricFamily("collector_messages", "messages forwarded", labels=labels)
-        lag = GaugeMetricFamily("collector_lag_seconds", "from event to receipt, of the last message", labels=labels)
-        silent = GaugeMetricFamily("collector_silent", "1 where a stream is quieter than is normal", labels=labels)
+        messages, lag = family("collector_messages"), family("collector_lag_seconds")
+        silent = family("collector_silent")
         for state in self._states:
             names = [self._exchange, state.stream.name]
             messages.add_metric(names, state.messages)
@@ -46,21 +38,15 @@ class Page:
                 lag.add_metric(names, (state.received_us - state.event_us) / 1e6)
         yield from (messages, lag, silent)
         for name, value in self._figures().items():
-            kind = CounterMetricFamily if name in _COUNTERS else GaugeMetricFamily
-            family = kind(f"collector_{name}", _COUNTERS.get(name, name.replace("_", " ")), labels=["exchange"])
-            family.add_metric([self._exchange], value)
-            yield family
+            if name == BY_STREAM:
+                continue
+            of_all = family(f"collector_{SECONDS.get(name, name)}")
+            of_all.add_metric([self._exchange], value)
+            yield of_all
 
-
-def serve_metrics(page: Page, *, port: int) -> tuple[str, Callable[[], None]]:
-    """Serve the page on 127.0.0.1; its address, and what ends it. Port 0 takes a free one."""
-    registry = CollectorRegistry()
-    registry.register(page)  # pyright: ignore[reportArgumentType]  anything with `collect` does
-    server, thread = start_http_server(port, addr=HOST, registry=registry)
-
-    def end() -> None:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-    return f"http://{HOST}:{server.server_port}/metrics", end
+    @property
+    def registry(self) -> CollectorRegistry:
+        """One that holds this page."""
+        registry = CollectorRegistry()
+        registry.register(self)  # pyright: ignore[reportArgumentType]  anything with `collect` does
+        return registry

@@ -23,6 +23,7 @@ class CollectorOptions:
     kinds: tuple[Kind, ...] = DEFAULT
     spool: Path = Path("spool")
     spool_bytes: int = SPOOL_BYTES
+    metrics_host: str = "127.0.0.1"
     metrics_port: int = 0
     standby: bool = False
     care: Care = field(default_factory=Care)
@@ -37,7 +38,8 @@ def read_options(arguments: Sequence[str] | None, settings: Settings) -> Collect
         kinds=choose_kinds(given.streams.split(",")) if given.streams else kinds,
         spool=settings.data_dir / "stream" / "spool",
         spool_bytes=given.spool_bytes,
-        metrics_port=given.metrics_port,
+        metrics_host=settings.metrics_host,
+        metrics_port=settings.metrics_port if given.metrics_port is None else given.metrics_port,
         standby=given.standby,
         care=Care(
             life_s=given.life,
@@ -58,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--streams", help=f"kinds of streams, separated by commas, of {', '.join(KINDS)}")
     add("--spool-bytes", type=int, default=SPOOL_BYTES, help="disk for messages while Kafka is away")
-    add("--metrics-port", type=int, default=0, help="port of the Prometheus page on 127.0.0.1; 0 takes a free one")
+    add("--metrics-port", type=int, help="port of the Prometheus page, in place of METRICS_PORT; 0 takes a free one")
     add("--standby", action="store_true", help="wait while another collector runs, instead of ending")
     add("--life", type=float, default=care.life_s, help="age in seconds at which a connection is replaced")
     add("--overlap", type=float, default=care.overlap_s, help="seconds for which old and new connection are both read")

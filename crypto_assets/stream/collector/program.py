@@ -13,13 +13,14 @@ from crypto_assets.binance.http import Http, Patience
 from crypto_assets.binance.printed import PrintedRest
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name, exchange_urls, kafka_servers, redis_url, schema_registry
+from crypto_assets.metrics.serving import serve_metrics
 from crypto_assets.stream.collector.drops import Dropped
 from crypto_assets.stream.collector.feed import Feed
 from crypto_assets.stream.collector.kafka_care import KafkaCare
 from crypto_assets.stream.collector.ledger import Ledger
 from crypto_assets.stream.collector.letters import DeadLetters
 from crypto_assets.stream.collector.link import Handler, Link
-from crypto_assets.stream.collector.metrics import Page, serve_metrics
+from crypto_assets.stream.collector.metrics import Page
 from crypto_assets.stream.collector.options import CollectorOptions
 from crypto_assets.stream.collector.pulse import Pulse, beat_state
 from crypto_assets.stream.collector.repair import Repairer
@@ -72,8 +73,11 @@ class Collector:
         self._kafka = KafkaCare(
             servers, self.exchange, sink=self._sink, spool=self._spool, ledger=self._ledger, feeds=self._feeds
         )
+        self._metrics_port = 0
         self._pulse = Pulse(
-            redis_url(settings), self.exchange, uuid4().hex[:12], streams=self._beat_states, figures=self.figures
+            *(redis_url(settings), self.exchange, uuid4().hex[:12]),
+            streams=self._beat_states,
+            figures=lambda: self.figures() | {"metrics_port": float(self._metrics_port)},
         )
         self._prepared = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -90,17 +94,18 @@ class Collector:
         gc.set_threshold(GARBAGE_AFTER)  # messages hold no cycles: looking for some after each hundred costs a tenth
         if not await self._pulse.claim(wait=self._options.standby, until=self._stopping):
             return
-        page = Page(self._states, self.figures, exchange=self.exchange)
-        address, end_page = serve_metrics(page, port=self._options.metrics_port)
-        self._pulse.detail = f"metrics at {address}"
-        _log.info("collecting %d streams of %s; metrics at %s", len(self._states), self.exchange, address)
+        figures = Page(self._states, self.figures, exchange=self.exchange)
+        page = serve_metrics(figures.registry, host=self._options.metrics_host, port=self._options.metrics_port)
+        self._metrics_port = page.port
+        self._pulse.detail = f"metrics at {page.address}"
+        _log.info("collecting %d streams of %s; metrics at %s", len(self._states), self.exchange, page.address)
         try:
             await self._collect()
         except BaseException as error:
             await self._pulse.end("failed", str(error) or type(error).__name__)
             raise
         finally:
-            end_page()
+            page.end()
         await self._pulse.end("stopped", "told to end" if self._stopping.is_set() else "the replay has ended")
 
     def figures(self) -> dict[str, float]:

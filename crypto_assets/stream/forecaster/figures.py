@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry
 
+from crypto_assets.metrics.declared import counter, gauge, histogram
 from crypto_assets.stream.heartbeat import StreamState
 from crypto_assets.stream.topics import PREDICTIONS
 
@@ -19,7 +20,6 @@ RATE_OVER_S = 300.0
 COUNTED = ("candles", "predictions", "unforetold", "rejected")
 """Candles of a minute that were taken, rows published, candles of which nothing could be foretold though there was a
 model, messages that could not be used."""
-_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 15.0, 60.0, 300.0)
 
 
 @dataclass(slots=True)
@@ -45,20 +45,9 @@ class Figures:
             name: deque(maxlen=KEPT) for name in ("close_to_published", "received_to_published", "computing")
         }
         self._streams: dict[str, _Stream] = {}
-        self._totals = {
-            name: Counter(f"forecaster_{name}", f"{name} since the start", registry=self.registry) for name in COUNTED
-        }
-        self._histograms = {
-            name: Histogram(f"forecaster_{name}_seconds", text, buckets=_BUCKETS, registry=self.registry)
-            for name, text in (
-                (
-                    "close_to_published",
-                    "a candle's close to its published prediction, where the market keeps time",
-                ),
-                ("received_to_published", "the collector's receipt of a candle to its published prediction"),
-                ("computing", "candles to features to prediction"),
-            )
-        }
+        self._totals = {name: counter(f"forecaster_{name}", self.registry) for name in COUNTED}
+        self._histograms = {name: histogram(f"forecaster_{name}_seconds", self.registry) for name in self._times}
+        self._with_model = gauge("forecaster_models", self.registry)
 
     def count(self, name: str, number: int = 1) -> None:
         """Count something of COUNTED."""
@@ -69,6 +58,7 @@ class Figures:
     def note_models(self, number: int) -> None:
         """Say how many symbols have a model."""
         self._models = number
+        self._with_model.set(number)
 
     def note_published(
         self, symbol: str, *, rows: int, as_of_us: int, received_us: int, published_us: int, computing_s: float

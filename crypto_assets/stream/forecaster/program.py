@@ -22,6 +22,7 @@ from crypto_assets.endpoints import exchange_name, kafka_servers, postgres_url, 
 from crypto_assets.errors import BadPayload, ConfigurationError, CryptoAssetsError, ServiceUnavailable
 from crypto_assets.forecast.promotions import Promotions
 from crypto_assets.lake.lake import Lake
+from crypto_assets.metrics.serving import serve_metrics
 from crypto_assets.spans import to_us
 from crypto_assets.stream.beat import Beat
 from crypto_assets.stream.forecaster.announce import Announcer
@@ -76,7 +77,7 @@ class Forecaster:
         self._figures = Figures(with_the_clock=_keeps_time(settings))
         client = redis.Redis.from_url(redis_url(settings), socket_timeout=2, socket_connect_timeout=2)
         self._latest = Latest(client, self._exchange)
-        server, _ = start_http_server(0, addr="127.0.0.1", registry=self._figures.registry)
+        page = serve_metrics(self._figures.registry, host=settings.metrics_host, port=settings.metrics_port)
         self._beat = Beat(
             client,
             self._exchange,
@@ -86,7 +87,7 @@ class Forecaster:
             also=self._latest.merge_all,
             lost=self._give_way,
             answers=self._redis_answers,
-            metrics_port=server.server_port,
+            metrics_port=page.port,
         )
 
     def stop(self) -> None:

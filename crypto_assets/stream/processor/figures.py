@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry
 
+from crypto_assets.metrics.declared import counter, gauge, histogram
 from crypto_assets.spans import to_us
 from crypto_assets.stream.heartbeat import StreamState
 from crypto_assets.stream.processor.messages import Batch
@@ -23,7 +24,6 @@ LAGS_OVER_US = 30_000_000
 """Percentiles are those of the messages committed in this time before the last ones."""
 RATE_OVER_S = 60.0
 COUNTED = ("batches", "prices", "trades", "repeated", "late", "behind_watermark", "contradictions", "dead_letters")
-_BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 2.0, 5.0, 15.0, 60.0, 300.0, 3600.0)
 
 
 @dataclass(slots=True)
@@ -49,14 +49,10 @@ class Figures:
         """When a message was committed (us), and how long that was after it was received (s)."""
         self._streams: dict[tuple[str, str], _Stream] = {}
         self._newest_event_us = 0
-        self._totals = {
-            name: Counter(f"processor_{name}", f"{name} since the start", registry=self.registry) for name in COUNTED
-        }
-        self._batch_s = Histogram("processor_batch_seconds", "a batch, read to committed", registry=self.registry)
-        self._lag_s = Histogram(
-            "processor_lag_seconds", "received to committed", buckets=_BUCKETS, registry=self.registry
-        )
-        self._watermark = Gauge("processor_watermark_seconds", "event time of the watermark", registry=self.registry)
+        self._totals = {name: counter(f"processor_{name}", self.registry) for name in COUNTED}
+        self._batch_s = histogram("processor_batch_seconds", self.registry)
+        self._lag_s = histogram("processor_lag_seconds", self.registry)
+        self._watermark = gauge("processor_watermark_seconds", self.registry)
 
     def note(self, batch: Batch, written: Written, *, took_s: float, committed_us: int) -> None:
         """Count a committed batch."""

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import redis
 from filelock import FileLock, Timeout
-from prometheus_client import start_http_server
 
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name, kafka_servers, postgres_url, redis_url
 from crypto_assets.errors import CryptoAssetsError, ServiceUnavailable
+from crypto_assets.metrics.serving import serve_metrics
 from crypto_assets.stream.beat import Beat
 from crypto_assets.stream.processor.batches import Batches, Stopping
 from crypto_assets.stream.processor.checkpoint import Checkpoint, Topics
@@ -77,7 +77,7 @@ class Processor:
             figures=self._figures,
             stop=self._stop,
         )
-        server, _ = start_http_server(0, addr="127.0.0.1", registry=self._figures.registry)
+        page = serve_metrics(self._figures.registry, host=settings.metrics_host, port=settings.metrics_port)
         self._beat = Beat(
             client,
             self._exchange,
@@ -87,7 +87,7 @@ class Processor:
             also=lambda: last_prices.merge(store.state),
             lost=self._give_way,
             answers=self._batches.redis_answers,
-            metrics_port=server.server_port,
+            metrics_port=page.port,
         )
 
     def stop(self) -> None:

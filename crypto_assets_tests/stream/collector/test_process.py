@@ -19,6 +19,7 @@ from crypto_assets.endpoints import exchange_name
 from crypto_assets.simulator.process import SimulatorProcess, start_simulator
 from crypto_assets.stream.gaps import read_ledger
 from crypto_assets.stream.heartbeat import Heartbeat, read_heartbeat
+from crypto_assets_tests.metrics.pages import declared_of, told_by
 from crypto_assets_tests.services import service_settings
 from crypto_assets_tests.stream.collector.conftest import WAIT_S, records_of
 from crypto_assets_tests.waiting import wait_for
@@ -120,7 +121,8 @@ def test_a_stop_flushes_says_so_and_ends_with_0(
     beat = wait_flowing(program, pid=process.pid)
     page = httpx.get(beat.detail.rpartition(" ")[2]).text
     assert 'collector_messages_total{exchange="' in page
-    assert "collector_reconnects_total" in page
+    assert told_by(page) == declared_of("collector")
+    assert f":{beat.figures['metrics_port']:.0f}/" in beat.detail
     process.send_signal(signal.SIGTERM)
     assert process.wait(WAIT_S) == 0
     last = wait_beat(program, lambda beat: beat.state == "stopped")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import random
 import signal
-import urllib.request
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import numpy as np
 import pytest
@@ -28,6 +28,7 @@ from crypto_assets.stream.heartbeat import Heartbeat
 from crypto_assets_tests.databases import fetch
 from crypto_assets_tests.forecast.small_networks import signal as lesson
 from crypto_assets_tests.forecast.small_networks import small_card
+from crypto_assets_tests.metrics.pages import declared_of, told_by
 from crypto_assets_tests.stream.forecaster.harness import SOON_S, START_S, Market, Program
 from crypto_assets_tests.stream.forecaster.market import DAY, batch, candles, days_until, moment
 from crypto_assets_tests.waiting import wait_for
@@ -266,8 +267,9 @@ def test_figures_are_told_by_heartbeat_and_prometheus(running: Program, market: 
     assert beat.figures["models"] == 1
     assert beat.figures["received_to_published_p50_s"] > 0
     assert [(stream.topic, stream.symbol) for stream in beat.streams] == [("predictions", BTC)]
-    with urllib.request.urlopen(f"http://127.0.0.1:{beat.figures['metrics_port']:.0f}/metrics", timeout=10) as answer:
-        lines = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
+    page = httpx.get(f"http://127.0.0.1:{beat.figures['metrics_port']:.0f}/metrics").text
+    assert told_by(page) == declared_of("forecaster")
+    lines = dict(line.rsplit(" ", 1) for line in page.splitlines() if line[0] != "#")
     assert float(lines["forecaster_predictions_total"]) >= beat.figures["predictions"]
     assert float(lines["forecaster_close_to_published_seconds_count"]) >= 1
 

@@ -6,18 +6,19 @@ import random
 import shutil
 import signal
 import threading
-import urllib.request
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import count
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
 from crypto_assets.errors import ServiceFailed
 from crypto_assets.stream.heartbeat import Heartbeat
 from crypto_assets.stream.topics import TRADES
+from crypto_assets_tests.metrics.pages import declared_of, told_by
 from crypto_assets_tests.stream.processor.harness import SOON_S, START_S, Market, Program
 from crypto_assets_tests.stream.processor.samples import at, ticker, trade
 from crypto_assets_tests.waiting import wait_for
@@ -124,8 +125,9 @@ def test_figures_are_told_by_heartbeat_and_prometheus(running: Program, market: 
     assert beat is not None
     assert {"lag_p50_ms", "lag_p99_ms", "watermark_us", "batch_ms", "batches"} <= set(beat.figures)
     assert ("trades", "BTCUSDT") in {(stream.topic, stream.symbol) for stream in beat.streams}
-    with urllib.request.urlopen(f"http://127.0.0.1:{counted(beat, 'metrics_port'):.0f}/metrics", timeout=10) as answer:
-        lines = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
+    page = httpx.get(f"http://127.0.0.1:{counted(beat, 'metrics_port'):.0f}/metrics").text
+    assert told_by(page) == declared_of("processor")
+    lines = dict(line.rsplit(" ", 1) for line in page.splitlines() if line[0] != "#")
     assert float(lines["processor_trades_total"]) >= counted(beat, "trades")
     assert float(lines["processor_lag_seconds_count"]) >= 10
 

@@ -2,6 +2,7 @@
 
 CryptoAssetsError
 ├── ConfigurationError      a variable or an option cannot mean anything
+├── BadQuestion             a symbol, day, dataset, column or query that cannot be
 ├── ExchangeError           the exchange, or the way to it
 │   ├── Unavailable         5xx, time-out, cut connection: try again
 │   ├── RateLimited         429 or 418: try again after `retry_after_s`
@@ -16,6 +17,8 @@ CryptoAssetsError
 │   └── LakeBusy            its store does not answer, or asks for a pause: try again
 ├── ServiceFailed           an embedded service does not come up
 ├── ServiceUnavailable      PostgreSQL, Redis or Kafka does not answer: try again
+├── AlertsError             the ledger of alerts cannot be kept
+├── DeliveryFailed          a webhook or a mail server did not take a message: try again after `retry_after_s`
 ├── SheetError              a spreadsheet cannot be shared into as it is
 └── SchemaError             the database has not the schema of this version
 
@@ -33,6 +36,10 @@ class CryptoAssetsError(Exception):
 
 class ConfigurationError(CryptoAssetsError):
     """Raised when settings name something impossible; the message lists what is allowed."""
+
+
+class BadQuestion(CryptoAssetsError):
+    """Raised when a person asks for what cannot be: a symbol, a day, a dataset, a column, or SQL that has no meaning."""
 
 
 class ExchangeError(CryptoAssetsError):
@@ -120,6 +127,20 @@ class SchemaError(CryptoAssetsError):
     """Raised when a database cannot be brought to this version's schema, or a newer version has changed it."""
 
 
+class AlertsError(CryptoAssetsError):
+    """Raised when the ledger of alerts cannot be read or written; nobody is told then but who reads the log."""
+
+
+class DeliveryFailed(CryptoAssetsError):
+    """Raised when a message was not taken; the words never quote the address, which is a secret."""
+
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class SheetError(CryptoAssetsError):
     """Raised when a spreadsheet is not ours to write, gone, full, or has another header; people have to act first."""
 
@@ -127,3 +148,9 @@ class SheetError(CryptoAssetsError):
 def command_to_materialise(asset: str, partition: str) -> str:
     """What a message tells a person to run, for an asset of one partition: a day of a symbol, or a day."""
     return f"dagster asset materialize -m crypto_assets.definitions --select {asset} --partition '{partition}'"
+
+
+def command_to_run(job: str, partition: str) -> str:
+    """What a message tells a person to run, for a job of one partition: a day of a symbol, or a day."""
+    tags = f'{{"dagster/partition": "{partition}"}}'
+    return f"dagster job execute -m crypto_assets.definitions -j {job} --tags '{tags}'"

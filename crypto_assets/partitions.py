@@ -10,13 +10,10 @@ from typing import Protocol
 import dagster as dg
 
 from crypto_assets.config import Settings
+from crypto_assets.run_tags import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG, ends_of
 
 DATE = "date"  # Dagster sorts the dimensions of a key by name: the date comes first
 SYMBOL = "symbol"
-
-PARTITION_TAG = "dagster/partition"
-RANGE_START_TAG = "dagster/asset_partition_range_start"
-RANGE_END_TAG = "dagster/asset_partition_range_end"
 
 
 class Keyed(Protocol):
@@ -116,10 +113,10 @@ class DaySymbol:
 
         Raises ValueError with a sentence where they name what cannot be.
         """
-        start = tags.get(PARTITION_TAG, tags.get(RANGE_START_TAG))
-        end = tags.get(PARTITION_TAG, tags.get(RANGE_END_TAG))
-        if start is None or end is None:
+        named = ends_of(tags)
+        if named is None:
             return ()
+        start, end = named
         first, last = self.parse(start, now=now), self.parse(end, now=now)
         low, high = self.symbols.index(first.symbol), self.symbols.index(last.symbol)
         days = (last.day - first.day).days + 1
@@ -202,10 +199,10 @@ class WholeDays:
 
         Raises ValueError with a sentence where they name what cannot be.
         """
-        start = tags.get(PARTITION_TAG, tags.get(RANGE_START_TAG))
-        end = tags.get(PARTITION_TAG, tags.get(RANGE_END_TAG))
-        if start is None or end is None:
+        named = ends_of(tags)
+        if named is None:
             return ()
+        start, end = named
         first, last = self.parse(start, now=now), self.parse(end, now=now)
         if last < first:
             raise ValueError(f"The range from {start!r} to {end!r} is empty. Give {RANGE_START_TAG} the earlier day.")

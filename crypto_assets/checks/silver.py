@@ -14,7 +14,7 @@ from crypto_assets.checks.day_checks import DayCheck, day_checks
 from crypto_assets.checks.findings import WARN, Finding
 from crypto_assets.checks.stored import FRESHNESS, SCHEMA, StoredDay, read_stored, where_declared
 from crypto_assets.cleaning.aggregate import compare_with_aggregates
-from crypto_assets.cleaning.coverage import count_slots, coverage_strip
+from crypto_assets.cleaning.coverage import COMPLETE_PERCENT, count_slots, coverage_strip
 from crypto_assets.cleaning.gaps import GapCause, gaps_from_json
 from crypto_assets.partitions import DaySymbol
 from crypto_assets.schemas import (
@@ -26,9 +26,6 @@ from crypto_assets.schemas import (
     Dataset,
 )
 from crypto_assets.spans import MICROSECOND, day_span
-
-COMPLETE_PERCENT = 99.9
-"""Share of the candles that were no halt below which a day is in error: more than one of 1,440 is missing."""
 
 
 def silver_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:

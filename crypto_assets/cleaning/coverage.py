@@ -15,6 +15,9 @@ from crypto_assets.cleaning.gaps import Gap, GapCause
 from crypto_assets.schemas import FLAGS, TIMEFRAMES
 from crypto_assets.spans import MICROSECOND, Span, times_us, to_us
 
+COMPLETE_PERCENT = 99.9
+"""Share of the candles that were no halt below which a day is in error: more than one of 1,440 is missing."""
+
 _STEPS = {**TIMEFRAMES, "1s": timedelta(seconds=1)}
 
 

@@ -9,9 +9,10 @@ import re
 import tempfile
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import botocore.exceptions as botocore
@@ -42,6 +43,27 @@ def filesystem_of(uri: str, **options: Any) -> tuple[Any, str]:
     # parent has: neither the child nor the parent, which waits to hear of it, would ever go on.
     own = {"skip_instance_cache": True} if uri.startswith(_HDFS) else {}
     return fsspec.core.url_to_fs(uri, **options, **own)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file as its store lists it."""
+
+    path: str
+    """Relative to the root."""
+    bytes: int
+    written_at: datetime
+    """By the clock of the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file to be read in pieces."""
+
+    file: BinaryIO
+    bytes: int
+    version: object
+    """Equal for two openings of the same content; another one once the file was published anew."""
 
 
 class Files:
@@ -78,6 +100,27 @@ class Files:
             except FileNotFoundError:
                 return None
 
+    def read_end(self, path: str, most: int) -> bytes | None:
+        """The last bytes of a file, at least `most` of them or all, or None where it does not exist."""
+        with self.explained("read", path):
+            try:
+                return self._fs.cat_file(self._full(path), start=-most)
+            except FileNotFoundError:
+                return None
+
+    def open(self, path: str) -> Opened:
+        """A file to be read in pieces; raises FileNotFoundError where it does not exist."""
+        full = self._full(path)
+        with self.explained("read", path):
+            if self._local:
+                local = Path(full).open("rb")  # noqa: SIM115  the caller closes it
+                status = os.fstat(local.fileno())
+                return Opened(local, status.st_size, (status.st_ino, status.st_mtime_ns))
+            remote = self._fs.open(full, "rb")
+            details = getattr(remote, "details", None) or self._fs.info(full)
+            version = details.get("ETag") or details.get("LastModified") or details.get("mtime")
+            return Opened(remote, details["size"], version)
+
     def size(self, path: str) -> int | None:
         """Bytes of a file, or None where it does not exist."""
         with self.explained("read", path):
@@ -101,6 +144,16 @@ class Files:
             found = self._fs.find(full) if self._fs.exists(full) else []
         names = (name[len(full.rstrip("/")) + 1 :] for name in found)
         return sorted(name for name in names if not name.rpartition("/")[2].startswith("."))
+
+    def listed(self, folder: str = "") -> list[Listed]:
+        """All files below a folder with size and age, by path, hidden files and folders left out; empty where it does
+        not exist."""
+        full = self._full(folder).rstrip("/")
+        with self.explained("list", folder):
+            found = self._fs.find(full, detail=True) if self._fs.exists(full) else {}
+        below = len(self._full(""))
+        files = (Listed(name[below:], entry["size"], _moment(entry)) for name, entry in found.items())
+        return sorted((f for f in files if not f.path.startswith(".") and "/." not in f.path), key=lambda f: f.path)
 
     def folders(self, folder: str) -> list[str]:
         """Names of the folders directly in a folder; empty where it does not exist."""
@@ -212,6 +265,12 @@ class Files:
                 f"Cannot {verb} {self.uri_of(path)}: {first_line}. What was there stays as it was. See that the "
                 "NameNode runs and that this user may write there."
             ) from error
+
+
+def _moment(entry: Mapping[str, Any]) -> datetime:
+    """When a file of a listing was written: S3 and HDFS give a datetime, a local disk seconds since 1970."""
+    moment = entry.get("LastModified") or entry["mtime"]
+    return moment.astimezone(UTC) if isinstance(moment, datetime) else datetime.fromtimestamp(moment, UTC)
 
 
 def _remove_abandoned(target: Path) -> None:

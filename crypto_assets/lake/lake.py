@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crypto_assets.errors import LakeError
 from crypto_assets.lake.files import Files
 from crypto_assets.lake.manifest import (
     MANIFEST_FILE,
@@ -30,6 +31,8 @@ from crypto_assets.schemas import REJECTED, Dataset
 from crypto_assets.spans import times_us, to_us
 
 HOUR_US = 3_600_000_000
+FOOTER_BYTES = 64 * 1024
+"""Read from the end of a Parquet file to know what it holds: gold's 130 columns describe themselves in half of it."""
 READ_ATTEMPTS = 3
 """A reader whose part was replaced between manifest and file takes the new manifest this many times."""
 
@@ -44,6 +47,15 @@ class Published:
     sha256: str
     changed: bool
     """False where the lake held exactly this before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What the end of a day's file tells without its rows."""
+
+    rows: int
+    notes: Mapping[str, str]
+    """Those published with it."""
 
 
 class Lake:
@@ -72,9 +84,19 @@ class Lake:
 
     def days(self, dataset: Dataset, symbol: str) -> list[date]:
         """Published days of a symbol, ascending."""
+        return [day for day in self.day_folders(dataset, symbol) if self.has(dataset, symbol, day)]
+
+    def newest_day(self, dataset: Dataset, symbol: str) -> date | None:
+        """The last published day of a symbol, for one listing and few looks; None where none was ever published."""
+        named = reversed(self.day_folders(dataset, symbol))
+        return next((day for day in named if self.has(dataset, symbol, day)), None)
+
+    def day_folders(self, dataset: Dataset, symbol: str) -> list[date]:
+        """Days that have a folder, ascending, for one listing: those published, and some that only another dataset of
+        the same folder has, or that retention emptied."""
         parent = dataset.folder.format(symbol=symbol, day="").removesuffix("/date=")
         named = (name.removeprefix("date=") for name in self.files.folders(parent) if name.startswith("date="))
-        return [day for day in map(date.fromisoformat, named) if self.has(dataset, symbol, day)]
+        return [date.fromisoformat(name) for name in named]
 
     def read(
         self,
@@ -116,6 +138,24 @@ class Lake:
             return None
         stored = pq.read_schema(io.BytesIO(raw)).metadata or {}
         return {key.decode(): value.decode() for key, value in stored.items() if not key.startswith(b"ARROW:")}
+
+    def outline(self, dataset: Dataset, symbol: str, day: date) -> Outline | None:
+        """Rows and notes of a single-file day, for some kB of reading; None where it was never published.
+
+        Raises LakeError where the file is no Parquet file.
+        """
+        path = dataset.partition_path(symbol, day)
+        raw = self.files.read_end(path, FOOTER_BYTES)
+        if raw is None:
+            return None
+        try:
+            stored = _metadata_at_end(raw) or pq.read_metadata(io.BytesIO(self.files.read(path) or b""))
+        except pa.ArrowInvalid as error:
+            raise LakeError(
+                f"{self.files.uri_of(path)} is no Parquet file: {error}. Materialise {dataset.name} of {day} again."
+            ) from error
+        notes = {key.decode(): value.decode() for key, value in (stored.metadata or {}).items()}
+        return Outline(stored.num_rows, {key: value for key, value in notes.items() if not key.startswith("ARROW:")})
 
     def publish(
         self, dataset: Dataset, symbol: str, day: date, table: pa.Table, *, footer: Mapping[str, str] | None = None
@@ -212,8 +252,9 @@ class Lake:
         return _retired.decode(raw)
 
     def written_at(self, dataset: Dataset, symbol: str, day: date) -> datetime | None:
-        """When a day in parts was last published, by the clock of the store; None where it never was."""
-        return self.files.written_at(f"{dataset.partition_path(symbol, day)}/{MANIFEST_FILE}")
+        """When a day was last published, by the clock of the store; None where it never was."""
+        path = dataset.partition_path(symbol, day)
+        return self.files.written_at(path if dataset.file else f"{path}/{MANIFEST_FILE}")
 
     def note_inputs(self, dataset: Dataset, symbol: str, day: date, versions: Mapping[str, str]) -> None:
         """Remember which data version of each input, by name, a day was made from."""
@@ -260,6 +301,15 @@ class Lake:
 
 
 _retired = msgspec.json.Decoder(Retired)
+
+
+def _metadata_at_end(raw: bytes) -> pq.FileMetaData | None:
+    """What the last bytes of a Parquet file say of it; None where they do not reach back to its beginning.
+
+    The format ends with the metadata, their length in 4 bytes, and `PAR1`.
+    """
+    reaches_back = len(raw) >= 12 and int.from_bytes(raw[-8:-4], "little") + 12 <= len(raw)
+    return pq.read_metadata(io.BytesIO(raw)) if reaches_back else None
 
 
 def _inputs_path(dataset: Dataset, symbol: str, day: date) -> str:

@@ -1,0 +1,149 @@
+"""What Dagster remembers: the newest result of each check, and how runs went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import dagster as dg
+
+from crypto_assets.run_tags import ends_of
+
+MOST_RUNS = 2_000
+"""Runs that are looked at, the newest: five days of a flush every five minutes, with what follows it."""
+RANGE = "..."
+"""Between first and last partition of a run over several, as Dagster writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The newest result of a check for what its run was about."""
+
+    asset: str
+    check: str
+    partition: str | None
+    """A partition, or the first and the last one with RANGE between; None for a run about none."""
+    passed: bool
+    severity: str
+    """WARN or ERROR: how bad it is where it did not pass."""
+    sentence: str
+    at: datetime
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """How a run went."""
+
+    run_id: str
+    job: str
+    status: str
+    """As Dagster names it: SUCCESS, FAILURE, CANCELED, STARTED, QUEUED …"""
+    started_at: datetime | None
+    ended_at: datetime | None
+    partition: str | None
+    sentence: str
+    """Of a failed run what went wrong, else empty."""
+
+
+def latest_checks(instance: dg.DagsterInstance, *, since: datetime | None = None) -> list[CheckResult]:
+    """The newest result of each check for each partition or range, the newest first.
+
+    Of runs that changed after `since`, by default of all, at most of the MOST_RUNS newest.
+    """
+    newest: dict[tuple[str, str, str | None], CheckResult] = {}
+    for record in _runs(instance, since=since):
+        for result in _results(instance, record.dagster_run):
+            key = (result.asset, result.check, result.partition)
+            if key not in newest or newest[key].at < result.at:
+                newest[key] = result
+    return sorted(newest.values(), key=lambda result: result.at, reverse=True)
+
+
+def recent_runs(instance: dg.DagsterInstance, *, since: datetime) -> list[RunState]:
+    """Runs that changed after a moment, the newest first, at most MOST_RUNS."""
+    return [_state(instance, record) for record in _runs(instance, since=since)]
+
+
+def is_about(partition: str | None, day: date) -> bool:
+    """Whether a partition, of whatever symbol, or a range of them holds a UTC day."""
+    if partition is None:
+        return False
+    first, _, last = partition.partition(RANGE)
+    days = [_day_of(end) for end in (first, last or first)]
+    return days[0] is not None and days[1] is not None and days[0] <= day <= days[1]
+
+
+def _day_of(partition: str) -> date | None:
+    try:
+        return date.fromisoformat(partition.partition("|")[0])
+    except ValueError:
+        return None
+
+
+def _runs(instance: dg.DagsterInstance, *, since: datetime | None) -> list[dg.RunRecord]:
+    return list(instance.get_run_records(dg.RunsFilter(updated_after=since), limit=MOST_RUNS))
+
+
+def _results(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[CheckResult]:
+    found = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    for record in found.records:
+        event = record.event_log_entry.dagster_event
+        if event is None:
+            continue
+        evaluation = event.asset_check_evaluation_data
+        yield CheckResult(
+            asset=evaluation.asset_key.to_user_string(),
+            check=evaluation.check_name,
+            partition=_partition(run),
+            passed=evaluation.passed,
+            severity=evaluation.severity.value,
+            sentence=evaluation.description or "",
+            at=datetime.fromtimestamp(record.event_log_entry.timestamp, UTC),
+            run_id=run.run_id,
+        )
+
+
+def _state(instance: dg.DagsterInstance, record: dg.RunRecord) -> RunState:
+    run = record.dagster_run
+    failed = run.status is dg.DagsterRunStatus.FAILURE
+    return RunState(
+        run_id=run.run_id,
+        job=run.job_name,
+        status=run.status.value,
+        started_at=_moment(record.start_time),
+        ended_at=_moment(record.end_time),
+        partition=_partition(run),
+        sentence=_why(instance, run) if failed else "",
+    )
+
+
+def _why(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    """The sentence that a step was refused with, else the first line of its error, else what is said of the run."""
+    kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+    sentences: list[str] = []
+    for record in instance.get_records_for_run(run.run_id, of_type=kinds).records:
+        event = record.event_log_entry.dagster_event
+        if event is None:
+            continue
+        if event.event_type is dg.DagsterEventType.STEP_FAILURE:
+            data = event.step_failure_data
+            refused = data.user_failure_data.description if data.user_failure_data else None
+            error = data.error.cause or data.error if data.error else None
+            sentences.append(refused or (error.message.strip().partition("\n")[0] if error else event.message or ""))
+        elif not sentences:
+            sentences.append(event.message or "")
+    return next(filter(None, sentences), "It failed, and Dagster does not say why.")
+
+
+def _partition(run: dg.DagsterRun) -> str | None:
+    ends = ends_of(run.tags)
+    if ends is None:
+        return None
+    first, last = ends
+    return first if first == last else f"{first}{RANGE}{last}"
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

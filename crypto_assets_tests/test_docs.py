@@ -11,11 +11,20 @@ from crypto_assets.config import Settings
 from tools.generated import README, configuration_table, generated_files, replace_section
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+WRITTEN_BY_MAKE_DOCS = (
+    "README.md",
+    *(f"docs/{name}" for name in ("graph.svg", "datasets.md", "features.md")),
+    *(f"docs/reference/{name}.md" for name in ("assets", "avro", "configuration", "metrics", "sql")),
+)
 OF_OTHERS = re.compile(
-    r"DAGSTER_HOME|AWS_\w+|HOME|PATH|PWD|ARGS|PYTHON|URL|CRYPTO_ASSETS_REAL_DATA|HF_\w+|(HADOOP|SPARK)_CONF_DIR|PY\w+"
+    r"DAGSTER_HOME|AWS_\w+|HOME|PATH|PWD|ARGS|PYTHON|URL|CRYPTO_ASSETS_REAL_DATA|HF_\w+|SASL_\w+|(HADOOP|SPARK)_CONF_DIR|PY\w+"
 )
 """Variables that other programs read, and those of make, the tests and examples."""
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +33,13 @@ def generated() -> dict[Path, str]:
     return generated_files()
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/graph.svg", "docs/datasets.md"])
+@pytest.mark.parametrize("name", WRITTEN_BY_MAKE_DOCS)
 def test_what_code_knows_better_was_written_by_make_docs(name: str, generated: dict[Path, str]) -> None:
     assert (ROOT / name).read_text(encoding="utf-8") == generated[ROOT / name], "run `make docs`"
 
 
 def test_no_generated_file_goes_unwatched(generated: dict[Path, str]) -> None:
-    assert {str(path.relative_to(ROOT)) for path in generated} == {"README.md", "docs/graph.svg", "docs/datasets.md"}
+    assert {str(path.relative_to(ROOT)) for path in generated} == set(WRITTEN_BY_MAKE_DOCS)
 
 
 def test_the_configuration_table_has_a_row_for_each_variable_with_its_default() -> None:
@@ -50,20 +59,20 @@ def test_a_document_without_the_place_for_a_section_is_refused() -> None:
         replace_section("no markers", name="x", text="new\n")
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_links_lead_to_files_that_exist(path: Path) -> None:
     targets = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", path.read_text(encoding="utf-8"))
     assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_make_targets_that_are_named_exist(path: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = re.findall(r"(?:^ {4}|`)make ([a-z]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(named) - targets == set()
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_variables_that_are_named_exist(path: Path) -> None:
     known = {name.upper() for name in Settings.model_fields}
     text = path.read_text(encoding="utf-8")
@@ -72,7 +81,7 @@ def test_variables_that_are_named_exist(path: Path) -> None:
     assert {name for name in variables - known if not OF_OTHERS.fullmatch(name)} == set()
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_modules_that_are_named_exist(path: Path) -> None:
     named = re.findall(
         r"`((?:crypto_assets|crypto_assets_tests|resources|tools|bench)/[\w/]*(?:\.py)?)`", path.read_text()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tools.environment import ROOT
 from tools.graph_svg import Node, draw
+from tools.reference import reference_pages
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,23 +23,30 @@ README = ROOT / "README.md"
 GRAPH = ROOT / "docs" / "graph.svg"
 EXAMPLE_DAY = date(2024, 8, 1)
 DATASETS = ROOT / "docs" / "datasets.md"
+FEATURES = ROOT / "docs" / "features.md"
 
 
 def main() -> None:
     """Write every file whose generated part has changed, and name it."""
     for path, text in generated_files().items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"wrote {path.relative_to(ROOT)}")
 
 
 def generated_files() -> dict[Path, str]:
     """What each file must hold, by path; a file's own words outside the markers are kept."""
+    from crypto_assets.features.document import feature_table
+
     readme = README.read_text(encoding="utf-8")
+    configuration = configuration_table()
     return {
-        README: replace_section(readme, name="configuration", text=configuration_table()),
+        README: replace_section(readme, name="configuration", text=configuration),
         GRAPH: draw(graph_nodes()),
         DATASETS: datasets_page(),
+        FEATURES: replace_section(FEATURES.read_text(encoding="utf-8"), name="features", text=feature_table()),
+        **reference_pages(configuration),
     }
 
 

@@ -28,14 +28,15 @@ def _row(feature: Feature) -> str:
         feature.description,
         feature.formula,
         feature.unit,
-        _range(feature),
-        _window(feature),
+        valid_range(feature),
+        window_of(feature),
         ", ".join(f"`{column}`" for column in feature.inputs),
     )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _range(feature: Feature) -> str:
+def valid_range(feature: Feature) -> str:
+    """Which values are right, in its unit: `0 to 100`, `≥ 0`, `any`."""
     low, high = (None if bound is None else f"{bound:.4g}" for bound in (feature.low, feature.high))
     if low is None and high is None:
         return "any"
@@ -44,5 +45,6 @@ def _range(feature: Feature) -> str:
     return f"≤ {high}" if low is None else f"{low} to {high}"
 
 
-def _window(feature: Feature) -> str:
+def window_of(feature: Feature) -> str:
+    """How many candles, or minutes, its value depends on: `14 × 5m`."""
     return f"{feature.window} × {feature.timeframe}"

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
-from crypto_assets.lake.lake import Lake
+from crypto_assets.features.declaration import FEATURES
 
-SYMBOL = re.compile(r"[A-Z0-9]{2,20}")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 FIRST_SHOWN = ("bb_upper_20_15m", "bb_lower_20_15m", "rsi_14_15m", "macd_hist_15m", "volume_spike_20_5m")
@@ -20,9 +18,8 @@ WHOLE_DAY = (0, 24)
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """One day of one symbol, some features, and the hours [first, last) of it."""
+    """One day of a symbol, some features, and the hours [first, last) of it."""
 
-    symbol: str
     day: date
     features: tuple[str, ...]
     hours: tuple[int, int] = WHOLE_DAY
@@ -30,49 +27,26 @@ class Selection:
     """A sentence for each part of the address that could not be followed."""
 
     def as_query(self) -> dict[str, str | list[str]]:
-        """The address that shows the same again."""
+        """What the address says of it beside the symbol."""
         query: dict[str, str | list[str]] = {
-            "symbol": self.symbol,
             "day": self.day.isoformat(),
             "feature": list(self.features),
         }
         return query | ({} if self.hours == WHOLE_DAY else {"hours": f"{self.hours[0]}-{self.hours[1]}"})
 
 
-def symbols_with_gold(lake: Lake) -> list[str]:
-    """Symbols that have a folder of gold, by name; raises LakeError."""
-    parent = GOLD_FEATURES.folder.partition("/symbol=")[0]
-    named = (name.removeprefix("symbol=") for name in lake.files.folders(parent) if name.startswith("symbol="))
-    return [symbol for symbol in named if SYMBOL.fullmatch(symbol)]
+def select(query: Mapping[str, Sequence[str]], *, symbol: str, days: Sequence[date]) -> Selection:
+    """What the values of an address ask for, as far as it is there; the newest day otherwise.
 
-
-def days_with_gold(lake: Lake, symbols: Sequence[str]) -> dict[str, tuple[date, ...]]:
-    """Published days of gold by symbol, the newest first; symbols without one are left out. Raises LakeError."""
-    found = {symbol: tuple(reversed(lake.days(GOLD_FEATURES, symbol))) for symbol in symbols}
-    return {symbol: days for symbol, days in found.items() if days}
-
-
-def select(query: Mapping[str, Sequence[str]], *, days: Mapping[str, Sequence[date]]) -> Selection:
-    """What the values of an address ask for, as far as it is there; the newest day of the first symbol otherwise.
-
-    `days` are those of `days_with_gold`, at least one.
+    `days` are those of the symbol that have features, the newest first and at least one.
     """
     refused: list[str] = []
-    symbol = _symbol(query.get("symbol", ()), tuple(days), refused)
     return Selection(
-        symbol=symbol,
-        day=_day(query.get("day", ()), days[symbol], symbol, refused),
+        day=_day(query.get("day", ()), days, symbol, refused),
         features=_features(query.get("feature", ()), refused),
         hours=_hours(query.get("hours", ()), refused),
         refused=tuple(refused),
     )
-
-
-def _symbol(asked: Sequence[str], known: Sequence[str], refused: list[str]) -> str:
-    if not asked or asked[0] in known:
-        return asked[0] if asked else known[0]
-    refused.append(f"{_quoted(asked[0], 'symbol')} has no day of features; {known[0]} is shown.")
-    return known[0]
 
 
 def _day(asked: Sequence[str], known: Sequence[date], symbol: str, refused: list[str]) -> date:

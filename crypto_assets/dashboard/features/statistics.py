@@ -96,7 +96,7 @@ def histogram(gold: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def correlation(gold: pl.DataFrame, names: Sequence[str], *, method: Method) -> Correlation:
-    """Coefficients of every pair of the features; Spearman's are Pearson's of the ranks, equal values sharing theirs."""
+    """Coefficients of every pair of the features; Spearman's are Pearson's of the ranks; equal values share one."""
     warm = gold.filter(pl.col("warm"))
     columns = {name: _values(warm, name) for name in names}
     used = tuple(name for name, values in columns.items() if _varies(values))

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.environment import ROOT
+from tools.grafana_board import board
 from tools.graph_svg import Node, draw
+from tools.markdown import table
 from tools.reference import reference_pages
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ GRAPH = ROOT / "docs" / "graph.svg"
 EXAMPLE_DAY = date(2024, 8, 1)
 DATASETS = ROOT / "docs" / "datasets.md"
 FEATURES = ROOT / "docs" / "features.md"
+METRICS = ROOT / "docs" / "metrics.md"
+BOARD = ROOT / "deploy" / "grafana" / "crypto-assets.json"
 
 
 def main() -> None:
@@ -46,6 +50,8 @@ def generated_files() -> dict[Path, str]:
         GRAPH: draw(graph_nodes()),
         DATASETS: datasets_page(),
         FEATURES: replace_section(FEATURES.read_text(encoding="utf-8"), name="features", text=feature_table()),
+        METRICS: replace_section(METRICS.read_text(encoding="utf-8"), name="metrics", text=metrics_tables()),
+        BOARD: board(),
         **reference_pages(configuration),
     }
 
@@ -68,6 +74,17 @@ def configuration_table() -> str:
         for name, field in Settings.model_fields.items()
     ]
     return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def metrics_tables() -> str:
+    """The metrics of each program, as they are declared."""
+    from crypto_assets.metrics.declared import METRICS
+
+    lines = [""]
+    for process, metrics in METRICS.items():
+        rows = [(f"`{m.exposed}`", m.kind, ", ".join(f"`{label}`" for label in m.labels), m.meaning) for m in metrics]
+        lines += [f"## {process.capitalize()}", "", *table(("metric", "kind", "labels", "meaning"), rows)]
+    return "\n".join(lines) + "\n"
 
 
 def _default(value: object) -> str:
@@ -122,8 +139,8 @@ def datasets_page() -> str:
     ]
     for _, group in groupby((*BRONZE, *SILVER, KLINES_1S), key=lambda dataset: dataset.payload):
         lines += _dataset_lines(list(group))
-    for table in (FACT_TRADES, DIM_TIME, DIM_SYMBOL):
-        lines += _day_table_lines(table, "warehouse")
+    for of_trades in (FACT_TRADES, DIM_TIME, DIM_SYMBOL):
+        lines += _day_table_lines(of_trades, "warehouse")
     lines += _day_table_lines(PRICE_AGGREGATES, "share")
     for dataset in (LSTM_TRAINING_SET, LSTM_EVALUATION, LSTM_PREDICTIONS):
         lines += _dataset_lines([dataset])

@@ -42,7 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve; the exit status is 2 for options that cannot be used."""
     parser = _parser()
     given = parser.parse_args(arguments)
-    with _bind(parser, given.port) as listener, _bind(parser, given.stream_port) as stream_listener:
+    with (
+        _bind(parser, given.port, host=given.host) as listener,
+        _bind(parser, given.stream_port, host=given.host) as stream_listener,
+    ):
         try:
             app = create_app(_options(given), stream_listener=stream_listener)
         except (ConfigurationError, OSError) as error:
@@ -55,11 +58,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _bind(parser: argparse.ArgumentParser, port: int) -> socket.socket:
+def _bind(parser: argparse.ArgumentParser, port: int, *, host: str) -> socket.socket:
     try:
-        return bind_listener(port)
+        return bind_listener(port, host=host)
     except OSError as error:
-        parser.error(f"port {port} cannot be used: {error}")
+        parser.error(f"{host}:{port} cannot be used: {error}")
 
 
 def _options(given: argparse.Namespace) -> SimulatorOptions:
@@ -90,7 +93,8 @@ def _parser() -> argparse.ArgumentParser:
         description="A simulated exchange, or recorded files served like one, in Binance's formats on this machine.",
     )
     add = parser.add_argument
-    add("--port", type=int, default=0, help="port on 127.0.0.1; 0, the default, takes a free one")
+    add("--host", default=HOST, help="address to listen on (default %(default)s: this machine only)")
+    add("--port", type=int, default=0, help="port; 0, the default, takes a free one")
     add("--stream-port", type=int, default=0, help="port of the streams; 0, the default, takes a free one")
     add("--symbols", default=",".join(DEFAULT_SYMBOLS), help="symbols, separated by commas (default %(default)s)")
     add("--seed", type=int, default=DEFAULT_SEED, help="seed of the market (default %(default)s)")

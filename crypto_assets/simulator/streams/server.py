@@ -96,12 +96,12 @@ class StreamServer:
             self.sessions.discard(session)
 
 
-def bind_listener(port: int = 0) -> socket.socket:
-    """A socket on 127.0.0.1 for `StreamServer.open`; raises OSError where the port cannot be had."""
+def bind_listener(port: int = 0, *, host: str = HOST) -> socket.socket:
+    """A socket for `StreamServer.open`, on this machine only unless told; raises OSError where it cannot be had."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((host, port))
     except OSError:
         listener.close()
         raise

@@ -1,0 +1,68 @@
+"""`python -m crypto_assets.stream.probe collector`: a container's health check by the program's heartbeat in Redis.
+
+Ends with 0 where the program beats in this container, or waits here while another one does; with 1 and a sentence
+otherwise; with 2 for settings that cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+import time
+from collections.abc import Sequence
+
+import redis
+
+from crypto_assets.config import Settings, read_settings
+from crypto_assets.endpoints import exchange_name, redis_url
+from crypto_assets.errors import ConfigurationError
+from crypto_assets.stream.health import PROGRAMS, Health, judge, unknown
+from crypto_assets.stream.heartbeat import Program, read_heartbeat
+
+TIMEOUT_S = 5.0
+FAILED, MISCONFIGURED = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print how the program does; the exit status says whether it is well."""
+    parser = argparse.ArgumentParser(prog="python -m crypto_assets.stream.probe", description=__doc__)
+    parser.add_argument("program", choices=PROGRAMS)
+    program: Program = parser.parse_args(arguments).program
+    try:
+        health = look(read_settings(), program)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return MISCONFIGURED
+    print(health.sentence)
+    return 0 if is_well(health, host=socket.gethostname()) else FAILED
+
+
+def look(settings: Settings, program: Program) -> Health:
+    """What the program's last heartbeat says; raises ConfigurationError where no Redis is named."""
+    with redis.Redis.from_url(
+        redis_url(settings), socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
+    ) as client:
+        try:
+            beat = read_heartbeat(client, exchange_name(settings), program)
+        except redis.RedisError as error:
+            return unknown(program, type(error).__name__)
+    return judge(program, beat, now_us=time.time_ns() // 1_000)
+
+
+def is_well(health: Health, *, host: str) -> bool:
+    """Whether the container of this host name may go on as it is.
+
+    Where Redis cannot be asked it may: to start the program again would not bring Redis back, and would lose what it
+    holds. A living program elsewhere holds the lease, for which the one here waits.
+    """
+    if health.state == "unknown":
+        return True
+    if health.is_alive:
+        return True
+    beat = health.beat
+    return beat is not None and beat.host != host and beat.state == "stopped"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

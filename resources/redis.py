@@ -39,9 +39,10 @@ class RedisResource(dg.ConfigurableResource):
             except (redis.ConnectionError, redis.TimeoutError) as error:
                 at = client.get_connection_kwargs()
                 where = at.get("path") or f"{at.get('host')}:{at.get('port')}"
+                why = "its certificate is not trusted" if "CERTIFICATE" in str(error) else type(error).__name__
                 raise ServiceUnavailable(
-                    f"Redis at {where} does not answer ({type(error).__name__}). Start the embedded one with "
-                    "`make up`, or see that the one of REDIS_URL runs and takes its password."
+                    f"Redis at {where} does not answer ({why}). Start the embedded one with `make up`, or see that the "
+                    "one of REDIS_URL runs and takes its password; ssl_ca_certs names who signs its certificate."
                 ) from None
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import psycopg2
 import pyarrow as pa
@@ -35,6 +36,8 @@ FETCHED_ROWS = 20_000
 """Rows that a connection holds at once; PostgreSQL's driver would hold all of a partition."""
 TASK_TRADES = 250_000
 """About so many trades are one Spark partition: some 40 MB of a Python worker."""
+TLS_PARAMETERS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
+"""What libpq and the driver of Java call alike. A key for Java is PKCS#8 in DER."""
 ATTEMPTS = 3
 """Times that a day is read, each in a state of its own, where the connection was cut in between."""
 
@@ -128,13 +131,13 @@ def plan_predicates(held: Sequence[HeldTrades], day: date) -> list[str]:
 
 
 def jdbc_options(url: str) -> dict[str, str]:
-    """Options of Spark's JDBC source for a URL of PostgreSQL. The password is one of its own, which Spark never shows:
-    a URL it prints in plans and errors."""
+    """Options of Spark's JDBC source for a URL of PostgreSQL, with what it says of TLS. The password is one of its own,
+    which Spark never shows: a URL it prints in plans and errors."""
     parts = parse_dsn(url)
     place = f"{parts.get('host', 'localhost')}:{parts.get('port', '5432')}/{parts.get('dbname', parts.get('user', ''))}"
-    ssl = f"&sslmode={parts['sslmode']}" if "sslmode" in parts else ""
+    tls = {name: parts[name] for name in TLS_PARAMETERS if name in parts}
     return {
-        "url": f"jdbc:postgresql://{place}?ApplicationName=crypto_assets{ssl}",
+        "url": f"jdbc:postgresql://{place}?{urlencode({'ApplicationName': 'crypto_assets', **tls})}",
         "driver": "org.postgresql.Driver",
         "fetchsize": str(FETCHED_ROWS),
         **{name: parts[name] for name in ("user", "password") if name in parts},

@@ -45,6 +45,8 @@ class RunState:
     partition: str | None
     sentence: str
     """Of a failed run what went wrong, else empty."""
+    assets: tuple[str, ...] = ()
+    """Those that were asked for; empty where the job says it."""
 
 
 def latest_checks(instance: dg.DagsterInstance, *, since: datetime | None = None) -> list[CheckResult]:
@@ -63,7 +65,23 @@ def latest_checks(instance: dg.DagsterInstance, *, since: datetime | None = None
 
 def recent_runs(instance: dg.DagsterInstance, *, since: datetime) -> list[RunState]:
     """Runs that changed after a moment, the newest first, at most MOST_RUNS."""
-    return [_state(instance, record) for record in _runs(instance, since=since)]
+    return [state_of(instance, record) for record in _runs(instance, since=since)]
+
+
+def state_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> RunState:
+    """How the run of a record went."""
+    run = record.dagster_run
+    failed = run.status is dg.DagsterRunStatus.FAILURE
+    return RunState(
+        run_id=run.run_id,
+        job=run.job_name,
+        status=run.status.value,
+        started_at=_moment(record.start_time),
+        ended_at=_moment(record.end_time),
+        partition=_partition(run),
+        sentence=_why(instance, run) if failed else "",
+        assets=tuple(sorted(key.to_user_string() for key in run.asset_selection or ())),
+    )
 
 
 def is_about(partition: str | None, day: date) -> bool:
@@ -103,20 +121,6 @@ def _results(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Check
             at=datetime.fromtimestamp(record.event_log_entry.timestamp, UTC),
             run_id=run.run_id,
         )
-
-
-def _state(instance: dg.DagsterInstance, record: dg.RunRecord) -> RunState:
-    run = record.dagster_run
-    failed = run.status is dg.DagsterRunStatus.FAILURE
-    return RunState(
-        run_id=run.run_id,
-        job=run.job_name,
-        status=run.status.value,
-        started_at=_moment(record.start_time),
-        ended_at=_moment(record.end_time),
-        partition=_partition(run),
-        sentence=_why(instance, run) if failed else "",
-    )
 
 
 def _why(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:

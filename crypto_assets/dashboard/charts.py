@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import altair as alt
+import pyarrow as pa
+import streamlit as st
 
 from crypto_assets.dashboard.flags import GREY, ORANGE, RED, TEAL
 
@@ -31,3 +36,26 @@ def finished(chart: Any, *, title: str, height: int = 280) -> Any:
     """The chart under its title, as wide as its part."""
     heading = alt.TitleParams(title, anchor="start", fontSize=13, fontWeight="normal")
     return chart.properties(title=heading, height=height, width="container")
+
+
+def spec_of(chart: Any) -> Mapping[str, Any]:
+    """What a chart says without its rows, which it names (`alt.NamedData`): made once, drawn often."""
+    spec: dict[str, Any] = chart.to_dict()
+    spec.pop("datasets", None)
+    return spec
+
+
+def draw(spec: Mapping[str, Any], *, key: str, alt_text: str, **rows: pa.Table) -> None:
+    """Draw a chart of `spec_of` with its named rows.
+
+    While spec and names stay the same the browser only changes the marks: drawn anew every second, a chart made by
+    Altair each time would flicker, for Streamlit names rows by their content.
+    """
+    st.vega_lite_chart(
+        spec={**copy.deepcopy(dict(spec)), "datasets": dict(rows)}, key=key, width="stretch", alt=alt_text
+    )
+
+
+def moments_ms(moments: Iterable[datetime]) -> pa.Array:
+    """Times as charts take them whatever the visitor's zone: milliseconds since 1970-01-01 UTC."""
+    return pa.array([moment.timestamp() * 1000 for moment in moments], pa.float64())

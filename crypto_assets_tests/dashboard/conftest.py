@@ -1,0 +1,171 @@
+"""The dashboard as a user starts it: one on the session's services, one where nothing runs, and a browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from crypto_assets.config import Settings
+from crypto_assets_tests.dashboard.feeding import Feeding
+from crypto_assets_tests.services import NAMED
+from tools.browser import find_browser
+
+ROOT = Path(__file__).resolve().parents[2]
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+EXCHANGE = "simulator-41"
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1440, "height": 1000}
+PROBES = ("/_stcore/health", "/_stcore/host-config")
+"""What Streamlit's page asks for below the address it was opened at, before it asks at the server's root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """A running dashboard."""
+
+    url: str
+    data_dir: Path
+    process: subprocess.Popen[str]
+
+    @property
+    def family(self) -> list[psutil.Process]:
+        """Its processes."""
+        launcher = psutil.Process(self.process.pid)
+        return [launcher, *launcher.children(recursive=True)]
+
+
+@contextmanager
+def running_dashboard(data_dir: Path, variables: Mapping[str, str]) -> Iterator[Dashboard]:
+    """`make dashboard` on a free port with settings of the test alone; nothing of it is left at the end."""
+    inherited = {name: value for name, value in os.environ.items() if name.lower() not in NAMED}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crypto_assets.dashboard", "--port", "0"],
+        cwd=ROOT,
+        env={**inherited, "DATA_DIR": str(data_dir), "SYMBOLS": ",".join(SYMBOLS), **variables},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        address = re.search(r"http://[\w.:]+", said)
+        assert address is not None, f"the dashboard did not start: {said} exit code {process.wait()}"
+        dashboard = Dashboard(address[0], data_dir, process)
+        family = dashboard.family
+        yield dashboard
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+    _, left = psutil.wait_procs(family, timeout=1)
+    assert left == []
+
+
+@pytest.fixture(scope="session")
+def served_settings(redis_server: str, kafka: str, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of the served dashboard: the session's services, a lake and an exchange of its own."""
+    return Settings.model_validate(
+        {
+            "data_dir": tmp_path_factory.mktemp("dashboard"),
+            "symbols": ",".join(SYMBOLS),
+            "simulator_seed": EXCHANGE.rpartition("-")[2],
+            "redis_url": redis_server,
+            "kafka_bootstrap_servers": kafka,
+            "postgres_url": postgres,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def served(served_settings: Settings, redis_server: str, kafka: str, postgres: str) -> Iterator[Dashboard]:
+    """A dashboard on real services; its lake, `served_settings.lake`, is empty until a test fills it."""
+    variables = {
+        "SIMULATOR_SEED": EXCHANGE.rpartition("-")[2],
+        "REDIS_URL": redis_server,
+        "KAFKA_BOOTSTRAP_SERVERS": kafka,
+        "POSTGRES_URL": postgres,
+    }
+    with running_dashboard(served_settings.data_dir, variables) as dashboard:
+        yield dashboard
+
+
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """A dashboard of a folder where nothing was ever started."""
+    with running_dashboard(tmp_path_factory.mktemp("alone"), {}) as dashboard:
+        yield dashboard
+
+
+@pytest.fixture(scope="session")
+def feeding(kafka: str, redis_server: str) -> Feeding:
+    """The market of the served dashboard, whose topics are there and empty."""
+    feeding = Feeding(kafka, redis_server, EXCHANGE)
+    feeding.make_topics()
+    return feeding
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium, ended with its tests: while it runs, others cannot run an event loop."""
+    executable = find_browser()
+    if executable is None:
+        pytest.skip("no Chromium: `python -m tools.browser` installs one, or says why it cannot")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@dataclass(slots=True)
+class Visitor:
+    """Opens pages in tabs of one context, and remembers what their consoles complained of."""
+
+    context: BrowserContext
+    complaints: list[str]
+
+    def open(self, url: str) -> Page:
+        """A tab at the address."""
+        page = self.context.new_page()
+        page.on("console", self._listen)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.goto(url)
+        return page
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        where = message.location["url"]
+        if message.type == "error" and not where.endswith(PROBES):
+            self.complaints.append(f"{message.text} ({where})")
+
+
+@contextmanager
+def visiting(browser: Browser, *, theme: str = "light", phone: bool = False) -> Iterator[Visitor]:
+    """A visitor who prefers a theme, on a laptop or a phone, far away from UTC."""
+    context = browser.new_context(
+        viewport=PHONE if phone else DESKTOP, color_scheme=theme, timezone_id="America/New_York", has_touch=phone
+    )
+    context.set_default_timeout(20_000)
+    yield Visitor(context, [])
+    context.close()
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Visitor]:
+    """A visitor with a laptop and a light theme; its console must be free of errors at the end."""
+    with visiting(browser) as visitor:
+        yield visitor
+        assert visitor.complaints == []
+
+
+def is_too_wide(page: Page) -> bool:
+    """Whether one has to scroll sideways."""
+    return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")

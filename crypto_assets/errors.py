@@ -39,7 +39,7 @@ class ConfigurationError(CryptoAssetsError):
 
 
 class BadQuestion(CryptoAssetsError):
-    """Raised when a person asks for what cannot be: a symbol, a day, a dataset, a column, or SQL that has no meaning."""
+    """Raised when a person asks for what cannot be: a symbol, a day, a dataset, a column, or a wrong query."""
 
 
 class ExchangeError(CryptoAssetsError):

@@ -86,7 +86,7 @@ def test_the_lake_lies_on_a_server_of_ones_own_over_tls(
         assert files.publish("a/b.txt", b"whole")
         assert files.read("a/b.txt") == b"whole"
         monkeypatch.setenv("AWS_CA_BUNDLE", str(stranger.ca))
-        with pytest.raises(LakeError, match="(?i)certificate") as refused:
+        with pytest.raises(LakeError, match=r"(?i)certificate") as refused:
             Files("s3://crypto-assets/tls", storage_options={"skip_instance_cache": True}).read("a/b.txt")
     assert str(s3_server.secret_key) not in str(refused.value)
 

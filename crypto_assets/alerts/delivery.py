@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from crypto_assets.alerts.alert import Alert, Notice
+from crypto_assets.alerts.bounded import Call, Calls, Failed
 from crypto_assets.alerts.mail import Mail
 from crypto_assets.alerts.message import Message, compose
 from crypto_assets.alerts.outbox import Outbox
@@ -16,6 +19,10 @@ from crypto_assets.alerts.webhook import Webhook
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name
 from crypto_assets.errors import DeliveryFailed
+
+LIMIT_S = 20.0
+"""For all channels together; one that has not answered by then is waited for at the next look."""
+logger = logging.getLogger("crypto_assets.alerts")
 
 
 class Log(Protocol):
@@ -90,21 +97,28 @@ def channels_of(settings: Settings, *, log: Log) -> tuple[Channel, ...]:
     return tuple(channels)
 
 
-def deliver(outbox: Outbox, channels: Sequence[Channel], *, settings: Settings, now: datetime) -> list[Sent]:
+def deliver(
+    outbox: Outbox, channels: Sequence[Channel], *, settings: Settings, calls: Calls, now: datetime
+) -> list[Sent]:
     """Tell each channel, in one message, all that it has not been told and that is due; what came of it.
 
-    One that fails does not keep the others from it. Raises AlertsError where the ledger cannot be written.
+    All are told at once, and one that fails or hangs keeps none of the others from it. Raises AlertsError where the
+    ledger cannot be written.
     """
-    return [
-        told
+    begun = [
+        (channel, notices, _begin(channel, notices, settings=settings, calls=calls))
         for channel in channels
         if (notices := outbox.waiting(channel.name))
         and outbox.is_due(channel.name, is_limited=channel.is_limited, now=now)
-        for told in (_deliver(outbox, channel, notices, settings=settings, now=now),)
+    ]
+    deadline = time.monotonic() + LIMIT_S
+    return [
+        _finish(outbox, channel, notices, call.result(limit_s=max(0.0, deadline - time.monotonic())), now=now)
+        for channel, notices, call in begun
     ]
 
 
-def send_test(settings: Settings, *, log: Log, now: datetime | None = None) -> list[Sent]:
+def send_test(settings: Settings, *, log: Log = logger, now: datetime | None = None) -> list[Sent]:
     """Tell each channel that this is a test, past the ledger; what came of it, also for channels that nothing names."""
     now = now or datetime.now(UTC)
     message = compose([_test_notice(now)], dagster_url=settings.dagster_url, origin=origin_of(settings))
@@ -122,20 +136,30 @@ def origin_of(settings: Settings) -> str:
     return f"crypto-assets on {socket.gethostname()}, exchange {exchange_name(settings)}, lake {settings.lake}"
 
 
-def _deliver(outbox: Outbox, channel: Channel, notices: Sequence[Notice], *, settings: Settings, now: datetime) -> Sent:
+def _begin(channel: Channel, notices: Sequence[Notice], *, settings: Settings, calls: Calls) -> Call[int]:
+    """Telling a channel of notices; it returns the number of the last one told, once it was."""
     message = compose(notices, dagster_url=settings.dagster_url, origin=origin_of(settings))
-    try:
+    last = max(notice.number for notice in notices)
+
+    def send() -> int:
         channel.send(message)
-    except DeliveryFailed as error:
-        again = outbox.failed(channel.name, str(error), retry_after_s=error.retry_after_s, now=now)
-        return Sent(
-            channel.name,
-            "failed",
-            f"{channel.name}: {len(notices)} notices wait until {again:%H:%M:%S} UTC: {error}",
-        )
+        return last
+
+    return calls.begin(f"tell {channel.name}", send)
+
+
+def _finish(
+    outbox: Outbox, channel: Channel, notices: Sequence[Notice], result: int | Failed, *, now: datetime
+) -> Sent:
+    count = f"{len(notices)} {'notice' if len(notices) == 1 else 'notices'}"
+    if isinstance(result, Failed):
+        error = result.error
+        asked = error.retry_after_s if isinstance(error, DeliveryFailed) else None
+        again = outbox.failed(channel.name, result.reason, retry_after_s=asked, now=now)
+        return Sent(channel.name, "failed", f"{channel.name}: {count} until {again:%H:%M:%S} UTC: {result.reason}")
     # Killed before this is written the message goes out again: better twice than never.
-    outbox.sent(channel.name, up_to=max(notice.number for notice in notices), now=now)
-    return Sent(channel.name, "sent", f"{channel.name}: {len(notices)} notices in one message.")
+    outbox.sent(channel.name, up_to=result, now=now)
+    return Sent(channel.name, "sent", f"{channel.name}: {count} in one message.")
 
 
 def _send(channel: Channel, message: Message) -> Sent:

@@ -1,0 +1,98 @@
+"""Looks every half minute for what is wrong, and tells people: `python -m crypto_assets.alerts`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from crypto_assets.alerts.delivery import logger
+from crypto_assets.alerts.ledger import read_alerts
+from crypto_assets.alerts.watch import EVERY_S, Watch
+from crypto_assets.config import Settings, read_settings
+from crypto_assets.dagster_home import dagster_home
+from crypto_assets.errors import AlertsError, ConfigurationError
+from crypto_assets.processes import end_on_signals
+
+BUSY = "Another program looks just now, the sensor alerts perhaps: this one leaves it to that."
+
+
+def main() -> int:
+    """Look until a signal, or once; 1 where the configuration or the ledger cannot be used."""
+    options = _parse_arguments()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    end_on_signals()
+    try:
+        settings = read_settings()
+        if options.list:
+            return _list(settings)
+        watch = Watch(settings, instance=_dagster(settings), log=logger)
+        return _look(watch) if options.once else _keep_looking(watch)
+    except (ConfigurationError, AlertsError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def _look(watch: Watch) -> int:
+    looked = watch.look(now=datetime.now(UTC))
+    print(BUSY if looked is None else looked.sentence, flush=True)
+    return 0
+
+
+def _keep_looking(watch: Watch) -> int:
+    logger.info("looking every %d s for what is wrong with %s", EVERY_S, watch.settings.data_dir)
+    pause, said = threading.Event(), ""
+    while True:
+        try:
+            looked = watch.look(now=datetime.now(UTC))
+            sentence = BUSY if looked is None else looked.sentence
+        except AlertsError as error:
+            sentence = str(error)
+        if sentence != said:
+            logger.info("%s", sentence)
+            said = sentence
+        pause.wait(EVERY_S)
+
+
+def _list(settings: Settings) -> int:
+    lasting = [alert for alert in read_alerts(settings) if alert.is_open and alert.told_at is not None]
+    for alert in lasting:
+        print(f"{alert.severity.upper()}: {alert.subject}, since {alert.first_at:%Y-%m-%d %H:%M:%S} UTC")
+        print(f"    {alert.sentence}\n    What to do: {alert.advice}")
+    if not lasting:
+        print("Nothing is wrong, as far as was looked.")
+    return 0
+
+
+def _dagster(settings: Settings) -> Callable[[], dg.DagsterInstance | None]:
+    """Dagster's storage as its home says, opened at the first look; None where Dagster was never started."""
+    home = dagster_home(settings.data_dir, environment=os.environ)
+    opened: list[dg.DagsterInstance] = []
+    opening = threading.Lock()
+
+    def instance() -> dg.DagsterInstance | None:
+        with opening:
+            if not opened and (home / "dagster.yaml").exists():
+                opened.append(dg.DagsterInstance.from_config(str(home)))
+            return opened[0] if opened else None
+
+    return instance
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m crypto_assets.alerts", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="look once, tell what is due, and end")
+    parser.add_argument("--list", action="store_true", help="print what lasts; nothing is looked at or told")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -36,6 +36,8 @@ class DayCoverage:
     state: DayState
     rows: int | None
     """None where there is nothing; of a retired day those that there were."""
+    expected: int | None = None
+    """Rows that there can be, a halt left out; None where nobody can tell."""
 
 
 def coverage(
@@ -56,62 +58,73 @@ def coverage(
 
 
 def _coverage(lake: Lake, dataset: Dataset, symbol: str, day: date, *, held: set[date], now: datetime) -> DayCoverage:
+    if day not in held:
+        found = _Found("future" if day_span(day).start > now else "absent")
+    elif dataset.file is None:
+        found = _of_parts(lake, dataset, symbol, day, now=now)
+    else:
+        found = _of_file(lake, dataset, symbol, day, now=now)
+    return DayCoverage(dataset.name, symbol, day, found.state, found.rows, found.expected)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
     state: DayState
     rows: int | None = None
-    if day not in held:
-        state = "future" if day_span(day).start > now else "absent"
-    elif dataset.file is None:
-        state, rows = _of_parts(lake, dataset, symbol, day, now=now)
-    else:
-        state, rows = _of_file(lake, dataset, symbol, day, now=now)
-    return DayCoverage(dataset.name, symbol, day, state, rows)
+    expected: int | None = None
 
 
-def _of_parts(lake: Lake, dataset: Dataset, symbol: str, day: date, *, now: datetime) -> tuple[DayState, int | None]:
+def _of_parts(lake: Lake, dataset: Dataset, symbol: str, day: date, *, now: datetime) -> _Found:
     manifest = lake.manifest(dataset, symbol, day)
     if manifest is None:
         retired = lake.retired(dataset, symbol, day)
-        return ("absent", None) if retired is None else ("retired", retired.keys)
+        return _Found("absent") if retired is None else _Found("retired", retired.keys)
     if dataset.name not in TIMEFRAME_OF:
-        return _uncounted(manifest.rows), manifest.rows
-    expected, halted = _slots(dataset, day, halts=manifest.halt_spans, now=now)
-    if manifest.rows < expected - halted:
-        return "partial", manifest.rows
-    if len({part.source for part in manifest.parts}) > 1:
-        return "present", manifest.rows  # copies of one candle from two sources hide what is missing
-    return "halt" if halted else "complete", manifest.rows
+        return _uncounted(manifest.rows)
+    expected, halted = _slots(dataset, day, halts=manifest.halt_spans, until=now)
+    several = len({part.source for part in manifest.parts}) > 1
+    # Copies of one candle from two sources hide what is missing.
+    return _counted(manifest.rows, expected=expected, halted=halted, surely=not several)
 
 
-def _of_file(lake: Lake, dataset: Dataset, symbol: str, day: date, *, now: datetime) -> tuple[DayState, int | None]:
+def _of_file(lake: Lake, dataset: Dataset, symbol: str, day: date, *, now: datetime) -> _Found:
     outline = lake.outline(dataset, symbol, day)
     if outline is None:
-        return "absent", None
+        return _Found("absent")
     if dataset.name not in TIMEFRAME_OF:
-        return _uncounted(outline.rows), outline.rows
+        return _uncounted(outline.rows)
+    is_over = day_span(day).end <= now
     notes = outline.notes
     if dataset is GOLD_FEATURES:
         silver = lake.outline(SILVER_KLINES["1m"], symbol, day)  # gold has a row for each of its candles
         notes = {} if silver is None else silver.notes
     known = notes.get("known_until")
-    until = now if known is None or day_span(day).end <= now else min(now, datetime.fromisoformat(known))
+    until = now if known is None or is_over else min(now, datetime.fromisoformat(known))
     gaps = gaps_from_json(notes.get("gaps", "[]"))
     halts = [gap.span for gap in gaps if gap.cause is GapCause.EXCHANGE_HALT]
-    expected, halted = _slots(dataset, day, halts=halts, now=until)
-    if outline.rows < expected - halted:
-        return "partial", outline.rows
-    return "halt" if halted else "complete", outline.rows
+    expected, halted = _slots(dataset, day, halts=halts, until=until)
+    if dataset is GOLD_FEATURES and not is_over:
+        return _uncounted(outline.rows)  # of a day that runs it follows silver, a step behind
+    return _counted(outline.rows, expected=expected, halted=halted)
 
 
-def _slots(dataset: Dataset, day: date, *, halts: Iterable[Span], now: datetime) -> tuple[int, int]:
-    """Candles of the day that have closed, and those of them that were a halt."""
+def _counted(rows: int, *, expected: int, halted: int, surely: bool = True) -> _Found:
+    wanted = expected - halted
+    if rows < wanted:
+        return _Found("partial", rows, wanted)
+    return _Found("present" if not surely else "halt" if halted else "complete", rows, wanted)
+
+
+def _uncounted(rows: int) -> _Found:
+    return _Found("present" if rows else "empty", rows)
+
+
+def _slots(dataset: Dataset, day: date, *, halts: Iterable[Span], until: datetime) -> tuple[int, int]:
+    """Candles of the day that have closed by a moment, and those of them that were a halt."""
     step = TIMEFRAMES[TIMEFRAME_OF[dataset.name]]
-    known = known_span(day, step, now=now)
+    known = known_span(day, step, now=until)
     halted = sum((span.end - span.start) // step for span in intersect([known], merged_spans(halts)))
     return (known.end - known.start) // step, halted
-
-
-def _uncounted(rows: int) -> DayState:
-    return "present" if rows else "empty"
 
 
 def _days(start: date, end: date) -> Iterator[date]:

@@ -3,50 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import dagster as dg
 
+from crypto_assets.health.events import RANGE, CheckResult, RunState
 from crypto_assets.run_tags import ends_of
+
+__all__ = ["CheckResult", "RunState", "latest_checks", "recent_runs"]
 
 MOST_RUNS = 2_000
 """Runs that are looked at, the newest: five days of a flush every five minutes, with what follows it."""
-RANGE = "..."
-"""Between first and last partition of a run over several, as Dagster writes them."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """The newest result of a check for what its run was about."""
-
-    asset: str
-    check: str
-    partition: str | None
-    """A partition, or the first and the last one with RANGE between; None for a run about none."""
-    passed: bool
-    severity: str
-    """WARN or ERROR: how bad it is where it did not pass."""
-    sentence: str
-    at: datetime
-    run_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunState:
-    """How a run went."""
-
-    run_id: str
-    job: str
-    status: str
-    """As Dagster names it: SUCCESS, FAILURE, CANCELED, STARTED, QUEUED …"""
-    started_at: datetime | None
-    ended_at: datetime | None
-    partition: str | None
-    sentence: str
-    """Of a failed run what went wrong, else empty."""
-    assets: tuple[str, ...] = ()
-    """Those that were asked for; empty where the job says it."""
 
 
 def latest_checks(instance: dg.DagsterInstance, *, since: datetime | None = None) -> list[CheckResult]:
@@ -82,22 +49,6 @@ def state_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> RunState:
         sentence=_why(instance, run) if failed else "",
         assets=tuple(sorted(key.to_user_string() for key in run.asset_selection or ())),
     )
-
-
-def is_about(partition: str | None, day: date) -> bool:
-    """Whether a partition, of whatever symbol, or a range of them holds a UTC day."""
-    if partition is None:
-        return False
-    first, _, last = partition.partition(RANGE)
-    days = [_day_of(end) for end in (first, last or first)]
-    return days[0] is not None and days[1] is not None and days[0] <= day <= days[1]
-
-
-def _day_of(partition: str) -> date | None:
-    try:
-        return date.fromisoformat(partition.partition("|")[0])
-    except ValueError:
-        return None
 
 
 def _runs(instance: dg.DagsterInstance, *, since: datetime | None) -> list[dg.RunRecord]:

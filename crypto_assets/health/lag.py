@@ -49,7 +49,10 @@ class StreamLag:
 
 
 def program_health(settings: Settings, *, now: datetime) -> list[Health]:
-    """How collector, processor and forecaster do; `unknown`, with the reason, where Redis cannot be asked."""
+    """How collector, processor and forecaster do; never raises.
+
+    They are `absent` where no Redis is named and none runs, `unknown` with the reason where it does not answer.
+    """
     import redis
 
     now_us = to_us(now)
@@ -59,7 +62,7 @@ def program_health(settings: Settings, *, now: datetime) -> list[Health]:
             exchange = exchange_name(settings)
             return [judge(program, read_heartbeat(client, exchange, program), now_us=now_us) for program in PROGRAMS]
     except ConfigurationError as error:
-        return [unknown(program, str(error)) for program in PROGRAMS]
+        return [Health(program, "absent", f"{program}: it does not run here. {error}") for program in PROGRAMS]
     except (redis.RedisError, ValueError) as error:
         reason = (
             f"{type(error).__name__}. Start the embedded one with `make up`, or see that the one of REDIS_URL runs."

@@ -1,0 +1,31 @@
+"""Ages and sizes in words for people."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+_SIZES = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def age(time: timedelta) -> str:
+    """How long ago, in the largest unit that it fills.
+
+    >>> age(timedelta(seconds=185)), age(timedelta(hours=1)), age(timedelta(seconds=2.6))
+    ('3 minutes ago', '1 hour ago', '2 seconds ago')
+    """
+    seconds = int(max(0.0, time.total_seconds()))
+    name, count = next(((name, seconds // unit) for name, unit in _UNITS if seconds >= unit), ("second", seconds))
+    return f"{count:,} {name}{'' if count == 1 else 's'} ago"
+
+
+def size(count: int) -> str:
+    """Bytes with a unit of thousands, three digits.
+
+    >>> size(999), size(1_234_567), size(13_400_000_000)
+    ('999 bytes', '1.23 MB', '13.4 GB')
+    """
+    number, unit = float(count), 0
+    while number >= 999.5 and unit < len(_SIZES) - 1:
+        number, unit = number / 1000, unit + 1
+    return f"{number:.0f} bytes" if unit == 0 else f"{number:.3g} {_SIZES[unit]}"

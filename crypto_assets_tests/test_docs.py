@@ -14,8 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WRITTEN_BY_MAKE_DOCS = (
     "README.md",
-    *(f"docs/{name}" for name in ("graph.svg", "datasets.md", "features.md")),
-    *(f"docs/reference/{name}.md" for name in ("assets", "avro", "configuration", "metrics", "sql")),
+    "deploy/grafana/crypto-assets.json",
+    *(f"docs/{name}" for name in ("graph.svg", "datasets.md", "features.md", "metrics.md")),
+    *(f"docs/reference/{name}.md" for name in ("assets", "avro", "configuration", "sql")),
 )
 OF_OTHERS = re.compile(
     r"DAGSTER_HOME|AWS_\w+|HOME|PATH|PWD|ARGS|PYTHON|URL|CRYPTO_ASSETS_REAL_DATA|HF_\w+|SASL_\w+|(HADOOP|SPARK)_CONF_DIR|PY\w+"

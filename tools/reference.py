@@ -247,18 +247,6 @@ def _sql_block(text: str) -> Iterator[str]:
     yield ""
 
 
-def metrics_page() -> str:
-    """Every Prometheus metric by the program that serves it."""
-    from crypto_assets.metrics.declared import METRICS
-
-    lines = ["# Metrics", "", WRITTEN_BY.format("`crypto_assets/metrics/declared.py`"), ""]
-    for process, metrics in METRICS.items():
-        lines += [f"## {process}", ""]
-        rows = [(f"`{m.exposed}`", m.kind, ", ".join(f"`{x}`" for x in m.labels), cell(m.meaning)) for m in metrics]
-        lines += table(("metric", "kind", "labels", "meaning"), rows)
-    return "\n".join(lines)
-
-
 def reference_pages(configuration_rows: str) -> dict[Path, str]:
     """What each page must hold, by path. Definitions are those of the defaults and of this environment."""
     folder = ROOT / "docs" / "reference"
@@ -268,6 +256,5 @@ def reference_pages(configuration_rows: str) -> dict[Path, str]:
             folder / "assets.md": assets_page(),
             folder / "avro.md": avro_page(),
             folder / "configuration.md": configuration_page(configuration_rows),
-            folder / "metrics.md": metrics_page(),
             folder / "sql.md": sql_page(),
         }

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools.markdown import cell, table
-from tools.reference import assets_page, avro_page, metrics_page, sql_page
+from tools.reference import assets_page, avro_page, sql_page
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,10 +58,6 @@ def test_every_table_and_procedure_of_the_migrations_is_shown() -> None:
     assert "CREATE TABLE IF NOT EXISTS fact_trades (" in page
     assert "DISTKEY" in page
     assert "CREATE EXTERNAL TABLE IF NOT EXISTS crypto_assets.price_aggregates (" in page
-
-
-def test_every_program_has_its_metrics() -> None:
-    assert "| `collector_messages_total` | counter | `exchange`, `stream` |" in metrics_page()
 
 
 def test_text_of_code_does_not_break_a_table() -> None:

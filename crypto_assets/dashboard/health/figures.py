@@ -20,8 +20,8 @@ from crypto_assets.health.storage import (
     MonthCost,
     disk,
     month_cost,
+    month_usage,
     sizes_of,
-    usage_of,
 )
 from crypto_assets.health.writes import LastWrite, last_writes
 from crypto_assets.lake.lake import Lake
@@ -100,7 +100,7 @@ def read_lake(lake: Lake, symbols: Sequence[str], *, now: datetime) -> LakeFigur
 def read_storage(lake: Lake, data_dir: Path, *, now: datetime) -> Storage:
     """It lists every file of the lake once; raises LakeError."""
     listed = list(lake.files.listed())
-    usage = usage_of(listed, now=now)
+    usage = month_usage(lake, now=now, files=listed)
     return Storage(
         disk=disk(lake.files.local_path("") or data_dir),
         sizes=tuple(sizes_of(listed)),

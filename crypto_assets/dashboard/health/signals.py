@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 BRONZE_LATE = timedelta(minutes=10)
 """While the stream runs, bronze is written every five minutes."""
-SILVER_LATE_DAYS = 1
-"""Silver of a day is made in the night after it."""
+SILVER_MADE_BY = timedelta(hours=2)
+"""Silver of a day is made in the night after it, at 01:00 UTC."""
 DISK_WRONG, DISK_WATCH = 0.10, 0.20
 """Shares that are still free."""
 MOST_SENTENCES = 5
@@ -34,7 +34,9 @@ class Level(IntEnum):
     WRONG = 0
     WATCH = 1
     UNKNOWN = 2
-    WELL = 3
+    AWAITED = 3
+    """Being read for the first time."""
+    WELL = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def unknown(area: str, reason: str) -> Signal:
 
 def awaited(area: str) -> Signal:
     """An area whose figures are being read for the first time."""
-    return Signal(area, Level.WELL, "…", "being read")
+    return Signal(area, Level.AWAITED, "…", "being read")
 
 
 def of_bronze(lake: LakeFigures, programs: Sequence[Health] | None, *, now: datetime) -> Signal:
@@ -126,7 +128,7 @@ def of_silver(lake: LakeFigures, *, now: datetime) -> Signal:
         )
     return Signal(
         area="Silver",
-        level=Level.WRONG if wanting else Level.WATCH if behind > SILVER_LATE_DAYS else Level.WELL,
+        level=Level.WRONG if wanting else Level.WATCH if lacking > 0 else Level.WELL,
         value=share_of(None if shown.rows is None else shown.rows - shown.unusable, shown.wanted),
         note=f"minutes of {shown.symbol} {shown.day}; "
         + (f"{len(lake.silver) - len(wanting)} of {len(lake.silver)} days complete"),
@@ -157,7 +159,7 @@ def of_disk(storage: Storage) -> Signal:
     disk = storage.disk
     level = Level.WRONG if disk.free_share < DISK_WRONG else Level.WATCH if disk.free_share < DISK_WATCH else Level.WELL
     sentence = (
-        f"{percent(disk.free_share, digits=1)} of the disk of {disk.path} is free. Free space, shorten "
+        f"{percent(disk.free_share, digits=1)} of the lake's disk is free. Free space, shorten "
         "BRONZE_RETENTION_DAYS, or point LAKE_URI elsewhere."
     )
     return Signal(

@@ -22,21 +22,19 @@ def alerts_sensor() -> dg.SensorDefinition:
         minimum_interval_seconds=EVERY_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Looks at streams, bronze, silver, gold, runs, checks, disks, forecasts and restarts. What is wrong is told "
-            "once, and once more when it is over: to ALERT_WEBHOOK_URL, by e-mail, and in the log of the tick."
+            "Looks at streams, bronze, silver, gold, runs, checks, disks, forecasts and restarts. What is wrong is "
+            "told once, and once more when it is over: to ALERT_WEBHOOK_URL, by e-mail, and in the log of the tick."
         ),
-        target=None,
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         settings = read_settings()
-        instance = context.instance
         watch = watches.get(settings)
         if watch is None:
             watches.clear()
-            watch = watches[settings] = Watch(settings, instance=lambda: instance, log=context.log)
-        watch.log = context.log
+            watch = watches[settings] = Watch(settings)
+        instance = context.instance  # of this tick only
         try:
-            looked = watch.look(now=datetime.now(UTC))
+            looked = watch.look(instance=lambda: instance, log=context.log, now=datetime.now(UTC))
         except AlertsError as error:
             return dg.SkipReason(f"0 alerts could be told: {error}")
         if looked is None:

@@ -7,13 +7,13 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from crypto_assets.alerts.delivery import logger
 from crypto_assets.alerts.ledger import read_alerts
+from crypto_assets.alerts.observe import OpenDagster
 from crypto_assets.alerts.watch import EVERY_S, Watch
 from crypto_assets.config import Settings, read_settings
 from crypto_assets.dagster_home import dagster_home
@@ -32,8 +32,8 @@ def main() -> int:
         settings = read_settings()
         if options.list:
             return _list(settings)
-        watch = Watch(settings, instance=_dagster(settings), log=logger)
-        return _look(watch) if options.once else _keep_looking(watch)
+        watch, instance = Watch(settings), _dagster(settings)
+        return _look(watch, instance) if options.once else _keep_looking(watch, instance)
     except (ConfigurationError, AlertsError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -41,18 +41,18 @@ def main() -> int:
         return 0
 
 
-def _look(watch: Watch) -> int:
-    looked = watch.look(now=datetime.now(UTC))
+def _look(watch: Watch, instance: OpenDagster) -> int:
+    looked = watch.look(instance=instance, log=logger, now=datetime.now(UTC))
     print(BUSY if looked is None else looked.sentence, flush=True)
     return 0
 
 
-def _keep_looking(watch: Watch) -> int:
+def _keep_looking(watch: Watch, instance: OpenDagster) -> int:
     logger.info("looking every %d s for what is wrong with %s", EVERY_S, watch.settings.data_dir)
     pause, said = threading.Event(), ""
     while True:
         try:
-            looked = watch.look(now=datetime.now(UTC))
+            looked = watch.look(instance=instance, log=logger, now=datetime.now(UTC))
             sentence = BUSY if looked is None else looked.sentence
         except AlertsError as error:
             sentence = str(error)
@@ -72,7 +72,7 @@ def _list(settings: Settings) -> int:
     return 0
 
 
-def _dagster(settings: Settings) -> Callable[[], dg.DagsterInstance | None]:
+def _dagster(settings: Settings) -> OpenDagster:
     """Dagster's storage as its home says, opened at the first look; None where Dagster was never started."""
     home = dagster_home(settings.data_dir, environment=os.environ)
     opened: list[dg.DagsterInstance] = []

@@ -52,23 +52,25 @@ _PLACES = {
 }
 
 
+type OpenDagster = Callable[[], dg.DagsterInstance | None]
+"""Gives Dagster's storage, or None where Dagster was never started."""
+
+
 class Observer:
     """Looks, and remembers between two looks what of finished days need not be read again."""
 
-    def __init__(self, settings: Settings, *, instance: Callable[[], dg.DagsterInstance | None]) -> None:
-        """`instance` gives Dagster's storage, or None where Dagster was never started."""
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._instance = instance
         self._calls = Calls()
         self._lake: Lake | None = None
         self._opening = threading.Lock()
         self._days = Days(settings)
 
-    def look(self, ledger: Ledger, channels: tuple[Channel, ...], *, now: datetime) -> Facts:
+    def look(self, ledger: Ledger, *, instance: OpenDagster, channels: tuple[Channel, ...], now: datetime) -> Facts:
         """What is seen at `now`; the ledger says which slow looks are due, and hears of starts. Raises AlertsError."""
         settings, deadline = self._settings, time.monotonic() + LIMIT_S
         streams = is_meant_to_stream(settings)
-        quick, slow = self._begin(ledger, streams=streams, now=now)
+        quick, slow = self._begin(ledger, instance, streams=streams, now=now)
 
         def seen[T](calls: Mapping[str, Call[T]], name: str) -> Seen[T]:
             call = calls.get(name)
@@ -90,15 +92,16 @@ class Observer:
         )
 
     def _begin(
-        self, ledger: Ledger, *, streams: bool, now: datetime
+        self, ledger: Ledger, instance: OpenDagster, *, streams: bool, now: datetime
     ) -> tuple[dict[str, Call[Any]], dict[str, Call[Any]]]:
         """The looks of each time and those that are due now, by name."""
         days = days_looked_at(self._settings.partitions_start, now=now)
         since = now.date() - timedelta(days=DAYS_LOOKED_AT)
+        failed_since, started_since = now - RUNS_KEPT, now - RESTARTS_WITHIN
         quick: dict[str, Callable[[], object]] = {
             "disks": self._disks,
-            "runs": lambda: self._of_dagster(lambda one: failed_runs(one, since=now - RUNS_KEPT, now=now)),
-            "supervising": lambda: self._of_dagster(lambda one: supervising_starts(one, since=now - RESTARTS_WITHIN)),
+            "runs": _of(instance, lambda one: failed_runs(one, since=failed_since, now=now)),
+            "supervising": _of(instance, lambda one: supervising_starts(one, since=started_since)),
         }
         if streams:
             quick |= {"programs": lambda: self._programs(now), "writes": self._writes}
@@ -106,7 +109,7 @@ class Observer:
             "silver": lambda: self._days.silver(self._open_lake(), days, now=now),
             "gold": lambda: self._days.gold(self._open_lake(), days),
             "skills": lambda: self._days.skills(self._open_lake(), since=since),
-            "checks": lambda: self._of_dagster(lambda one: tuple(latest_checks(one, since=now - CHECKS_KEPT))),
+            "checks": _of(instance, lambda one: tuple(latest_checks(one, since=now - CHECKS_KEPT))),
         }
         due = {name: look for name, look in slow.items() if ledger.is_due(name, every=SLOW_EVERY, now=now)}
         begin = self._calls.begin
@@ -128,19 +131,12 @@ class Observer:
         """The file system of DATA_DIR, and that of the lake where it is another one of this machine."""
         data_dir = self._settings.data_dir
         found = [NamedDisk("DATA_DIR", disk(data_dir))]
-        lake = Path(self._settings.lake.removeprefix("file://"))
-        if (
-            "://" not in str(lake)
-            and lake.exists()
-            and data_dir.exists()
-            and lake.stat().st_dev != data_dir.stat().st_dev
-        ):
+        uri = self._settings.lake.removeprefix("file://")
+        lake = Path(uri)
+        is_local = "://" not in uri and lake.exists() and data_dir.exists()
+        if is_local and lake.stat().st_dev != data_dir.stat().st_dev:
             found.append(NamedDisk("LAKE_URI", disk(lake)))
         return tuple(found)
-
-    def _of_dagster[T](self, look: Callable[[dg.DagsterInstance], T]) -> T | None:
-        instance = self._instance()
-        return None if instance is None else look(instance)
 
     def _starts(self, ledger: Ledger, found: Mapping[str, Any], *, now: datetime) -> dict[str, int]:
         """Starts by what was started, of those that can be seen and those that were seen before."""
@@ -158,6 +154,14 @@ class Observer:
             if self._lake is None:
                 self._lake = Lake(self._settings.lake)
             return self._lake
+
+
+def _of[T](instance: OpenDagster, look: Callable[[dg.DagsterInstance], T]) -> Callable[[], T | None]:
+    def seen() -> T | None:
+        opened = instance()
+        return None if opened is None else look(opened)
+
+    return seen
 
 
 class _Process(msgspec.Struct, frozen=True):

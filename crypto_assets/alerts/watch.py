@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
-import dagster as dg
 from filelock import FileLock, Timeout
 
 from crypto_assets.alerts.alert import Alert
 from crypto_assets.alerts.bounded import Calls
-from crypto_assets.alerts.delivery import Channel, Log, Sent, channels_of, deliver
+from crypto_assets.alerts.delivery import Log, Sent, channels_of, deliver
 from crypto_assets.alerts.ledger import Ledger
 from crypto_assets.alerts.masking import Mask
-from crypto_assets.alerts.observe import Observer
+from crypto_assets.alerts.observe import Observer, OpenDagster
 from crypto_assets.alerts.outbox import Outbox
 from crypto_assets.alerts.rules import judge
 from crypto_assets.alerts.store import Store, ledger_file
@@ -48,46 +46,42 @@ class Looked:
 class Watch:
     """Looks, remembers and tells, for the settings' platform. It may be kept for years or made for one look."""
 
-    def __init__(self, settings: Settings, *, instance: Callable[[], dg.DagsterInstance | None], log: Log) -> None:
-        """`instance` gives Dagster's storage, or None where Dagster was never started."""
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.log = log
-        self._observer = Observer(settings, instance=instance)
+        self._observer = Observer(settings)
         self._calls = Calls()
         self._mask = Mask(settings)
 
-    def look(self, *, now: datetime) -> Looked | None:
-        """Look once; None where another program does so just now. Raises AlertsError where the ledger cannot be used,
-        after all that is wrong was written to the log."""
+    def look(self, *, instance: OpenDagster, log: Log, now: datetime) -> Looked | None:
+        """Look once; None where another program does so just now.
+
+        Raises AlertsError where the ledger cannot be used, after all that is wrong was written to the log.
+        """
         path = ledger_file(self.settings.data_dir)
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with FileLock(path.with_name("look.lock"), timeout=0):
-                return self._look(now)
+                return self._look(instance, log, now)
         except Timeout:
             return None
         except OSError as error:
             raise AlertsError(f"The folder of alerts, {path.parent}, cannot be used: {error}.") from error
 
-    def _look(self, now: datetime) -> Looked:
-        channels = channels_of(self.settings, log=self.log)
+    def _look(self, instance: OpenDagster, log: Log, now: datetime) -> Looked:
+        channels = channels_of(self.settings, log=log)
         with closing(Store(ledger_file(self.settings.data_dir))) as store:
             ledger, outbox = Ledger(store), Outbox(store)
-            facts = self._observer.look(ledger, outbox.channels([one.name for one in channels]), now=now)
-            judged = judge(facts)
+            states = outbox.channels([one.name for one in channels])
+            judged = judge(self._observer.look(ledger, instance=instance, channels=states, now=now))
             judged = dataclasses.replace(judged, causes=tuple(map(self._mask.cause, judged.causes)))
             try:
                 ledger.record(judged, channels=[one.name for one in channels], now=now)
             except AlertsError:
                 for cause in judged.causes:
-                    self.log.error("%s: %s %s", cause.subject, cause.sentence, cause.advice)
+                    log.error("%s: %s %s", cause.subject, cause.sentence, cause.advice)
                 raise
-            sent = self._tell(outbox, channels, now=now)
+            sent = tuple(deliver(outbox, channels, settings=self.settings, calls=self._calls, now=now))
+            for one in sent:
+                if not one.is_well:
+                    log.warning("%s", self._mask.text(one.sentence))
             return Looked(tuple(one for one in ledger.alerts() if one.is_open), sent)
-
-    def _tell(self, outbox: Outbox, channels: tuple[Channel, ...], *, now: datetime) -> tuple[Sent, ...]:
-        sent = deliver(outbox, channels, settings=self.settings, calls=self._calls, now=now)
-        for one in sent:
-            if not one.is_well:
-                self.log.warning("%s", self._mask.text(one.sentence))
-        return tuple(sent)

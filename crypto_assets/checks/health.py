@@ -1,7 +1,5 @@
 """Checks of the report of health: it lies there whole, and what it found."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +11,7 @@ from crypto_assets.checks.findings import WARN, Finding, as_result
 from crypto_assets.errors import CryptoAssetsError, command_to_run
 from crypto_assets.health.document import PICTURE
 from crypto_assets.health.publishing import PAGE, path_of
-from crypto_assets.health.rows import HEALTH_REPORT
+from crypto_assets.health.rows import EVERY, HEALTH_REPORT
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol, WholeDay
 from crypto_assets.refusal import refuse
@@ -51,7 +49,7 @@ def health_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
 
 
 def _newest(lake: Lake, *, now: datetime) -> tuple[WholeDay, ...]:
-    newest = lake.newest_day(HEALTH_REPORT, "")
+    newest = lake.newest_day(HEALTH_REPORT, EVERY)
     return (WholeDay(newest or now.date() - timedelta(days=1)),)
 
 
@@ -81,7 +79,7 @@ def _no_failures(lake: Lake, day: WholeDay) -> Finding:
 
 
 def _rows(lake: Lake, day: WholeDay) -> list[dict[str, object]]:
-    table = lake.read(HEALTH_REPORT, "", day.day, columns=["status", "sentence"])
+    table = lake.read(HEALTH_REPORT, EVERY, day.day, columns=["status", "sentence"])
     return [] if table is None else table.to_pylist()
 
 

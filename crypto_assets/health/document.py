@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
 
 from crypto_assets.health.report import HealthReport
 from crypto_assets.health.rows import STATUSES, ReportRow, Status, status_of_check
 from crypto_assets.health.words import age, size
 
-LISTED = 20
+LISTED, NAMED = 20, 6
 """Sentences of what wants a look; the table beside the page has all."""
 PICTURE = "health_report.png"
 _WORDS: Mapping[Status, tuple[str, str]] = {
     "failed": ("failure", "failures"),
     "warning": ("warning", "warnings"),
     "unknown": ("part that could not be looked at", "parts that could not be looked at"),
-    "absent": ("thing never made", "things never made"),
+    "absent": ("thing absent", "things absent"),
 }
 
 
@@ -63,7 +62,7 @@ def as_markdown(report: HealthReport, rows: Sequence[ReportRow]) -> str:
         f"{report.made_at:%Y-%m-%d %H:%M} UTC{running}.",
         f"![Health of {report.day}]({PICTURE})",
         _wants_a_look(rows),
-        "## In short\n\n" + "\n".join(f"- **{name}**: {_text(said)}" for name, said in headlines(report).items()),
+        "## In short\n\n" + "\n".join(f"- **{name}**: {_line(said)}" for name, said in headlines(report).items()),
         _matrix("Completeness", _rows_by_dataset(report), report.symbols),
         _matrix("Last write", _ages_by_dataset(report), report.symbols),
         _checks(report),
@@ -75,21 +74,30 @@ def as_markdown(report: HealthReport, rows: Sequence[ReportRow]) -> str:
 
 
 def _wants_a_look(rows: Sequence[ReportRow]) -> str:
-    """Sentences by status, the worst first; of several that say the same of other symbols the first one."""
+    """Sentences by status, the worst first; of figures of one kind the first one, and the names of the others."""
     lines: list[str] = []
     for status in STATUSES:
-        if status == "ok":
-            continue
-        for place, group in groupby(
-            (row for row in rows if row.status == status), key=lambda r: (r.section, r.dataset, r.metric)
-        ):
-            same = list(group)
-            more = f" (and {', '.join(row.symbol for row in same[1:])})" if same[1:] else ""
-            lines.append(f"- **{status}**, {place[0]}: {_text(same[0].sentence)}{_text(more)}")
+        kinds: dict[tuple[str, ...], list[ReportRow]] = {}
+        for row in rows:
+            if row.status == status != "ok":
+                # Each dataset that fails has a line; of what only warns, or was never made, a line is enough.
+                kind = (row.section, row.metric, row.dataset if status == "failed" else "")
+                kinds.setdefault(kind, []).append(row)
+        lines += [f"- **{status}**, {section}: {_with_others(same)}" for (section, *_), same in kinds.items()]
     if not lines:
         return "Nothing wants a look."
     more = f"\n- … and {len(lines) - LISTED:,} more, see the table" if len(lines) > LISTED else ""
     return "## What wants a look\n\n" + "\n".join(lines[:LISTED]) + more
+
+
+def _with_others(rows: Sequence[ReportRow]) -> str:
+    """The sentence of the first row, and of which datasets and symbols the others are."""
+    others: dict[str, list[str]] = {}
+    for row in rows[1:]:
+        others.setdefault(row.dataset, []).append(row.symbol)
+    named = [f"{dataset} {' '.join(symbols)}".strip() for dataset, symbols in others.items()]
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    return _line(rows[0].sentence) + (f" *Likewise: {', '.join(named[:NAMED])}{more}.*" if named else "")
 
 
 def _rows_by_dataset(report: HealthReport) -> Iterator[tuple[str, str, str]]:
@@ -161,7 +169,7 @@ def _table(title: str, names: Sequence[str], cells: Sequence[Sequence[str]]) -> 
     """A table of Markdown under its title; empty where it has no rows."""
     if not cells:
         return ""
-    lines = [names, ["---"] * len(names), *([_text(cell) for cell in row] for row in cells)]
+    lines = [names, ["---"] * len(names), *([_line(cell).replace("|", "\\|") for cell in row] for row in cells)]
     return f"## {title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -169,6 +177,6 @@ def _share(count: int | None, whole: int | None) -> str:
     return f"{count or 0:,}" if whole is None else f"{count or 0:,}/{whole:,}"
 
 
-def _text(sentence: str) -> str:
-    """A sentence from outside on one line of Markdown, without tags and bars of tables."""
-    return " ".join(sentence.split()).replace("|", "\\|").replace("<", "&lt;")
+def _line(sentence: str) -> str:
+    """A sentence from outside on one line of Markdown, without tags."""
+    return " ".join(sentence.split()).replace("<", "&lt;")

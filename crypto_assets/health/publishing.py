@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from crypto_assets.health.completeness import Completeness
 from crypto_assets.health.document import PICTURE, as_markdown, verdict
 from crypto_assets.health.report import HealthReport
-from crypto_assets.health.rows import HEALTH_REPORT, ReportRow, report_rows, report_table, status_of_check
+from crypto_assets.health.rows import EVERY, HEALTH_REPORT, ReportRow, report_rows, report_table, status_of_check
 from crypto_assets.health.words import size
 from crypto_assets.lake.lake import Lake, Published
 from crypto_assets.pictures.health import HealthPicture, Strip, health_picture
@@ -46,7 +46,7 @@ def publish_report(lake: Lake, report: HealthReport) -> PublishedReport:
     lake.files.publish(path_of(report.day, PICTURE), picture)
     lake.files.publish(path_of(report.day, PAGE), page.encode())
     notes = {"made_at": report.made_at.isoformat(), "verdict": verdict(rows), "exchange": report.exchange}
-    published = lake.publish(HEALTH_REPORT, "", report.day, report_table(rows), footer=notes)
+    published = lake.publish(HEALTH_REPORT, EVERY, report.day, report_table(rows), footer=notes)
     return PublishedReport(tuple(rows), published, page, picture, verdict(rows))
 
 
@@ -67,6 +67,7 @@ def picture_of(report: HealthReport, rows: list[ReportRow]) -> HealthPicture:
         strips=[_strip(found) for found in report.completeness],
         checks=dict(sorted(checks.items(), key=lambda item: (-item[1][2], -item[1][1], item[0]))),
         lost=dict(sorted(lost.items(), key=lambda item: -item[1])),
+        without_loss="no ledger of gaps yet" if report.gaps is None else "none",
         layers=dict(sorted(layers.items(), key=lambda item: -item[1])),
         disk=disk,
     )

@@ -45,8 +45,9 @@ HEALTH_REPORT = Dataset(
     folder="health/date={day}",
     file="health_report.parquet",
 )
-"""Where other datasets have a symbol, this one has all of them; its key is not unique where a check ran for several
-partitions on the day."""
+"""Its key is not unique where a check ran for several partitions on the day."""
+EVERY = "ALL"
+"""Stands where other datasets have a symbol: a report is of all of them, and its place names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,8 @@ def _checks(report: HealthReport) -> Iterator[ReportRow]:
         yield ReportRow("checks", "", "", "results", None, "results", "unknown", sentence)
     for result in report.checks or ():
         symbol, status = symbol_of(result.partition), status_of_check(result)
-        yield ReportRow(
-            "checks", result.asset, symbol, result.check, float(result.passed), "passed", status, result.sentence
-        )
+        sentence = f"{result.asset} {result.check}, {result.sentence}"
+        yield ReportRow("checks", result.asset, symbol, result.check, float(result.passed), "passed", status, sentence)
     if report.checks == ():
         sentence = f"No check ran about {report.day} or on it. Run: {command_to_run('medallion', _example(report))}"
         yield ReportRow("checks", "", "", "results", 0, "results", "absent", sentence)

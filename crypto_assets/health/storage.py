@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from crypto_assets.health.words import size
+from crypto_assets.health.words import money, size
 from crypto_assets.lake.files import Listed
 from crypto_assets.lake.lake import Lake
 from crypto_assets.lake.manifest import MANIFEST_FILE, decode_manifest
@@ -155,8 +155,8 @@ class MonthCost:
     def sentence(self) -> str:
         """Both amounts, what they are of, and whose prices they are."""
         return (
-            f"{self.storage:,.2f} {self.currency} a month to keep {size(self.usage.bytes)}, and about "
-            f"{self.requests:,.2f} {self.currency} since {self.usage.month} for some {self.usage.writes:,} writes and "
+            f"{money(self.storage, self.currency)} a month to keep {size(self.usage.bytes)}, and about "
+            f"{money(self.requests, self.currency)} since {self.usage.month} for some {self.usage.writes:,} writes and "
             f"{self.usage.reads:,} reads (an estimate from {self.usage.files_written:,} files written), by the prices "
             f"of {self.prices.name} as of {self.prices.read_on}."
         )
@@ -191,9 +191,18 @@ def dataset_of(path: str) -> tuple[str, str]:
 
 def disk(path: Path) -> Disk:
     """The file system of a folder, or of the nearest one above it that exists."""
-    at = next((folder for folder in (path, *path.parents) if folder.exists()), Path("/"))
-    usage = shutil.disk_usage(at)
+    usage = shutil.disk_usage(_existing(path))
     return Disk(path, usage.total, usage.free)
+
+
+def disks(paths: Sequence[Path]) -> list[Disk]:
+    """The file systems of some folders, each once."""
+    by_device = {_existing(path).stat().st_dev: path for path in reversed(paths)}
+    return [disk(path) for path in reversed(by_device.values())]
+
+
+def _existing(path: Path) -> Path:
+    return next((folder for folder in (path, *path.parents) if folder.exists()), Path("/"))
 
 
 def prices_of(uri: str) -> PriceTable:

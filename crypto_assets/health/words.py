@@ -29,3 +29,12 @@ def size(count: int) -> str:
     while number >= 999.5 and unit < len(_SIZES) - 1:
         number, unit = number / 1000, unit + 1
     return f"{number:.0f} bytes" if unit == 0 else f"{number:.3g} {_SIZES[unit]}"
+
+
+def money(amount: float, currency: str) -> str:
+    """An amount with its currency, to the hundredth.
+
+    >>> money(1234.5, "USD"), money(0.0012, "USD"), money(0, "USD")
+    ('1,234.50 USD', 'less than 0.01 USD', '0.00 USD')
+    """
+    return f"less than 0.01 {currency}" if 0 < amount < 0.005 else f"{amount:,.2f} {currency}"

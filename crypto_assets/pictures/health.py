@@ -51,6 +51,8 @@ class HealthPicture:
     """Passed, warned and failed results by group, the worst first."""
     lost: Mapping[str, float]
     """Minutes that a stream lost, the most first."""
+    without_loss: str = "none"
+    """What is said where none lost any."""
     layers: Mapping[str, int]
     """Bytes by layer, the largest first."""
     disk: str
@@ -71,7 +73,12 @@ def health_picture(shown: HealthPicture) -> bytes:
     _draw_day(places["day"], shown.strips)
     _draw_checks(places["checks"], shown.checks)
     _draw_bars(
-        places["lost"], shown.lost, title="Minutes that streams lost", unit="minutes", colour="lost", none="none"
+        places["lost"],
+        shown.lost,
+        title="Minutes that streams lost",
+        unit="minutes",
+        colour="lost",
+        none=shown.without_loss,
     )
     megabytes = {layer: count / 1e6 for layer, count in shown.layers.items()}
     _draw_bars(

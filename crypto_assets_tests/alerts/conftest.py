@@ -1,0 +1,25 @@
+"""Fixtures of the tests of alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crypto_assets_tests.alerts.causes import Book, opened
+from crypto_assets_tests.alerts.hook import Hook, hook_server
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Book]:
+    """A ledger in which nothing is noted."""
+    with opened(tmp_path) as book:
+        yield book
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    """A webhook that takes everything."""
+    with hook_server() as hook:
+        yield hook

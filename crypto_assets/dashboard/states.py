@@ -13,6 +13,8 @@ import streamlit as st
 from crypto_assets.dashboard.words import plain
 from crypto_assets.errors import CryptoAssetsError
 
+_SIGN = ":material/cloud_off:"
+
 log = logging.getLogger(__name__)
 
 DOWN = (CryptoAssetsError, redis.RedisError, psycopg2.Error)
@@ -35,8 +37,9 @@ def part(title: str, *, link: str = "", note: str = "", down: str | None = None)
             except DOWN as error:
                 down = sentence_of(error)
                 st.container(key=f"down-{key}").caption("Nothing more can be shown here for now.")
+        reason = st.empty()  # always there, so that a sentence that is over goes away with the next run
         if down:
-            failure(down)
+            reason.warning(plain(down), icon=_SIGN)
 
 
 def empty(what: str, *, run: str) -> None:
@@ -47,7 +50,7 @@ def empty(what: str, *, run: str) -> None:
 
 def failure(sentence: str) -> None:
     """Why something cannot be shown, and what to do."""
-    st.warning(plain(sentence), icon=":material/cloud_off:")
+    st.warning(plain(sentence), icon=_SIGN)
 
 
 def sentence_of(error: Exception) -> str:

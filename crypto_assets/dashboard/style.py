@@ -9,6 +9,7 @@ from crypto_assets.dashboard.flags import ORANGE, TEAL
 STYLE = """<style>
 /* a fragment that runs again fades what it replaces: live figures would flicker */
 [data-stale="true"] { opacity: 1 !important; transition: none !important; }
+[data-testid="stStatusWidget"] { display: none; }
 [class*="st-key-dimmed-"], [class*="st-key-down-"] { opacity: .45; filter: saturate(.4); }
 .stMainBlockContainer { padding-top: 4.25rem; padding-bottom: 3rem; max-width: 110rem; }
 .ca-scroll { overflow-x: auto; }

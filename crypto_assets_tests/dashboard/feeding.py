@@ -187,7 +187,7 @@ class Feeding:
     def last_price(self, symbol: str, price: float, *, at: datetime, offset: int = 1) -> None:
         """The last price that the processor committed, in Redis."""
         ticker = Ticker(symbol, at, to_us(at), Decimal(f"{price:.2f}"), at, 0, offset)
-        state = State(prices={symbol: Price(ticker, None, None)}, trades={})
+        state = State(prices={symbol: Price(ticker, None)}, trades={})
         LastPrices(self.client, self.exchange).merge(state)
 
     def beat(self, program: Program, symbols: Iterable[str], *, at: datetime, rate: float = 12.0) -> None:

@@ -16,6 +16,8 @@ from crypto_assets.dashboard.market.messages import Candle
 
 WIDTH = timedelta(seconds=44)
 """Of a candle's body, centred on its minute."""
+ROOM = 0.09
+"""Share of the time shown that is left free behind the last candle, for its price."""
 LABELS = 64
 """Pixels of the labels of both charts, so that their times lie above each other."""
 
@@ -24,10 +26,18 @@ def draw_candles(candles: Sequence[Candle], *, symbol: str, base: str, quote: st
     """Candles of one minute, ascending, and below them their volume; at least one."""
     rows = _rows(candles)
     last = candles[-1]
-    price = pa.table({"close": [last.close], "label": [words.price(last.close)], "is_up": [last.close >= last.open]})
+    shown = last.open_time - candles[0].open_time + 2 * WIDTH
+    price = pa.table(
+        {
+            "edge": moments_ms([last.open_time + shown * ROOM]),
+            "close": [last.close],
+            "label": [words.price(last.close)],
+            "is_up": [last.close >= last.open],
+        }
+    )
     said = f"{len(candles)} candles of {symbol}, the last at {words.price(last.close, quote)}"
     draw(_prices(symbol, quote), key="candles", alt_text=said, candles=rows, last=price)
-    draw(_volumes(base), key="volumes", alt_text=f"volume of each of them in {base}", candles=rows)
+    draw(_volumes(base), key="volumes", alt_text=f"volume of each of them in {base}", candles=rows, last=price)
 
 
 def _rows(candles: Sequence[Candle]) -> pa.Table:
@@ -44,6 +54,7 @@ def _rows(candles: Sequence[Candle]) -> pa.Table:
             "low": [one.low for one in candles],
             "close": [one.close for one in candles],
             "volume": [one.volume for one in candles],
+            "none": [0.0] * len(candles),
             "is_up": [one.close >= one.open for one in candles],
         }
     )
@@ -84,7 +95,7 @@ def _prices(symbol: str, quote: str) -> Mapping[str, Any]:
     label = (
         alt.Chart(newest)
         .mark_text(align="right", dx=-4, dy=-8, fontSize=12, fontWeight="bold")
-        .encode(x=alt.value("width"), y="close:Q", text="label:N", color=_colour())
+        .encode(x=time_axis("edge"), y="close:Q", text="label:N", color=_colour())
     )
     return spec_of(finished(wick + body + line + label, title=f"{symbol}, candles of one minute", height=330))
 
@@ -92,15 +103,18 @@ def _prices(symbol: str, quote: str) -> Mapping[str, Any]:
 @cache
 def _volumes(base: str) -> Mapping[str, Any]:
     axis = alt.Axis(format="~s", tickCount=2, minExtent=LABELS, maxExtent=LABELS)
+    rows = alt.NamedData("candles")
     bars = (
-        alt.Chart(alt.NamedData("candles"))
-        .mark_bar(opacity=0.6)
+        alt.Chart(rows)
+        .mark_rect(opacity=0.7)
         .encode(
-            x=time_axis("left"),
+            x=time_axis("left", title=""),
             x2="right:Q",
-            y=alt.Y("volume:Q", title=base, axis=axis),
+            y=alt.Y("none:Q", title=base, axis=axis),
+            y2="volume:Q",
             color=_colour(),
             tooltip=[alt.Tooltip("when:N", title="minute"), alt.Tooltip("volume:Q", title=f"volume, {base}")],
         )
     )
-    return spec_of(finished(bars, title=f"Volume, {base} a minute", height=90))
+    edge = alt.Chart(alt.NamedData("last")).mark_rule(opacity=0).encode(x=time_axis("edge", title=""))
+    return spec_of(finished(bars + edge, title=f"Volume, {base} a minute; time, UTC", height=130))

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from crypto_assets.dashboard.market.tail import Market, Received, SymbolTail
+from crypto_assets.dashboard.market.tail import Received, SymbolTail
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode_key
 from crypto_assets.stream.consuming import header_pairs
@@ -47,7 +47,6 @@ class MarketFeed:
         self._servers = servers
         self._topics = {topic.of(exchange): topic for topic in BACK}
         self._tails = {encode_key(symbol): SymbolTail(symbol) for symbol in symbols}
-        self._names = {symbol: encode_key(symbol) for symbol in symbols}
         self._closing = threading.Event()
         self._assigned: set[tuple[str, int]] = set()
         self._down: str | None = "Kafka was not reached yet."
@@ -73,9 +72,9 @@ class MarketFeed:
         if self._thread.is_alive():
             self._thread.join(2 * (ANSWER_S + LOOK_EVERY_S))
 
-    def market(self, symbol: str) -> Market:
-        """What is known of a symbol now; raises KeyError for one that it was not told of."""
-        return self._tails[self._names[symbol]].market()
+    def tail(self, symbol: str) -> SymbolTail:
+        """What was heard of a symbol; raises KeyError for one that it was not told of."""
+        return self._tails[encode_key(symbol)]
 
     def _run(self) -> None:
         while not self._closing.is_set():

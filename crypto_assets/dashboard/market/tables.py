@@ -11,7 +11,8 @@ from crypto_assets.dashboard import words
 from crypto_assets.dashboard.flags import ORANGE, TEAL
 from crypto_assets.dashboard.market.messages import Book, Liquidation, Trade
 
-SHOWN_TRADES, SHOWN_LIQUIDATIONS = 16, 8
+SHOWN_TRADES, SHOWN_LIQUIDATIONS = 14, 12
+"""Rows that a table of the newest is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def tape(trades: Sequence[Trade], *, base: str, quote: str) -> str:
             Cell(_quantity(one.quantity), is_number=True),
             Cell(one.taker, colour=TEAL if one.taker == "buys" else ORANGE),
         ]
-        for one in trades[:SHOWN_TRADES]
+        for one in trades
     ]
     return table(["time, UTC", f"price, {quote}", f"quantity, {base}", "taker"], rows, label="trades")
 
@@ -81,7 +82,7 @@ def liquidated(found: Sequence[Liquidation], *, quote: str, now: datetime) -> st
             Cell(words.price(one.price), is_number=True),
             Cell(f"{one.price * one.quantity:,.0f}", is_number=True),
         ]
-        for one in found[:SHOWN_LIQUIDATIONS]
+        for one in found
     ]
     return table(["when", "position", f"price, {quote}", f"value, {quote}"], rows, label="liquidations")
 

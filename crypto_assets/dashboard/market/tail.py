@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 from crypto_assets.dashboard.market.messages import (
@@ -41,23 +41,8 @@ class Received(NamedTuple):
     fingerprint: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
-    """What is known of a symbol."""
-
-    ticker: Ticker | None
-    book: Book | None
-    mark: MarkPrice | None
-    candles: tuple[Candle, ...]
-    """Of one minute, ascending; the last one may still grow."""
-    trades: tuple[Trade, ...]
-    """The newest first."""
-    liquidations: tuple[Liquidation, ...]
-    """The newest first."""
-
-
 class SymbolTail:
-    """Written by the feed's thread, read by those of visitors."""
+    """Written by the feed's thread, read by those of visitors; what cannot be read is left out, and logged."""
 
     def __init__(self, symbol: str) -> None:
         # values begin with the symbol, those of candles go on with the timeframe: others need not be decoded
@@ -89,19 +74,42 @@ class SymbolTail:
             elif topic is LIQUIDATIONS:
                 self._liquidations.clear()
 
-    def market(self) -> Market:
-        """All that is known now; a message that cannot be read is left out, and logged."""
+    @property
+    def ticker(self) -> Ticker | None:
+        """The newest; None before the first, or where it cannot be read. So are book and mark price."""
+        return _one(TICKERS, ticker, self._last.get(TICKERS.name))
+
+    @property
+    def book(self) -> Book | None:
+        """The newest snapshot."""
+        return _one(ORDERBOOK, book, self._last.get(ORDERBOOK.name))
+
+    @property
+    def mark(self) -> MarkPrice | None:
+        """The newest of the perpetual."""
+        return _one(MARK_PRICE, mark_price, self._last.get(MARK_PRICE.name))
+
+    @property
+    def candles(self) -> tuple[Candle, ...]:
+        """Of one minute, ascending; the last one may still grow."""
         with self._lock:
-            last, candles = dict(self._last), tuple(self._candles.values())
-            trades, liquidations = tuple(self._trades), tuple(self._liquidations)
-        return Market(
-            ticker=_one(TICKERS, ticker, last.get(TICKERS.name)),
-            book=_one(ORDERBOOK, book, last.get(ORDERBOOK.name)),
-            mark=_one(MARK_PRICE, mark_price, last.get(MARK_PRICE.name)),
-            candles=candles,
-            trades=_all(TRADES, trade, reversed(trades)),
-            liquidations=_all(LIQUIDATIONS, liquidation, reversed(liquidations)),
-        )
+            return tuple(self._candles.values())
+
+    def trades(self, count: int) -> tuple[Trade, ...]:
+        """So many at most, the newest first."""
+        return self._newest(TRADES, trade, self._trades, count)
+
+    def liquidations(self, count: int) -> tuple[Liquidation, ...]:
+        """So many at most, the newest first."""
+        return self._newest(LIQUIDATIONS, liquidation, self._liquidations, count)
+
+    def _newest[T](
+        self, topic: Topic, read: Callable[[dict[str, Any]], T], held: deque[Received], count: int
+    ) -> tuple[T, ...]:
+        with self._lock:
+            messages = tuple(islice(reversed(held), count))
+        found = (_one(topic, read, received) for received in messages)
+        return tuple(one for one in found if one is not None)
 
     def _take_candle(self, received: Received) -> None:
         if not unframed(received.value).startswith(self._of_timeframe):
@@ -130,8 +138,3 @@ def _one[T](topic: Topic, read: Callable[[dict[str, Any]], T], received: Receive
     except (BadPayload, ValueError) as error:
         log.warning("a message of %s is left out: %s", topic.name, error)
         return None
-
-
-def _all[T](topic: Topic, read: Callable[[dict[str, Any]], T], messages: Iterable[Received]) -> tuple[T, ...]:
-    found = (_one(topic, read, received) for received in messages)
-    return tuple(one for one in found if one is not None)

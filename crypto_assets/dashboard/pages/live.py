@@ -20,13 +20,13 @@ from crypto_assets.dashboard.market.history import first_gap, joined, lake_candl
 from crypto_assets.dashboard.market.messages import Candle, assets_of
 from crypto_assets.dashboard.market.speed import LastPrice, read_health, read_last_prices
 from crypto_assets.dashboard.market.stream_table import stream_rows
-from crypto_assets.dashboard.market.tables import balance, ladder, liquidated, tape
+from crypto_assets.dashboard.market.tables import SHOWN_LIQUIDATIONS, SHOWN_TRADES, balance, ladder, liquidated, tape
 from crypto_assets.dashboard.states import empty, failure, part, sentence_of
 from crypto_assets.endpoints import kafka_servers
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.forecast.notice import notice
 
-NUMBERS_EVERY_S, CHARTS_EVERY_S, STREAMS_EVERY_S = 0.5, 2.0, 2.0
+PRICES_EVERY_S, NUMBERS_EVERY_S, CHARTS_EVERY_S, STREAMS_EVERY_S = 0.5, 1.0, 2.0, 2.0
 HOURS = {"1 h": 1, "3 h": 3, "6 h": 6}
 STALE_S = 10.0
 """An order book older than this is not the market of now."""
@@ -65,7 +65,7 @@ def _feed(_context: PageContext) -> MarketFeed:
     return feed
 
 
-@st.fragment(run_every=NUMBERS_EVERY_S)
+@st.fragment(run_every=PRICES_EVERY_S)
 def _prices(context: PageContext, feed: MarketFeed, symbol: str) -> None:
     now = context.now()
     try:
@@ -87,9 +87,10 @@ def _price_card(
     feed: MarketFeed, symbol: str, stored: Mapping[str, LastPrice], *, now: datetime, is_chosen: bool
 ) -> Card:
     """The newest of what Redis and Kafka say; the change is the ticker's."""
-    market = feed.market(symbol)
-    heard = [(one.at, one.price) for one in (market.ticker, stored.get(symbol)) if one is not None]
-    heard += [(market.trades[0].at, market.trades[0].price)] if market.trades else []
+    tail = feed.tail(symbol)
+    ticker = tail.ticker
+    said = (ticker, stored.get(symbol), *tail.trades(1))
+    heard = [(one.at, one.price) for one in said if one is not None]
     if not heard:
         return Card(symbol, "–", change_of="no price yet", is_chosen=is_chosen)
     at, price = max(heard)
@@ -97,7 +98,7 @@ def _price_card(
         symbol,
         words.price(price),
         unit=assets_of(symbol)[1],
-        change=market.ticker.change if market.ticker and feed.down is None else None,
+        change=ticker.change if ticker and feed.down is None else None,
         change_of="in 24 h" if feed.down is None else "",
         age=words.age(at, now=now),
         is_chosen=is_chosen,
@@ -114,7 +115,7 @@ def _candles(context: PageContext, feed: MarketFeed, symbol: str) -> None:
         )
         now = context.now()
         start = _minute(now) - timedelta(hours=HOURS.get(asked or "", 3))
-        live = feed.market(symbol).candles
+        live = feed.tail(symbol).candles
         older, reasons = _older(context, symbol, start=start, until=_minute(now))
         shown = joined(older, live, start=start)
         if not shown:
@@ -165,11 +166,11 @@ def _said_of(shown: list[Candle], *, now: datetime) -> str:
     return text
 
 
-@st.fragment(run_every=NUMBERS_EVERY_S)
+@st.fragment(run_every=PRICES_EVERY_S)
 def _book(context: PageContext, feed: MarketFeed, symbol: str) -> None:
     base, quote = assets_of(symbol)
     with part("Order book", link=asset_link(context.settings, "orderbook_stream"), down=feed.down):
-        book = feed.market(symbol).book
+        book = feed.tail(symbol).book
         if book is None:
             empty(f"No order book of {symbol} has arrived yet. Start the streams:", run=START)
             return
@@ -181,7 +182,7 @@ def _book(context: PageContext, feed: MarketFeed, symbol: str) -> None:
 def _trades(context: PageContext, feed: MarketFeed, symbol: str) -> None:
     base, quote = assets_of(symbol)
     with part("Trades", link=asset_link(context.settings, "trade_stream"), down=feed.down):
-        trades = feed.market(symbol).trades
+        trades = feed.tail(symbol).trades(SHOWN_TRADES)
         if not trades:
             empty(f"No trade of {symbol} has arrived yet. Start the streams:", run=START)
             return
@@ -194,7 +195,7 @@ def _liquidations(context: PageContext, feed: MarketFeed, symbol: str) -> None:
     quote = assets_of(symbol)[1]
     link = asset_link(context.settings, "liquidation_stream")
     with part("Liquidations", link=link, down=feed.down):
-        found = feed.market(symbol).liquidations
+        found = feed.tail(symbol).liquidations(SHOWN_LIQUIDATIONS)
         if found:
             st.html(liquidated(found, quote=quote, now=context.now()))
         else:
@@ -206,7 +207,7 @@ def _funding(context: PageContext, feed: MarketFeed, symbol: str) -> None:
     quote = assets_of(symbol)[1]
     link = asset_link(context.settings, "mark_price_stream")
     with part("Perpetual", link=link, down=feed.down):
-        mark, now = feed.market(symbol).mark, context.now()
+        mark, now = feed.tail(symbol).mark, context.now()
         if mark is None:
             empty(f"No mark price of {symbol} has arrived yet. Start the streams:", run=START)
             return

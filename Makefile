@@ -5,7 +5,7 @@ INSTALLED = .venv/.installed
 RUN = .venv/bin/python -m
 ARGS =
 
-.PHONY: help env up status down demo test ui live soak bench lint format docs lock
+.PHONY: help env up status down demo test ui dashboard live soak bench lint audit format docs site lock
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -32,6 +32,9 @@ test: env ## run every test; ARGS="-k orderbook" runs some
 ui: env ## the asset graph in the browser; Ctrl-C ends all of it
 	@$(RUN) crypto_assets.ui $(ARGS)
 
+dashboard: env ## the market, the forecasts, the features and the health of the data in the browser; Ctrl-C ends it
+	@$(RUN) crypto_assets.dashboard $(ARGS)
+
 live: env ## a simulated market through Kafka, Spark, PostgreSQL and the lake; one program is killed on the way
 	@$(RUN) crypto_assets.live $(ARGS)
 
@@ -45,6 +48,9 @@ lint: env ## ruff (lint, format) and pyright
 	@$(RUN) ruff check
 	@$(RUN) ruff format --check
 	@$(RUN) pyright
+
+audit: env ## known faults of the locked packages, and of this code; what cannot be asked is said
+	@$(RUN) tools.audit $(ARGS)
 
 format: env ## let ruff fix what it can
 	@$(RUN) ruff check --fix

@@ -14,6 +14,7 @@ from crypto_assets.assets.forecast_evaluation import forecast_evaluation_assets
 from crypto_assets.assets.forecast_predictions import forecast_predictions_assets
 from crypto_assets.assets.gap_ledger import gap_ledger_assets
 from crypto_assets.assets.gold import gold_assets
+from crypto_assets.assets.health import health_assets
 from crypto_assets.assets.history import history_assets
 from crypto_assets.assets.share import share_assets
 from crypto_assets.assets.share_sheet import sheet_assets
@@ -27,6 +28,7 @@ from crypto_assets.checks.forecast_data import forecast_data_checks
 from crypto_assets.checks.forecast_evaluation import forecast_evaluation_checks
 from crypto_assets.checks.forecast_predictions import forecast_predictions_checks
 from crypto_assets.checks.gold import gold_checks
+from crypto_assets.checks.health import health_checks
 from crypto_assets.checks.share import share_checks
 from crypto_assets.checks.share_sheet import sheet_checks
 from crypto_assets.checks.silver import silver_checks
@@ -34,7 +36,7 @@ from crypto_assets.checks.speed import speed_checks
 from crypto_assets.checks.streams import stream_checks
 from crypto_assets.checks.warehouse import warehouse_checks
 from crypto_assets.config import Settings, read_settings
-from crypto_assets.jobs import ARCHIVE, FORECAST, MARKET_STREAM, MEDALLION, SHARE, SPEED, WAREHOUSE
+from crypto_assets.jobs import ARCHIVE, FORECAST, HEALTH, MARKET_STREAM, MEDALLION, SHARE, SPEED, WAREHOUSE
 from crypto_assets.partitions import DaySymbol
 from crypto_assets.retention import bronze_retention, retention_schedule
 from crypto_assets.schedules import schedules
@@ -48,6 +50,7 @@ from resources.redis import RedisResource
 from resources.sheets import SheetsResource
 from resources.spark import SparkResource
 from resources.warehouse import WarehouseResource
+from sensors.alerts import alerts_sensor
 from sensors.automation import automation_sensor
 from sensors.bronze_flush import BRONZE_FLUSH, bronze_flush_sensor
 from sensors.gaps import gaps_sensor
@@ -60,11 +63,13 @@ ASSETS = (
     *(history_assets, stream_assets, gap_ledger_assets, bronze_assets, silver_assets, gold_assets, speed_assets),
     *(archive_assets, warehouse_assets, share_assets, sheet_assets),
     *(forecast_checkpoint_assets, forecast_evaluation_assets, forecast_predictions_assets),
+    health_assets,
 )
 CHECKS = (
     *(stream_checks, bronze_checks, silver_checks, gold_checks, speed_checks),
     *(archive_checks, warehouse_checks, share_checks, sheet_checks),
     *(forecast_data_checks, forecast_evaluation_checks, forecast_predictions_checks),
+    health_checks,
 )
 
 BETAS_IN_USE = "backfill_policy|MultiPartitionMapping|allow_nonexistent_upstream_partitions|use_user_code_server"
@@ -90,10 +95,14 @@ def build_definitions(
                 *forecast_data_assets(days, look_back_days=settings.forecast_days),
             ],
             asset_checks=[check for group in CHECKS for check in group(days)],
-            jobs=[ARCHIVE, MEDALLION, SPEED, WAREHOUSE, SHARE, FORECAST, MARKET_STREAM, BRONZE_FLUSH, bronze_retention],
+            jobs=[
+                *(ARCHIVE, MEDALLION, SPEED, WAREHOUSE, SHARE, FORECAST, HEALTH),
+                *(MARKET_STREAM, BRONZE_FLUSH, bronze_retention),
+            ],
             schedules=[*schedules(days), retention_schedule()],
             sensors=[
                 automation_sensor(),
+                alerts_sensor(),
                 market_stream_sensor(),
                 bronze_flush_sensor(days),
                 gaps_sensor(days),

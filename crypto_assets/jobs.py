@@ -62,6 +62,15 @@ FORECAST = dg.define_asset_job(
     ),
 )
 
+HEALTH = dg.define_asset_job(
+    "health",
+    selection=dg.AssetSelection.groups("health"),
+    description=(
+        "The daily look at a UTC day: checks, failed runs, freshness, completeness, features, streams, gaps, disk and "
+        "cost, as a table, a page and a picture. The tag dagster/partition names a day such as 2026-11-20."
+    ),
+)
+
 SPEED = dg.define_asset_job(
     "speed",
     selection=dg.AssetSelection.assets("daily_summary"),

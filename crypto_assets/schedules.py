@@ -7,7 +7,7 @@ import dagster as dg
 
 from crypto_assets.config import Settings, WarehouseSource, read_settings
 from crypto_assets.endpoints import embedded_endpoint
-from crypto_assets.jobs import CANDLES_TO_FEATURES, FORECAST, SHARE, SPEED, WAREHOUSE
+from crypto_assets.jobs import CANDLES_TO_FEATURES, FORECAST, HEALTH, SHARE, SPEED, WAREHOUSE
 from crypto_assets.partitions import DaySymbol, Partition
 
 BRONZE_AND_SILVER = CANDLES_TO_FEATURES & dg.AssetSelection.groups("bronze", "silver")
@@ -45,6 +45,8 @@ def _whole_days(days: DaySymbol) -> list[dg.ScheduleDefinition]:
             what="Facts of yesterday's trades, on S3 and in Redshift",
             needs=_trades_at_hand,
         ),
+        # after silver, gold and the warehouse of the same night
+        _of_day("health_daily", days, cron="0 6 * * *", ago=yesterday, job=HEALTH.name, what="The report of yesterday"),
         _of_day(
             *("share_hourly", days),
             cron="5 * * * *",

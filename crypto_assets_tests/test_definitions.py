@@ -121,6 +121,7 @@ def test_every_partitioned_asset_takes_a_range_in_one_run(graph: dg.Definitions)
         *("dim_time", "dim_symbol", "fact_trades", "redshift_dim_time", "redshift_dim_symbol", "redshift_fact_trades"),
         *("price_aggregates", "hive_price_aggregates", "sheet_price_aggregates"),
         *("lstm_training_set", "lstm_checkpoint", "lstm_evaluation", "lstm_predictions"),
+        "health_report",
     }
     assert {assets.get(key).backfill_policy for key in partitioned} == {dg.BackfillPolicy.single_run()}
 

@@ -76,16 +76,21 @@ def test_yesterday_is_the_day_of_utc() -> None:
     ]
 
 
-def test_yesterday_is_summarised_a_quarter_past_midnight(repository: dg.RepositoryDefinition) -> None:
-    schedule = repository.get_schedule_def("speed_daily")
-    at = datetime(2024, 8, 6, 0, 15, tzinfo=UTC)
+@pytest.mark.parametrize(
+    ("job", "hour", "minute"), [("speed", 0, 15), ("health", 6, 0)], ids=["a quarter past midnight", "after the night"]
+)
+def test_yesterday_is_summarised_and_looked_at(
+    repository: dg.RepositoryDefinition, job: str, hour: int, minute: int
+) -> None:
+    schedule = repository.get_schedule_def(f"{job}_daily")
+    at = datetime(2024, 8, 6, hour, minute, tzinfo=UTC)
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_schedule_context(instance, scheduled_execution_time=at, repository_def=repository)
         (request,) = schedule.evaluate_tick(context).run_requests or []
 
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("15 0 * * *", "UTC")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == (f"{minute} {hour} * * *", "UTC")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
-    assert (schedule.job_name, request.partition_key) == ("speed", "2024-08-05")
+    assert (schedule.job_name, request.partition_key) == (job, "2024-08-05")
 
 
 @pytest.mark.parametrize(

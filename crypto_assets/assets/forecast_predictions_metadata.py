@@ -47,7 +47,10 @@ def describe_predictions(made: MadeDay, published: Published, *, partition: Part
 def state_of(made: MadeDay, promoted: Sequence[Promotion], partition: Partition) -> str:
     """By whom the day was foretold, in a sentence; where by nobody, why and what to do."""
     if made.cards:
-        return f"foretold by {' then '.join(card.model_id for card in made.cards)}"
+        used = [card.model_id for card in made.cards]
+        forced = {entry.model_id: entry for entry in promoted if entry.reason}
+        against = " ".join(f"{forced[name].model_id}: {forced[name].why}" for name in used if name in forced)
+        return f"foretold by {' then '.join(used)}" + (f". {against}" if against else "")
     if not promoted:
         return (
             f"{NO_MODEL}: no model of {partition.symbol} was ever promoted, and nothing else stands in. Run the job "

@@ -67,15 +67,16 @@ def forecast_evaluation_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition
     def check_evaluations(
         context: dg.AssetCheckExecutionContext, lake: LakeResource, checkpoints: CheckpointsResource
     ) -> Iterator[dg.AssetCheckResult]:
-        read = partial(_read, checkpoints=checkpoints.checkpoints, promotions=Promotions(checkpoints.uri))
+        read = partial(read_evaluated, checkpoints=checkpoints.checkpoints, promotions=Promotions(checkpoints.uri))
         yield from judge_days(context, lake.lake, LSTM_EVALUATION, days, checks=checks, read=read)
 
     return [check_evaluations]
 
 
-def _read(
+def read_evaluated(
     lake: Lake, partition: Partition, now: datetime, *, checkpoints: Checkpoints, promotions: Promotions
 ) -> EvaluatedDay | None:
+    """The evaluation of a day of a symbol with what is around it; None where there is none."""
     evaluations = Evaluations(lake)
     stored = evaluations.read(partition.symbol, partition.day)
     if stored is None:
@@ -90,7 +91,7 @@ def promote_or_say_why_not(day: EvaluatedDay) -> Finding:
     evaluated, promotions = day.evaluated, day.promotions
     numbers = _numbers(evaluated)
     content = day.checkpoints.read(evaluated.symbol, evaluated.as_of_day)
-    doubt = _doubt(day, content)
+    doubt = doubt_about(day, content)
     current = promotions.current(evaluated.symbol)
     if doubt is not None or content is None:
         return Finding(False, f"{doubt} {_stays(current)}", numbers, ERROR)
@@ -109,7 +110,7 @@ def promote_or_say_why_not(day: EvaluatedDay) -> Finding:
     return Finding(True, f"{evaluated.model_id} {verdict.sentence} {rest}", numbers)
 
 
-def _doubt(day: EvaluatedDay, content: bytes | None) -> str | None:
+def doubt_about(day: EvaluatedDay, content: bytes | None) -> str | None:
     """Why the stored verdict must not be acted on; None where it may."""
     evaluated = day.evaluated
     if content is None:

@@ -65,8 +65,10 @@ def worker_of_day(symbols: Sequence[str], day: date) -> Worker:
     return Worker(f"{day}", ("crypto_assets.demo.batch", f"{day}", *symbols), materializations(symbols))
 
 
-def run_workers(workers: Sequence[Worker], *, environment: Mapping[str, str], logs: Path, parallel: int) -> Outcome:
-    """Run programs, at most `parallel` at once, with a progress bar for each.
+def run_workers(
+    workers: Sequence[Worker], *, environment: Mapping[str, str], logs: Path, parallel: int, with_bars: bool = True
+) -> Outcome:
+    """Run programs, at most `parallel` at once, with a progress bar for each on standard error.
 
     Children are ended when the caller is interrupted. `logs` gets a file for each.
     """
@@ -74,7 +76,14 @@ def run_workers(workers: Sequence[Worker], *, environment: Mapping[str, str], lo
     lock = threading.Lock()
     children: list[subprocess.Popen[bytes]] = []
     bars = [
-        tqdm(desc=worker.name, total=worker.materializations, position=n, unit=" partitions", ncols=90)
+        tqdm(
+            desc=worker.name,
+            total=worker.materializations,
+            position=n,
+            unit=" partitions",
+            ncols=90,
+            disable=not with_bars,
+        )
         for n, worker in enumerate(workers)
     ]
 

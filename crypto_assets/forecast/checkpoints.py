@@ -9,15 +9,17 @@ from typing import Any
 
 from crypto_assets.forecast.card import ModelCard, as_markdown, encode_card
 from crypto_assets.forecast.training_state import EpochKeeper
+from crypto_assets.identifiers import checked_symbol
 from crypto_assets.lake.files import Files
 
 NAME = "lstm_checkpoint"
 _KEPT = "_training"
+_SYMBOL, _DATE = "symbol=", "date="
 
 
 def checkpoint_folder(symbol: str, day: date) -> str:
-    """Where the model of a day lies."""
-    return f"symbol={symbol}/date={day.isoformat()}"
+    """Where the model of a day lies; raises ValueError for a text that is no symbol."""
+    return f"{_SYMBOL}{checked_symbol(symbol)}/{_DATE}{day.isoformat()}"
 
 
 class Checkpoints:
@@ -33,6 +35,16 @@ class Checkpoints:
     def read(self, symbol: str, day: date) -> bytes | None:
         """The file of a day's model; None where there is none."""
         return self.files.read(_path(symbol, day, "keras"))
+
+    def symbols(self) -> list[str]:
+        """Symbols that have a folder of models, sorted."""
+        return [name.removeprefix(_SYMBOL) for name in self.files.folders("") if name.startswith(_SYMBOL)]
+
+    def days(self, symbol: str) -> list[date]:
+        """Days of a symbol that have a model, ascending."""
+        named = self.files.folders(f"{_SYMBOL}{checked_symbol(symbol)}")
+        days = [date.fromisoformat(name.removeprefix(_DATE)) for name in named if name.startswith(_DATE)]
+        return [day for day in days if self.files.size(_path(symbol, day, "keras")) is not None]
 
     def publish(self, symbol: str, day: date, *, content: bytes, card: ModelCard) -> bool:
         """Make this the model of the day, whole or not at all; False where it was so already.

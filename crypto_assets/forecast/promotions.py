@@ -45,6 +45,13 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     reason: str = ""
     """Why a person had it promoted against the verdict; empty where the verdict was enough."""
 
+    @property
+    def why(self) -> str:
+        """Why it is used, wherever the model is shown: the verdict, and a person's reason where that was against it."""
+        if not self.reason:
+            return self.verdict
+        return f"{self.verdict} Promoted by a person against this verdict: {self.reason}"
+
 
 class Promotable(Protocol):
     """What a model says of itself; a `ModelCard` does."""

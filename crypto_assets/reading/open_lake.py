@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from crypto_assets.lake.files import Files
 from crypto_assets.lake.lake import Lake
 from crypto_assets.reading.asked import Days, asked_days, asked_relation, asked_symbol, asked_uri
 from crypto_assets.reading.relations import RELATIONS, Places
-from crypto_assets.reading.views import table_of
+from crypto_assets.reading.views import run_sql, table_of
 from crypto_assets.schemas import SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL, TIMEFRAMES, Dataset
 
 type Kind = Literal["polars", "pandas", "arrow"]
@@ -144,6 +144,10 @@ class OpenLake:
         They have `symbol` and `date` as columns, and a filter on them opens no other day. Only the lake can be read.
         """
         return _as(table_of(query, places=self._places), kind)
+
+    def batches(self, query: str) -> Iterator[pa.RecordBatch]:
+        """The same in pieces of Arrow, at least one, for answers larger than memory."""
+        return run_sql(query, places=self._places)
 
     def datasets(self) -> dict[str, str]:
         """Names that `sql` knows, each with what it holds; `read` and `days` take those with symbol and date."""

@@ -1,0 +1,233 @@
+"""`crypto-assets model`: which models there are, what is known of one, and putting one in force."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crypto_assets.cli.arguments import Day, Symbol
+from crypto_assets.cli.telling import FAILED, Json, end, print_json, print_table, told
+
+if TYPE_CHECKING:
+    from crypto_assets.checks.forecast_evaluation import EvaluatedDay
+    from crypto_assets.config import Settings
+    from crypto_assets.forecast.evaluations import ModelEvaluation
+    from crypto_assets.forecast.promotions import Promotion, Promotions
+
+LONGEST_REASON = 500
+app = typer.Typer(help="Models of the forecast: list, show, put in force.", no_args_is_help=True)
+
+
+@app.command("list")
+@told
+def list_models(
+    symbol: Annotated[str | None, typer.Argument(help="Such as BTCUSDT; without, of all.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the models, the newest last, with the verdict on each and whether it is in force."""
+    from crypto_assets.config import read_settings
+    from crypto_assets.reading.asked import asked_symbol
+
+    settings = read_settings()
+    found = _models(settings, None if symbol is None else asked_symbol(symbol))
+    if as_json:
+        print_json(found)
+    elif not found:
+        typer.echo("There is no model yet: crypto-assets backfill SYMBOL DAY DAY --job forecast makes one.")
+    else:
+        print_table(
+            ("model", "state", "verdict"),
+            ((model["model_id"], model["state"], model["why"]) for model in found),
+        )
+
+
+@app.command()
+@told
+def show(
+    symbol: Symbol,
+    day: Annotated[str | None, typer.Argument(metavar="DAY", help="Without, the model in force.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the card of a model, the verdict on it, and when and why it was promoted."""
+    from crypto_assets.config import read_settings
+    from crypto_assets.errors import InputIncomplete
+    from crypto_assets.forecast.card import as_markdown
+    from crypto_assets.forecast.checkpoint import read_card
+    from crypto_assets.forecast.checkpoints import Checkpoints
+    from crypto_assets.forecast.notice import notice
+    from crypto_assets.forecast.promotions import Promotions
+    from crypto_assets.reading.asked import asked_day
+
+    settings = read_settings()
+    checkpoints, promotions = Checkpoints(settings.checkpoints), Promotions(settings.checkpoints)
+    current = promotions.current(symbol)
+    if day is None and current is None:
+        raise InputIncomplete(
+            f"No model of {symbol} is in force. `crypto-assets model list {symbol}` shows which there are."
+        )
+    if day is None and current is not None:
+        content, of_day = promotions.content(current), current.as_of_day
+    else:
+        of_day = asked_day(str(day))
+        content = checkpoints.read(symbol, of_day)
+    if content is None:
+        made = ", ".join(str(one) for one in checkpoints.days(symbol)) or "none"
+        raise InputIncomplete(f"There is no model of {symbol} as of {of_day}. Days that have one: {made}.")
+    card = read_card(content)
+    evaluated = _evaluated(settings, symbol, of_day)
+    entries = [entry for entry in promotions.all(symbol) if entry.model_id == card.model_id]
+    if as_json:
+        verdict = evaluated.verdict if evaluated else None
+        print_json({"card": card, "verdict": verdict, "promotions": entries, "in_force": _same(current, card.model_id)})
+        return
+    typer.echo(as_markdown(card))
+    typer.echo(f"\n{_verdict(evaluated)}")
+    for entry in entries:
+        typer.echo(f"Promoted {entry.promoted_at:%Y-%m-%d %H:%M} UTC: {entry.why}")
+    state = "It is in force." if _same(current, card.model_id) else "It is not in force."
+    typer.echo(f"{state} {notice(card.exchange)}")
+
+
+@app.command()
+@told
+def promote(
+    symbol: Symbol,
+    day: Day,
+    *,
+    force_with_reason: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Promote also against the verdict. The reason is kept, and shown wherever the model is.",
+        ),
+    ] = None,
+) -> None:
+    """Put the model of a day in force, if its verdict allows it.
+
+    Where something leaked into it, or its file is not the one that was judged, it is refused whatever the reason.
+    """
+    from crypto_assets.checks.forecast_evaluation import promote_or_say_why_not
+    from crypto_assets.config import read_settings
+    from crypto_assets.errors import InputIncomplete
+    from crypto_assets.forecast.promotions import Promotions
+
+    reason = None if force_with_reason is None else _checked_reason(force_with_reason)
+    settings = read_settings()
+    promotions = Promotions(settings.checkpoints)
+    judged = _judged(settings, symbol, day, promotions)
+    if judged is None:
+        raise InputIncomplete(
+            f"There is no evaluation of {symbol} {day}, and no model is promoted that nobody judged. Make it: "
+            f"crypto-assets backfill {symbol} {day} {day} --job forecast"
+        )
+    finding = promote_or_say_why_not(judged)
+    if finding.passed or reason is None:
+        advice = "" if finding.passed or judged.evaluated.leaks else " --force-with-reason promotes it all the same."
+        end(f"{finding.sentence}{advice}", status=0 if finding.passed else FAILED)
+    typer.echo(_force(judged, promotions, reason=str(reason)))
+
+
+def _force(judged: EvaluatedDay, promotions: Promotions, *, reason: str) -> str:
+    """Promote against the verdict; raises CheckpointError for a leak, or a file that is not the one judged."""
+    from crypto_assets.checks.forecast_evaluation import doubt_about
+    from crypto_assets.errors import CheckpointError
+    from crypto_assets.forecast.checkpoint import read_card
+
+    evaluated = judged.evaluated
+    content = judged.checkpoints.read(evaluated.symbol, evaluated.as_of_day)
+    doubt = doubt_about(judged, content)
+    if doubt is not None or content is None:
+        raise CheckpointError(f"{doubt} No reason changes that.")
+    if evaluated.leaks:
+        raise CheckpointError(f"Leak: {evaluated.leaks[0]} Its figures mean nothing; no reason changes that.")
+    verdict = evaluated.verdict.sentence
+    entry = promotions.promote(read_card(content), content, verdict=verdict, now=judged.now, reason=reason)
+    current = promotions.current(evaluated.symbol)
+    rest = ""
+    if current is not None and current != entry:
+        rest = f" {current.model_id}, of a later day, is what foretells from now on."
+    return f"{entry.model_id} {entry.why} In force since {entry.promoted_at:%Y-%m-%d %H:%M} UTC.{rest}"
+
+
+def _checked_reason(text: str) -> str:
+    from crypto_assets.errors import BadQuestion
+
+    reason = " ".join(text.split())
+    if not reason or len(reason) > LONGEST_REASON or not reason.isprintable():
+        raise BadQuestion(f"A reason is a text of at most {LONGEST_REASON} characters that others will read.")
+    return reason
+
+
+def _judged(settings: Settings, symbol: str, day: date, promotions: Promotions) -> EvaluatedDay | None:
+    from crypto_assets.checks.forecast_evaluation import read_evaluated
+    from crypto_assets.forecast.checkpoints import Checkpoints
+    from crypto_assets.lake.lake import Lake
+    from crypto_assets.partitions import Partition
+
+    checkpoints = Checkpoints(settings.checkpoints)
+    lake, partition = Lake(settings.lake), Partition(symbol, day)
+    return read_evaluated(lake, partition, datetime.now(UTC), checkpoints=checkpoints, promotions=promotions)
+
+
+def _models(settings: Settings, symbol: str | None) -> list[dict[str, Any]]:
+    """Every model that is stored or was ever promoted, by symbol and day."""
+    from crypto_assets.forecast.checkpoints import Checkpoints
+    from crypto_assets.forecast.promotions import Promotions
+
+    checkpoints, promotions = Checkpoints(settings.checkpoints), Promotions(settings.checkpoints)
+    found: list[dict[str, Any]] = []
+    for name in checkpoints.symbols() if symbol is None else [symbol]:
+        current, entries = promotions.current(name), promotions.all(name)
+        days = {*checkpoints.days(name), *(entry.as_of_day for entry in entries)}
+        for day in sorted(days):
+            of_day = [entry for entry in entries if entry.as_of_day == day]
+            found.append(_model(name, day, _evaluated(settings, name, day), of_day, current=current))
+    return found
+
+
+def _model(
+    symbol: str,
+    day: date,
+    evaluated: ModelEvaluation | None,
+    promoted: list[Promotion],
+    *,
+    current: Promotion | None,
+) -> dict[str, Any]:
+    newest = promoted[-1] if promoted else None
+    model_id = evaluated.model_id if evaluated else newest.model_id if newest else f"{symbol}-{day}"
+    if newest is not None and newest.model_id == model_id:
+        state = "in force" if newest == current else "promoted"
+        state += " by a person" if newest.reason else ""
+    else:
+        state = "not promoted"
+    return {
+        "model_id": model_id,
+        "symbol": symbol,
+        "as_of_day": day,
+        "state": state,
+        "in_force": newest is not None and newest == current and newest.model_id == model_id,
+        "verdict": None if evaluated is None else evaluated.verdict.sentence,
+        "why": newest.why if newest and newest.model_id == model_id else _verdict(evaluated),
+        "promoted_at": newest.promoted_at if newest and newest.model_id == model_id else None,
+        "reason": newest.reason if newest and newest.model_id == model_id else "",
+    }
+
+
+def _evaluated(settings: Settings, symbol: str, day: date) -> ModelEvaluation | None:
+    from crypto_assets.forecast.evaluations import Evaluations
+    from crypto_assets.lake.lake import Lake
+
+    stored = Evaluations(Lake(settings.lake)).read(symbol, day)
+    return None if stored is None else stored.evaluated
+
+
+def _verdict(evaluated: ModelEvaluation | None) -> str:
+    if evaluated is None:
+        return "Nobody has judged it: materialise lstm_evaluation."
+    return evaluated.verdict.sentence
+
+
+def _same(promotion: Promotion | None, model_id: str) -> bool:
+    return promotion is not None and promotion.model_id == model_id

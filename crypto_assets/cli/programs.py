@@ -1,0 +1,82 @@
+"""Commands that are programs of the project: started as they are, with the arguments given."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict
+from typing import Annotated, NoReturn
+
+import typer
+
+from crypto_assets.cli.telling import Json, print_json, told
+
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""What an option means, and --help too, is the program's to say."""
+
+Names = Annotated[list[str] | None, typer.Argument(help="Services; without names, those that it is about.")]
+
+
+def demo(context: typer.Context) -> None:
+    """Make three simulated symbols from raw files to features, facts and a forecast."""
+    become("crypto_assets.demo", context.args)
+
+
+def ui(context: typer.Context) -> None:
+    """Serve Dagster's page of the asset graph until Ctrl-C."""
+    become("crypto_assets.ui", context.args)
+
+
+def dashboard(context: typer.Context) -> None:
+    """Serve the dashboard until Ctrl-C: market, forecast, features and health in a browser."""
+    become("crypto_assets.dashboard", context.args)
+
+
+def simulate(context: typer.Context) -> None:
+    """Serve a simulated exchange, or recorded files like one, until Ctrl-C; prints its address."""
+    become("crypto_assets.simulator", context.args)
+
+
+@told
+def up(names: Names = None) -> None:
+    """Start the embedded services and the live streams; what runs already stays."""
+    _services("up", names)
+
+
+@told
+def down(names: Names = None) -> None:
+    """Stop the embedded services; their data stays."""
+    _services("down", names)
+
+
+@told
+def status(names: Names = None, as_json: Json = False) -> None:
+    """Show how each service is and how each stream flows; exit status 1 unless all is well."""
+    if not as_json:
+        _services("status", names)
+        return
+    from crypto_assets.config import read_settings
+    from crypto_assets.errors import BadQuestion
+    from resources.services.manager import Services
+    from resources.services.report import silent_streams
+    from resources.services.service import NAMES, Name
+
+    wanted: list[Name] = [name for name in NAMES if not names or name in names]
+    if unknown := set(names or ()) - set(NAMES):
+        raise BadQuestion(f"There is no service {', '.join(sorted(unknown))}, but {', '.join(NAMES)}.")
+    statuses = Services(read_settings()).status(wanted)
+    print_json([{**asdict(status), "is_well": status.is_well} for status in statuses])
+    if silent_streams(statuses) or not all(status.is_well for status in statuses):
+        raise typer.Exit(1)
+
+
+def become(module: str, arguments: list[str]) -> NoReturn:
+    """Go on as this program: its signals, its output and its exit status are those of the command."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
+
+
+def _services(action: str, names: list[str] | None) -> None:
+    from resources.services.__main__ import main
+
+    raise typer.Exit(main([action, *(names or ())]))

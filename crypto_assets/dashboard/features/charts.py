@@ -250,10 +250,11 @@ def _not_warm(day: GoldDay, span: Span) -> list[Any]:
 
 
 def _time(field: str, *, last: bool) -> alt.X:
-    axis = time_axis(field)
-    if not last:
-        axis.axis = alt.Axis(labels=False, ticks=False, title=None, grid=False)
-    return axis
+    """The one axis of time, labelled below the last lane."""
+    if last:
+        return time_axis(field)
+    hidden = alt.Axis(labels=False, ticks=False, title=None, grid=False)
+    return alt.X(f"{field}:T", scale=alt.Scale(type="utc"), axis=hidden)
 
 
 def _inner_axis(number_format: str, *, ticks: int) -> alt.Axis:

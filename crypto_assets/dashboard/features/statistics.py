@@ -143,7 +143,7 @@ def _of_complete(values: FloatArray, method: Method) -> FloatArray:
     if len(values) < FEWEST_PAIRS:
         return np.full((values.shape[1], values.shape[1]), np.nan)
     ranked = pl.DataFrame(values).select(pl.all().rank()).to_numpy() if method == "Spearman" else values
-    return np.clip(np.atleast_2d(np.corrcoef(ranked, rowvar=False)), -1.0, 1.0)
+    return np.clip(np.atleast_2d(np.corrcoef(ranked, rowvar=False)).astype(np.float64), -1.0, 1.0)
 
 
 def _varies(values: FloatArray) -> bool:

@@ -56,7 +56,7 @@ def state_of_day(day: GoldDay, *, now: datetime) -> str:
     gold = day.gold
     parts = [
         f"{share_of(gold.height, MINUTES_A_DAY)} minutes",
-        f"{number(gold['warm'].sum())} warm",
+        f"{number(int(gold['warm'].sum()))} warm",
         *([f"{number(filled)} carried forward"] if (filled := int(gold["filled"].sum())) else []),
         f"written {age(day.written_at, now=now)}",
     ]

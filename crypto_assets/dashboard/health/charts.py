@@ -10,7 +10,7 @@ import altair as alt
 import polars as pl
 
 from crypto_assets.dashboard.charts import DOWN, UP, WRONG, finished
-from crypto_assets.dashboard.health.figures import Calendar
+from crypto_assets.dashboard.health.figures import Calendar, Losses
 from crypto_assets.health.calendar import DayCoverage, DayState, GapMinutes
 
 ROW_HEIGHT = 17
@@ -25,6 +25,10 @@ STATES: Mapping[DayState, tuple[int, str, str]] = {
     "future": (7, "rgba(128,128,128,0.04)", "not yet begun"),
 }
 """Rank, colour and meaning: where several symbols share a square, the lowest rank is seen."""
+_DAY_COLUMNS = {
+    **dict.fromkeys(("dataset", "day", "state", "means", "symbols"), pl.String),
+    "rows": pl.Int64,
+}
 _GAP_COLUMNS = {
     "dataset": pl.String,
     "day": pl.String,
@@ -36,12 +40,13 @@ _GAP_COLUMNS = {
 
 def days_chart(calendar: Calendar, symbols: Sequence[str]) -> Any:
     """A square for each dataset and day; of several symbols it is the one that is worst off."""
-    rows = _worst_days(day for day in calendar.days if day.symbol in symbols)
-    seen = {row["state"] for row in rows}
-    states = [state for state in STATES if state in seen]
-    datasets = list(dict.fromkeys(row["dataset"] for row in rows))
+    days = [day for day in calendar.days if day.symbol in symbols]
+    squares = _worst_days(days)
+    seen = set(squares["state"])
+    states: list[DayState] = [state for state in STATES if state in seen]
+    datasets = list(dict.fromkeys(day.dataset for day in days))
     chart = (
-        alt.Chart(pl.DataFrame(rows))
+        alt.Chart(squares)
         .mark_rect(cornerRadius=2)
         .encode(
             x=_day_axis(calendar),
@@ -65,15 +70,15 @@ def days_chart(calendar: Calendar, symbols: Sequence[str]) -> Any:
     return finished(chart, title=f"Days in the lake, {_span(calendar)}", height=ROW_HEIGHT * len(datasets) + 90)
 
 
-def gaps_chart(calendar: Calendar, symbols: Sequence[str]) -> Any:
+def gaps_chart(losses: Losses, symbols: Sequence[str]) -> Any:
     """A square for each stream and day that lost something: the more minutes, the redder."""
-    rows = _gap_rows(gap for gap in calendar.gaps if gap.symbol in symbols)
-    streams = sorted({row["dataset"] for row in rows})
+    gaps = [gap for gap in losses.gaps if gap.symbol in symbols]
+    streams = sorted({gap.dataset for gap in gaps})
     chart = (
-        alt.Chart(pl.DataFrame(rows, schema=_GAP_COLUMNS))
+        alt.Chart(_most_lost(gaps))
         .mark_rect(cornerRadius=2)
         .encode(
-            x=_day_axis(calendar),
+            x=_day_axis(losses),
             y=alt.Y("dataset:N", sort=streams, title=None, axis=alt.Axis(labelLimit=170)),
             color=alt.Color(
                 "lost:Q",
@@ -90,17 +95,17 @@ def gaps_chart(calendar: Calendar, symbols: Sequence[str]) -> Any:
             ],
         )
     )
-    return finished(chart, title=f"Gap ledger, {_span(calendar)}", height=ROW_HEIGHT * len(streams) + 100)
+    return finished(chart, title=f"Gap ledger, {_span(losses)}", height=ROW_HEIGHT * len(streams) + 100)
 
 
-def _worst_days(days: Iterable[DayCoverage]) -> list[dict[str, object]]:
+def _worst_days(days: Iterable[DayCoverage]) -> pl.DataFrame:
     """Dataset by dataset and day by day the symbols that are worst off, and their least rows."""
     grouped: dict[tuple[str, date], list[DayCoverage]] = {}
     for day in days:
         grouped.setdefault((day.dataset, day.day), []).append(day)
     rows: list[dict[str, object]] = []
     for (dataset, day), found in grouped.items():
-        worst = min(found, key=lambda each: STATES[each.state][0]).state
+        worst = min((each.state for each in found), key=lambda state: STATES[state][0])
         alike = [each for each in found if each.state == worst]
         rows.append(
             {
@@ -112,14 +117,15 @@ def _worst_days(days: Iterable[DayCoverage]) -> list[dict[str, object]]:
                 "rows": min((each.rows for each in alike if each.rows is not None), default=None),
             }
         )
-    return rows
+    return pl.DataFrame(rows, schema=_DAY_COLUMNS)
 
 
-def _gap_rows(gaps: Iterable[GapMinutes]) -> list[dict[str, object]]:
+def _most_lost(gaps: Iterable[GapMinutes]) -> pl.DataFrame:
+    """Stream by stream and day by day what the symbol that lost most has lost."""
     grouped: dict[tuple[str, date], list[GapMinutes]] = {}
     for gap in gaps:
         grouped.setdefault((gap.dataset, gap.day), []).append(gap)
-    return [
+    rows = [
         {
             "dataset": dataset,
             "day": day.isoformat(),
@@ -129,9 +135,10 @@ def _gap_rows(gaps: Iterable[GapMinutes]) -> list[dict[str, object]]:
         }
         for (dataset, day), found in grouped.items()
     ]
+    return pl.DataFrame(rows, schema=_GAP_COLUMNS)
 
 
-def _day_axis(calendar: Calendar) -> alt.X:
+def _day_axis(calendar: Calendar | Losses) -> alt.X:
     """Every day of the calendar, whether a row has it or not; Mondays and the last day are named."""
     count = (calendar.end - calendar.start).days
     days = [calendar.start + timedelta(days=n) for n in range(count)]
@@ -145,5 +152,5 @@ def _day_axis(calendar: Calendar) -> alt.X:
     )
 
 
-def _span(calendar: Calendar) -> str:
+def _span(calendar: Calendar | Losses) -> str:
     return f"{calendar.start} to {calendar.end - timedelta(days=1)}"

@@ -70,11 +70,19 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Days [start, end) of the lake, and what the streams lost on them."""
+    """Days [start, end) of the lake."""
 
     start: date
     end: date
     days: tuple[DayCoverage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What the streams lost on days [start, end), by the gap ledger."""
+
+    start: date
+    end: date
     gaps: tuple[GapMinutes, ...]
     ledger_at: datetime | None
     """When the gap ledger was last written; None where there is none."""
@@ -108,17 +116,23 @@ def read_storage(lake: Lake, data_dir: Path, *, now: datetime) -> Storage:
     )
 
 
-def read_calendar(lake: Lake, symbols: Sequence[str], exchange: str, *, now: datetime) -> Calendar:
+def read_calendar(lake: Lake, symbols: Sequence[str], *, now: datetime) -> Calendar:
     """The CALENDAR_DAYS up to the newest day of silver or gold, or to today where there is none; raises LakeError."""
     newest = [day for s in symbols for d in (MINUTES, GOLD_FEATURES) if (day := lake.newest_day(d, s))]
     end = max(newest, default=now.date()) + timedelta(days=1)
     start = end - timedelta(days=CALENDAR_DAYS)
     datasets = (*BRONZE, *SILVER, GOLD_FEATURES)
+    return Calendar(start, end, tuple(coverage(lake, datasets, symbols, start=start, end=end, now=now)))
+
+
+def read_losses(lake: Lake, exchange: str, *, now: datetime) -> Losses:
+    """What the ledger says of the CALENDAR_DAYS up to today; raises LakeError."""
+    end = now.date() + timedelta(days=1)
+    start = end - timedelta(days=CALENDAR_DAYS)
     ledger = lake.read(GAP_LEDGER, exchange, end)
-    return Calendar(
+    return Losses(
         start=start,
         end=end,
-        days=tuple(coverage(lake, datasets, symbols, start=start, end=end, now=now)),
         gaps=() if ledger is None else tuple(gap_minutes(gaps_of(ledger), start=start, end=end)),
         ledger_at=lake.files.written_at(GAP_LEDGER.partition_path(exchange, end)),
     )

@@ -35,8 +35,8 @@ STYLE = """<style>
 .ca-area { font-size: .8rem; opacity: .8; }
 .ca-value { font-size: 1.3rem; line-height: 1.35; font-weight: 600; font-variant-numeric: tabular-nums; }
 .ca-note { font-size: .78rem; opacity: .7; line-height: 1.3; }
-.ca-said { margin: .1rem 0 0; padding: 0; list-style: none; font-size: .9rem; line-height: 1.45; }
-.ca-said li { margin: 0 0 .3rem; padding: 0; overflow-wrap: anywhere; }
+ul.ca-said { margin: .1rem 0 0; padding: 0; list-style: none; font-size: .9rem; line-height: 1.45; }
+ul.ca-said li { margin: 0 0 .3rem; padding: 0; overflow-wrap: anywhere; }
 .ca-well { display: grid; grid-template-columns: repeat(auto-fill, minmax(12.5rem, 1fr)); gap: .5rem; }
 .ca-tile { border: 1px solid rgba(128,128,128,.22); border-radius: 8px; padding: .4rem .65rem .45rem; }
 .ca-tile .ca-value { font-size: 1rem; }
@@ -49,6 +49,7 @@ STYLE = """<style>
 .ca-table th { text-align: left; font-weight: 500; opacity: .65; padding: .2rem .7rem .3rem 0; white-space: nowrap; }
 .ca-table td { padding: .28rem .7rem .28rem 0; border-top: 1px solid rgba(128,128,128,.18); vertical-align: top; }
 .ca-table .ca-number { text-align: right; white-space: nowrap; }
+.ca-table .ca-number + *:not(.ca-number) { padding-left: .9rem; }
 .ca-table .ca-short { white-space: nowrap; }
 .ca-chips { display: flex; flex-wrap: wrap; gap: .35rem; }
 .ca-chip { border: 1px solid rgba(128,128,128,.28); border-radius: 99px; padding: .1rem .65rem; font-size: .82rem; }
@@ -56,6 +57,9 @@ STYLE = """<style>
 .ca-bar div { height: 100%; background: var(--ca); }
 @media (max-width: 640px) {
   .ca-trouble { grid-template-columns: 1fr; }
+  .ca-stack th { display: none; }
+  .ca-stack tr { display: block; padding: .4rem 0; border-top: 1px solid rgba(128,128,128,.18); }
+  .ca-table.ca-stack td { display: block; border: 0; padding: .05rem 0; }
   .ca-well { grid-template-columns: 1fr 1fr; }
 }
 </style>"""
@@ -93,15 +97,16 @@ def verdict(signals: Iterable[Signal]) -> str:
     return f"{', '.join(said)}, {well} well." if said else f"All {well} figures are well."
 
 
-def table(titles: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """A table that scrolls sideways by itself where it is too wide."""
+def table(titles: Sequence[str], rows: Iterable[Sequence[Cell]], *, stacks: bool = False) -> str:
+    """A table that scrolls sideways by itself where it is too wide; one that `stacks` has its cells below each other
+    on a phone. A title that begins with > stands over figures."""
     kinds = [title.startswith(">") for title in titles]
     heads = "".join(
         f'<th class="{"ca-number" if right else ""}">{escape(title.lstrip(">"))}</th>'
         for title, right in zip(titles, kinds, strict=True)
     )
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return f'<div class="ca-scroll"><table class="ca-table"><tr>{heads}</tr>{body}</table></div>'
+    return f'<div class="ca-scroll"><table class="ca-table{" ca-stack" if stacks else ""}"><tr>{heads}</tr>{body}</table></div>'
 
 
 def chips(marked: Iterable[tuple[str, Level]]) -> str:

@@ -13,10 +13,12 @@ from crypto_assets.dashboard.health.figures import (
     Calendar,
     Events,
     LakeFigures,
+    Losses,
     Storage,
     read_calendar,
     read_events,
     read_lake,
+    read_losses,
     read_storage,
 )
 from crypto_assets.dashboard.health.kept import Kept, Look
@@ -53,8 +55,9 @@ class Pulse:
             lambda: read_storage(context.lake, settings.data_dir, now=now()), every_s=120
         )
         self.calendar: Kept[Calendar] = Kept(
-            lambda: read_calendar(context.lake, context.symbols, context.exchange, now=now()), every_s=30
+            lambda: read_calendar(context.lake, context.symbols, now=now()), every_s=30
         )
+        self.losses: Kept[Losses] = Kept(lambda: read_losses(context.lake, context.exchange, now=now()), every_s=30)
         self.programs: Kept[Sequence[Health]] = Kept(lambda: program_health(settings, now=now()), every_s=2)
         self.services: Kept[Sequence[ServiceState]] = Kept(self._services, every_s=10)
         self.alerts: Kept[Sequence[Alert]] = Kept(lambda: read_alerts(settings, since=now() - EVENTS_OF), every_s=10)
@@ -65,7 +68,16 @@ class Pulse:
 
     def begin(self) -> None:
         """Have everything read that is old, and wait for nothing."""
-        for kept in (self.lake, self.programs, self.alerts, self.calendar, self.storage, self.services, self.events):
+        for kept in (
+            self.lake,
+            self.programs,
+            self.alerts,
+            self.calendar,
+            self.losses,
+            self.storage,
+            self.services,
+            self.events,
+        ):
             kept.look()
 
     def signals(self, *, wait_s: float = 0.0) -> list[Signal]:
@@ -83,7 +95,7 @@ class Pulse:
                 _judged("Runs", events, lambda kept: of_runs(kept[0], now=now)),
                 _judged("Streams", programs, of_streams),
                 _judged("Services", self.services.look(), of_services),
-                _judged("Gaps", self.calendar.look(), of_gaps),
+                _judged("Gaps", self.losses.look(), of_gaps),
                 _judged("Disk", storage, of_disk),
                 _judged("Cost of the month", storage, of_cost),
             ]

@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
 from crypto_assets.alerts.alert import Alert
-from crypto_assets.dashboard.health.figures import EVENTS_OF, Calendar, Events, LakeFigures, Storage
+from crypto_assets.dashboard.health.figures import EVENTS_OF, Events, LakeFigures, Losses, Storage
 from crypto_assets.dashboard.words import age, number, percent, share_of, size, span
 from crypto_assets.features.declaration import FEATURES
 from crypto_assets.health.lag import stream_lags
@@ -26,6 +26,7 @@ SILVER_MADE_BY = timedelta(hours=2)
 DISK_WRONG, DISK_WATCH = 0.10, 0.20
 """Shares that are still free."""
 MOST_SENTENCES = 5
+LONGEST_SENTENCE = 130
 
 
 class Level(IntEnum):
@@ -121,10 +122,13 @@ def of_silver(lake: LakeFigures, *, now: datetime) -> Signal:
     wanting.sort(key=lambda count: -1.0 if count.share is None else count.share)
     shown = wanting[0] if wanting else newest
     sentences = [count.sentence for count in wanting[:MOST_SENTENCES]]
-    behind = (now.date() - newest.day).days
-    if behind > SILVER_LATE_DAYS:
+    lacking = ((now - SILVER_MADE_BY).date() - newest.day).days - 1
+    if lacking > 0:
+        first, last = newest.day + timedelta(days=1), now.date() - timedelta(days=1)
+        days = "the day" if lacking == 1 else f"the {lacking:,} days"
         sentences.append(
-            f"The newest day is {newest.day}, {behind:,} days ago. Newer ones: `make demo`, or a backfill."
+            f"{newest.day} is the newest day; {days} after it lack. Run: crypto-assets backfill {newest.symbol} "
+            f"{first} {last}"
         )
     return Signal(
         area="Silver",
@@ -221,12 +225,12 @@ def of_streams(programs: Sequence[Health]) -> Signal:
     )
 
 
-def of_gaps(calendar: Calendar) -> Signal:
+def of_gaps(losses: Losses) -> Signal:
     """What the streams lost."""
-    lost, repaired = (sum(getattr(gap, what) for gap in calendar.gaps) for what in ("lost", "repaired"))
-    worst = max(calendar.gaps, key=lambda gap: gap.lost, default=None)
-    days = (calendar.end - calendar.start).days
-    if calendar.ledger_at is None:
+    lost, repaired = (sum(getattr(gap, what) for gap in losses.gaps) for what in ("lost", "repaired"))
+    worst = max(losses.gaps, key=lambda gap: gap.lost, default=None)
+    days = (losses.end - losses.start).days
+    if losses.ledger_at is None:
         return Signal("Gaps", Level.WELL, "none", "no stream has run that could have lost anything")
     sentence = (
         f"{worst.dataset} {worst.symbol} lost {span(60 * worst.lost)} on {worst.day}, the most of a day"
@@ -242,7 +246,7 @@ def of_gaps(calendar: Calendar) -> Signal:
         area="Gaps",
         level=Level.WATCH if lost else Level.WELL,
         value=f"{span(60 * lost)} lost" if lost else "nothing lost",
-        note=f"in {days} days to {calendar.end - timedelta(days=1)}; {span(60 * repaired)} repaired",
+        note=f"in {days} days to {losses.end - timedelta(days=1)}; {span(60 * repaired)} repaired",
         sentences=(sentence,) if sentence else (),
     )
 
@@ -258,7 +262,7 @@ def of_checks(events: Events | None) -> Signal:
         level=Level.WRONG if errors else Level.WATCH if failed else Level.WELL,
         value=f"{number(len(events.checks) - len(failed))}/{number(len(events.checks))} passed",
         note=f"of the last {EVENTS_OF.days} days; {len(errors)} errors, {len(failed) - len(errors)} warnings",
-        sentences=tuple(f"{check.asset}, {check.check}: {check.sentence}" for check in failed[:3]),
+        sentences=tuple(_short(f"{check.check} of {check.asset}: {check.sentence}") for check in failed[:3]),
     )
 
 
@@ -271,9 +275,9 @@ def of_runs(events: Events | None, *, now: datetime) -> Signal:
     return Signal(
         area="Runs",
         level=Level.WRONG if failed else Level.WELL,
-        value=f"{len(failed)} failed" if failed else f"{number(len(events.runs))} well",
+        value=f"{len(failed)} failed" if failed else "none failed",
         note=f"of {number(len(events.runs))} in {EVENTS_OF.days} days; the last ended {age(newest, now=now)}",
-        sentences=tuple(f"{run.job} {run.partition or ''}: {run.sentence}" for run in failed[:3]),
+        sentences=tuple(_short(f"{run.partition or run.job}: {run.sentence}") for run in failed[:3]),
     )
 
 
@@ -300,6 +304,11 @@ def failed_checks(checks: Iterable[CheckResult]) -> list[CheckResult]:
 def money(amount: float, currency: str) -> str:
     """`0.0031 USD`: small amounts with as many digits as say something."""
     return f"{amount:,.2f} {currency}" if amount >= 1 or not amount else f"{amount:.2g} {currency}"
+
+
+def _short(sentence: str) -> str:
+    """The beginning of a sentence that a table below has in full."""
+    return sentence if len(sentence) <= LONGEST_SENTENCE else f"{sentence[:LONGEST_SENTENCE].rsplit(' ', 1)[0]} …"
 
 
 def _verb(state: str) -> str:

@@ -21,7 +21,7 @@ from crypto_assets.health.lag import StreamLag, stream_lags
 from crypto_assets.stream.health import Health
 
 if TYPE_CHECKING:
-    from crypto_assets.health.dagster_events import CheckResult
+    from crypto_assets.health.dagster_events import CheckResult, RunState
 
 MOST_ROWS = 25
 _SERVICE_LEVELS = {"running": Level.WELL, "elsewhere": Level.WELL, "on demand": Level.UNKNOWN, "down": Level.WATCH}
@@ -113,28 +113,22 @@ def checks_table(events: Events, settings: Settings, *, now: datetime) -> str:
                 Cell(age(first.at, now=now), kind="short"),
             ]
         )
-    return table(("check", "asset", "partition", "what it says", "when"), rows[:MOST_ROWS])
+    return table(("check", "asset", "partition", "what it says", "when"), rows[:MOST_ROWS], stacks=True)
 
 
 def runs_table(events: Events, settings: Settings, *, now: datetime) -> str:
     """Runs that failed, the newest first."""
-    return table(
-        ("run", "partition", "why", "ended"),
+    failed = [run for run in events.runs if run.status == "FAILURE"]
+    rows = [
         [
-            [
-                Cell(
-                    run.job if run.job != "__ASSET_JOB" else ", ".join(run.assets[:2]),
-                    level=Level.WRONG,
-                    url=run_url(settings, run.run_id),
-                    kind="short",
-                ),
-                Cell(run.partition or "", kind="short"),
-                Cell(run.sentence),
-                Cell(age(run.ended_at, now=now), kind="short"),
-            ]
-            for run in [run for run in events.runs if run.status == "FAILURE"][:MOST_ROWS]
-        ],
-    )
+            Cell(_name_of(run), level=Level.WRONG, url=run_url(settings, run.run_id), kind="short"),
+            Cell(run.partition or "", kind="short"),
+            Cell(run.sentence),
+            Cell(age(run.ended_at, now=now), kind="short"),
+        ]
+        for run in failed[:MOST_ROWS]
+    ]
+    return table(("failed run", "partition", "why", "ended"), rows, stacks=True)
 
 
 def sizes_table(storage: Storage) -> str:
@@ -218,6 +212,13 @@ def _stream_row(
         Cell(number(longest, digits=1), kind="number"),
         Cell(last),
     ]
+
+
+def _name_of(run: RunState) -> str:
+    """The job, or for assets that were asked for by themselves their names."""
+    if not run.assets:
+        return run.job
+    return ", ".join(run.assets[:2]) + (f" and {len(run.assets) - 2} more" if len(run.assets) > 2 else "")
 
 
 def _by_check(failed: Sequence[CheckResult]) -> list[tuple[tuple[str, str], list[CheckResult]]]:

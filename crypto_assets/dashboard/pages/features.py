@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from functools import partial
+from typing import cast
 
 import streamlit as st
 
@@ -96,7 +97,7 @@ def _choose(symbol: str, days: Sequence[date]) -> Selection:
         format_func=lambda name: label_of(BY_NAME[name]),
         placeholder="Choose features, by name or family",
     )
-    hours = st.slider("Hours (UTC)", 0, 24, step=1, key="features-hours")
+    hours = cast("tuple[int, int]", st.slider("Hours (UTC)", 0, 24, step=1, key="features-hours"))
     chosen = Selection(day=day, features=tuple(names), hours=hours if hours[0] < hours[1] else given.hours)
     _keep_in_address(chosen)
     return chosen
@@ -177,8 +178,8 @@ def _draw_spread(day: GoldDay, names: Sequence[str]) -> None:
 
 
 def _draw_correlation(day: GoldDay, names: Sequence[str]) -> None:
-    method = st.segmented_control("Coefficient", METHODS, default=METHODS[0], required=True, key="features-method")
-    found = correlation(day.gold, names, method=method or METHODS[0])
+    picked = st.segmented_control("Coefficient", METHODS, default=METHODS[0], required=True, key="features-method")
+    found = correlation(day.gold, names, method=next(method for method in METHODS if method == (picked or METHODS[0])))
     if len(found.names) > 1:
         st.altair_chart(correlation_chart(found), width="stretch", key="features-correlation")
     else:

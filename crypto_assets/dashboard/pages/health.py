@@ -6,7 +6,7 @@ import streamlit as st
 
 from crypto_assets.dashboard.context import PageContext
 from crypto_assets.dashboard.health.charts import days_chart, gaps_chart
-from crypto_assets.dashboard.health.figures import EVENTS_OF, Calendar, Events, LakeFigures
+from crypto_assets.dashboard.health.figures import EVENTS_OF, Calendar, Events, LakeFigures, Losses
 from crypto_assets.dashboard.health.kept import Look
 from crypto_assets.dashboard.health.markup import STYLE, bar, overview, verdict
 from crypto_assets.dashboard.health.pulse import Pulse
@@ -25,6 +25,7 @@ from crypto_assets.dashboard.health.tables import (
 from crypto_assets.dashboard.links import asset_link, asset_url
 from crypto_assets.dashboard.states import empty, part
 from crypto_assets.dashboard.words import age, number, percent, plain, size, span, utc
+from crypto_assets.stream.gap_table import GAP_LEDGER
 
 ALL = "All symbols"
 FIRST_LOOK_S = 0.6
@@ -124,34 +125,44 @@ def _lake(context: PageContext, pulse: Pulse) -> None:
 
 @st.fragment(run_every=SLOW_S)
 def _calendar(context: PageContext, pulse: Pulse) -> None:
-    look = pulse.calendar.look(wait_s=LATER_LOOK_S)
-    with part("Calendar", note=_note(look, "of several symbols the one that is worst off"), down=look.problem):
-        if look.value is None:
-            _await(look)
-            return
-        options = [ALL, *context.symbols]
-        picked = (
-            st.segmented_control(
-                "Symbols", options, default=ALL, label_visibility="collapsed", required=True, key="health-symbols"
-            )
-            if len(context.symbols) > 1
-            else ALL
-        )
-        symbols = context.symbols if picked in (None, ALL) else (picked,)
-        _draw_calendar(look.value, symbols)
+    days, losses = pulse.calendar.look(wait_s=LATER_LOOK_S), pulse.losses.look(wait_s=LATER_LOOK_S)
+    with part("Calendar", note=_note(days, "of several symbols the one that is worst off"), down=days.problem):
+        symbols = _chosen_symbols(context)
+        if days.value is not None:
+            _draw_days(days.value, symbols)
+        _await(days)
+    link = asset_link(context.settings, GAP_LEDGER.name)
+    with part("Gaps of the streams", link=link, note=_note(losses, "minutes lost by day"), down=losses.problem):
+        if losses.value is not None:
+            _draw_losses(losses.value, symbols)
+        _await(losses)
 
 
-def _draw_calendar(calendar: Calendar, symbols: tuple[str, ...]) -> None:
+def _chosen_symbols(context: PageContext) -> tuple[str, ...]:
+    """One symbol, or all of them."""
+    if len(context.symbols) == 1:
+        return context.symbols
+    options = [ALL, *context.symbols]
+    picked = st.segmented_control(
+        "Symbols", options, default=ALL, label_visibility="collapsed", required=True, key="health-symbols"
+    )
+    return (picked,) if picked in context.symbols else context.symbols
+
+
+def _draw_days(calendar: Calendar, symbols: tuple[str, ...]) -> None:
     if any(day.rows is not None for day in calendar.days):
         st.altair_chart(days_chart(calendar, symbols), width="stretch", key="health-days")
     else:
         empty("No day of any dataset is in the lake.", run="make demo")
-    if any(gap.symbol in symbols for gap in calendar.gaps):
-        st.altair_chart(gaps_chart(calendar, symbols), width="stretch", key="health-gaps")
-    elif calendar.ledger_at is None:
-        st.caption("There is no gap ledger: no stream has run that could have lost anything. `make live` starts them.")
+
+
+def _draw_losses(losses: Losses, symbols: tuple[str, ...]) -> None:
+    if any(gap.symbol in symbols for gap in losses.gaps):
+        st.altair_chart(gaps_chart(losses, symbols), width="stretch", key="health-gaps")
+    elif losses.ledger_at is None:
+        empty("There is no gap ledger: no stream has run that could have lost anything. Start them:", run=START)
     else:
-        st.caption("The gap ledger has nothing on these days: the streams lost nothing.")
+        st.caption(f"The ledger has no gap since {losses.start}: the streams lost nothing.")
 
 
 @st.fragment(run_every=QUICK_S)

@@ -89,7 +89,7 @@ PRICES: Mapping[str, PriceTable] = {
         gigabyte_month=0.023,
         thousand_writes=0.005,
         thousand_reads=0.0004,
-        source="https://aws.amazon.com/s3/pricing/",
+        source="aws.amazon.com/s3/pricing",
         read_on=date(2024, 4, 29),
     ),
     "gs": PriceTable(
@@ -98,7 +98,7 @@ PRICES: Mapping[str, PriceTable] = {
         gigabyte_month=0.020,
         thousand_writes=0.005,
         thousand_reads=0.0004,
-        source="https://cloud.google.com/storage/pricing",
+        source="cloud.google.com/storage/pricing",
         read_on=date(2026, 9, 20),
     ),
     "r2": PriceTable(
@@ -107,7 +107,7 @@ PRICES: Mapping[str, PriceTable] = {
         gigabyte_month=0.015,
         thousand_writes=0.0045,
         thousand_reads=0.00036,
-        source="https://developers.cloudflare.com/r2/pricing/",
+        source="developers.cloudflare.com/r2/pricing",
         read_on=date(2026, 8, 3),
     ),
 }

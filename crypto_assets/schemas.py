@@ -11,6 +11,8 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
+from crypto_assets.identifiers import checked_symbol
+
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 AMOUNT = pa.decimal128(28, 8)
 """A price or quantity as the exchange prints it: at most 8 decimals."""
@@ -155,8 +157,11 @@ class Dataset:
         return pa.schema([*self.payload, *PROVENANCE_FIELDS]) if self.provenance else self.payload
 
     def partition_path(self, symbol: str, day: date) -> str:
-        """Path of the day, relative to the lake: its folder, or its file where it has just one."""
-        folder = self.folder.format(symbol=symbol, day=day.isoformat())
+        """Path of the day, relative to the lake: its folder, or its file where it has just one.
+
+        Raises ValueError for a text that is no symbol.
+        """
+        folder = self.folder.format(symbol=checked_symbol(symbol), day=day.isoformat())
         return f"{folder}/{self.file}" if self.file else folder
 
     def rejected_path(self, day: date) -> str:

@@ -1,6 +1,6 @@
 """`history_klines`: klines that a person brings, loaded into bronze over any range of days in one run."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -9,6 +9,7 @@ from pydantic import Field
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.history.files import find_files
 from crypto_assets.history.load import HistoryRequest, LoadedHistory, load_history
+from crypto_assets.identifiers import checked_day, checked_symbol
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol, Partition
 from crypto_assets.pictures.days import days_picture
@@ -73,8 +74,8 @@ def history_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
 def _request(config: HistoryFiles) -> HistoryRequest:
     if config.timeframe not in TIMEFRAMES:
         raise ValueError(f"timeframe {config.timeframe!r} is none of {', '.join(TIMEFRAMES)}")
-    first, last = (date.fromisoformat(day) if day else None for day in (config.first_day, config.last_day))
-    return HistoryRequest(config.symbol, config.timeframe, config.columns, first, last)
+    first, last = (checked_day(day) if day else None for day in (config.first_day, config.last_day))
+    return HistoryRequest(checked_symbol(config.symbol), config.timeframe, config.columns, first, last)
 
 
 def _storage_options(config: HistoryFiles) -> dict[str, str]:

@@ -13,7 +13,7 @@ from crypto_assets.errors import BadPayload
 BLOCK_BYTES = 32 << 20
 LARGEST_CSV_BYTES = 64 << 30  # several times a month of the busiest symbol's trades
 LARGEST_RATIO = 250  # candles of an idle symbol reach about 60; deflate's limit, a bomb's, is 1,032
-_RATIO_MATTERS_FROM = 1 << 20  # bytes; a tiny file may compress as well as it likes
+RATIO_MATTERS_FROM = 1 << 20  # bytes; a tiny file may compress as well as it likes
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, struct.error)
 
 
@@ -60,11 +60,17 @@ def _only_member(archive: zipfile.ZipFile, path: Path, largest_bytes: int) -> zi
     member = members[0]
     if member.filename != expected:
         raise BadPayload(f"{path.name} holds {member.filename[:100]!r}, not {expected}")
-    if member.file_size > largest_bytes:
-        raise BadPayload(f"{path.name} unzips to {member.file_size:,} bytes; at most {largest_bytes:,} are read")
-    too_dense = member.file_size > LARGEST_RATIO * max(member.compress_size, 1)
-    if too_dense and member.file_size > _RATIO_MATTERS_FROM:
-        raise BadPayload(
-            f"{path.name} unzips from {member.compress_size:,} to {member.file_size:,} bytes: no table, a zip bomb"
-        )
+    try:
+        refuse_bomb(member, largest_bytes=largest_bytes)
+    except ValueError as error:
+        raise BadPayload(f"{path.name}: {error}") from None
     return member
+
+
+def refuse_bomb(member: zipfile.ZipInfo, *, largest_bytes: int = LARGEST_CSV_BYTES) -> None:
+    """Raise ValueError where a member says that it unzips to more than a table would; no more than it says is read."""
+    if member.file_size > largest_bytes:
+        raise ValueError(f"it unzips to {member.file_size:,} bytes; at most {largest_bytes:,} are read")
+    too_dense = member.file_size > LARGEST_RATIO * max(member.compress_size, 1)
+    if too_dense and member.file_size > RATIO_MATTERS_FROM:
+        raise ValueError(f"it unzips from {member.compress_size:,} to {member.file_size:,} bytes: no table, a zip bomb")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,10 @@ import msgspec
 
 from crypto_assets.errors import CheckpointError
 from crypto_assets.forecast.card import SCHEMA_VERSION, ModelCard, encode_card
+from crypto_assets.forecast.model_file import ANEW, CARD_MEMBER, open_model, read_member, refuse_foreign_model
 from crypto_assets.forecast.network import TrainedNetwork
 from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray
 from crypto_assets.forecast.windows import Predict, make_predictor
-
-CARD_MEMBER = "crypto_assets.json"
-_CONFIG_MEMBER = "config.json"
-
-ALLOWED_CLASSES = frozenset(
-    {"Functional", "InputLayer", "Rescaling", "Activation", "LSTM", "LSTMCell", "Dropout", "Dense"}
-    | {"GlorotUniform", "Orthogonal", "OrthogonalInitializer", "Zeros", "Ones", "DTypePolicy", "__keras_tensor__"}
-)
-"""What our networks consist of. A file that names another class is not one of ours, and is not given to Keras."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +48,16 @@ def write_checkpoint(network: TrainedNetwork, card: ModelCard) -> bytes:
 
 def read_card(content: bytes) -> ModelCard:
     """The card of a file; raises CheckpointError where it is damaged, of another version, or not one of ours."""
-    card = _member(_opened(content), CARD_MEMBER)
+    card = read_member(open_model(content), CARD_MEMBER)
     try:
         found = msgspec.json.decode(card, type=_Version).schema_version
         if found != SCHEMA_VERSION:
             raise CheckpointError(
-                f"The checkpoint is of version {found}, and this program reads version {SCHEMA_VERSION}. {_ANEW}"
+                f"The checkpoint is of version {found}, and this program reads version {SCHEMA_VERSION}. {ANEW}"
             )
         return msgspec.json.decode(card, type=ModelCard)
-    except msgspec.DecodeError as error:
-        raise CheckpointError(f"The checkpoint's card cannot be read: {error}. {_ANEW}") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise CheckpointError(f"The checkpoint's card cannot be read: {error}. {ANEW}") from error
 
 
 def load_checkpoint(content: bytes, *, features: Sequence[str] | None = None) -> Checkpoint:
@@ -78,13 +69,13 @@ def load_checkpoint(content: bytes, *, features: Sequence[str] | None = None) ->
     card = read_card(content)
     if features is not None:
         refuse_other_features(card, features)
-    _refuse_foreign_classes(_member(_opened(content), _CONFIG_MEMBER))
+    refuse_foreign_model(open_model(content))
     model = _load(content)
     window, horizons = card.data.window, len(card.data.horizons)
     if model.input_shape != (None, window, len(card.features)) or model.output_shape != (None, horizons):
         raise CheckpointError(
             f"The model maps {model.input_shape} to {model.output_shape}, but its card speaks of {window} rows, "
-            f"{len(card.features)} features and {horizons} horizons. {_ANEW}"
+            f"{len(card.features)} features and {horizons} horizons. {ANEW}"
         )
     return Checkpoint(card, make_predictor(model, window=window, horizons=horizons))
 
@@ -109,60 +100,8 @@ def refuse_other_features(card: ModelCard, features: Sequence[str]) -> None:
     )
 
 
-_ANEW = "Nothing was loaded. Materialise lstm_checkpoint anew."
-
-
 class _Version(msgspec.Struct):
     schema_version: int
-
-
-def _opened(content: bytes) -> zipfile.ZipFile:
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-        broken = archive.testzip()
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise CheckpointError(
-            f"The checkpoint is damaged or cut short: {len(content):,} bytes are no archive ({error}). {_ANEW}"
-        ) from error
-    if broken is not None:
-        raise CheckpointError(f"The checkpoint is damaged: {broken} does not have the sum noted for it. {_ANEW}")
-    return archive
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    try:
-        return archive.read(name)
-    except KeyError:
-        raise CheckpointError(
-            f"The checkpoint has no {name}: this program did not write it, and cannot know what it is for. {_ANEW}"
-        ) from None
-
-
-def _refuse_foreign_classes(config: bytes) -> None:
-    try:
-        named = sorted(set(_class_names(msgspec.json.decode(config))))
-    except msgspec.DecodeError as error:
-        raise CheckpointError(f"The checkpoint's {_CONFIG_MEMBER} cannot be read: {error}. {_ANEW}") from error
-    foreign = [name for name in named if name not in ALLOWED_CLASSES]
-    if foreign:
-        raise CheckpointError(
-            f"The checkpoint names {', '.join(foreign)}, which our networks do not consist of: it may hold "
-            f"foreign code. {_ANEW}"
-        )
-
-
-def _class_names(node: Any) -> Iterator[str]:
-    """Every class that a configuration of Keras names, with its module unless that is Keras."""
-    if isinstance(node, dict):
-        if "class_name" in node:
-            module = node.get("module")
-            ours = module is None or str(module).split(".")[0] == "keras"
-            yield str(node["class_name"]) if ours else f"{module}.{node['class_name']}"
-        for value in node.values():
-            yield from _class_names(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _class_names(value)
 
 
 def _load(content: bytes) -> Any:
@@ -175,4 +114,4 @@ def _load(content: bytes) -> Any:
             return keras.models.load_model(path, compile=False, safe_mode=True)
         except (ValueError, TypeError, KeyError, OSError) as error:
             first_line = str(error).partition("\n")[0]
-            raise CheckpointError(f"Keras cannot load the checkpoint: {first_line}. {_ANEW}") from error
+            raise CheckpointError(f"Keras cannot load the checkpoint: {first_line}. {ANEW}") from error

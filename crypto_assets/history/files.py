@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
 from crypto_assets.errors import BadPayload, InputIncomplete
 from crypto_assets.history.columns import EXCHANGE_ORDER
+from crypto_assets.history.opening import open_parquet, open_table, plain_texts
+from crypto_assets.identifiers import shown
 from crypto_assets.lake.files import filesystem_of
 
 CSV_SUFFIXES = (".csv", ".csv.gz", ".zip")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 BLOCK_BYTES = 16 << 20
 BATCH_ROWS = 200_000
+LONGEST_HEADER = 64 << 10
+SCHEMES = frozenset({"file", "local", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "hdfs", "viewfs", "hf", "https"})
+"""Where files may lie. fsspec knows others, among them chains of them, that reach what nobody meant."""
+_BROKEN = (EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,12 @@ def find_files(uri: str, *, storage_options: Mapping[str, Any] | None = None) ->
 
     Ascending by path. Raises InputIncomplete where there is none.
     """
+    scheme = uri.partition("://")[0] if "://" in uri else "file"
+    if scheme not in SCHEMES or "::" in uri:
+        raise InputIncomplete(
+            f"{shown(uri)} is no place that files are read from: give a folder, a file, or one of "
+            f"{', '.join(f'{name}://' for name in sorted(SCHEMES))}."
+        )
     fs, path = filesystem_of(uri, **(storage_options or {}))
     if "*" in path:
         found = cast("list[str]", fs.glob(path))
@@ -69,34 +81,37 @@ def find_files(uri: str, *, storage_options: Mapping[str, Any] | None = None) ->
 def read_pieces(file: HistoryFile) -> Iterator[Piece]:
     """The file's rows in order. Raises BadPayload where it is not what its name says."""
     try:
-        with _opened(file) as opened:
-            if file.path.endswith(PARQUET_SUFFIXES):
-                yield from _parquet_pieces(opened)
-            else:
-                yield from _csv_pieces(opened)
-    except (pa.ArrowInvalid, EOFError, ValueError) as error:
-        raise BadPayload(f"{file.name} cannot be read: {error}") from error
+        yield from _parquet_pieces(file) if file.path.endswith(PARQUET_SUFFIXES) else _csv_pieces(file)
+    except (*_BROKEN, pa.ArrowException) as error:
+        raise BadPayload(f"{file.name} cannot be read: {_first_line(error)}") from error
+    except OSError as error:
+        if error.errno is not None:  # the way to the file, not what is in it
+            raise
+        raise BadPayload(f"{file.name} cannot be read: {_first_line(error)}") from error
 
 
-@contextmanager
-def _opened(file: HistoryFile) -> Generator[BinaryIO]:
-    with file.fs.open(file.path, "rb", compression="infer") as opened:
-        yield opened
-
-
-def _parquet_pieces(opened: BinaryIO) -> Iterator[Piece]:
+def _parquet_pieces(file: HistoryFile) -> Iterator[Piece]:
     line = 1
-    for batch in pq.ParquetFile(opened).iter_batches(batch_size=BATCH_ROWS):
-        frame = cast("pl.DataFrame", pl.from_arrow(batch))
-        yield Piece(frame, line)
-        line += frame.height
+    with open_parquet(file.fs, file.path) as (found, columns):
+        for batch in found.iter_batches(batch_size=BATCH_ROWS, columns=columns):
+            frame = cast("pl.DataFrame", pl.from_arrow(plain_texts(batch)))
+            yield Piece(frame, line)
+            line += frame.height
 
 
-def _csv_pieces(opened: BinaryIO) -> Iterator[Piece]:
-    """Every value as text, so that no digit is lost before it is looked at."""
-    head = opened.readline()
+def _csv_pieces(file: HistoryFile) -> Iterator[Piece]:
+    with open_table(file.fs, file.path) as opened:
+        head = opened.readline(LONGEST_HEADER)
+    if len(head) == LONGEST_HEADER:
+        raise ValueError(f"its first line is longer than {LONGEST_HEADER:,} bytes")
     if not head.strip():
         raise ValueError("it is empty")
+    with open_table(file.fs, file.path) as opened:
+        yield from _csv_rows(opened, head)
+
+
+def _csv_rows(opened: BinaryIO, head: bytes) -> Iterator[Piece]:
+    """Every value as text, so that no digit is lost before it is looked at."""
     first = head.decode("utf-8-sig", errors="replace").strip()
     has_header = not first[:1].isdigit()
     width = first.count(",") + 1
@@ -107,7 +122,6 @@ def _csv_pieces(opened: BinaryIO) -> Iterator[Piece]:
         torn.append((row.number or 0, row.text))
         return "skip"
 
-    opened.seek(0)
     reader = pacsv.open_csv(
         opened,
         read_options=pacsv.ReadOptions(
@@ -130,3 +144,7 @@ def _exchange_names(width: int) -> list[str]:
             f"it has no header and {width} columns; without a header it must have the exchange's {len(EXCHANGE_ORDER)}"
         )
     return list(EXCHANGE_ORDER[:width])
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

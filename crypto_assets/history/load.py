@@ -14,12 +14,15 @@ from crypto_assets.binance.parsed import Parsed
 from crypto_assets.binance.typed_rows import rejected_rows
 from crypto_assets.convergence.delivery import Delivery, content_version, stored_rows
 from crypto_assets.convergence.work import IMPORTED, PartitionWork
+from crypto_assets.errors import BadPayload
 from crypto_assets.history.columns import find_columns, read_klines
 from crypto_assets.history.files import HistoryFile, Piece, read_pieces
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import BRONZE_KLINES, REJECTED, TIMEFRAMES, Dataset
 
 Progress = Callable[[str], None]
+MOST_ROWS_OF_A_DAY = 4 * 86_400
+"""Of one file, which may repeat some; its rows of a day are in memory together."""
 
 
 @dataclass(slots=True)
@@ -98,7 +101,12 @@ def _load_file(
         loaded.rejected += parsed.rejected.num_rows
         touched = _by_day(parsed.rows, request)
         for day, rows in touched.items():
-            open_days.setdefault(day, []).append(rows)
+            held = open_days.setdefault(day, [])
+            held.append(rows)
+            if sum(part.num_rows for part in held) > MOST_ROWS_OF_A_DAY:
+                raise BadPayload(
+                    f"{file.name} holds more than {MOST_ROWS_OF_A_DAY:,} rows of {day}, which has 86,400 seconds."
+                )
         write([day for day in open_days if day not in touched])
     write(list(open_days))
 

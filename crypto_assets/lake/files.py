@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from fsspec.implementations.local import LocalFileSystem
 
 from crypto_assets.errors import LakeBusy, LakeError
+from crypto_assets.identifiers import shown
 
 _HDFS = ("hdfs://", "viewfs://")
 _TEMPORARY = re.compile(r"^\.(?P<name>.+)\.(?P<pid>\d+)-[0-9a-f]{8}\.tmp$")
@@ -66,6 +67,14 @@ class Opened:
     """Equal for two openings of the same content; another one once the file was published anew."""
 
 
+def within(path: str) -> str:
+    """The path itself; raises LakeError where it could name anything that does not lie below the root."""
+    parts = path.split("/") if path else []
+    if any(part in ("", ".", "..") or not part.isprintable() or "\\" in part for part in parts):
+        raise LakeError(f"{shown(path)} is no path of the lake: nothing was read or written.")
+    return path
+
+
 class Files:
     """Reads and publishes whole files below one URI (a folder, `file://`, `s3://`, `hdfs://`, …)."""
 
@@ -90,7 +99,7 @@ class Files:
 
     def local_path(self, path: str) -> Path | None:
         """Path on this machine, or None where the files lie elsewhere."""
-        return Path(self._root) / path if self._local else None
+        return Path(self._root) / within(path) if self._local else None
 
     def read(self, path: str) -> bytes | None:
         """Content of a file, or None where it does not exist; raises LakeError."""
@@ -170,7 +179,7 @@ class Files:
             return False
         with self.explained("write", path):
             if self._local:
-                self._publish_local(Path(self._root) / path, content)
+                self._publish_local(Path(self._full(path)), content)
             elif self._hdfs:
                 self._publish_on_hdfs(self._full(path), content)
             else:
@@ -195,7 +204,7 @@ class Files:
         if root is None:
             digest = hashlib.sha256(self.uri.encode()).hexdigest()[:16]
             root = Path(tempfile.gettempdir()) / f"crypto-assets-locks-{digest}"
-        lock = FileLock(root / f"{name}.lock")
+        lock = FileLock(root / f"{within(name).replace('/', '-')}.lock")
         with self.explained("write", ".locks"):
             root.mkdir(parents=True, exist_ok=True)
             try:
@@ -210,7 +219,7 @@ class Files:
             lock.release()
 
     def _full(self, path: str) -> str:
-        return f"{self._root}/{path}"
+        return f"{self._root}/{within(path)}"
 
     def _publish_local(self, target: Path, content: bytes) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import zipfile
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from crypto_assets.binance.archive_paths import ArchiveFile
+from crypto_assets.binance.archive_zip import read_blocks
 from crypto_assets.simulator.exchange_data import KlineKind
 from crypto_assets.simulator.market import Venue
 from crypto_assets.simulator.rows import KLINE_COLUMNS
@@ -19,6 +19,7 @@ from crypto_assets.spans import to_us
 _MICROSECONDS_FROM = 10**15  # as milliseconds this would be the year 33658
 _OLDEST = date(2017, 7, 14)  # the exchange opened
 _KEPT_FILES = 64  # a day of one-minute candles takes 0.3 MB
+_LARGEST_CSV_BYTES = 2 << 30  # it is held whole
 _FOLDERS: dict[Venue, str] = {"spot": "spot", "usdm": "futures/um"}
 _COLUMNS = {
     "trades": ("id", "price", "quantity", "quote_quantity", "time_us", "is_buyer_maker"),
@@ -107,8 +108,7 @@ class RecordedData:
 
 def _read_file(path: Path, kind: str, _edition: int) -> pl.DataFrame:
     """The rows of a zip, amounts as text; a row whose times or ids are no integers is not among them."""
-    with zipfile.ZipFile(path) as archive:
-        body = archive.read(f"{path.stem}.csv")
+    body = b"".join(read_blocks(path, largest_bytes=_LARGEST_CSV_BYTES))
     raw = pl.read_csv(
         body,
         has_header=False,

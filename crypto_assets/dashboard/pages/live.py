@@ -18,11 +18,11 @@ from crypto_assets.dashboard.market.cards import Card, cards
 from crypto_assets.dashboard.market.feed import MarketFeed
 from crypto_assets.dashboard.market.history import first_gap, joined, lake_candles, sampled_candles
 from crypto_assets.dashboard.market.messages import Candle, assets_of
+from crypto_assets.dashboard.market.shared import feed_of
 from crypto_assets.dashboard.market.speed import LastPrice, read_health, read_last_prices
 from crypto_assets.dashboard.market.stream_table import stream_rows
 from crypto_assets.dashboard.market.tables import SHOWN_LIQUIDATIONS, SHOWN_TRADES, balance, ladder, liquidated, tape
 from crypto_assets.dashboard.states import empty, failure, part, sentence_of
-from crypto_assets.endpoints import kafka_servers
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.forecast.notice import notice
 
@@ -36,7 +36,7 @@ START = "make up"
 
 def render(context: PageContext) -> None:
     """Draw the page; its parts then draw themselves again."""
-    feed = _feed(context)
+    feed = feed_of(context)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("### Live", width="content")
         symbol = choose_symbol(context)
@@ -54,15 +54,6 @@ def render(context: PageContext) -> None:
     with right:
         _liquidations(context, feed, symbol)
     _streams(context, symbol)
-
-
-@st.cache_resource(show_spinner=False, on_release=MarketFeed.close)
-def _feed(_context: PageContext) -> MarketFeed:
-    feed = MarketFeed(
-        servers=lambda: kafka_servers(_context.settings), exchange=_context.exchange, symbols=_context.symbols
-    )
-    feed.start()
-    return feed
 
 
 @st.fragment(run_every=PRICES_EVERY_S)

@@ -146,6 +146,8 @@ class GapMinutes:
     repaired: float
     halted: float
     """The exchange confirms that there was nothing."""
+    unsettled: int
+    """Entries that are open or unrecoverable; one between two events of one moment lasts no time."""
 
 
 def gap_minutes(gaps: Iterable[Gap], *, start: date, end: date) -> list[GapMinutes]:
@@ -154,7 +156,9 @@ def gap_minutes(gaps: Iterable[Gap], *, start: date, end: date) -> list[GapMinut
     for gap in gaps:
         name = f"{gap.dataset}_{gap.timeframe}" if gap.timeframe else gap.dataset
         for day in _days(max(start, gap.start.date()), min(end, gap.end.date() + timedelta(days=1))):
-            for part in intersect([Span(gap.start, gap.end)], [day_span(day)]):
+            whole = day_span(day)
+            part = Span(max(gap.start, whole.start), min(gap.end, whole.end))
+            if part.start < part.end or part.start == gap.start:
                 found[name, gap.symbol, day][gap.state].append(part)
     return [
         GapMinutes(
@@ -163,6 +167,7 @@ def gap_minutes(gaps: Iterable[Gap], *, start: date, end: date) -> list[GapMinut
             open=_minutes(by_state["open"]),
             repaired=_minutes(by_state["repaired"]),
             halted=_minutes(by_state["halted"]),
+            unsettled=len(by_state["open"]) + len(by_state["unrecoverable"]),
         )
         for place, by_state in sorted(found.items())
     ]

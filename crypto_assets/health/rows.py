@@ -238,13 +238,15 @@ def _gaps(report: HealthReport) -> Iterator[ReportRow]:
             sentence = f"{GAP_LEDGER.name}: never materialised; without streams there are no gaps. Run: {command}"
             yield ReportRow("gaps", GAP_LEDGER.name, "", "gaps", None, "streams", "absent", sentence)
         return
-    lost = sum(gap.lost > 0 for gap in report.gaps)
+    lost = sum(gap.unsettled > 0 for gap in report.gaps)
     sentence = f"{len(report.gaps):,} streams had a gap on {report.day}, {lost:,} of them lost something."
     yield ReportRow("gaps", GAP_LEDGER.name, "", "gaps", len(report.gaps), "streams", "ok", sentence)
     for gap in report.gaps:
         state = f"{gap.lost:,.1f} minutes lost, {gap.open:,.1f} of them open, {gap.repaired:,.1f} repaired"
-        sentence = f"{gap.dataset} {gap.symbol}: {state}, {gap.halted:,.1f} halted."
-        status: Status = "warning" if gap.lost else "ok"
+        sentence = (
+            f"{gap.dataset} {gap.symbol}: {state}, {gap.halted:,.1f} halted; {gap.unsettled:,} entries are not settled."
+        )
+        status: Status = "warning" if gap.unsettled else "ok"
         yield ReportRow("gaps", gap.dataset, gap.symbol, "lost", gap.lost, "minutes", status, sentence)
         for metric, value in (("open", gap.open), ("repaired", gap.repaired), ("halted", gap.halted)):
             yield ReportRow("gaps", gap.dataset, gap.symbol, metric, value, "minutes", "ok", "")

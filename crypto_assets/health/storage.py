@@ -186,7 +186,7 @@ def dataset_of(path: str) -> tuple[str, str]:
         return layer, "_rejected"
     timeframe = next((part.partition("=")[2] for part in inner if part.startswith("timeframe=")), "")
     dataset = "_".join(filter(None, (*named, timeframe))) or file.partition(".")[0]
-    return layer, dataset
+    return layer, dataset.removeprefix(f"{layer}_")
 
 
 def disk(path: Path) -> Disk:

@@ -106,15 +106,16 @@ def test_gaps_that_overlap_count_once_and_belong_to_the_days_that_they_cover() -
         gap(at(1, 5), at(1, 12), state="unrecoverable"),
         gap(at(2), at(2, 4), state="repaired"),
         gap(at(23, 30), at(24, 15), state="halted"),
-        gap(at(3), at(3), state="open", symbol="ETHUSDT"),
+        gap(at(0), at(0), state="open", symbol="ETHUSDT"),
         gap(at(5), at(6), state="repaired", dataset="klines"),
     ]
     assert gap_minutes(gaps, start=DAY, end=DAY + 2 * ONE_DAY) == [
-        GapMinutes("klines_1m", SYMBOL, DAY, lost=0, open=0, repaired=60, halted=0),
-        GapMinutes("trades", SYMBOL, DAY, lost=12, open=10, repaired=4, halted=30),
-        GapMinutes("trades", SYMBOL, DAY + ONE_DAY, lost=0, open=0, repaired=0, halted=15),
+        GapMinutes("klines_1m", SYMBOL, DAY, lost=0, open=0, repaired=60, halted=0, unsettled=0),
+        GapMinutes("trades", SYMBOL, DAY, lost=12, open=10, repaired=4, halted=30, unsettled=2),
+        GapMinutes("trades", SYMBOL, DAY + ONE_DAY, lost=0, open=0, repaired=0, halted=15, unsettled=0),
+        GapMinutes("trades", "ETHUSDT", DAY, lost=0, open=0, repaired=0, halted=0, unsettled=1),
     ]
     assert gap_minutes(gaps, start=DAY + ONE_DAY, end=DAY + 2 * ONE_DAY) == [
-        GapMinutes("trades", SYMBOL, DAY + ONE_DAY, lost=0, open=0, repaired=0, halted=15)
+        GapMinutes("trades", SYMBOL, DAY + ONE_DAY, lost=0, open=0, repaired=0, halted=15, unsettled=0)
     ]
     assert gap_minutes(gaps, start=DAY - ONE_DAY, end=DAY) == []

@@ -60,7 +60,7 @@ def test_each_dataset_weighs_what_its_files_do(kind: str, lake: Lake, request: p
     found = {(size.layer, size.dataset): size for size in sizes(lake)}
     assert found.keys() == {("silver", "klines_1m"), ("gold", "features")}
     assert found["silver", "klines_1m"].files == 4
-    weighed = [lake.files.size(name) or 0 for name in lake.files.names("silver")]
+    weighed = [lake.files.size(f"silver/{name}") or 0 for name in lake.files.names("silver")]
     assert found["silver", "klines_1m"].bytes == sum(weighed)
 
 

@@ -79,7 +79,7 @@ def spread_chart(gold: pl.DataFrame, spread: Spread) -> Any:
         .encode(
             x=alt.X(
                 "start:Q",
-                title=feature.unit,
+                title=None,
                 scale=alt.Scale(zero=False),
                 axis=alt.Axis(format=_format_of(spread.minimum, spread.maximum), tickCount=5),
             ),
@@ -106,7 +106,7 @@ def spread_chart(gold: pl.DataFrame, spread: Spread) -> Any:
             tooltip=[alt.Tooltip("what:N", title="mark"), alt.Tooltip("value:Q", format=".5~g", title=feature.unit)],
         )
     )
-    return finished(alt.layer(bars, rules), title=feature.name, height=150)
+    return finished(alt.layer(bars, rules), title=f"{feature.name}, {feature.unit}", height=190)
 
 
 def correlation_chart(found: Correlation) -> Any:
@@ -143,7 +143,7 @@ def correlation_chart(found: Correlation) -> Any:
             .encode(x=across, y=down, text=alt.Text("coefficient:Q", format=".2f"))
         )
         layers.append(text)
-    height = max(120, (30 if len(order) <= MOST_NUMBERS else 14) * len(order))
+    height = 190 + (30 if len(order) <= MOST_NUMBERS else 14) * len(order)
     return finished(
         alt.layer(*layers), title=f"{found.method} correlation over {found.rows:,} warm minutes", height=height
     )
@@ -172,7 +172,7 @@ def missing_chart(gold: pl.DataFrame, names: Sequence[str]) -> Any:
             ],
         )
     )
-    return finished(chart, title="Minutes without a value, by quarter of an hour", height=max(60, 18 * len(names)))
+    return finished(chart, title="Minutes without a value, by quarter of an hour", height=160 + 18 * len(names))
 
 
 def _prices(

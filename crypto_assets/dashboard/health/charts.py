@@ -14,6 +14,9 @@ from crypto_assets.dashboard.health.figures import Calendar, Losses
 from crypto_assets.health.calendar import DayCoverage, DayState, GapMinutes
 
 ROW_HEIGHT = 17
+ROWS_APART = alt.Scale(paddingInner=0.1)
+AROUND = 175
+"""Height of title, legend and axis, which Streamlit counts as the chart's."""
 STATES: Mapping[DayState, tuple[int, str, str]] = {
     "partial": (0, DOWN, "rows are missing"),
     "absent": (1, "rgba(128,128,128,0.13)", "never made"),
@@ -39,8 +42,12 @@ _GAP_COLUMNS = {
 
 
 def days_chart(calendar: Calendar, symbols: Sequence[str]) -> Any:
-    """A square for each dataset and day; of several symbols it is the one that is worst off."""
-    days = [day for day in calendar.days if day.symbol in symbols]
+    """A square for each dataset and day; of several symbols it is the one that is worst off.
+
+    A symbol that has no day at all is left out beside others, whose squares it would all grey.
+    """
+    begun = {day.symbol for day in calendar.days if day.rows is not None}
+    days = [day for day in calendar.days if day.symbol in symbols and (day.symbol in begun or not begun & {*symbols})]
     squares = _worst_days(days)
     seen = set(squares["state"])
     states: list[DayState] = [state for state in STATES if state in seen]
@@ -50,7 +57,13 @@ def days_chart(calendar: Calendar, symbols: Sequence[str]) -> Any:
         .mark_rect(cornerRadius=2)
         .encode(
             x=_day_axis(calendar),
-            y=alt.Y("dataset:N", sort=datasets, title=None, axis=alt.Axis(labelLimit=170)),
+            y=alt.Y(
+                "dataset:N",
+                sort=datasets,
+                title=None,
+                axis=alt.Axis(labelLimit=170, labelOverlap=False),
+                scale=ROWS_APART,
+            ),
             color=alt.Color(
                 "state:N",
                 title=None,
@@ -67,7 +80,7 @@ def days_chart(calendar: Calendar, symbols: Sequence[str]) -> Any:
             ],
         )
     )
-    return finished(chart, title=f"Days in the lake, {_span(calendar)}", height=ROW_HEIGHT * len(datasets) + 90)
+    return finished(chart, title=f"Days in the lake, {_span(calendar)}", height=ROW_HEIGHT * len(datasets) + AROUND)
 
 
 def gaps_chart(losses: Losses, symbols: Sequence[str]) -> Any:
@@ -79,7 +92,13 @@ def gaps_chart(losses: Losses, symbols: Sequence[str]) -> Any:
         .mark_rect(cornerRadius=2)
         .encode(
             x=_day_axis(losses),
-            y=alt.Y("dataset:N", sort=streams, title=None, axis=alt.Axis(labelLimit=170)),
+            y=alt.Y(
+                "dataset:N",
+                sort=streams,
+                title=None,
+                axis=alt.Axis(labelLimit=170, labelOverlap=False),
+                scale=ROWS_APART,
+            ),
             color=alt.Color(
                 "lost:Q",
                 title="minutes lost, the most of a symbol",
@@ -95,7 +114,7 @@ def gaps_chart(losses: Losses, symbols: Sequence[str]) -> Any:
             ],
         )
     )
-    return finished(chart, title=f"Gap ledger, {_span(losses)}", height=ROW_HEIGHT * len(streams) + 100)
+    return finished(chart, title=f"Gap ledger, {_span(losses)}", height=ROW_HEIGHT * len(streams) + AROUND)
 
 
 def _worst_days(days: Iterable[DayCoverage]) -> pl.DataFrame:
@@ -105,7 +124,7 @@ def _worst_days(days: Iterable[DayCoverage]) -> pl.DataFrame:
         grouped.setdefault((day.dataset, day.day), []).append(day)
     rows: list[dict[str, object]] = []
     for (dataset, day), found in grouped.items():
-        worst = min((each.state for each in found), key=lambda state: STATES[state][0])
+        worst: DayState = min((each.state for each in found), key=_rank)
         alike = [each for each in found if each.state == worst]
         rows.append(
             {
@@ -118,6 +137,10 @@ def _worst_days(days: Iterable[DayCoverage]) -> pl.DataFrame:
             }
         )
     return pl.DataFrame(rows, schema=_DAY_COLUMNS)
+
+
+def _rank(state: DayState) -> int:
+    return STATES[state][0]
 
 
 def _most_lost(gaps: Iterable[GapMinutes]) -> pl.DataFrame:

@@ -31,9 +31,9 @@ class Look[T]:
 
 
 class Kept[T]:
-    """A figure that a thread reads anew when somebody looks and the last one is older than `every_s`.
+    """A figure that a thread reads anew when it is asked to `begin` and the last one is older than `every_s`.
 
-    Nobody looks, nothing is read. At most one thread reads at a time; threads do not keep the program from ending.
+    Where nobody asks, nothing is read. At most one thread reads at a time; threads do not keep the program from ending.
     """
 
     def __init__(self, read: Callable[[], T], *, every_s: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -48,10 +48,14 @@ class Kept[T]:
         self._read_at: float | None = None
         self._tried_at: float | None = None
 
-    def look(self, *, wait_s: float = 0.0) -> Look[T]:
-        """What is known; before anything is, it waits so many seconds for the first answer."""
+    def begin(self) -> None:
+        """Have it read anew if it is due, and wait for nothing."""
         with self._changed:
             self._start_if_due()
+
+    def look(self, *, wait_s: float = 0.0) -> Look[T]:
+        """What is known; before anything is, it waits so many seconds for an answer that `begin` asked for."""
+        with self._changed:
             self._changed.wait_for(lambda: self._tried_at is not None, timeout=wait_s)
             age_s = None if self._read_at is None else max(0.0, self._clock() - self._read_at)
             return Look(self._value, self._problem, age_s)

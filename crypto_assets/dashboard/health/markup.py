@@ -106,7 +106,8 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[Cell]], *, stacks: bool
         for title, right in zip(titles, kinds, strict=True)
     )
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return f'<div class="ca-scroll"><table class="ca-table{" ca-stack" if stacks else ""}"><tr>{heads}</tr>{body}</table></div>'
+    kind = "ca-table ca-stack" if stacks else "ca-table"
+    return f'<div class="ca-scroll"><table class="{kind}"><tr>{heads}</tr>{body}</table></div>'
 
 
 def chips(marked: Iterable[tuple[str, Level]]) -> str:

@@ -66,19 +66,16 @@ class Pulse:
         )
         """In a tuple, as None is an answer too."""
 
+    def begin_quick(self) -> None:
+        """Have read what is old and quick to read: what is seen first rests on it."""
+        for kept in (self.lake, self.programs, self.alerts, self.calendar, self.losses, self.storage):
+            kept.begin()
+
     def begin(self) -> None:
-        """Have everything read that is old, and wait for nothing."""
-        for kept in (
-            self.lake,
-            self.programs,
-            self.alerts,
-            self.calendar,
-            self.losses,
-            self.storage,
-            self.services,
-            self.events,
-        ):
-            kept.look()
+        """Have everything read that is old, also what first has to import for seconds, during which pages are slow."""
+        self.begin_quick()
+        self.services.begin()
+        self.events.begin()
 
     def signals(self, *, wait_s: float = 0.0) -> list[Signal]:
         """The verdict on each area, the worst first; before the lake was read once it waits so long for it."""

@@ -151,15 +151,14 @@ def cost_table(storage: Storage) -> str:
     """What the month would cost in each store, with where its prices are from."""
     rows = [
         [
-            Cell(cost.prices.name, url=cost.prices.source),
+            Cell(f"{cost.prices.name}; prices of {cost.prices.read_on}", url=cost.prices.source),
             Cell(money(cost.storage, cost.currency), kind="number"),
             Cell(money(cost.requests, cost.currency), kind="number"),
             Cell(money(cost.total, cost.currency), kind="number"),
-            Cell(f"{cost.prices.read_on}", kind="short"),
         ]
         for cost in storage.costs
     ]
-    return table(("store", ">bytes kept", ">requests", ">month", "prices of"), rows)
+    return table(("store", ">bytes kept", ">requests", ">month"), rows)
 
 
 def _silver_cells(counts: Sequence[Completeness], settings: Settings) -> list[Cell]:

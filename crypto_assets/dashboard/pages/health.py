@@ -41,7 +41,7 @@ def render(context: PageContext) -> None:
     st.html(STYLE)
     st.subheader("Health")
     pulse = _pulse(context)
-    pulse.begin()
+    pulse.begin_quick()
     _overview(context, pulse)
     _checks(context, pulse)
     _lake(context, pulse)
@@ -51,6 +51,13 @@ def render(context: PageContext) -> None:
         _streams(context, pulse)
     with right:
         _storage(pulse)
+    _keep_reading(pulse)
+
+
+@st.fragment(run_every=QUICK_S)
+def _keep_reading(pulse: Pulse) -> None:
+    """Below everything, so that the page is drawn before what takes long begins; it ends with the last visitor."""
+    pulse.begin()
 
 
 @st.cache_resource(show_spinner=False)

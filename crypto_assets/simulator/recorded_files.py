@@ -29,7 +29,8 @@ class RecordedFiles:
         ]
 
     def _answer(self, request: Request, root: Path) -> Response:
-        path = (root / request.path_params["rest"]).resolve()
+        rest = request.path_params["rest"]
+        path = (root / rest).resolve() if rest.isprintable() else root
         if not path.is_relative_to(root) or not path.is_file():
             return not_found(request.url.path.lstrip("/"))
         return FileResponse(path, media_type="application/octet-stream")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crypto_assets.cli.telling import Json, print_table, told
+from crypto_assets.cli.telling import Json, console, print_table, told
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,15 +87,25 @@ def _print_table(batches: Iterator[pa.RecordBatch], *, most: int) -> None:
         if more := batch.num_rows > room:
             break
     table = pa.Table.from_batches(taken)
+    names = table.schema.names
     columns = [[_shortened(_text(value, null="-")) for value in column.to_pylist()] for column in table.columns]
+    fitting = _fitting(names, columns, width=console().width)
     numbers = [field.name for field in table.schema if _is_number(field.type)]
-    print_table(table.schema.names, zip(*columns, strict=True), numbers=numbers)
+    print_table(names[:fitting], zip(*columns[:fitting], strict=True), numbers=numbers)
+    if fitting < len(names):
+        typer.echo(f"{fitting} of {len(names)} columns fit; name those to see, or take --csv or --json.", err=True)
     if more:
         typer.echo(
             f"The first {held:,} rows; there are more. --rows 0 shows all, --csv and --json write all.", err=True
         )
     elif not held:
         typer.echo("No rows.", err=True)
+
+
+def _fitting(names: Sequence[str], columns: Sequence[Sequence[str]], *, width: int) -> int:
+    """How many columns fit beside each other, at least one."""
+    widths = [max(len(name), *map(len, column), 0) + 1 for name, column in zip(names, columns, strict=True)]
+    return max(1, sum(total - 1 <= width for total in accumulate(widths)))
 
 
 def _text(value: Any, *, null: str) -> str:

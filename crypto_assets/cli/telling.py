@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 """Exit statuses; 0 is a success. 130 is what a shell takes for the end by Ctrl-C."""
-FILE_WIDTH = 200
-"""Of a table that is written to a file or a pipe."""
+FILE_WIDTH = 100_000
+"""Of a table that is written to a file or a pipe: nothing is cut there."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON: times as ISO 8601 UTC, exact decimals as text.")]
 

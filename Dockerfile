@@ -44,6 +44,7 @@ ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
     JAVA_HOME=/opt/venv/share/crypto_assets/java \
     M2_REPO=/opt/maven \
     DAGSTER_HOME=/opt/dagster \
+    DAGSTER_DISABLE_TELEMETRY=1 \
     DAGSTER_LOGS=/var/lib/dagster/logs \
     DATA_DIR=/data \
     HOME=/tmp \

@@ -44,6 +44,7 @@ def test_the_image_is_built_in_stages_of_one_exact_base_and_runs_as_nobody_speci
     assert re.findall(r"^USER (.+)$", final, re.MULTILINE) == ["10001:10001"]
     assert not re.search(r"apt-get|build-essential|gcc|pip install|uv ", final)
     assert re.search(r"^HEALTHCHECK ", final, re.MULTILINE)
+    assert "DAGSTER_DISABLE_TELEMETRY=1" in final  # else Dagster makes folders beside its configuration
 
 
 def test_every_package_is_installed_by_its_hash() -> None:

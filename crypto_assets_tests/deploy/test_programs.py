@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 import redis
 
@@ -30,7 +32,8 @@ from resources.services.jars import fetch_jars
 from resources.services.java import java_command
 from resources.services.kafka import spark_libraries
 
-PORTS = {name: free_port() for name in ("redis", "kafka", "controller", "http", "ws", "code", "web", "dashboard")}
+PORTS = {name: free_port() for name in ("redis", "kafka", "controller", "simulator", "ws", "code", "webserver", "dashboard")}
+END_S = 5.0
 
 
 @dataclass
@@ -42,7 +45,6 @@ class Deployment:
     folder: Path
     places: Mapping[str, str]
     """What stands in the file, and what takes its place here."""
-    running: ExitStack = field(default_factory=ExitStack)
 
     def environment(self, name: str) -> dict[str, str]:
         """As the container's, with DATA_DIR and addresses of here."""
@@ -50,7 +52,7 @@ class Deployment:
         data = self.folder / name
         data.mkdir(exist_ok=True)
         own = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(data)}
-        own |= {"DAGSTER_HOME": str(self.folder / "home"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        own |= {"DAGSTER_HOME": str(self.folder / "home"), "DAGSTER_DISABLE_TELEMETRY": "1"}
         own |= {"JAVA_HOME": str(java_command().parents[1])}
         if cache := os.environ.get("M2_REPO"):
             own["M2_REPO"] = cache
@@ -59,16 +61,13 @@ class Deployment:
         replaced = {n: here(v, {**self.places, "/data": str(data)}) for n, v in given.items()}
         return {**own, **replaced, "METRICS_PORT": "0", "SPARK_CONF_DIR": str(data / "spark-conf")}
 
-    def start(self, name: str) -> subprocess.Popen[bytes]:
+    @contextmanager
+    def running(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
         """The service by its own command."""
-        return self.running.enter_context(
-            process(
-                [here(part, self.places).replace("$$", "$") for part in self.described[name]["command"]],
-                environment=self.environment(name),
-                folder=self.folder,
-                log=self.folder / f"{name}.log",
-            )
-        )
+        command = [here(part, self.places) for part in self.described[name]["command"]]
+        log = self.folder / f"{name}.log"
+        with process(command, environment=self.environment(name), folder=self.folder, log=log) as child:
+            yield child
 
     def check(self, name: str) -> subprocess.CompletedProcess[str]:
         """The service's own health check, once."""
@@ -79,8 +78,9 @@ class Deployment:
             command, env=self.environment(name), cwd=self.folder, capture_output=True, text=True, check=False
         )
 
-    def is_well(self, name: str) -> Callable[[], bool]:
-        return lambda: self.check(name).returncode == 0
+    def await_port(self, name: str) -> None:
+        """Wait until somebody listens where the service shall; its check, which costs seconds, is asked once."""
+        wait_for(lambda: _accepts(PORTS[name]) or self.log(name)[-500:], until=lambda seen: seen is True, deadline_s=240)
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
@@ -99,7 +99,7 @@ def process(
     finally:
         child.terminate()
         try:
-            child.wait(30)
+            child.wait(END_S)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
@@ -117,28 +117,21 @@ def deployment(cluster: Cluster, drawn: dict[str, str], tmp_path_factory: pytest
         "@postgres:5432": f"@127.0.0.1:{cluster.port}",
         "@redis:6379": f"@127.0.0.1:{PORTS['redis']}",
         "kafka:9092": f"127.0.0.1:{PORTS['kafka']}",
-        "//simulator:8080": f"//127.0.0.1:{PORTS['http']}",
+        "//simulator:8080": f"//127.0.0.1:{PORTS['simulator']}",
         "//simulator:8081": f"//127.0.0.1:{PORTS['ws']}",
-        "http://127.0.0.1:8080": f"http://127.0.0.1:{PORTS['http']}",
-        "--port 8080 --stream-port 8081": f"--port {PORTS['http']} --stream-port {PORTS['ws']}",
+        "http://127.0.0.1:8080": f"http://127.0.0.1:{PORTS['simulator']}",
+        "--port 8080 --stream-port 8081": f"--port {PORTS['simulator']} --stream-port {PORTS['ws']}",
         "/opt/crypto-assets/deploy": str(ROOT / "deploy"),
         "/opt/dagster": str(folder / "home"),
         "/var/lib/dagster": str(folder / "dagster"),
         "s3://crypto-assets": str(folder / "lake"),
-        "http://127.0.0.1:3000/server_info": f"http://127.0.0.1:{PORTS['web']}/server_info",
+        "http://127.0.0.1:3000/server_info": f"http://127.0.0.1:{PORTS['webserver']}/server_info",
         "127.0.0.1:8501": f"127.0.0.1:{PORTS['dashboard']}",
     }
-    exact = {"4000": PORTS["code"], "3000": PORTS["web"], "8501": PORTS["dashboard"]}
+    exact = {"4000": PORTS["code"], "3000": PORTS["webserver"], "8501": PORTS["dashboard"]}
     described = _with_ports(services(drawn), {port: str(own) for port, own in exact.items()})
     deployment = Deployment(described, drawn, folder, places)
-    with deployment.running:
-        deployment.running.enter_context(_redis(deployment))
-        deployment.running.enter_context(_kafka(deployment))
-        for name in ("simulator", "code", "dashboard"):
-            deployment.start(name)
-        wait_for(deployment.is_well("simulator"), until=bool, deadline_s=120)
-        for name in ("collector", "processor", "forecaster"):
-            deployment.start(name)
+    with _redis(deployment), _kafka(deployment), deployment.running("simulator"):
         yield deployment
 
 
@@ -202,48 +195,69 @@ def beat_of(deployment: Deployment, program: Program) -> Heartbeat | None:
         return None
 
 
-def test_the_code_location_answers_its_check(deployment: Deployment) -> None:
-    wait_for(deployment.is_well("code"), until=bool, deadline_s=240)
+def test_the_pages_and_the_daemon_find_the_code_location_and_are_well(deployment: Deployment) -> None:
+    with deployment.running("code"), deployment.running("webserver"), deployment.running("daemon"):
+        deployment.await_port("code")
+        assert deployment.check("code").returncode == 0
+        deployment.await_port("webserver")
+        assert deployment.check("webserver").returncode == 0
+        wait_for(lambda: _daemon_is_well(deployment), until=bool, deadline_s=240)
+        assert deployment.check("daemon").returncode == 0
+    written = [path.name for path in (deployment.folder / "home").iterdir()]
+    assert sorted(written) == ["dagster.yaml", "workspace.yaml"]
 
 
-def test_webserver_and_daemon_find_the_code_location_and_are_well(deployment: Deployment) -> None:
-    deployment.start("webserver")
-    deployment.start("daemon")
-    wait_for(deployment.is_well("webserver"), until=bool, deadline_s=240)
-    wait_for(deployment.is_well("daemon"), until=bool, deadline_s=240)
-    assert [path.name for path in (deployment.folder / "home").iterdir() if path.suffix != ".yaml"] == []
+def _daemon_is_well(deployment: Deployment) -> bool:
+    """Asked of PostgreSQL: the check itself loads Dagster each time."""
+    url = deployment.environment("daemon")["DAGSTER_POSTGRES_URL"].replace("+psycopg2", "")
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('daemon_heartbeats')")
+        if cursor.fetchone() == (None,):
+            return False
+        cursor.execute("SELECT daemon_type FROM daemon_heartbeats")
+        return {"SENSOR", "SCHEDULER", "QUEUED_RUN_COORDINATOR", "MONITORING"} <= {kind for (kind,) in cursor}
 
 
 @pytest.mark.parametrize("program", ["collector", "forecaster"])
 def test_a_program_of_the_stream_runs_on_the_compose_files_environment(
     deployment: Deployment, program: Program
 ) -> None:
-    def state() -> str | None:
-        beat = beat_of(deployment, program)
-        return beat.state if beat else deployment.log(program)[-500:]
-
-    wait_for(state, until=lambda seen: seen == "running", deadline_s=180)
-    done = deployment.check(program)
-    assert done.returncode == 0 and done.stdout.startswith(f"{program} (pid ")
+    deployment.await_port("simulator")
+    with deployment.running(program):
+        wait_for(lambda: _state(deployment, program), until=lambda seen: seen == "running", deadline_s=180)
+        done = deployment.check(program)
+        assert done.returncode == 0 and done.stdout.startswith(f"{program} (pid ")
+        if program == "collector":
+            wait_for(lambda: _written(deployment), until=lambda seen: seen > 0, deadline_s=120)
 
 
 def test_the_processor_finds_java_and_jars_by_itself(deployment: Deployment) -> None:
-    wait_for(lambda: beat_of(deployment, "processor"), until=lambda beat: beat is not None, deadline_s=180)
-
-
-def test_the_collector_signs_in_at_kafka_and_writes(deployment: Deployment) -> None:
-    def written() -> float:
-        beat = beat_of(deployment, "collector")
-        return 0.0 if beat is None else sum(stream.messages for stream in beat.streams)
-
-    wait_for(written, until=lambda seen: seen > 0, deadline_s=120)
+    with deployment.running("processor"):
+        wait_for(lambda: _state(deployment, "processor"), until=lambda seen: seen == "starting", deadline_s=180)
 
 
 def test_the_dashboard_answers(deployment: Deployment) -> None:
-    wait_for(deployment.is_well("dashboard"), until=bool, deadline_s=180)
+    with deployment.running("dashboard"):
+        wait_for(lambda: deployment.check("dashboard").returncode, until=lambda seen: seen == 0, deadline_s=180)
 
 
 def test_no_secret_is_in_any_log(deployment: Deployment, drawn: dict[str, str]) -> None:
-    for path in deployment.folder.glob("*.log"):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        assert [name for name, value in drawn.items() if len(value) == 24 and value in text] == [], path.name
+    logs = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in deployment.folder.glob("*.log")}
+    secrets = {name: value for name, value in drawn.items() if len(value) == 24}
+    assert [(log, name) for log, text in logs.items() for name, value in secrets.items() if value in text] == []
+
+
+def _state(deployment: Deployment, program: Program) -> str:
+    beat = beat_of(deployment, program)
+    return beat.state if beat else deployment.log(program)[-500:]
+
+
+def _written(deployment: Deployment) -> float:
+    """Messages that the collector has written to Kafka, where it had to sign in."""
+    beat = beat_of(deployment, "collector")
+    return 0.0 if beat is None else sum(stream.messages for stream in beat.streams)
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0

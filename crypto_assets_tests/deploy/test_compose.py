@@ -1,4 +1,4 @@
-"""docker-compose.yml and .env.example: valid, closed to the outside, without a secret, and in step with the settings."""
+"""docker-compose.yml and .env.example: valid, closed to the outside, without secrets, in step with the settings."""
 
 from __future__ import annotations
 
@@ -130,7 +130,8 @@ def test_who_is_waited_for_exists_and_can_say_that_it_is_ready(composed: Any) ->
 
 def test_files_of_the_image_that_are_named_exist(composed: Any) -> None:
     named = set(re.findall(r"/opt/crypto-assets/(deploy/[\w./-]+)", raw_text()))
-    assert named and [path for path in named if not (ROOT / path).is_file()] == []
+    assert named
+    assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
 def test_without_secrets_nothing_starts_and_the_message_says_what_to_do(drawn: dict[str, str]) -> None:

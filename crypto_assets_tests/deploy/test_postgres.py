@@ -83,7 +83,8 @@ def test_the_dashboard_reads_runs_checks_and_materializations(
     with dg.DagsterInstance.from_config(str(home)) as instance:
         assert [run.run_id for run in instance.get_runs()] == [run.run_id for run in finished.get_runs()]
         event = instance.get_latest_materialization_event(dg.AssetKey("prices"))
-        assert event is not None and event.asset_materialization is not None
+        assert event is not None
+        assert event.asset_materialization is not None
         with pytest.raises(Exception, match="read-only transaction|permission denied"):
             instance.delete_run(finished.get_runs()[0].run_id)
     assert len(finished.get_runs()) == 1

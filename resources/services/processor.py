@@ -25,6 +25,7 @@ def main(environment: Mapping[str, str]) -> int:
         print(error, file=sys.stderr)
         return 1
     os.execve(COMMAND[0], COMMAND, {**environment, **found})
+    return 0  # not reached: this process is the processor now
 
 
 if __name__ == "__main__":

@@ -83,14 +83,19 @@ class Store:
     Raises AlertsError where it cannot be used.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path | None) -> None:
+        """Without a path it is a ledger that nobody finds again."""
+        self._where = "in memory" if path is None else str(path)
         with self.explained("opened"):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self.connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
-            self.connection.row_factory = sqlite3.Row
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            self.connection = sqlite3.connect(path or ":memory:", timeout=BUSY_S, isolation_level=None)
+        try:
             self._prepare()
+        except BaseException:
+            self.connection.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -121,25 +126,31 @@ class Store:
             yield
         except (sqlite3.Error, OSError) as error:
             raise AlertsError(
-                f"The ledger of alerts, {self.path}, cannot be {done}: {error}. Until it can, alerts go to the log "
+                f"The ledger of alerts, {self._where}, cannot be {done}: {error}. Until it can, alerts go to the log "
                 "only. See that its disk has space and that this user may write there; a damaged file may be deleted: "
                 "what still lasts is then told anew."
             ) from error
 
     def _prepare(self) -> None:
-        self.connection.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
-        self.connection.execute("PRAGMA foreign_keys = ON")
-        with self.changing() as connection:
-            found = connection.execute("PRAGMA user_version").fetchone()[0]
-            if found > VERSION:
-                raise AlertsError(
-                    f"The ledger of alerts, {self.path}, is of a newer version ({found}; this one is {VERSION}). "
-                    "Update the project, or move the file away: what still lasts is then told anew."
-                )
-            if found == 0:
-                for statement in filter(str.strip, _TABLES.split(";\n")):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {VERSION}")
+        self.connection.row_factory = sqlite3.Row
+        with self.explained("opened"):
+            self.connection.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
+            self.connection.execute("PRAGMA foreign_keys = ON")
+        found = self._version()
+        if found > VERSION:
+            raise AlertsError(
+                f"The ledger of alerts, {self._where}, is of a newer version ({found}; this one is {VERSION}). Update "
+                "the project, or move the file away: what still lasts is then told anew."
+            )
+        if found == 0:
+            with self.changing() as connection:
+                if self._version() == 0:  # another program may have been faster
+                    for statement in filter(str.strip, _TABLES.split(";\n")):
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _version(self) -> int:
+        return self.rows("PRAGMA user_version")[0][0]
 
 
 def moment(us: int | None) -> datetime | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from filelock import FileLock, Timeout
 
-from crypto_assets.alerts.alert import Alert
+from crypto_assets.alerts.alert import Alert, Judged
 from crypto_assets.alerts.bounded import Calls
 from crypto_assets.alerts.delivery import Log, Sent, channels_of, deliver
 from crypto_assets.alerts.ledger import Ledger
@@ -23,6 +23,8 @@ from crypto_assets.errors import AlertsError
 
 EVERY_S = 30
 """How often sensor and program look."""
+LOGGED = 20
+"""Causes that go to the log at each look while there is no ledger that says what was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +70,28 @@ class Watch:
             raise AlertsError(f"The folder of alerts, {path.parent}, cannot be used: {error}.") from error
 
     def _look(self, instance: OpenDagster, log: Log, now: datetime) -> Looked:
+        try:
+            with closing(Store(ledger_file(self.settings.data_dir))) as store:
+                return self._note(store, instance, log, now)
+        except AlertsError:
+            with closing(Store(None)) as nowhere:
+                judged = self._judge(nowhere, instance, names=(), now=now)
+            for cause in judged.causes[:LOGGED]:
+                log.error("%s: %s What to do: %s", cause.subject, cause.sentence, cause.advice)
+            raise
+
+    def _note(self, store: Store, instance: OpenDagster, log: Log, now: datetime) -> Looked:
         channels = channels_of(self.settings, log=log)
-        with closing(Store(ledger_file(self.settings.data_dir))) as store:
-            ledger, outbox = Ledger(store), Outbox(store)
-            states = outbox.channels([one.name for one in channels])
-            judged = judge(self._observer.look(ledger, instance=instance, channels=states, now=now))
-            judged = dataclasses.replace(judged, causes=tuple(map(self._mask.cause, judged.causes)))
-            try:
-                ledger.record(judged, channels=[one.name for one in channels], now=now)
-            except AlertsError:
-                for cause in judged.causes:
-                    log.error("%s: %s %s", cause.subject, cause.sentence, cause.advice)
-                raise
-            sent = tuple(deliver(outbox, channels, settings=self.settings, calls=self._calls, now=now))
-            for one in sent:
-                if not one.is_well:
-                    log.warning("%s", self._mask.text(one.sentence))
-            return Looked(tuple(one for one in ledger.alerts() if one.is_open), sent)
+        names = tuple(channel.name for channel in channels)
+        ledger = Ledger(store)
+        ledger.record(self._judge(store, instance, names=names, now=now), channels=names, now=now)
+        sent = tuple(deliver(Outbox(store), channels, settings=self.settings, calls=self._calls, now=now))
+        for one in sent:
+            if not one.is_well:
+                log.warning("%s", self._mask.text(one.sentence))
+        return Looked(tuple(one for one in ledger.alerts() if one.is_open), sent)
+
+    def _judge(self, store: Store, instance: OpenDagster, *, names: tuple[str, ...], now: datetime) -> Judged:
+        states = Outbox(store).channels(names)
+        judged = judge(self._observer.look(Ledger(store), instance=instance, channels=states, now=now))
+        return dataclasses.replace(judged, causes=tuple(map(self._mask.cause, judged.causes)))

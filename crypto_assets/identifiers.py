@@ -9,6 +9,7 @@ import re
 from datetime import date
 
 SYMBOL = re.compile(r"[A-Z0-9]{2,20}", re.ASCII)
+_EXCHANGE = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _DATASET = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 _SHOWN = 40
@@ -26,6 +27,13 @@ def checked_symbol(text: str) -> str:
     """The symbol itself; raises ValueError with a sentence where it is none."""
     if not is_symbol(text):
         raise ValueError(f"{shown(text)} is no symbol: 2 to 20 capital letters and digits, such as BTCUSDT")
+    return text
+
+
+def checked_exchange(text: str) -> str:
+    """The name of an exchange as rows have it, such as `simulator-7`; raises ValueError otherwise."""
+    if _EXCHANGE.fullmatch(text) is None:
+        raise ValueError(f"{shown(text)} is no name of an exchange: small letters, digits and -, as simulator-7")
     return text
 
 

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
-from crypto_assets.identifiers import checked_symbol
+from crypto_assets.identifiers import checked_exchange, checked_symbol
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 AMOUNT = pa.decimal128(28, 8)
@@ -159,9 +159,10 @@ class Dataset:
     def partition_path(self, symbol: str, day: date) -> str:
         """Path of the day, relative to the lake: its folder, or its file where it has just one.
 
-        Raises ValueError for a text that is no symbol.
+        Raises ValueError for a text that is no symbol, where the dataset has days of symbols.
         """
-        folder = self.folder.format(symbol=checked_symbol(symbol), day=day.isoformat())
+        place = checked_symbol(symbol) if "symbol={symbol}" in self.folder else symbol
+        folder = self.folder.format(symbol=place, day=day.isoformat())
         return f"{folder}/{self.file}" if self.file else folder
 
     def rejected_path(self, day: date) -> str:

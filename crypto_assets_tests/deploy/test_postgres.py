@@ -85,7 +85,7 @@ def test_the_dashboard_reads_runs_checks_and_materializations(
         event = instance.get_latest_materialization_event(dg.AssetKey("prices"))
         assert event is not None
         assert event.asset_materialization is not None
-        with pytest.raises(Exception, match="read-only transaction|permission denied"):
+        with pytest.raises(Exception, match=r"read-only transaction|permission denied"):
             instance.delete_run(finished.get_runs()[0].run_id)
     assert len(finished.get_runs()) == 1
 

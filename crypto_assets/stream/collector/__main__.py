@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from crypto_assets.config import Settings, read_settings
 from crypto_assets.errors import ConfigurationError, CryptoAssetsError
+from crypto_assets.secrecy import mask_logs
 from crypto_assets.stream.collector.options import CollectorOptions, read_options
 from crypto_assets.stream.collector.program import Collector
 from crypto_assets.stream.collector.pulse import LeaseHeld
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         settings = read_settings()
+        mask_logs(settings)
         asyncio.run(_collect(settings, read_options(arguments, settings)))
     except ConfigurationError as error:
         print(error, file=sys.stderr)

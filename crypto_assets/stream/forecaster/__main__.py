@@ -15,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before anything imports Te
 
 from crypto_assets.config import read_settings
 from crypto_assets.errors import CryptoAssetsError
+from crypto_assets.secrecy import mask_logs
 from crypto_assets.stream.forecaster.program import FAILED, Forecaster
 
 
@@ -23,7 +24,9 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
-        forecaster = Forecaster(read_settings())
+        settings = read_settings()
+        mask_logs(settings)
+        forecaster = Forecaster(settings)
 
         def end(_number: int, _frame: FrameType | None) -> None:
             forecaster.stop()

@@ -13,6 +13,7 @@ from types import FrameType
 
 from crypto_assets.config import read_settings
 from crypto_assets.errors import CryptoAssetsError
+from crypto_assets.secrecy import mask_logs
 from crypto_assets.stream.processor.program import FAILED, Processor
 
 
@@ -22,7 +23,9 @@ def main() -> int:
     logging.getLogger("py4j").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
-        processor = Processor(read_settings(), os.environ)
+        settings = read_settings()
+        mask_logs(settings)
+        processor = Processor(settings, os.environ)
 
         def end(_number: int, _frame: FrameType | None) -> None:
             processor.stop()

@@ -12,6 +12,7 @@ import sys
 from crypto_assets.config import Settings, read_settings
 from crypto_assets.endpoints import postgres_url, s3_endpoint
 from crypto_assets.errors import CryptoAssetsError
+from crypto_assets.secrecy import mask_logs
 from resources.services.folder import ServiceFolder
 from resources.services.standin.database import STAND_IN_ROLE, owner_url
 from resources.services.standin.s3_objects import Store
@@ -31,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
-        options = options_of(read_settings())
+        settings = read_settings()
+        mask_logs(settings)
+        options = options_of(settings)
         listener = socket.create_server((HOST, given.port), backlog=WAITING_CLIENTS)
     except (CryptoAssetsError, OSError) as error:
         parser.error(str(error))

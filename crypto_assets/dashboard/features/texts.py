@@ -8,6 +8,7 @@ from datetime import datetime
 import polars as pl
 
 from crypto_assets.dashboard.features.gold_day import GoldDay
+from crypto_assets.dashboard.features.lanes import MOST_LANES
 from crypto_assets.dashboard.features.statistics import Spread, presence
 from crypto_assets.dashboard.words import age, number, plain, share_of
 from crypto_assets.features.declaration import FEATURES, Feature
@@ -61,6 +62,16 @@ def state_of_day(day: GoldDay, *, now: datetime) -> str:
         f"written {age(day.written_at, now=now)}",
     ]
     return plain(" · ".join(parts))
+
+
+def not_drawn(names: Sequence[str], drawn: Sequence[str]) -> list[str]:
+    """Markdown that says why features that were chosen have no line; empty where all have."""
+    missing = [name for name in names if name not in drawn]
+    if not missing:
+        return []
+    if len(drawn) >= MOST_LANES:
+        return [f"{MOST_LANES} are drawn; {len(missing)} more are in the views below and in the files."]
+    return [f"Without a value in these hours: {', '.join(f'`{name}`' for name in missing)}."]
 
 
 def warmth_of(day: GoldDay) -> str:

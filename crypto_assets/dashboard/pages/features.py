@@ -11,21 +11,16 @@ import streamlit as st
 
 from crypto_assets.dashboard.choosing import choose_symbol
 from crypto_assets.dashboard.context import PageContext
-from crypto_assets.dashboard.features.charts import (
-    BY_NAME,
-    MOST_LANES,
-    correlation_chart,
-    missing_chart,
-    over_candles,
-    spread_chart,
-)
+from crypto_assets.dashboard.features.charts import correlation_chart, missing_chart, spread_chart
 from crypto_assets.dashboard.features.downloads import as_csv, as_parquet, file_name
 from crypto_assets.dashboard.features.gold_day import GoldDay, read_gold_day, span_of_hours, version_of
+from crypto_assets.dashboard.features.lanes import BY_NAME, MOST_LANES, drawable, over_candles
 from crypto_assets.dashboard.features.selection import Selection, select
 from crypto_assets.dashboard.features.statistics import Method, correlation, spread
 from crypto_assets.dashboard.features.texts import (
     definitions,
     label_of,
+    not_drawn,
     sources_of,
     spread_rows,
     state_of_day,
@@ -136,13 +131,13 @@ def _draw_over_candles(context: PageContext, day: GoldDay, selection: Selection,
             st.caption(plain(f"Candles of {day.day} are not in silver, so that the features stand alone."))
         if not selection.features:
             st.caption("Choose features above; their lines appear below the candles.")
-        chart = over_candles(day, selection.features, span_of_hours(day.day, selection.hours))
-        st.altair_chart(chart, width="stretch", key="features-over-candles")
-        left_out = selection.features[MOST_LANES:]
-        if left_out:
-            st.caption(
-                f"The first {MOST_LANES} are drawn; {len(left_out)} more are in the views below and in the files."
-            )
+        span = span_of_hours(day.day, selection.hours)
+        drawn = drawable(day, selection.features, span)
+        chart = over_candles(day, drawn, span)
+        if chart is not None:
+            st.altair_chart(chart, width="stretch", key="features-over-candles")
+        for sentence in not_drawn(selection.features, drawn):
+            st.caption(sentence)
 
 
 @st.fragment

@@ -161,7 +161,7 @@ class Dataset:
 
         Raises ValueError for a text that is no symbol, where the dataset has days of symbols.
         """
-        place = checked_symbol(symbol) if "symbol={symbol}" in self.folder else symbol
+        place = checked_symbol(symbol) if "symbol={symbol}" in self.folder else checked_exchange(symbol)
         folder = self.folder.format(symbol=place, day=day.isoformat())
         return f"{folder}/{self.file}" if self.file else folder
 

@@ -1,0 +1,142 @@
+"""What the rules make of facts that are not easily caused; `test_watch.py` causes the others for real."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from crypto_assets.alerts.alert import Cause
+from crypto_assets.alerts.facts import Facts, NamedDisk, Unseen
+from crypto_assets.alerts.rules import judge
+from crypto_assets.health.dagster_events import CheckResult
+from crypto_assets.health.storage import Disk
+from crypto_assets.health.writes import LastWrite
+from crypto_assets.spans import to_us
+from crypto_assets.stream.health import Health
+from crypto_assets.stream.health import judge as judge_beat
+from crypto_assets.stream.heartbeat import Heartbeat, Program
+from crypto_assets_tests.alerts.causes import NOW
+
+MINUTE = timedelta(minutes=1)
+
+
+def causes(**facts: object) -> dict[str, Cause]:
+    judged = judge(Facts(**({"now": NOW, "streams": True} | facts)))  # type: ignore[arg-type]
+    return {cause.key: cause for cause in judged.causes}
+
+
+def scopes(**facts: object) -> frozenset[str]:
+    return judge(Facts(**({"now": NOW, "streams": True} | facts))).scopes  # type: ignore[arg-type]
+
+
+def collector(
+    *, state: str = "running", started_ago: timedelta = 60 * MINUTE, program: Program = "collector"
+) -> Health:
+    beat = Heartbeat(
+        program=program,
+        instance="a",
+        pid=1,
+        host="here",
+        started_at_us=to_us(NOW - started_ago),
+        beat_at_us=to_us(NOW),
+        state=state,  # type: ignore[arg-type]
+        detail="Kafka does not answer",
+    )
+    return judge_beat(program, beat, now_us=to_us(NOW))
+
+
+def write(symbol: str, ago: timedelta | None) -> LastWrite:
+    at = None if ago is None else NOW - ago
+    return LastWrite("bronze_klines_1m", symbol, None if at is None else at.date(), at, 1)
+
+
+def test_what_nobody_looked_at_is_neither_wrong_nor_over() -> None:
+    assert causes() == {}
+    assert scopes() == {"delivery"}
+
+
+def test_what_could_not_be_seen_is_a_cause_and_leaves_its_rule_alone() -> None:
+    found = scopes(programs=Unseen("Redis is down."), disks=())
+    assert found == {"delivery", "disk", "unwatched/disk"}
+    assert set(causes(programs=Unseen("Redis is down."), silver=Unseen("no"), gold=Unseen("no"))) == {
+        "unwatched/redis",
+        "unwatched/lake",
+    }
+
+
+def test_a_place_of_which_only_a_part_can_be_seen_stays_unwatched() -> None:
+    assert "unwatched/lake" not in scopes(silver=(), gold=Unseen("no"))
+    assert "silver" in scopes(silver=(), gold=Unseen("no"))
+    assert "unwatched/lake" in scopes(silver=(), gold=())
+
+
+def test_a_stream_that_was_taken_down_is_over_and_not_silent() -> None:
+    assert scopes(streams=False) == {"delivery", "stream", "bronze", "unwatched/redis"}
+
+
+def test_a_program_that_ended_is_told_sooner_than_one_that_never_was() -> None:
+    absent = Health("processor", "absent", "processor: no heartbeat.")
+    found = causes(programs=(collector(state="failed"), absent))
+    assert found["stream/collector"].tell_after == MINUTE
+    assert found["stream/processor"].tell_after == 3 * MINUTE
+    assert (found["stream/collector"].severity, found["stream/processor"].severity) == ("critical", "warning")
+
+
+@pytest.mark.parametrize(("minutes", "is_stuck"), [(1, False), (6, True)])
+def test_a_program_that_does_not_get_over_its_start_is_told(minutes: int, is_stuck: bool) -> None:
+    found = causes(programs=(collector(state="starting", started_ago=minutes * MINUTE),))
+    assert ("stream/collector" in found) is is_stuck
+
+
+def test_one_symbol_without_bronze_is_named_and_all_of_them_are_one_cause() -> None:
+    late, fresh = write("BTCUSDT", 11 * MINUTE), write("ETHUSDT", 5 * MINUTE)
+    assert set(causes(writes=(late, fresh))) == {"bronze/BTCUSDT"}
+    assert set(causes(writes=(late, write("ETHUSDT", 12 * MINUTE)))) == {"bronze/all"}
+
+
+def test_a_collector_that_just_began_could_not_fill_bronze_yet() -> None:
+    never, late = write("BTCUSDT", None), write("ETHUSDT", 60 * MINUTE)
+    assert causes(writes=(never, late), programs=(collector(started_ago=9 * MINUTE),)) == {}
+    assert set(causes(writes=(never, late), programs=(collector(started_ago=11 * MINUTE),))) == {"bronze/all"}
+    assert causes(writes=(never,)) == {}
+
+
+def test_a_slow_exchange_fills_bronze_less_often() -> None:
+    late = write("BTCUSDT", 40 * MINUTE)
+    assert causes(writes=(late,), flushed_every=25 * MINUTE) == {}
+    assert set(causes(writes=(late,), flushed_every=15 * MINUTE)) == {"bronze/all"}
+
+
+@pytest.mark.parametrize(("free", "is_told"), [(99, True), (100, False), (0, True)])
+def test_a_disk_is_told_below_a_tenth(free: int, is_told: bool) -> None:
+    disk = NamedDisk("LAKE_URI", Disk(Path("/lake"), 1_000, free))
+    assert ("disk/LAKE_URI" in causes(disks=(disk,))) is is_told
+
+
+@pytest.mark.parametrize(("starts", "is_loop"), [(3, False), (4, True)])
+def test_four_starts_in_half_an_hour_are_a_loop(starts: int, is_loop: bool) -> None:
+    assert ("restarts/market_stream" in causes(starts={"market_stream": starts})) is is_loop
+    assert "restarts" in scopes(starts={})
+
+
+def check(partition: str | None, *, passed: bool, severity: str = "ERROR", name: str = "drift") -> CheckResult:
+    return CheckResult("lstm_predictions", name, partition, passed, severity, "wild in 97 %.", NOW, "a run")
+
+
+def test_a_check_that_only_warns_is_no_alert_but_drift_of_the_newest_day_is() -> None:
+    days = [check(f"2026-02-{day}|BTCUSDT", passed=day != 27, severity="WARN") for day in (26, 27, 28)]
+    assert causes(checks=days) == {}
+    assert set(causes(checks=days[:2])) == {"skill/drift/BTCUSDT"}
+    assert causes(checks=[check("2026-02-28|BTCUSDT", passed=False, severity="WARN", name="skill")]) == {}
+
+
+def test_a_range_is_as_new_as_its_end() -> None:
+    ranged = check("2026-02-01|BTCUSDT...2026-02-28|BTCUSDT", passed=False, severity="WARN")
+    assert set(causes(checks=[ranged, check("2026-02-27|BTCUSDT", passed=True)])) == {"skill/drift/BTCUSDT"}
+
+
+def test_a_failed_check_is_watched_no_longer_than_its_runs_are_read() -> None:
+    found = causes(checks=[check(None, passed=False, name="complete")])
+    assert found["check/lstm_predictions/complete/-"].watched_until == NOW + timedelta(days=2)

@@ -79,6 +79,11 @@ def _format(moments: list[datetime]) -> str:
     return "%H:%M" if is_a_day else "%b %d %H:%M"
 
 
+def _named(rows: alt.NamedData, what: str) -> alt.Chart:
+    """A layer with a constant for the legend."""
+    return alt.Chart(rows).transform_calculate(what=f"'{what}'")
+
+
 @cache
 def _predictions(symbol: str, quote: str, ahead: str, share: str, axis_format: str) -> Mapping[str, Any]:
     rows = alt.NamedData("rows")
@@ -91,16 +96,15 @@ def _predictions(symbol: str, quote: str, ahead: str, share: str, axis_format: s
     x = time_axis("at", title="moment that was foretold, UTC", axis_format=axis_format)
     scale = alt.Scale(zero=False, nice=False, padding=8)
     y = alt.Y("low:Q", title=f"price, {quote}", scale=scale, axis=alt.Axis(format=",~f"))
-    named = alt.Scale(domain=[f"{share} interval", "foretold", "came"], range=[UP, UP, BELOW])
-    band = alt.Chart(rows).mark_area(opacity=0.22).encode(
-        x=x, y=y, y2="high:Q", color=alt.datum(f"{share} interval", scale=named, title=None)
-    )  # fmt: skip
-    foretold = alt.Chart(rows).mark_line(strokeWidth=1.5, strokeDash=[4, 2]).encode(
-        x=x, y="foretold:Q", color=alt.datum("foretold")
-    )  # fmt: skip
-    came = alt.Chart(rows).mark_line(strokeWidth=1.5).encode(x=x, y="came:Q", color=alt.datum("came"))
+    interval = f"{share} interval"
+    colours = alt.Scale(domain=[interval, "foretold", "came"], range=[UP, UP, BELOW])
+    colour = alt.Color("what:N", scale=colours, legend=alt.Legend(title=None, orient="top", symbolOpacity=1))
+    band = _named(rows, interval).mark_area(opacity=0.22).encode(x=x, y=y, y2="high:Q", color=colour)
+    foretold = _named(rows, "foretold").mark_line(strokeWidth=1.5, strokeDash=[4, 2])
+    came = _named(rows, "came").mark_line(strokeWidth=1.5)
+    lines = foretold.encode(x=x, y="foretold:Q", color=colour) + came.encode(x=x, y="came:Q", color=colour)
     hit = alt.Chart(rows).mark_rule(opacity=0, strokeWidth=6).encode(x=x, tooltip=tooltip)
-    chart = (band + foretold + came + hit).configure_legend(orient="top", title=None)
+    chart = band + lines + hit
     return spec_of(finished(chart, title=f"{symbol}, {ahead} ahead: foretold and what came", height=340))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
+from crypto_assets.errors import BadPayload
 from crypto_assets.spans import from_us
 from crypto_assets.stream.forecaster.latest import PREDICTED, prediction_key
 
@@ -50,19 +51,29 @@ class Latest:
 
 
 def read_latest(client: redis.Redis, exchange: str, symbol: str) -> Latest | None:
-    """The forecaster's last words; None where it said none. Raises redis.RedisError."""
+    """The forecaster's last words; None where it said none.
+
+    Raises redis.RedisError, and BadPayload where it is not what this version writes.
+    """
     raw = cast("Mapping[bytes, bytes]", client.hgetall(prediction_key(exchange, symbol)))
-    said = {key.decode(): value.decode() for key, value in raw.items()}
-    if "as_of_us" not in said:
-        return None
+    try:
+        said = {key.decode(): value.decode() for key, value in raw.items()}
+        return _latest(said) if said else None
+    except (KeyError, ValueError) as error:
+        raise BadPayload(
+            f"What Redis holds of {prediction_key(exchange, symbol)} is no prediction of this version ({error!r}). The "
+            "forecaster writes it anew with the next candle: see that it runs, `make status`."
+        ) from error
+
+
+def _latest(said: Mapping[str, str]) -> Latest:
     as_of = from_us(int(said["as_of_us"]))
-    state, detail = said.get("state", ""), said.get("detail", "")
-    if state != PREDICTED:
-        return Latest(as_of, state, detail)
+    if said["state"] != PREDICTED:
+        return Latest(as_of, said["state"], said["detail"])
     return Latest(
         as_of,
-        state,
-        detail,
+        said["state"],
+        said["detail"],
         model_id=said["model_id"],
         price=float(said["price"]),
         interval_share=float(said["interval_share"]),

@@ -15,7 +15,7 @@ from crypto_assets.forecast.table import BoolArray
 
 WINDOWS_S = (3_600, 2 * 3_600, 6 * 3_600, 24 * 3_600, 7 * 24 * 3_600)
 """What a point may look back on: the shortest of which all fit into POINTS."""
-POINTS = 48
+POINTS = 24
 STEPS = 4
 """Points within a window: each shares three quarters of its forecasts with the one before."""
 RESAMPLES = 200

@@ -18,7 +18,7 @@ from crypto_assets.dashboard.forecasts.charts import draw_predictions, draw_skil
 from crypto_assets.dashboard.forecasts.latest import Latest, read_latest, stored_latest
 from crypto_assets.dashboard.forecasts.models import Models, read_models
 from crypto_assets.dashboard.forecasts.realised import Record, record_of
-from crypto_assets.dashboard.forecasts.skill import skill_curve
+from crypto_assets.dashboard.forecasts.skill import SkillCurve, skill_curve
 from crypto_assets.dashboard.links import asset_link
 from crypto_assets.dashboard.market.cards import Card, cards
 from crypto_assets.dashboard.market.history import lake_candles
@@ -33,13 +33,14 @@ from crypto_assets.forecast.judge.report import as_markdown as report_of
 from crypto_assets.forecast.judge.verdict import percent
 from crypto_assets.forecast.notice import notice
 from crypto_assets.forecast.options import INTERVAL_SHARE
-from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, STEP_S, horizon_name
+from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, STEP_S, Outcome, horizon_name
 from crypto_assets.forecast.promotions import Promotions
 from crypto_assets.spans import Span
 
 LATEST_EVERY_S, RECORD_EVERY_S = 1.0, 20.0
 HOURS = {"3 h": 3, "24 h": 24, "7 days": 168}
 BPS = 1e4
+MOMENT = timedelta(microseconds=1)
 
 
 def render(context: PageContext) -> None:
@@ -104,9 +105,9 @@ def _show_latest(context: PageContext, symbol: str, latest: Latest) -> None:
         due = words.age(one.target_time, now=now)
         shown.append(
             Card(
-                f"{horizon_name(one.horizon_s)} ahead, {one.predicted_return * BPS:+.2f} bps",
+                f"{horizon_name(one.horizon_s)} ahead",
                 words.price(one.predicted_price),
-                unit=quote,
+                unit=f"{quote}, {one.predicted_return * BPS:+.2f} bps",
                 change_of=f"{share}: {between}{is_inside if one.target_time > now else ''}",
                 age=f"for {one.target_time:%H:%M:%S} UTC, {due}",
             )
@@ -171,15 +172,15 @@ def _record(context: PageContext, symbol: str) -> None:
                 label_visibility="collapsed", key="horizon", required=True,
             )  # fmt: skip
             asked = st.segmented_control(
-                "Time", list(HOURS), default="24 h", label_visibility="collapsed", key="forecast-hours", required=True
+                "Time", list(HOURS), default="3 h", label_visibility="collapsed", key="forecast-hours", required=True
             )
         record = record_of(table, horizon if horizon in horizons else horizons[0])
-        _show_record(context, symbol, record, hours=HOURS.get(asked or "", 24))
+        _show_record(context, symbol, record, hours=HOURS.get(asked or "", 3))
 
 
 def _show_record(context: PageContext, symbol: str, record: Record, *, hours: int) -> None:
     last = record.rows["as_of"][-1].as_py()
-    shown = record.between(last - timedelta(hours=hours), last + timedelta(seconds=1))
+    shown = record.between(last - timedelta(hours=hours) + MOMENT, last + MOMENT)
     horizon_s = record.rows["horizon_s"][0].as_py()
     share = record.rows["interval_share"][-1].as_py() or INTERVAL_SHARE
     draw_predictions(shown, symbol=symbol, quote=assets_of(symbol)[1], horizon_s=horizon_s, share=share)
@@ -190,7 +191,7 @@ def _show_record(context: PageContext, symbol: str, record: Record, *, hours: in
         return
     card = _models(context, symbol).card
     step_s = STEP_S[card.data.source if card else "gold_features"]
-    curve = skill_curve(outcome, step_s=step_s)
+    curve = _curve(outcome, symbol, horizon_s, int(outcome.as_of_us[-1]), outcome.came.size, step_s)
     if curve.points:
         draw_skill(curve, horizon_s=horizon_s)
     week = week_skill(outcome, step_s=step_s)
@@ -199,6 +200,11 @@ def _show_record(context: PageContext, symbol: str, record: Record, *, hours: in
         f"All {week.realised:,} that came due: skill {worth} (95 %, block bootstrap). Above zero a forecast is worth "
         "more than saying that the price stays; where the interval holds zero, nobody can tell."
     )
+
+
+@st.cache_data(ttl=600, max_entries=16, show_spinner=False)
+def _curve(_outcome: Outcome, symbol: str, horizon_s: int, last_us: int, count: int, step_s: int) -> SkillCurve:  # noqa: ARG001  what names the outcome
+    return skill_curve(_outcome, step_s=step_s)
 
 
 def _coverage_of(record: Record, *, share: float, until: str) -> str:
@@ -261,6 +267,4 @@ def _card(context: PageContext, symbol: str) -> None:
     with part("Model card", link=asset_link(context.settings, "lstm_checkpoint")):
         st.caption(f"{words.plain(card.model_id)}, made {words.age(card.made_at, now=context.now())}.")
         with st.expander("What it was made of, how, and where it ends"):
-            st.markdown(
-                as_markdown(card).replace("\n# ", "\n#### ").replace("# ", "#### ", 1).replace("\n## ", "\n##### ")
-            )
+            st.markdown(re.sub(r"^(#+) ", r"###\1 ", as_markdown(card), flags=re.MULTILINE))

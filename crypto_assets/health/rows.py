@@ -46,7 +46,7 @@ HEALTH_REPORT = Dataset(
     file="health_report.parquet",
 )
 """Its key is not unique where a check ran for several partitions on the day."""
-EVERY = "ALL"
+EVERY = "all"
 """Stands where other datasets have a symbol: a report is of all of them, and its place names none."""
 
 

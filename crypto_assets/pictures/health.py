@@ -111,7 +111,7 @@ def _draw_day(axes: Axes, strips: Sequence[Strip]) -> None:
             axes.broken_barh(bars, (row - 0.35, 0.7), facecolors=_COLOURS[name])
         axes.text(HOURS + 0.15, row, strip.note, va="center", fontsize=8, clip_on=False)
     axes.set_yticks(range(len(strips)), [strip.label for strip in strips], fontsize=8)
-    axes.set_ylim(len(strips) - 0.5, -0.5)
+    axes.set_ylim(max(1, len(strips)) - 0.5, -0.5)
     axes.set_xlim(0, HOURS)
     axes.set_xticks(range(0, HOURS + 1, 3), [f"{hour:02d}:00" for hour in range(0, HOURS + 1, 3)], fontsize=8)
     axes.set_xlabel("UTC", fontsize=8)

@@ -78,16 +78,16 @@ def put_bronze(
     lake.publish_manifest(dataset, symbol, day, manifest)
 
 
-def gold(day: date = DAY, *, rows: int = 1440, **columns: Sequence[object]) -> pa.Table:
+def gold(*, rows: int = 1440, columns: Mapping[str, Sequence[object]] | None = None) -> pa.Table:
     """Warm rows of features, each value in its range, but for the columns given."""
-    opened = [day_span(day).start + timedelta(minutes=n) for n in range(rows)]
+    opened = [day_span(DAY).start + timedelta(minutes=n) for n in range(rows)]
     bounds = {f.name: f.low if f.low is not None else f.high if f.high is not None else 0.0 for f in FEATURES}
     values: dict[str, object] = {
         "open_time": opened,
         "as_of": [t + timedelta(minutes=1) for t in opened],
         **{f.name: [f.name != "filled"] * rows for f in GOLD_FEATURES.schema if pa.types.is_boolean(f.type)},
         **{name: np.full(rows, value) for name, value in bounds.items()},
-        **columns,
+        **(columns or {}),
     }
     arrays = [pa.array(values[field.name]).cast(field.type) for field in GOLD_FEATURES.schema]
     return pa.table(arrays, schema=GOLD_FEATURES.schema)

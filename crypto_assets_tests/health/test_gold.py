@@ -34,7 +34,7 @@ def test_a_good_day_has_every_feature_and_no_bad_value(lake: Lake) -> None:
 def test_nulls_nans_and_infinities_of_warm_rows_are_counted(lake: Lake) -> None:
     cold = [n >= 2 for n in range(6)]
     values = [None, np.nan, None, np.nan, np.inf, 50.0]
-    lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(rows=6, warm=cold, **{RSI: values}))
+    lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(rows=6, columns={"warm": cold, RSI: values}))
     found = quality(lake)
     assert (found.warm_rows, found.null_columns, found.bad_cells) == (4, (RSI,), 3)
     assert not found.is_good
@@ -42,16 +42,18 @@ def test_nulls_nans_and_infinities_of_warm_rows_are_counted(lake: Lake) -> None:
 
 
 def test_a_value_outside_its_declared_range_is_named(lake: Lake) -> None:
-    lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(rows=3, **{RSI: [50.0, 100.5, 50.0]}))
+    lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(rows=3, columns={RSI: [50.0, 100.5, 50.0]}))
     found = quality(lake)
     assert found.out_of_range == (f"{RSI}: 1 rows outside 0 to 100, worst 100.5 at 2024-08-05 00:01",)
     assert "1 features leave their range" in found.sentence
 
 
 def test_a_family_whose_source_was_not_there_is_null_and_right(lake: Lake) -> None:
-    nothing = [None, None]
-    absent = {f.name: nothing for f in FEATURES if f.source == "funding"} | {"funding_present": [False, False]}
-    lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(rows=2, **absent))
+    nothing: list[object] = [None, None]
+    absent: dict[str, list[object]] = {f.name: nothing for f in FEATURES if f.source == "funding"} | {
+        "funding_present": [False, False]
+    }
+    lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(rows=2, columns=absent))
     found = quality(lake)
     assert FUNDING not in found.null_columns
     assert found.is_good

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pytest
 
 from crypto_assets.errors import LakeError
-from crypto_assets.lake.lake import Lake
+from crypto_assets.lake import lake as lake_module
+from crypto_assets.lake.lake import Lake, Outline
 from crypto_assets.lake.manifest import Manifest
 from crypto_assets.schemas import BRONZE_KLINES, REJECTED, SILVER_PERPETUAL, Dataset
 
@@ -204,3 +205,43 @@ def test_a_file_in_place_of_the_lake_says_so(tmp_path: Path) -> None:
 def test_a_bucket_that_does_not_exist_says_so(bucket: str) -> None:
     with pytest.raises(LakeError, match="Cannot write s3://nowhere"):
         Lake(f"{bucket.rpartition('/')[0]}/nowhere-{os.getpid()}").publish(PERPETUAL, "BTCUSDT", DAY, perpetual())
+
+
+def test_the_end_of_a_file_tells_rows_and_notes_without_the_rest(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lake.outline(PERPETUAL, "BTCUSDT", DAY) is None
+    lake.publish(PERPETUAL, "BTCUSDT", DAY, perpetual(1440), footer={"gaps": "[]", "known_until": "now"})
+    found = lake.outline(PERPETUAL, "BTCUSDT", DAY)
+    assert found == Outline(1440, {"gaps": "[]", "known_until": "now"})
+    monkeypatch.setattr(lake_module, "FOOTER_BYTES", 10)  # not even the footer fits: the whole file is read
+    assert lake.outline(PERPETUAL, "BTCUSDT", DAY) == found
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PAR1", b"no Parquet file, though long enough", b"PAR1" + 20 * b"\xff" + b"PAR1"]
+)
+def test_what_is_no_parquet_file_has_no_outline(lake: Lake, content: bytes) -> None:
+    lake.files.publish(PERPETUAL.partition_path("BTCUSDT", DAY), content)
+    with pytest.raises(LakeError, match=r"perpetual\.parquet is no Parquet file.*Materialise silver_perpetual of 2024"):
+        lake.outline(PERPETUAL, "BTCUSDT", DAY)
+
+
+def test_the_newest_day_is_the_last_that_was_published(lake: Lake) -> None:
+    assert lake.newest_day(PERPETUAL, "BTCUSDT") is None
+    for days in (0, 2):
+        lake.publish(PERPETUAL, "BTCUSDT", DAY + timedelta(days=days), perpetual())
+    lake.files.publish(f"silver/symbol=BTCUSDT/date={DAY + timedelta(days=5)}/orderbook.parquet", b"another dataset")
+    assert lake.newest_day(PERPETUAL, "BTCUSDT") == DAY + timedelta(days=2)
+    assert lake.day_folders(PERPETUAL, "BTCUSDT") == [DAY + timedelta(days=n) for n in (0, 2, 5)]
+
+
+def test_every_file_is_listed_with_its_size_and_age(lake: Lake) -> None:
+    assert lake.files.listed() == []
+    before = datetime.now(UTC) - timedelta(seconds=2)
+    lake.files.publish("a/b/two", b"22")
+    lake.files.publish("a/one", b"1")
+    lake.files.publish("a/.hidden", b"333")
+    with lake.files.alone("a-lock"):
+        found = lake.files.listed()
+    assert [(file.path, file.bytes) for file in found] == [("a/b/two", 2), ("a/one", 1)]
+    assert all(before <= file.written_at <= datetime.now(UTC) + timedelta(seconds=2) for file in found)
+    assert [file.path for file in lake.files.listed("a/b")] == ["a/b/two"]

@@ -129,4 +129,4 @@ def missing_chart(gold: pl.DataFrame, names: Sequence[str]) -> Any:
             ],
         )
     )
-    return finished(chart, title="Minutes without a value, by quarter of an hour", height=160 + 18 * len(names))
+    return finished(chart, title="Minutes without a value, by quarter of an hour", height=210 + 18 * len(names))

@@ -13,7 +13,7 @@ from crypto_assets.dashboard.charts import DOWN, STILL, UP
 from crypto_assets.dashboard.features.gold_day import GoldDay, candle_minutes, candles_of, spans_where, values_of
 from crypto_assets.dashboard.features.numbers import format_of
 from crypto_assets.features.declaration import FEATURES, Feature
-from crypto_assets.spans import MICROSECOND, Span, to_us
+from crypto_assets.spans import Span
 
 type XAxis = Callable[[str], alt.X]
 
@@ -62,12 +62,12 @@ def over_candles(day: GoldDay, names: Sequence[str], span: Span) -> Any | None:
     on_prices, apart = ([], list(names)) if candles.is_empty() else split_by_scale(day, names)
     # The last lane is the one that says the time.
     labelled = [False] * (len(apart) - candles.is_empty()) + [True]
-    axes = [_axis_of_time(span, is_labelled=each) for each in labelled]
+    axes = [_axis_of_time(is_labelled=each) for each in labelled]
     parts = [] if candles.is_empty() else [_prices(day, on_prices, values, candles=candles, x=axes[0])]
     parts += [_lane(BY_NAME[name], values, x=x) for name, x in zip(apart, axes[len(parts) :], strict=True)]
     if not parts:
         return None
-    behind, pointer = _not_warm(day, span), _pointer(values, candles, names=names, span=span)
+    behind, pointer = [_edges(span), *_not_warm(day, span)], _pointer(values, candles, names=names, span=span)
     views = [f"pointer_{place}" for place in range(len(parts))]
     lanes = [
         alt.layer(*behind, *layers, pointer.properties(name=view)).properties(title=_title(title), height=height)
@@ -150,18 +150,22 @@ def _not_warm(day: GoldDay, span: Span) -> list[Any]:
     return [alt.Chart(frame).mark_rect(color=STILL, opacity=0.18).encode(x="start:T", x2="end:T")]
 
 
-def _axis_of_time(span: Span, *, is_labelled: bool) -> XAxis:
+def _axis_of_time(*, is_labelled: bool) -> XAxis:
     """The one axis of all lanes; the last of them has its labels."""
-    room = (span.end - span.start) * ROOM
-    domain = [to_us(moment) * MICROSECOND // timedelta(milliseconds=1) for moment in (span.start - room, span.end)]
     hidden = alt.Axis(labels=False, ticks=False, title=None, grid=False)
 
     def axis(field: str) -> alt.X:
-        shown = alt.Axis(format="%H:%M", labelOverlap="greedy", grid=False) if is_labelled else hidden
+        shown = alt.Axis(format="%H:%M", labelOverlap="greedy", grid=False, tickCount=12) if is_labelled else hidden
         title = "time, UTC" if is_labelled else None
-        return alt.X(f"{field}:T", title=title, axis=shown, scale=alt.Scale(type="utc", domain=domain, nice=False))
+        return alt.X(f"{field}:T", title=title, axis=shown, scale=alt.Scale(type="utc", nice=False))
 
     return axis
+
+
+def _edges(span: Span) -> Any:
+    """Nothing to see: it stretches the axis over the whole span, and the room before it."""
+    ends = pl.DataFrame({"moment": [span.start - (span.end - span.start) * ROOM, span.end]})
+    return alt.Chart(ends).mark_rule(opacity=0).encode(x="moment:T")
 
 
 def _inner_axis(number_format: str, *, ticks: int) -> alt.Axis:

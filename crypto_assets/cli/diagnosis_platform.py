@@ -86,7 +86,7 @@ def look_at_clock(settings: Settings, *, now: Callable[[], datetime] = lambda: d
     simulated = settings.exchange is not Exchange.BINANCE and not settings.binance_spot_rest_url
     if simulated and (settings.simulator_speed != 1 or embedded_endpoint(settings.data_dir, "simulator") is None):
         return Diagnosis("ok", f"{now():%Y-%m-%d %H:%M:%S} UTC. The simulated exchange goes by it.")
-    url = f"{exchange_urls(settings).spot_rest}/api/v3/time"
+    url = f"{settings.binance_spot_rest_url or exchange_urls(settings).spot_rest}/api/v3/time"
     before = now()
     try:
         reply = httpx.get(url, timeout=ANSWER_S)

@@ -108,6 +108,7 @@ def promote(
 
     Where something leaked into it, or its file is not the one that was judged, it is refused whatever the reason.
     """
+    from crypto_assets.checks.findings import WARN
     from crypto_assets.checks.forecast_evaluation import promote_or_say_why_not
     from crypto_assets.config import read_settings
     from crypto_assets.errors import InputIncomplete
@@ -123,10 +124,13 @@ def promote(
             f"crypto-assets backfill {symbol} {day} {day} --job forecast"
         )
     finding = promote_or_say_why_not(judged)
-    if finding.passed or reason is None:
-        advice = "" if finding.passed or judged.evaluated.leaks else " --force-with-reason promotes it all the same."
-        end(f"{finding.sentence}{advice}", status=0 if finding.passed else FAILED)
-    typer.echo(_force(judged, promotions, reason=str(reason)))
+    if finding.passed:
+        typer.echo(finding.sentence)
+    elif reason is not None:
+        typer.echo(_force(judged, promotions, reason=reason))
+    else:
+        advice = " --force-with-reason promotes it all the same." if finding.severity is WARN else ""
+        end(f"{finding.sentence}{advice}", status=FAILED)
 
 
 def _force(judged: EvaluatedDay, promotions: Promotions, *, reason: str) -> str:

@@ -20,7 +20,7 @@ import fsspec
 from filelock import FileLock, Timeout
 from fsspec.implementations.local import LocalFileSystem
 
-from crypto_assets.errors import LakeBusy, LakeError
+from crypto_assets.errors import ConfigurationError, LakeBusy, LakeError
 from crypto_assets.identifiers import shown
 
 _HDFS = ("hdfs://", "viewfs://")
@@ -39,11 +39,17 @@ _ADVICE = {
 
 
 def filesystem_of(uri: str, **options: Any) -> tuple[Any, str]:
-    """fsspec's filesystem of a URI, and the path on it."""
+    """fsspec's filesystem of a URI, and the path on it; raises ConfigurationError where its package is missing."""
     # fsspec empties its cache in each forked child. The end of a client of HDFS waits there for threads that only the
     # parent has: neither the child nor the parent, which waits to hear of it, would ever go on.
     own = {"skip_instance_cache": True} if uri.startswith(_HDFS) else {}
-    return fsspec.core.url_to_fs(uri, **options, **own)
+    try:
+        return fsspec.core.url_to_fs(uri, **options, **own)
+    except ImportError as error:  # gs:// and others come with packages that the lock does not have
+        raise ConfigurationError(
+            f"{uri.partition('://')[0]}:// is read with a package that is not installed: {str(error).rstrip('.')}. Put "
+            "it beside the project's own; docs/google-cloud.md says how for gs://."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

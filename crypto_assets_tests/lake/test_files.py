@@ -5,6 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
+import pytest
+
+from crypto_assets.errors import ConfigurationError
 from crypto_assets.lake.files import Files
 
 SIZE = 4 << 20
@@ -46,3 +49,8 @@ def test_what_a_dead_writer_left_is_removed_by_the_next(tmp_path: Path) -> None:
     assert not left.exists()
     assert living.exists()
     assert Files(str(tmp_path)).names("") == ["day.parquet"]
+
+
+def test_a_store_whose_package_is_missing_is_a_sentence() -> None:
+    with pytest.raises(ConfigurationError, match=r"^gs:// is read with a package .* gcsfs .*docs/google-cloud\.md"):
+        Files("gs://bucket/lake")

@@ -67,13 +67,6 @@ def test_links_lead_to_files_that_exist(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
-def test_make_targets_that_are_named_exist(path: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = re.findall(r"(?:^ {4}|`)make ([a-z]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-    assert set(named) - targets == set()
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_variables_that_are_named_exist(path: Path) -> None:
     known = {name.upper() for name in Settings.model_fields}
     text = path.read_text(encoding="utf-8")

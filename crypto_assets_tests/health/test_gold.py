@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -49,10 +50,9 @@ def test_a_value_outside_its_declared_range_is_named(lake: Lake) -> None:
 
 
 def test_a_family_whose_source_was_not_there_is_null_and_right(lake: Lake) -> None:
-    nothing: list[object] = [None, None]
-    absent: dict[str, list[object]] = {f.name: nothing for f in FEATURES if f.source == "funding"} | {
-        "funding_present": [False, False]
-    }
+    nothing, off = [None, None], [False, False]
+    absent: dict[str, Sequence[object]] = {f.name: nothing for f in FEATURES if f.source == "funding"}
+    absent["funding_present"] = off
     lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(rows=2, columns=absent))
     found = quality(lake)
     assert FUNDING not in found.null_columns

@@ -35,17 +35,17 @@ def days(tmp_path: Path) -> Days:
 
 
 def test_a_day_is_read_again_only_where_it_was_written_again(lake: Lake, days: Days) -> None:
-    lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(DAY, rows=3))
+    lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(rows=3))
     (first,), (again,) = days.gold(lake, WEEK), days.gold(lake, WEEK)
     assert again is first
-    lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(DAY, rows=4))
+    lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(rows=4))
     (anew,) = days.gold(lake, WEEK)
     assert not isinstance(anew, Damaged)
     assert anew.rows == 4
 
 
 def test_a_day_that_left_the_window_is_forgotten(lake: Lake, days: Days) -> None:
-    lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(DAY, rows=3))
+    lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(rows=3))
     (first,) = days.gold(lake, WEEK)
     assert days.gold(lake, WEEK[:-1]) == ()
     (again,) = days.gold(lake, WEEK)

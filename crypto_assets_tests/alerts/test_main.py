@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from crypto_assets.alerts.__main__ import main
 from crypto_assets.alerts.ledger import read_alerts
 from crypto_assets.alerts.observe import days_looked_at
 from crypto_assets.alerts.store import ledger_file
@@ -40,7 +43,7 @@ def settings(tmp_path: Path, hook: Hook) -> Settings:
         alert_email_to="c@d.example",
     )
     day = days_looked_at(settings.partitions_start, now=datetime.now(UTC))[-1]
-    bad = gold(day, rows=2, rsi_14_1m=[50.0, float("nan")])
+    bad = gold(rows=2, columns={"rsi_14_1m": [50.0, float("nan")]})
     Lake(settings.lake).publish(GOLD_FEATURES, "BTCUSDT", day, bad)
     return settings
 
@@ -95,30 +98,61 @@ def test_a_program_killed_between_delivery_and_record_tells_again_and_then_no_mo
     )
     assert [one.rule for one in read_alerts(settings)] == ["gold"]
 
-    listed, _ = start("--list").communicate(timeout=60)
-    assert "CRITICAL: features of BTCUSDT" in listed
-    assert len(hook.received) == 2
-
     assert "the mail server 127.0.0.1:1 cannot be reached" in again
     stored = b"".join(path.read_bytes() for path in ledger_file(settings.data_dir).parent.iterdir())
     for secret in HIDDEN:
-        assert secret not in printed + again + listed
+        assert secret not in printed + again
         assert secret.encode() not in stored
 
 
 def failing(settings: Settings) -> set[str]:
     """Channels that took nothing."""
-    import sqlite3
-    from contextlib import closing
-
     with closing(sqlite3.connect(ledger_file(settings.data_dir))) as ledger:
         return {name for (name,) in ledger.execute("SELECT channel FROM channels")}
 
 
-def test_a_configuration_that_cannot_be_used_is_a_sentence(start: Start, settings: Settings) -> None:
+@pytest.fixture
+def here(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[str], int]]:
+    """`here("--list")`: the program in this process, whose signals stay as they are."""
+    for name in NAMED:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA_DIR", str(settings.data_dir))
+    monkeypatch.setenv("SYMBOLS", "BTCUSDT")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "never started"))
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def run(argument: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["alerts", argument])
+        return main()
+
+    yield run
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_what_lasts_is_listed_with_what_to_do(here: Callable[[str], int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert here("--list") == 0
+    assert capsys.readouterr().out == "Nothing is wrong, as far as was looked.\n"
+    assert here("--once") == 0
+    assert "1 alerts last" in capsys.readouterr().out
+    assert here("--list") == 0
+    listed = capsys.readouterr().out
+    assert listed.startswith("CRITICAL: features of BTCUSDT")
+    assert "What to do: do not train or trade on this day." in listed
+
+
+def test_a_ledger_that_cannot_be_kept_is_a_sentence(
+    here: Callable[[str], int], settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
     (settings.data_dir / "alerts").write_text("a file where a folder is needed")
-    program = start("--once")
-    printed, _ = program.communicate(timeout=60)
-    assert program.returncode == 1
-    assert "cannot be" in printed.splitlines()[-1]
-    assert "Traceback" not in printed
+    assert here("--once") == 1
+    assert "cannot be used" in capsys.readouterr().err
+
+
+def test_a_wrong_variable_is_a_sentence(
+    here: Callable[[str], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SYMBOLS", "btc")
+    assert here("--once") == 1
+    assert "SYMBOLS" in capsys.readouterr().err

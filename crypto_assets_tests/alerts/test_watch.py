@@ -180,15 +180,15 @@ def test_silver_with_minutes_missing_is_told_until_it_is_repaired_and_a_halt_nev
 
 def test_gold_with_a_nan_or_a_value_out_of_range_is_told_until_it_is_made_again(quiet: Platform) -> None:
     day, before = quiet.day, quiet.day - timedelta(days=1)
-    quiet.lake.publish(GOLD_FEATURES, SYMBOL, day, gold(day, rows=3, **{RSI: [50.0, np.nan, 50.0]}))
-    quiet.lake.publish(GOLD_FEATURES, SYMBOL, before, gold(before, rows=3, **{RSI: [50.0, 101.0, 50.0]}))
+    quiet.lake.publish(GOLD_FEATURES, SYMBOL, day, gold(rows=3, columns={RSI: [50.0, np.nan, 50.0]}))
+    quiet.lake.publish(GOLD_FEATURES, SYMBOL, before, gold(rows=3, columns={RSI: [50.0, 101.0, 50.0]}))
     quiet.look()
     assert sorted(quiet.told()) == [
         f"CRITICAL: features of BTCUSDT on {each} have values that must not be" for each in (before, day)
     ]
     assert RSI in quiet.hook.texts[0]
-    quiet.lake.publish(GOLD_FEATURES, SYMBOL, day, gold(day, rows=3))
-    quiet.lake.publish(GOLD_FEATURES, SYMBOL, before, gold(before, rows=3))
+    quiet.lake.publish(GOLD_FEATURES, SYMBOL, day, gold(rows=3))
+    quiet.lake.publish(GOLD_FEATURES, SYMBOL, before, gold(rows=3))
     quiet.looks(10, every=5)
     assert len(quiet.told()) == 2
     assert quiet.open_keys() == set()
@@ -196,17 +196,17 @@ def test_gold_with_a_nan_or_a_value_out_of_range_is_told_until_it_is_made_again(
 
 def test_a_damaged_file_is_told_beside_days_that_can_be_read(quiet: Platform) -> None:
     day, before = quiet.day, quiet.day - timedelta(days=1)
-    quiet.lake.publish(GOLD_FEATURES, SYMBOL, before, gold(before, rows=3))
+    quiet.lake.publish(GOLD_FEATURES, SYMBOL, before, gold(rows=3))
     quiet.lake.files.publish(GOLD_FEATURES.partition_path(SYMBOL, day), b"no parquet")
     quiet.look()
     assert quiet.told() == [f"CRITICAL: gold_features of BTCUSDT on {day} cannot be read"]
-    quiet.lake.publish(GOLD_FEATURES, SYMBOL, day, gold(day, rows=3))
+    quiet.lake.publish(GOLD_FEATURES, SYMBOL, day, gold(rows=3))
     quiet.looks(10, every=5)
     assert quiet.open_keys() == set()
 
 
 def test_a_lake_that_cannot_be_read_is_told_once_and_hides_no_alert(quiet: Platform, tmp_path: Path) -> None:
-    quiet.lake.publish(GOLD_FEATURES, SYMBOL, quiet.day, gold(quiet.day, rows=3, **{RSI: [50.0, np.nan, 50.0]}))
+    quiet.lake.publish(GOLD_FEATURES, SYMBOL, quiet.day, gold(rows=3, columns={RSI: [50.0, np.nan, 50.0]}))
     quiet.look()
     quiet.told()
     (tmp_path / "lake").rename(tmp_path / "moved")

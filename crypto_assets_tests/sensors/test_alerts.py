@@ -42,7 +42,7 @@ def test_a_tick_tells_of_a_fault_once_over_instances_that_come_and_go(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     day = days_looked_at(settings.partitions_start, now=datetime.now(UTC))[-1]
-    bad = gold(day, rows=2, rsi_14_1m=[50.0, float("nan")])
+    bad = gold(rows=2, columns={"rsi_14_1m": [50.0, float("nan")]})
     Lake(settings.lake).publish(GOLD_FEATURES, "BTCUSDT", day, bad)
     sensor = alerts_sensor()
     with hook_server() as hook:
@@ -68,6 +68,7 @@ def test_a_failed_run_is_seen_in_the_instance_of_the_tick(settings: Settings) ->
     def doomed() -> None:
         fail()
 
+    settings.data_dir.mkdir()
     with dg.DagsterInstance.local_temp(str(settings.data_dir)) as instance:
         doomed.execute_in_process(instance=instance, raise_on_error=False)
         assert "run of doomed failed" in tick(alerts_sensor(), instance)

@@ -126,7 +126,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@dataclass(slots=True)
+@dataclass
 class Visitor:
     """Opens pages in tabs of one context, and remembers what their consoles complained of."""
 

@@ -7,10 +7,13 @@ Redis holds a copy of what PostgreSQL has committed: it never goes backwards, an
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import redis
 
-from crypto_assets.stream.processor.prices import Price
-from crypto_assets.stream.processor.store import LastTrade, State
+if TYPE_CHECKING:  # readers of the hashes need no database
+    from crypto_assets.stream.processor.prices import Price
+    from crypto_assets.stream.processor.store import LastTrade, State
 
 MERGE = """
 local function newer(key, time_field, order_field, time, order)

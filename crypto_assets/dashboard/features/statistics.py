@@ -15,6 +15,8 @@ from crypto_assets.features.declaration import PRESENCE, Feature
 type Method = Literal["Spearman", "Pearson"]
 type FloatArray = npt.NDArray[np.float64]
 
+METHODS: tuple[Method, ...] = ("Spearman", "Pearson")
+
 BINS = 40
 FEWEST_PAIRS = 3
 """Rows that a correlation needs; of two it is always 1 or -1."""
@@ -89,9 +91,11 @@ def histogram(gold: pl.DataFrame, name: str) -> pl.DataFrame:
     if not finite.size:
         return pl.DataFrame(schema={"start": pl.Float64, "end": pl.Float64, "rows": pl.Int64})
     low, high = float(finite.min()), float(finite.max())
-    # Values that differ in their last digits only cannot be cut into bins of floating point numbers.
-    bins = BINS if high - low > 1e-9 * max(abs(low), abs(high)) else 1
-    rows, edges = np.histogram(finite, bins=bins)
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        # Values that differ in their last digits only cannot be cut into bins of floating point numbers.
+        half = max(0.5, 1e-9 * abs(low))
+        return pl.DataFrame({"start": [low - half], "end": [high + half], "rows": [finite.size]})
+    rows, edges = np.histogram(finite, bins=BINS)
     return pl.DataFrame({"start": edges[:-1], "end": edges[1:], "rows": rows})
 
 

@@ -16,7 +16,7 @@ from crypto_assets.dashboard.features.downloads import as_csv, as_parquet, file_
 from crypto_assets.dashboard.features.gold_day import GoldDay, read_gold_day, span_of_hours, version_of
 from crypto_assets.dashboard.features.lanes import BY_NAME, MOST_LANES, drawable, over_candles
 from crypto_assets.dashboard.features.selection import Selection, select
-from crypto_assets.dashboard.features.statistics import Method, correlation, spread
+from crypto_assets.dashboard.features.statistics import METHODS, correlation, spread
 from crypto_assets.dashboard.features.texts import (
     definitions,
     label_of,
@@ -35,7 +35,6 @@ DAYS_KEPT = 8
 """Days in memory, for all visitors together: some 2 MB each."""
 CHARTS_A_ROW = 3
 QUERY = ("day", "feature", "hours")
-METHODS: tuple[Method, ...] = ("Spearman", "Pearson")
 
 
 def render(context: PageContext) -> None:

@@ -32,7 +32,7 @@ RUN M2_REPO=/opt/maven /opt/venv/bin/python deploy/fetch_jars.py
 FROM ${BASE}
 RUN groupadd --gid 10001 crypto_assets \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin crypto_assets \
- && install --directory --owner=10001 --group=10001 --mode=0750 /data /var/lib/dagster \
+ && install --directory --owner=10001 --group=10001 --mode=0750 /data /data/alerts /var/lib/dagster \
  && pip uninstall --yes --quiet --root-user-action=ignore pip
 
 COPY --from=environment /opt/venv /opt/venv

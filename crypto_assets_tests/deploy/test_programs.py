@@ -249,6 +249,11 @@ def test_the_dashboard_answers(deployment: Deployment) -> None:
         wait_for(lambda: deployment.check("dashboard").returncode, until=lambda seen: seen == 0, deadline_s=180)
 
 
+def test_the_alerts_are_looked_for(deployment: Deployment) -> None:
+    with deployment.running("alerts"):
+        wait_for(lambda: deployment.log("alerts"), until=lambda seen: " alerts last, " in seen, deadline_s=180)
+
+
 def test_no_secret_is_in_any_log(deployment: Deployment, drawn: dict[str, str]) -> None:
     logs = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in deployment.folder.glob("*.log")}
     secrets = {name: value for name, value in drawn.items() if len(value) == 24}

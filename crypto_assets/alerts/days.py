@@ -22,8 +22,6 @@ from crypto_assets.health.gold import GoldQuality, gold_quality
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import BRONZE_KLINES, Dataset
 
-type _Key = tuple[str, str, date]
-
 
 class Days:
     """Looks at finished days of a lake; each raises LakeError where nothing of it can be read.
@@ -33,7 +31,7 @@ class Days:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._known: dict[_Key, tuple[datetime, object]] = {}
+        self._known: dict[str, dict[tuple[str, date], tuple[datetime, object]]] = {}
         self._skills: dict[str, tuple[tuple[object, ...], ModelSkill | None]] = {}
         self._promotions: Promotions | None = None
 
@@ -55,52 +53,42 @@ class Days:
 
         Raises CheckpointError where a ledger of promotions, or a model that it names, is damaged.
         """
-        if self._promotions is None:
-            self._promotions = Promotions(self._settings.checkpoints)
+        promotions = self._promotions = self._promotions or Promotions(self._settings.checkpoints)
         found: list[ModelSkill] = []
         for symbol in self._settings.symbols:
-            promotion = self._promotions.current(symbol)
+            promotion = promotions.current(symbol)
             days = [day for day in lake.days(LSTM_PREDICTIONS, symbol) if day >= since][-WEEK_DAYS:]
             if promotion is not None and days:
-                found += filter(None, [self._skill(lake, promotion, days)])
+                found += filter(None, [self._skill(lake, promotions, promotion, days)])
         return tuple(found)
 
-    def _skill(self, lake: Lake, promotion: Promotion, days: Sequence[date]) -> ModelSkill | None:
+    def _skill(
+        self, lake: Lake, promotions: Promotions, promotion: Promotion, days: Sequence[date]
+    ) -> ModelSkill | None:
         symbol = promotion.symbol
         version = (promotion.sha256, *((day, lake.written_at(LSTM_PREDICTIONS, symbol, day)) for day in days))
         known = self._skills.get(symbol)
         if known is None or known[0] != version:
-            known = self._skills[symbol] = (version, self._judge(lake, promotion, days))
+            known = self._skills[symbol] = (version, _judge(lake, promotions, promotion, days))
         return known[1]
-
-    def _judge(self, lake: Lake, promotion: Promotion, days: Sequence[date]) -> ModelSkill | None:
-        assert self._promotions is not None
-        week = lake.read_days(LSTM_PREDICTIONS, promotion.symbol, days)
-        own = week.filter(pa.array(np.array(week["model_id"].to_pylist()) == promotion.model_id, pa.bool_()))
-        shortest = next(outcomes(own), None)
-        if shortest is None:
-            return None
-        source = read_card(self._promotions.content(promotion)).data.source
-        found = week_skill(shortest, step_s=STEP_S[source])
-        return ModelSkill(promotion.symbol, promotion.model_id, days[0], days[-1], found)
 
     def _once[T](
         self, lake: Lake, dataset: Dataset, symbol: str, day: date, look: Callable[[str, date], T | None]
     ) -> T | None:
-        written = lake.written_at(dataset, symbol, day)
-        known = self._known.get((dataset.name, symbol, day))
-        if written is None or known is None or known[0] != written:
-            found = look(symbol, day)
-            if written is not None:
-                self._known[dataset.name, symbol, day] = (written, found)
-            return found
-        return cast("T | None", known[1])
+        written, known = lake.written_at(dataset, symbol, day), self._known[dataset.name]
+        if written is None:
+            return look(symbol, day)
+        held = known.get((symbol, day))
+        if held is None or held[0] != written:
+            held = known[symbol, day] = (written, look(symbol, day))
+        return cast("T | None", held[1])
 
     def _each[T](
         self, lake: Lake, dataset: Dataset, days: Sequence[date], look: Callable[[str, date], T | None]
     ) -> Iterator[T | Damaged]:
-        for known in [key for key in self._known if key[0] == dataset.name and key[2] not in days]:
-            del self._known[known]
+        known = self._known.setdefault(dataset.name, {})
+        for left in [place for place in known if place[1] not in days]:
+            del known[left]
         failures: list[LakeError] = []
         seen: list[T | Damaged] = []
         for symbol in self._settings.symbols:
@@ -117,3 +105,14 @@ class Days:
         if failures and len(failures) == len(self._settings.symbols) * len(days):
             raise failures[0]  # it is not a file: the lake itself cannot be read
         yield from seen
+
+
+def _judge(lake: Lake, promotions: Promotions, promotion: Promotion, days: Sequence[date]) -> ModelSkill | None:
+    week = lake.read_days(LSTM_PREDICTIONS, promotion.symbol, days)
+    own = week.filter(pa.array(np.array(week["model_id"].to_pylist()) == promotion.model_id, pa.bool_()))
+    shortest = next(outcomes(own), None)
+    if shortest is None:
+        return None
+    source = read_card(promotions.content(promotion)).data.source
+    found = week_skill(shortest, step_s=STEP_S[source])
+    return ModelSkill(promotion.symbol, promotion.model_id, days[0], days[-1], found)

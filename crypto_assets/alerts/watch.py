@@ -38,8 +38,8 @@ class Looked:
     def sentence(self) -> str:
         """In words."""
         told = [alert for alert in self.open_alerts if alert.told_at is not None]
-        waiting = len(self.open_alerts) - len(told)
-        parts = [f"{len(told)} alerts last, {waiting} more are not old enough to tell."]
+        young = len(self.open_alerts) - len(told)
+        parts = [f"{len(told)} {'alert lasts' if len(told) == 1 else 'alerts last'}, {young} not long enough to tell."]
         parts += [", ".join(alert.subject for alert in told[:5]) + "."] if told else []
         parts += [one.sentence for one in self.sent]
         return " ".join(parts)

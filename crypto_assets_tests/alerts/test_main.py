@@ -135,7 +135,7 @@ def test_what_lasts_is_listed_with_what_to_do(here: Callable[[str], int], capsys
     assert here("--list") == 0
     assert capsys.readouterr().out == "Nothing is wrong, as far as was looked.\n"
     assert here("--once") == 0
-    assert "1 alerts last" in capsys.readouterr().out
+    assert "1 alert lasts" in capsys.readouterr().out
     assert here("--list") == 0
     listed = capsys.readouterr().out
     assert listed.startswith("CRITICAL: features of BTCUSDT")

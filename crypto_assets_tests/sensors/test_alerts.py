@@ -52,7 +52,7 @@ def test_a_tick_tells_of_a_fault_once_over_instances_that_come_and_go(
             with dg.DagsterInstance.ephemeral() as instance:
                 said.append(tick(sensor, instance))
         assert len(hook.taken) == 1
-    assert "1 alerts last" in said[0]
+    assert "1 alert lasts" in said[0]
     assert "webhook: 1 notice in one message." in said[0]
     assert "webhook" not in said[1]
     assert SECRET not in " ".join(said)

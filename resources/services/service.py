@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ ON_DEMAND: frozenset[Name] = frozenset({"namenode", "datanode", "s3", "redshift"
 ALWAYS: tuple[Name, ...] = tuple(name for name in NAMES if name not in ON_DEMAND)
 """Those that are started where none is named."""
 HOST = "127.0.0.1"
+_TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Without a certificate of anybody."""
 PASSED_ON = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "JDK_JAVA_OPTIONS")
 
 
@@ -149,4 +152,4 @@ def accepts(port: int, *, host: str = HOST) -> bool:
 def ask(url: str, *, timeout_s: float, **parameters: str) -> httpx.Response:
     """What a server on this machine answers to a GET in plain HTTP; raises httpx.TransportError."""
     # No proxy leads to it, and no certificates are read: that would take twenty times as long as all the rest.
-    return httpx.get(url, params=parameters, timeout=timeout_s, trust_env=False, verify=False)
+    return httpx.get(url, params=parameters, timeout=timeout_s, trust_env=False, verify=_TRUSTS_NOBODY)

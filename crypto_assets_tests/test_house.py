@@ -23,9 +23,10 @@ ADDRESS = re.compile(r"\b(?:https?|wss?)://(?:[^\s/@\"'`]*@)?([\w.-]*\w)")
 KNOWN_HOSTS = re.compile(
     r"localhost|127\.0\.0\.1|0\.0\.0\.0|(?:[\w-]+\.)*(?:example|test|invalid)|example\.(?:com|org)|www\.w3\.org"
     r"|(?:[\w-]+\.)*binance\.(?:com|vision)|www\.apache\.org|[a-z]"
-    r"|(?:sheets|www)\.googleapis\.com|docs\.google\.com"
+    r"|(?:sheets|storage|www)\.googleapis\.com|docs\.google\.com"
+    r"|s3|simulator|namenode|spark-master"
 )
-"""Hosts that the project may name: itself, placeholders, the exchange, Google Sheets, and standards."""
+"""Hosts that the project may name: itself, placeholders, the exchange, Google, the compose file's, and standards."""
 MAX_MODULE_LINES = 400
 
 

@@ -19,8 +19,8 @@ KAFKA_DAYS = 7
 BRONZE_DAYS = 7
 GB = 1e9
 TRADES_A_DAY = {"simulated": 33_000, "BTCUSDT, mean": 2_207_000, "BTCUSDT, busiest": 7_568_000}
-"""Simulated: 194 trades of three symbols in 171 s. BTCUSDT: mean and maximum of the `count` of one-minute candles of the
-archive from 2024-08-01 to 31."""
+"""Simulated: 194 trades of three symbols in 171 s. BTCUSDT: mean and maximum of a day's sum of `count` of one-minute
+candles, from the archive of August 2024."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ STREAMS = (
     Stream("mark_price", 1.01, 160),
     Stream("trades", None, 148),
 )
-"""Simulated market, three symbols, 173 s through collector and Kafka on one machine: rates of a symbol, and bytes of the
-topics' segments by message. Binance's documentation has the same rates."""
+"""Simulated market, three symbols, 173 s through collector and Kafka on one machine: rates of a symbol, and bytes of a
+topic's segments by message. Binance's documentation has the same rates."""
 
 LAKE_BYTES = {
     "bronze klines 1m, 5m, 15m": (286_000, BRONZE_DAYS),

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
+from pydantic import SecretStr
+
 from crypto_assets.alerts.alert import Alert, Notice
 from crypto_assets.alerts.bounded import Call, Calls, Failed
 from crypto_assets.alerts.mail import Mail
@@ -89,11 +91,10 @@ class LogChannel:
 def channels_of(settings: Settings, *, log: Log) -> tuple[Channel, ...]:
     """The channels that the settings name, and the log."""
     channels: list[Channel] = [LogChannel(log)]
-    if settings.alert_webhook_url is not None:
-        channels.append(Webhook(settings.alert_webhook_url))
-    if settings.alert_smtp_url is not None:
-        url, sender = settings.alert_smtp_url, settings.alert_email_from
-        channels.append(Mail(url, sender=sender, receivers=settings.alert_email_to))
+    if (hook := _named(settings.alert_webhook_url)) is not None:
+        channels.append(Webhook(hook))
+    if (server := _named(settings.alert_smtp_url)) is not None:
+        channels.append(Mail(server, sender=settings.alert_email_from, receivers=settings.alert_email_to))
     return tuple(channels)
 
 
@@ -123,12 +124,18 @@ def send_test(settings: Settings, *, log: Log = logger, now: datetime | None = N
     now = now or datetime.now(UTC)
     message = compose([_test_notice(now)], dagster_url=settings.dagster_url, origin=origin_of(settings))
     results = [_send(channel, message) for channel in channels_of(settings, log=log)]
-    if settings.alert_webhook_url is None:
+    named = {channel.channel for channel in results}
+    if "webhook" not in named:
         results.append(Sent("webhook", "off", "webhook: off. Set ALERT_WEBHOOK_URL to turn it on."))
-    if settings.alert_smtp_url is None:
+    if "e-mail" not in named:
         wanted = "ALERT_SMTP_URL, ALERT_EMAIL_FROM and ALERT_EMAIL_TO"
         results.append(Sent("e-mail", "off", f"e-mail: off. Set {wanted} to turn it on."))
     return results
+
+
+def _named(secret: SecretStr | None) -> SecretStr | None:
+    """None also for a variable that is set to nothing, as compose files do."""
+    return secret if secret is not None and secret.get_secret_value().strip() else None
 
 
 def origin_of(settings: Settings) -> str:

@@ -146,12 +146,11 @@ class Ledger:
 def read_alerts(settings: Settings, *, since: datetime | None = None) -> list[Alert]:
     """Alerts that last, and those that ended at `since` or later (all of 90 days by default), the newest first.
 
-    Empty where nothing was ever looked at; raises AlertsError where the ledger cannot be read.
+    Empty where nothing was ever looked at; it changes nothing. Raises AlertsError where the ledger cannot be read.
     """
-    path = ledger_file(settings.data_dir)
-    if not path.exists():
+    store = Store.open_to_read(ledger_file(settings.data_dir))
+    if store is None:
         return []
-    store = Store(path)
     with closing(store):
         return Ledger(store).alerts(since=since)
 

@@ -78,24 +78,60 @@ def ledger_file(data_dir: Path) -> Path:
 
 
 class Store:
-    """A connection to the ledger's file, which is made where it does not exist, for this user only.
+    """A connection to a ledger's file; all methods raise AlertsError where it cannot be used.
 
-    Raises AlertsError where it cannot be used.
+    SQLite keeps it by a rollback journal: unlike a write-ahead log that can be read where nothing may be written, from
+    a full disk or a volume mounted read-only, and its few short transactions keep nobody waiting.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        """Without a path it is a ledger that nobody finds again."""
-        self._where = "in memory" if path is None else str(path)
-        with self.explained("opened"):
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self.connection = sqlite3.connect(path or ":memory:", timeout=BUSY_S, isolation_level=None)
+    def __init__(self, connection: sqlite3.Connection, where: str) -> None:
+        """Use `open`, `open_to_read` or `in_memory`."""
+        self.connection = connection
+        self.connection.row_factory = sqlite3.Row
+        self._where = where
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """The ledger of a file, which is made where it does not exist, for this user only."""
+        with _explained(str(path), "opened"):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        return cls._connected(str(path), str(path))
+
+    @classmethod
+    def open_to_read(cls, path: Path) -> Store | None:
+        """The ledger of a file, none of which is changed; None where there is none yet."""
+        if not path.exists():
+            return None
+        store = cls._connected(f"{path.resolve().as_uri()}?mode=ro", str(path), prepare=False)
+        if store.version:
+            return store
+        store.close()
+        return None
+
+    @classmethod
+    def in_memory(cls) -> Store:
+        """A ledger that nobody finds again."""
+        return cls._connected(":memory:", "in memory")
+
+    @classmethod
+    def _connected(cls, database: str, where: str, *, prepare: bool = True) -> Store:
+        with _explained(where, "opened"):
+            is_uri = database.startswith("file:")
+            store = cls(sqlite3.connect(database, timeout=BUSY_S, isolation_level=None, uri=is_uri), where)
         try:
-            self._prepare()
+            store._refuse_newer()
+            if prepare:
+                store._prepare()
         except BaseException:
-            self.connection.close()
+            store.close()
             raise
+        return store
+
+    @property
+    def version(self) -> int:
+        """Of the tables; 0 where there are none yet."""
+        return self.rows("PRAGMA user_version")[0][0]
 
     def close(self) -> None:
         """Close the file."""
@@ -104,7 +140,7 @@ class Store:
     @contextmanager
     def changing(self) -> Generator[sqlite3.Connection]:
         """A transaction: all that is done in it is kept, or nothing."""
-        with self.explained("written"):
+        with _explained(self._where, "written"):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
@@ -116,41 +152,38 @@ class Store:
 
     def rows(self, query: str, *values: str | int | None) -> list[sqlite3.Row]:
         """The rows of a query."""
-        with self.explained("read"):
+        with _explained(self._where, "read"):
             return self.connection.execute(query, values).fetchall()
 
-    @contextmanager
-    def explained(self, done: str) -> Generator[None]:
-        """Turn what SQLite and the file system raise into a sentence that says what to do."""
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
+    def _refuse_newer(self) -> None:
+        if self.version > VERSION:
             raise AlertsError(
-                f"The ledger of alerts, {self._where}, cannot be {done}: {error}. Until it can, alerts go to the log "
-                "only. See that its disk has space and that this user may write there; a damaged file may be deleted: "
-                "what still lasts is then told anew."
-            ) from error
+                f"The ledger of alerts, {self._where}, is of a newer version ({self.version}; this one is {VERSION}). "
+                "Update the project, or move the file away: what still lasts is then told anew."
+            )
 
     def _prepare(self) -> None:
-        self.connection.row_factory = sqlite3.Row
-        with self.explained("opened"):
-            self.connection.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
+        with _explained(self._where, "opened"):
             self.connection.execute("PRAGMA foreign_keys = ON")
-        found = self._version()
-        if found > VERSION:
-            raise AlertsError(
-                f"The ledger of alerts, {self._where}, is of a newer version ({found}; this one is {VERSION}). Update "
-                "the project, or move the file away: what still lasts is then told anew."
-            )
-        if found == 0:
+        if self.version == 0:
             with self.changing() as connection:
-                if self._version() == 0:  # another program may have been faster
+                if self.version == 0:  # another program may have been faster
                     for statement in filter(str.strip, _TABLES.split(";\n")):
                         connection.execute(statement)
                     connection.execute(f"PRAGMA user_version = {VERSION}")
 
-    def _version(self) -> int:
-        return self.rows("PRAGMA user_version")[0][0]
+
+@contextmanager
+def _explained(where: str, done: str) -> Generator[None]:
+    """Turn what SQLite and the file system raise into a sentence that says what to do."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise AlertsError(
+            f"The ledger of alerts, {where}, cannot be {done}: {error}. Until it can, alerts go to the log only. See "
+            "that its disk has space and that this user may write there; a damaged file may be deleted: what still "
+            "lasts is then told anew."
+        ) from error
 
 
 def moment(us: int | None) -> datetime | None:

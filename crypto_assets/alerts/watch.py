@@ -71,10 +71,10 @@ class Watch:
 
     def _look(self, instance: OpenDagster, log: Log, now: datetime) -> Looked:
         try:
-            with closing(Store(ledger_file(self.settings.data_dir))) as store:
+            with closing(Store.open(ledger_file(self.settings.data_dir))) as store:
                 return self._note(store, instance, log, now)
         except AlertsError:
-            with closing(Store(None)) as nowhere:
+            with closing(Store.in_memory()) as nowhere:
                 judged = self._judge(nowhere, instance, names=(), now=now)
             for cause in judged.causes[:LOGGED]:
                 log.error("%s: %s What to do: %s", cause.subject, cause.sentence, cause.advice)

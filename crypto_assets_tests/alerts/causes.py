@@ -76,5 +76,5 @@ class Book:
 @contextmanager
 def opened(data_dir: Path) -> Iterator[Book]:
     """The ledger of a DATA_DIR."""
-    with closing(Store(ledger_file(data_dir))) as store:
+    with closing(Store.open(ledger_file(data_dir))) as store:
         yield Book(Ledger(store), Outbox(store))

@@ -150,6 +150,11 @@ def test_a_test_reaches_every_channel_that_is_named_and_says_how_to_name_the_oth
     assert not (tmp_path / "alerts").exists()
 
 
+def test_a_variable_that_is_set_to_nothing_is_not_set(tmp_path: Path) -> None:
+    settings = service_settings(tmp_path, alert_webhook_url="", alert_smtp_url=" ")
+    assert [(one.channel, one.state) for one in send_test(settings)][1:] == [("webhook", "off"), ("e-mail", "off")]
+
+
 def test_a_test_that_fails_says_why_and_not_where(hook: Hook, tmp_path: Path) -> None:
     hook.answers.append((404, {}))
     found = {one.channel: one for one in send_test(service_settings(tmp_path, alert_webhook_url=hook.url))}

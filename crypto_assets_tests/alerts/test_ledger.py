@@ -211,6 +211,19 @@ def test_alerts_are_read_while_they_are_written(book: Book, tmp_path: Path) -> N
     assert [one.key for one in read_alerts(service_settings(tmp_path), since=book.now + MINUTE)] == ["disk/b"]
 
 
+def test_to_read_alerts_changes_nothing_and_a_reader_keeps_no_writer_waiting(book: Book, tmp_path: Path) -> None:
+    book.look(cause())
+    before = ledger_file(tmp_path).read_bytes()
+    with sqlite3.connect(f"{ledger_file(tmp_path).as_uri()}?mode=ro", uri=True) as reader:
+        rows = reader.execute("SELECT * FROM alerts")
+        assert len(read_alerts(service_settings(tmp_path))) == 1
+        assert ledger_file(tmp_path).read_bytes() == before
+        rows.close()
+        book.look(cause())
+    assert [one.count for one in read_alerts(service_settings(tmp_path))] == [2]
+    assert [path.name for path in ledger_file(tmp_path).parent.iterdir()] == ["ledger.sqlite"]
+
+
 def test_the_ledger_is_for_this_user_only(book: Book, tmp_path: Path) -> None:
     path = ledger_file(tmp_path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -13,6 +13,7 @@ from crypto_assets_tests.docs.tutorial import Block, blocks_of, mark, script_of,
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
+pytestmark = pytest.mark.timeout(900)  # eight programs, one after the other, on however busy a machine
 TYPED = [block for block in blocks_of(TUTORIAL.read_text(encoding="utf-8")) if not block.by_hand]
 
 

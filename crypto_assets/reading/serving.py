@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 from fsspec.spec import AbstractFileSystem
 
@@ -12,6 +14,42 @@ from crypto_assets.reading.relations import Relation, Stored
 
 SCHEME = "lake"
 _NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class SharedFile:
+    """A file that several threads read at once, each at a position of its own.
+
+    DuckDB reads a piece by `seek` and then `read`, from whichever of its threads needs one: with one position for all,
+    a thread would be handed what another one looked for.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._alone = threading.Lock()
+        self._own = threading.local()
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Where this thread reads next; from the start of the file, as nothing else is asked for."""
+        if whence != os.SEEK_SET:
+            raise ValueError(f"a position counts from the start of the file, not by {whence}")
+        self._own.position = offset
+        return offset
+
+    def tell(self) -> int:
+        """Where this thread reads next."""
+        return getattr(self._own, "position", 0)
+
+    def read(self, size: int = -1) -> bytes:
+        """The bytes from this thread's position on, which moves past them."""
+        with self._alone:
+            self._file.seek(self.tell())
+            content = self._file.read(size)
+        self._own.position = self.tell() + len(content)
+        return content
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._file.close()
 
 
 class ServedFiles(AbstractFileSystem):
@@ -84,7 +122,7 @@ class ServedFiles(AbstractFileSystem):
             opened.file.close()
             self.changed = stored.files.uri_of(stored.path)
             raise FileNotFoundError(self.changed)
-        return opened.file
+        return SharedFile(opened.file)
 
     def _stored(self, bare: str) -> Stored:
         try:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from crypto_assets.cli import backfill
 from crypto_assets.cli.backfill import Job, plan
 from crypto_assets.demo.events import Checked
+from crypto_assets.demo.plan import Stage
 from crypto_assets.demo.workers import Outcome
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.lake.lake import Lake
@@ -144,12 +145,18 @@ def test_ctrl_c_ends_the_run_and_leaves_what_was_made(exchange: dict[str, str], 
     assert len(days) < 127
 
 
-def test_days_are_made_by_a_run_that_dagster_shows(exchange: dict[str, str], data: Path, environment: Path) -> None:
-    done = program(exchange, data, "2025-08-05", "2025-08-06")
-    out, err = done.communicate(timeout=250)
-    assert (done.returncode, err) == (0, "")  # no bar, as nobody looks at it
-    assert "BTCUSDT 2025-08-05 to 2025-08-06, job medallion:" in out
+def test_days_are_made_by_a_run_that_dagster_shows(
+    exchange: dict[str, str], data: Path, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**exchange, "DATA_DIR": str(data)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.setattr("crypto_assets.processes.end_on_signals", lambda: None)  # this process is pytest's
+    monkeypatch.setattr(backfill, "plan", lambda job, first, last, **_: [Stage(("bronze_klines_15m",), first, last)])
+    done = run("backfill", "BTCUSDT", "2025-08-05", "2025-08-06")
+    assert (done.status, done.err) == (0, "")  # no bar, as nobody looks at it
+    assert "BTCUSDT 2025-08-05 to 2025-08-06, job medallion:" in done.out
     days = Lake(str(data / "lake")).days(BRONZE_KLINES["15m"], "BTCUSDT")
     assert {date(2025, 8, 5), date(2025, 8, 6)} <= set(days)
-    run = next(run for run in runs_of(data) if run.tags["dagster/asset_partition_range_end"] == "2025-08-06|BTCUSDT")
-    assert (run.job_name, run.status) == ("medallion", dg.DagsterRunStatus.SUCCESS)
+    shown = next(one for one in runs_of(data) if one.tags["dagster/asset_partition_range_end"] == "2025-08-06|BTCUSDT")
+    assert (shown.job_name, shown.status) == ("medallion", dg.DagsterRunStatus.SUCCESS)

@@ -48,7 +48,11 @@ class GoldQuality:
         where = f"{GOLD_FEATURES.name} {self.day} {self.symbol}"
         text = f"{where}: {self.features} of {len(FEATURES)} features, {self.rows:,} rows, {self.warm_rows:,} warm"
         text += f", without {', '.join(self.absent_sources)}" if self.absent_sources else ""
-        problems = [f"{self.bad_cells:,} values that were promised are null, NaN or infinite"] if self.bad_cells else []
+        absent = len(FEATURES) - self.features
+        problems = [f"the file lacks {absent} declared features"] if absent else []
+        problems += (
+            [f"{self.bad_cells:,} values that were promised are null, NaN or infinite"] if self.bad_cells else []
+        )
         problems += (
             [f"{len(self.out_of_range)} features leave their range ({self.out_of_range[0]})"]
             if self.out_of_range

@@ -81,9 +81,10 @@ def test_copies_from_two_sources_do_not_make_a_bronze_day_complete(lake: Lake) -
     assert state(lake, BRONZE_MINUTES).state == "complete"
     put_bronze(lake, range(800), sources=("rest", "live"))
     assert (state(lake, BRONZE_MINUTES).state, state(lake, BRONZE_MINUTES).rows) == ("present", 1600)
-    put_bronze(lake, range(1380), halts=[(at(23), at(24))])
+    put_bronze(lake, range(1380), halts=[(at(23), at(24)), (at(23, 30), at(25))])
     assert state(lake, BRONZE_MINUTES).state == "halt"
-    put_bronze(lake, range(1300))
+    assert state(lake, BRONZE_MINUTES).expected == 1380
+    put_bronze(lake, range(1379), halts=[(at(23), at(24)), (at(23, 30), at(25))])
     assert state(lake, BRONZE_MINUTES).state == "partial"
 
 

@@ -67,6 +67,15 @@ def test_a_file_without_a_declared_column_lacks_a_feature(lake: Lake) -> None:
     found = quality(lake)
     assert (found.features, found.null_columns, found.bad_cells) == (len(FEATURES) - 1, (RSI,), 2)
     assert not found.is_good
+    assert "the file lacks 1 declared features" in found.sentence
+
+
+def test_a_file_without_a_declared_column_is_not_good_before_any_row_is_warm(lake: Lake) -> None:
+    sink = io.BytesIO()
+    pq.write_table(gold(rows=2, columns={"warm": [False, False]}).drop_columns([RSI]), sink)
+    lake.files.publish(GOLD_FEATURES.partition_path(SYMBOL, DAY), sink.getvalue())
+    assert quality(lake).bad_cells == 0
+    assert not quality(lake).is_good
 
 
 def test_a_day_that_was_never_made_is_none_and_a_damaged_one_an_error(lake: Lake) -> None:

@@ -17,7 +17,7 @@ from tools.pictures import FOLDER, MOST_BYTES, SHOTS, NotShown, Shot, take
 
 PARTITION = "2024-08-05|BTCUSDT"
 PAGE = "<h1>Days</h1><div style='width:1200px;height:400px;background:linear-gradient(90deg,red,blue)'></div>"
-LATE = "<script>setTimeout(() => document.body.append('2024-08-05|BTCUSDT'), 300)</script>"
+LATE = "<script>setTimeout(() => document.querySelector('p').append('2024-08-05|BTCUSDT'), 300)</script>"
 
 needs_browser = pytest.mark.skipif(find_browser() is None, reason="no Chromium: `python -m tools.browser` installs one")
 

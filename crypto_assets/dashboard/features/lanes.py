@@ -60,13 +60,12 @@ def over_candles(day: GoldDay, names: Sequence[str], span: Span) -> Any | None:
     values = values_of(day, names, span)
     candles = candles_of(day, span, minutes=candle_minutes(span))
     on_prices, apart = ([], list(names)) if candles.is_empty() else split_by_scale(day, names)
-    # The last lane is the one that says the time.
-    labelled = [False] * (len(apart) - candles.is_empty()) + [True]
-    axes = [_axis_of_time(is_labelled=each) for each in labelled]
-    parts = [] if candles.is_empty() else [_prices(day, on_prices, values, candles=candles, x=axes[0])]
-    parts += [_lane(BY_NAME[name], values, x=x) for name, x in zip(apart, axes[len(parts) :], strict=True)]
-    if not parts:
+    if candles.is_empty() and not apart:
         return None
+    parts: list[tuple[str, int, list[Any]]] = []
+    if not candles.is_empty():
+        parts.append(_prices(day, on_prices, values, candles=candles, x=_axis_of_time(is_labelled=not apart)))
+    parts += [_lane(BY_NAME[name], values, x=_axis_of_time(is_labelled=name == apart[-1])) for name in apart]
     behind, pointer = [_edges(span), *_not_warm(day, span)], _pointer(values, candles, names=names, span=span)
     views = [f"pointer_{place}" for place in range(len(parts))]
     lanes = [

@@ -37,6 +37,7 @@ _GAP_COLUMNS = {
     "day": pl.String,
     "lost": pl.Float64,
     "repaired": pl.Float64,
+    "unsettled": pl.Int64,
     "symbols": pl.String,
 }
 
@@ -110,6 +111,7 @@ def gaps_chart(losses: Losses, symbols: Sequence[str]) -> Any:
                 alt.Tooltip("day:N", title="day, UTC"),
                 alt.Tooltip("lost:Q", format=",.1f", title="minutes lost"),
                 alt.Tooltip("repaired:Q", format=",.1f", title="minutes repaired"),
+                alt.Tooltip("unsettled:Q", title="entries not settled"),
                 alt.Tooltip("symbols:N", title="of"),
             ],
         )
@@ -154,6 +156,7 @@ def _most_lost(gaps: Iterable[GapMinutes]) -> pl.DataFrame:
             "day": day.isoformat(),
             "lost": max(gap.lost for gap in found),
             "repaired": max(gap.repaired for gap in found),
+            "unsettled": sum(gap.unsettled for gap in found),
             "symbols": ", ".join(f"{gap.symbol} {gap.lost:,.1f}" for gap in found),
         }
         for (dataset, day), found in grouped.items()

@@ -14,6 +14,7 @@ from crypto_assets.dashboard.health.figures import EVENTS_OF, Events, LakeFigure
 from crypto_assets.dashboard.words import age, number, percent, share_of, size, span
 from crypto_assets.features.declaration import FEATURES
 from crypto_assets.health.lag import stream_lags
+from crypto_assets.health.words import money
 from crypto_assets.stream.health import Health
 
 if TYPE_CHECKING:
@@ -227,27 +228,25 @@ def of_streams(programs: Sequence[Health]) -> Signal:
 
 def of_gaps(losses: Losses) -> Signal:
     """What the streams lost."""
-    lost, repaired = (sum(getattr(gap, what) for gap in losses.gaps) for what in ("lost", "repaired"))
-    worst = max(losses.gaps, key=lambda gap: gap.lost, default=None)
     days = (losses.end - losses.start).days
     if losses.ledger_at is None:
         return Signal("Gaps", Level.WELL, "none", "no stream has run that could have lost anything")
-    sentence = (
-        f"{worst.dataset} {worst.symbol} lost {span(60 * worst.lost)} on {worst.day}, the most of a day"
-        + (
-            f"; of it {span(60 * worst.open)} may still be repaired by REST."
-            if worst.open
-            else "; nobody gives it again."
+    lost, repaired = sum(gap.lost for gap in losses.gaps), sum(gap.repaired for gap in losses.gaps)
+    unsettled = sum(gap.unsettled for gap in losses.gaps)
+    worst = max(losses.gaps, key=lambda gap: (gap.lost, gap.unsettled), default=None)
+    sentences: list[str] = []
+    if worst is not None and worst.unsettled:
+        hope = "REST may still give some of it" if worst.open else "nobody gives it again"
+        sentences.append(
+            f"{worst.dataset} {worst.symbol} lost {span(60 * worst.lost)} on {worst.day}, the most of a day; {hope}."
         )
-        if worst and worst.lost
-        else ""
-    )
     return Signal(
         area="Gaps",
-        level=Level.WATCH if lost else Level.WELL,
-        value=f"{span(60 * lost)} lost" if lost else "nothing lost",
-        note=f"in {days} days to {losses.end - timedelta(days=1)}; {span(60 * repaired)} repaired",
-        sentences=(sentence,) if sentence else (),
+        level=Level.WATCH if unsettled else Level.WELL,
+        value=f"{span(60 * lost)} lost" if unsettled else "nothing lost",
+        note=f"in {days} days, {number(unsettled)} entries not settled; {span(60 * repaired)} repaired",
+        sentences=tuple(sentences),
+        asset="gap_ledger",
     )
 
 
@@ -299,11 +298,6 @@ def failed_checks(checks: Iterable[CheckResult]) -> list[CheckResult]:
     """Those that did not pass: errors before warnings, the newest first."""
     failed = [check for check in checks if not check.passed]
     return sorted(failed, key=lambda check: (check.severity != "ERROR", -check.at.timestamp()))
-
-
-def money(amount: float, currency: str) -> str:
-    """`0.0031 USD`: small amounts with as many digits as say something."""
-    return f"{amount:,.2f} {currency}" if amount >= 1 or not amount else f"{amount:.2g} {currency}"
 
 
 def _short(sentence: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import altair as alt
 import polars as pl
 
 from crypto_assets.dashboard.features.charts import MOST_NUMBERS, correlation_chart, missing_chart, spread_chart
@@ -20,7 +21,8 @@ def gold() -> pl.DataFrame:
 
 
 def spec_of(chart: Any) -> dict[str, Any]:
-    return chart.to_dict(validate=True)
+    with alt.data_transformers.enable("default", max_rows=None):  # Streamlit sends data beside the chart, as Arrow
+        return chart.to_dict(validate=True)
 
 
 def test_a_distribution_names_its_feature_and_unit() -> None:

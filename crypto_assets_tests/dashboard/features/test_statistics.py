@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto_assets.dashboard.features.lanes import BY_NAME
@@ -21,20 +22,24 @@ from crypto_assets.dashboard.features.statistics import (
     share_without_value,
     spread,
 )
-from crypto_assets_tests.dashboard.features.days import gold_table
+from crypto_assets.features.declaration import PRESENCE
+from crypto_assets.spans import day_span
+from crypto_assets_tests.dashboard.features.days import DAY
 
 NAMES = ("rsi_14_1m", "macd_1m", "volume_spike_20_1m", "roc_1_1m")
 maybe = st.one_of(st.none(), st.just(math.nan), st.integers(-5, 5).map(float))
 
 
 def gold(**values: list[float | None]) -> pl.DataFrame:
+    """The columns of a day's features that are looked at, all of them warm."""
     count = len(next(iter(values.values())))
-    frame = pl.from_arrow(gold_table(minutes=range(count), values=values))
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    minutes = [day_span(DAY).start + timedelta(minutes=minute) for minute in range(count)]
+    frame = pl.DataFrame({"open_time": minutes, "warm": [True] * count, **values})
+    return frame.with_columns(pl.col(list(values)).cast(pl.Float64))
 
 
 @pytest.mark.parametrize("method", METHODS)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_coefficients_are_those_of_pandas_over_pairs_of_values(method: Method, data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 12))
@@ -47,8 +52,7 @@ def test_coefficients_are_those_of_pandas_over_pairs_of_values(method: Method, d
 
 def test_rows_that_are_not_warm_do_not_count() -> None:
     values = {"rsi_14_1m": [90.0, 1.0, 2.0, 3.0], "macd_1m": [0.0, 1.0, 2.0, 3.0]}
-    cold = pl.from_arrow(gold_table(minutes=range(4), cold=1, values=values))
-    assert isinstance(cold, pl.DataFrame)
+    cold = gold(**values).with_columns(pl.Series("warm", [False, True, True, True]))
     found = correlation(cold, ["rsi_14_1m", "macd_1m"], method="Pearson")
     assert found.rows == 3
     assert found.matrix[0, 1] == pytest.approx(1.0)
@@ -74,6 +78,7 @@ def test_a_spread_of_nothing_has_no_figures() -> None:
     assert (found.missing, found.median, found.deviation) == (2, None, None)
 
 
+@settings(max_examples=60)
 @given(st.lists(st.one_of(maybe, st.floats(-1e300, 1e300)), min_size=1, max_size=50))
 def test_every_value_is_in_one_bin(values: list[float | None]) -> None:
     bins = histogram(gold(macd_1m=values), "macd_1m")
@@ -92,5 +97,5 @@ def test_the_share_without_a_value_is_of_a_quarter_of_an_hour() -> None:
 
 
 def test_presence_counts_rows_of_each_source() -> None:
-    found = presence(gold(macd_1m=[1.0, 2.0]))
+    found = presence(gold(macd_1m=[1.0, 2.0]).with_columns(pl.lit(value=True).alias(c) for c in PRESENCE.values()))
     assert found["open interest"] == 2

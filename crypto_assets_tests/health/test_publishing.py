@@ -4,6 +4,7 @@ import dataclasses
 import io
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pyarrow.parquet as pq
 import pytest
@@ -14,8 +15,9 @@ from crypto_assets.health.document import as_markdown, headlines, verdict
 from crypto_assets.health.events import CheckResult, RunState
 from crypto_assets.health.lag import StreamLag
 from crypto_assets.health.publishing import PublishedReport, path_of, publish_report
-from crypto_assets.health.report import HealthReport, make_report
+from crypto_assets.health.report import HealthReport, Section, make_report
 from crypto_assets.health.rows import EVERY, HEALTH_REPORT, STATUSES, ReportRow, report_table
+from crypto_assets.health.storage import PRICES, READS_PER_FILE, WRITES_PER_FILE
 from crypto_assets.lake.files import Files
 from crypto_assets.lake.lake import Lake
 from crypto_assets.stream.health import Health
@@ -162,3 +164,17 @@ def test_streams_are_a_table_of_their_lag(lake: Lake, tmp_path: Path) -> None:
     lags = (StreamLag("processor", "trades", SYMBOL, 0.25, 3.0, None, True),)
     report = dataclasses.replace(report_of(lake, tmp_path), lags=lags)
     assert "| processor, trades | BTCUSDT | 0.2 s | 3.0/s | silent |" in as_markdown(report, [])
+
+
+def test_the_documentation_tells_the_prices_and_requests_that_are_used() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "health.md").read_text(encoding="utf-8")
+    for prices in PRICES.values():
+        row = next(line for line in page.splitlines() if line.startswith(f"| {prices.name} |"))
+        figures = (prices.gigabyte_month, prices.thousand_writes, prices.thousand_reads)
+        told = [float(cell.removesuffix(" USD")) for cell in row.split(" | ")[1:4]]
+        assert told == list(figures)
+        assert row.endswith(f"| `{prices.source}` | {prices.read_on} |")
+    assert f"stands for {WRITES_PER_FILE} writes" in page
+    assert f"and {READS_PER_FILE} reads" in page
+    assert all(f"`{section}`" in page for section in get_args(Section.__value__))
+    assert all(f"`{status}`" in page for status in STATUSES)

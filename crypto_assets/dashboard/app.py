@@ -9,12 +9,18 @@ import streamlit as st
 
 from crypto_assets.config import read_settings
 from crypto_assets.dashboard.context import PageContext
+from crypto_assets.dashboard.market.shared import feed_of
 from crypto_assets.dashboard.pages import features, forecast, health, live
 from crypto_assets.dashboard.states import failure
 from crypto_assets.dashboard.style import STYLE, icon
 from crypto_assets.errors import CryptoAssetsError
 
 log = logging.getLogger(__name__)
+
+
+def prepare() -> None:
+    """Begin to listen to the market, so that the first visitor sees it."""
+    feed_of(_context())
 
 
 def show() -> None:

@@ -16,7 +16,8 @@ first on the path of imports."""
 
 def main() -> None:
     """Serve until a signal."""
-    importlib.import_module("crypto_assets.dashboard.app")  # else the first visitor would wait for it
+    app = importlib.import_module("crypto_assets.dashboard.app")  # else the first visitor would wait for it
+    app.prepare()
     # Streamlit collects garbage after every run of a part; over all that was imported that takes 70 ms, several times
     # a second for each visitor. What is frozen is not looked at.
     gc.collect()

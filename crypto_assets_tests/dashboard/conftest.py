@@ -7,16 +7,19 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+import streamlit as st
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from streamlit.testing.v1 import AppTest
 
 from crypto_assets.config import Settings
+from crypto_assets.dashboard.context import PageContext
 from crypto_assets_tests.dashboard.feeding import Feeding
 from crypto_assets_tests.services import NAMED
 from tools.browser import find_browser
@@ -25,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 EXCHANGE = "simulator-41"
 PHONE = {"width": 390, "height": 844}
+PATIENCE_MS = 30_000
+"""How long a sight is waited for: tests run beside others."""
 DESKTOP = {"width": 1440, "height": 1000}
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 """What Streamlit's page asks for below the address it was opened at, before it asks at the server's root."""
@@ -153,7 +158,8 @@ def visiting(browser: Browser, *, theme: str = "light", phone: bool = False) -> 
     context = browser.new_context(
         viewport=PHONE if phone else DESKTOP, color_scheme=theme, timezone_id="America/New_York", has_touch=phone
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     yield Visitor(context, [])
     context.close()
 
@@ -164,6 +170,25 @@ def visitor(browser: Browser) -> Iterator[Visitor]:
     with visiting(browser) as visitor:
         yield visitor
         assert visitor.complaints == []
+
+
+def drawn(page: Callable[[PageContext], None], settings: Settings) -> AppTest:
+    """A page drawn once in this process, without server and browser: what it says of these settings."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    test = AppTest.from_function(_draw, args=(page, PageContext(settings)), default_timeout=60).run()
+    assert not test.exception, test.exception
+    return test
+
+
+def _draw(page, context):  # its text alone is what Streamlit runs: no name of this module is known there
+    page(context)
+
+
+def said(test: AppTest) -> str:
+    """All texts of a page that was drawn, one after the other, without the escapes of Markdown."""
+    texts = [*test.markdown, *test.caption, *test.warning, *test.code]
+    return "\n".join([*(one.value.replace("\\", "") for one in texts), *(one.proto.body for one in test.get("html"))])
 
 
 def is_too_wide(page: Page) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crypto_assets_tests.alerts.causes import Book, opened
+from crypto_assets_tests.alerts.causes import Book, in_memory, opened
 from crypto_assets_tests.alerts.hook import Hook, hook_server
 
 
@@ -15,6 +15,13 @@ from crypto_assets_tests.alerts.hook import Hook, hook_server
 def book(tmp_path: Path) -> Iterator[Book]:
     """A ledger in which nothing is noted."""
     with opened(tmp_path) as book:
+        yield book
+
+
+@pytest.fixture
+def quick_book() -> Iterator[Book]:
+    """One that waits for no disk."""
+    with in_memory() as book:
         yield book
 
 

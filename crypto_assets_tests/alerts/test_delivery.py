@@ -44,8 +44,11 @@ def teller(book: Book, hook: Hook, tmp_path: Path) -> Teller:
     return Teller(book, service_settings(tmp_path, alert_webhook_url=hook.url))
 
 
-def test_a_thousand_evaluations_of_one_fault_are_one_post_and_its_end_is_one(teller: Teller, hook: Hook) -> None:
-    book = teller.book
+def test_a_thousand_evaluations_of_one_fault_are_one_post_and_its_end_is_one(
+    quick_book: Book, hook: Hook, tmp_path: Path
+) -> None:
+    book = quick_book
+    teller = Teller(book, service_settings(tmp_path, alert_webhook_url=hook.url))
     for free in (9, 91):
         disk = NamedDisk("DATA_DIR", Disk(Path("/"), 100, free))
         for number in range(1_000):

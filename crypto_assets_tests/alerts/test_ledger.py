@@ -15,13 +15,14 @@ from crypto_assets.alerts.alert import Judged
 from crypto_assets.alerts.ledger import KEPT, read_alerts
 from crypto_assets.alerts.store import ledger_file
 from crypto_assets.errors import AlertsError
-from crypto_assets_tests.alerts.causes import CHANNELS, EVERY, NOW, Book, cause, opened
+from crypto_assets_tests.alerts.causes import CHANNELS, EVERY, NOW, Book, cause, in_memory, opened
 from crypto_assets_tests.services import service_settings
 
 MINUTE = timedelta(minutes=1)
 
 
-def test_a_thousand_looks_at_one_lasting_fault_are_one_message_and_one_end(book: Book) -> None:
+def test_a_thousand_looks_at_one_lasting_fault_are_one_message_and_one_end(quick_book: Book) -> None:
+    book = quick_book
     for _ in range(1_000):
         book.look(cause(), after=MINUTE)
     assert book.told() == [("disk/DATA_DIR", "firing")]
@@ -94,8 +95,8 @@ def test_one_that_comes_back_within_that_time_is_the_same(book: Book) -> None:
     assert len(book.ledger.alerts()) == 1
 
 
-def test_a_run_that_fails_every_other_time_for_a_day_is_not_a_flood(book: Book) -> None:
-    messages = 0
+def test_a_run_that_fails_every_other_time_for_a_day_is_not_a_flood(quick_book: Book) -> None:
+    book, messages = quick_book, 0
     for _ in range(144):
         book.look(cause("run/bronze_flush"), after=5 * MINUTE)
         messages += len(book.told())
@@ -106,10 +107,8 @@ def test_a_run_that_fails_every_other_time_for_a_day_is_not_a_flood(book: Book) 
 
 @settings(max_examples=15)
 @given(seen=st.lists(st.booleans(), min_size=300, max_size=300), step=st.integers(1, 5))
-def test_however_a_cause_flaps_beginnings_and_ends_alternate_and_are_few(
-    tmp_path_factory: pytest.TempPathFactory, seen: list[bool], step: int
-) -> None:
-    with opened(tmp_path_factory.mktemp("flapping")) as book:
+def test_however_a_cause_flaps_beginnings_and_ends_alternate_and_are_few(seen: list[bool], step: int) -> None:
+    with in_memory() as book:
         kinds: list[str] = []
         for is_wrong in seen:
             book.look(*([cause()] if is_wrong else []), after=step * MINUTE)

@@ -9,9 +9,10 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pyarrow as pa
 
+from crypto_assets.errors import LakeError, command_to_materialise
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.lake.lake import Lake
-from crypto_assets.schemas import SILVER_KLINES
+from crypto_assets.schemas import SILVER_KLINES, Dataset
 from crypto_assets.spans import Span, day_span
 
 CANDLES = SILVER_KLINES["1m"]
@@ -41,12 +42,12 @@ def version_of(lake: Lake, symbol: str, day: date) -> str:
 
 
 def read_gold_day(lake: Lake, symbol: str, day: date) -> GoldDay | None:
-    """The day; None where its features were never published. Raises LakeError."""
-    table = lake.read(GOLD_FEATURES, symbol, day)
+    """The day; None where its features were never published. Raises LakeError, also where a file is damaged."""
+    columns = ("open_time", *_PRICES)
+    table = _read(lake, GOLD_FEATURES, symbol, day, columns=None)
     if table is None:
         return None
-    columns = ("open_time", *_PRICES)
-    candles = lake.read(CANDLES, symbol, day, columns=columns)
+    candles = _read(lake, CANDLES, symbol, day, columns=columns)
     return GoldDay(
         symbol=symbol,
         day=day,
@@ -115,6 +116,17 @@ def spans_where(day: GoldDay, condition: pl.Expr, span: Span) -> list[Span]:
         else:
             found.append(Span(start, end))
     return found
+
+
+def _read(lake: Lake, dataset: Dataset, symbol: str, day: date, *, columns: Sequence[str] | None) -> pa.Table | None:
+    try:
+        return lake.read(dataset, symbol, day, columns=columns)
+    except (pl.exceptions.PolarsError, pa.ArrowInvalid) as error:
+        command = command_to_materialise(dataset.name, f"{day}|{symbol}")
+        raise LakeError(
+            f"{dataset.name} {day} {symbol} is no file of this version: damaged, or made by another one. Make it again: "
+            f"{command}"
+        ) from error
 
 
 def _polars(table: pa.Table) -> pl.DataFrame:

@@ -49,14 +49,17 @@ def render(context: PageContext) -> None:
         _no_day(context, symbol)
         return
     selection = _choose(symbol, days)
-    day = _day(context, symbol, selection.day)
-    if day is None:
-        st.info("The day was taken away while the page was drawn. Choose another one.")
-        return
-    link = asset_link(context.settings, GOLD_FEATURES.name, partition=f"{day.day}|{symbol}")
-    _draw_over_candles(context, day, selection, link=link)
-    _draw_views(day, selection.features, link=link)
-    _draw_downloads(day, selection.features)
+    link = asset_link(context.settings, GOLD_FEATURES.name, partition=f"{selection.day}|{symbol}")
+    day: GoldDay | None = None
+    with part("Over the candles", link=link):
+        day = _day(context, symbol, selection.day)
+        if day is None:
+            st.caption("The day was taken away a moment ago. Choose another one.")
+        else:
+            _draw_over_candles(context, day, selection)
+    if day is not None:
+        _draw_views(day, selection.features, link=link)
+        _draw_downloads(day, selection.features)
 
 
 def _no_day(context: PageContext, symbol: str) -> None:
@@ -124,19 +127,19 @@ def _read(uri: str, symbol: str, day: date, version: str, *, _context: PageConte
     return read_gold_day(_context.lake, symbol, day)
 
 
-def _draw_over_candles(context: PageContext, day: GoldDay, selection: Selection, *, link: str) -> None:
-    with part("Over the candles", link=link, note=state_of_day(day, now=context.now())):
-        if day.candles.is_empty():
-            st.caption(plain(f"Candles of {day.day} are not in silver, so that the features stand alone."))
-        if not selection.features:
-            st.caption("Choose features above; their lines appear below the candles.")
-        span = span_of_hours(day.day, selection.hours)
-        drawn = drawable(day, selection.features, span)
-        chart = over_candles(day, drawn, span)
-        if chart is not None:
-            st.altair_chart(chart, width="stretch", key="features-over-candles")
-        for sentence in not_drawn(selection.features, drawn):
-            st.caption(sentence)
+def _draw_over_candles(context: PageContext, day: GoldDay, selection: Selection) -> None:
+    st.caption(state_of_day(day, now=context.now()))
+    if day.candles.is_empty():
+        st.caption(plain(f"Candles of {day.day} are not in silver, so that the features stand alone."))
+    if not selection.features:
+        st.caption("Choose features above; their lines appear below the candles.")
+    span = span_of_hours(day.day, selection.hours)
+    drawn = drawable(day, selection.features, span)
+    chart = over_candles(day, drawn, span)
+    if chart is not None:
+        st.altair_chart(chart, width="stretch", key="features-over-candles")
+    for sentence in not_drawn(selection.features, drawn):
+        st.caption(sentence)
 
 
 @st.fragment

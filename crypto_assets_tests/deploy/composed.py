@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 OURS = (
     *("bucket", "namenode", "datanode", "spark-master", "spark-worker", "simulator", "code", "webserver", "daemon"),
-    *("collector", "processor", "forecaster", "dashboard", "alerts"),
+    *("collector", "processor", "forecaster", "dashboard", "alerts", "exporter"),
 )
 """Services that run this project's image."""
 VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Za-z_]\w*)(?:(:?[-+?])((?:[^{}]|\{[^{}]*\})*))?\})")

@@ -162,7 +162,7 @@ def test_no_secret_of_another_service_is_handed_out(composed: Any, drawn: dict[s
     assert holders["POSTGRES_SUPERUSER_PASSWORD"] == {"postgres"}
     assert holders["SPARK_SECRET"] == {"spark-master", "spark-worker", "code"}
     platform = ("POSTGRES_PASSWORD", "DAGSTER_POSTGRES_PASSWORD", "REDIS_PASSWORD", "S3_SECRET_KEY")
-    assert [name for name in platform if "dashboard" in holders[name]] == []
+    assert [name for name in platform if {"dashboard", "exporter"} & holders[name]] == []
     assert "collector" not in holders["POSTGRES_PASSWORD"] | holders["S3_SECRET_KEY"]
     assert holders["DAGSTER_POSTGRES_PASSWORD"] == {"postgres", "code", "webserver", "daemon", "alerts"}
 

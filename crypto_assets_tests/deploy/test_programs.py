@@ -32,9 +32,8 @@ from resources.services.jars import fetch_jars
 from resources.services.java import java_command
 from resources.services.kafka import spark_libraries
 
-PORTS = {
-    name: free_port() for name in ("redis", "kafka", "controller", "simulator", "ws", "code", "webserver", "dashboard")
-}
+LISTENERS = ("redis", "kafka", "controller", "simulator", "ws", "code", "webserver", "dashboard", "exporter")
+PORTS = {name: free_port() for name in LISTENERS}
 END_S = 5.0
 
 
@@ -133,8 +132,9 @@ def deployment(
         "s3://crypto-assets": str(folder / "lake"),
         "http://127.0.0.1:3000/server_info": f"http://127.0.0.1:{PORTS['webserver']}/server_info",
         "127.0.0.1:8501": f"127.0.0.1:{PORTS['dashboard']}",
+        "127.0.0.1:9108": f"127.0.0.1:{PORTS['exporter']}",
     }
-    exact = {"4000": PORTS["code"], "3000": PORTS["webserver"], "8501": PORTS["dashboard"]}
+    exact = {"4000": PORTS["code"], "3000": PORTS["webserver"], "8501": PORTS["dashboard"], "9108": PORTS["exporter"]}
     described = _with_ports(services(drawn), {port: str(own) for port, own in exact.items()})
     deployment = Deployment(described, drawn, folder, places)
     with _redis(deployment), _kafka(deployment), deployment.running("simulator"):
@@ -244,9 +244,11 @@ def test_the_processor_finds_java_and_jars_by_itself(deployment: Deployment) -> 
         wait_for(lambda: _state(deployment, "processor"), until=lambda seen: seen == "starting", deadline_s=180)
 
 
-def test_the_dashboard_answers(deployment: Deployment) -> None:
-    with deployment.running("dashboard"):
-        wait_for(lambda: deployment.check("dashboard").returncode, until=lambda seen: seen == 0, deadline_s=180)
+def test_the_dashboard_and_the_page_of_metrics_answer(deployment: Deployment) -> None:
+    with deployment.running("dashboard"), deployment.running("exporter"):
+        for name in ("exporter", "dashboard"):
+            deployment.await_port(name)
+            wait_for(lambda name=name: deployment.check(name).returncode, until=lambda seen: seen == 0, deadline_s=180)
 
 
 def test_the_alerts_are_looked_for(deployment: Deployment) -> None:

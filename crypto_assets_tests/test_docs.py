@@ -15,12 +15,12 @@ DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.
 WRITTEN_BY_MAKE_DOCS = (
     "README.md",
     "deploy/grafana/crypto-assets.json",
-    *(f"docs/{name}" for name in ("graph.svg", "datasets.md", "features.md", "metrics.md")),
+    *(f"docs/{name}" for name in ("graph.svg", "datasets.md", "features.md", "metrics.md", "cli.md")),
     *(f"docs/reference/{name}.md" for name in ("assets", "avro", "configuration", "sql")),
 )
 OF_OTHERS = re.compile(
-    r"DAGSTER_(?:HOME|LOGS|POSTGRES_URL)|COMPOSE_PROFILES|"
-    r"AWS_\w+|HOME|PATH|PWD|ARGS|PYTHON|URL|CRYPTO_ASSETS_REAL_DATA|HF_\w+|SASL_\w+|(HADOOP|SPARK)_CONF_DIR|PY\w+"
+    r"DAGSTER_HOME|AWS_\w+|HOME|PATH|PWD|ARGS|PYTHON|URL|CRYPTO_ASSETS_REAL_DATA|HF_\w+|SASL_\w+|SSL_CERT_FILE"
+    r"|(HADOOP|SPARK)_CONF_DIR|PY\w+"
 )
 """Variables that other programs read, and those of make, the tests and examples."""
 
@@ -77,8 +77,7 @@ def test_variables_that_are_named_exist(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
-def test_modules_that_are_named_exist(path: Path) -> None:
-    named = re.findall(
-        r"`((?:crypto_assets|crypto_assets_tests|resources|tools|bench)/[\w/]*(?:\.py)?)`", path.read_text()
-    )
+def test_files_and_folders_that_are_named_exist(path: Path) -> None:
+    tops = "crypto_assets|crypto_assets_tests|resources|sensors|tools|bench|deploy|docs"
+    named = re.findall(rf"`((?:{tops})/[\w./-]*)`", path.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []

@@ -25,6 +25,7 @@ README = ROOT / "README.md"
 GRAPH = ROOT / "docs" / "graph.svg"
 EXAMPLE_DAY = date(2024, 8, 1)
 DATASETS = ROOT / "docs" / "datasets.md"
+CLI = ROOT / "docs" / "cli.md"
 FEATURES = ROOT / "docs" / "features.md"
 METRICS = ROOT / "docs" / "metrics.md"
 BOARD = ROOT / "deploy" / "grafana" / "crypto-assets.json"
@@ -41,6 +42,7 @@ def main() -> None:
 
 def generated_files() -> dict[Path, str]:
     """What each file must hold, by path; a file's own words outside the markers are kept."""
+    from crypto_assets.cli.reference import cli_reference
     from crypto_assets.features.document import feature_table
 
     readme = README.read_text(encoding="utf-8")
@@ -52,6 +54,7 @@ def generated_files() -> dict[Path, str]:
         FEATURES: replace_section(FEATURES.read_text(encoding="utf-8"), name="features", text=feature_table()),
         METRICS: replace_section(METRICS.read_text(encoding="utf-8"), name="metrics", text=metrics_tables()),
         BOARD: board(),
+        CLI: cli_reference(),
         **reference_pages(configuration),
     }
 

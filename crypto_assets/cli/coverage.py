@@ -39,10 +39,13 @@ MARKS: dict[DayState, tuple[str, str]] = {
 @told
 def coverage(
     datasets: Annotated[
-        list[str] | None, typer.Argument(help="Such as gold_features; without, all of bronze, silver and gold.")
+        list[str] | None,
+        typer.Argument(metavar="DATASET", help="Such as gold_features; without, all of bronze, silver and gold."),
     ] = None,
     *,
-    symbol: Annotated[list[str] | None, typer.Option(help="May be repeated; without, all of SYMBOLS.")] = None,
+    symbol: Annotated[
+        list[str] | None, typer.Option(metavar="SYMBOL", help="May be repeated; without, all of SYMBOLS.")
+    ] = None,
     first: Annotated[date | None, day_option("--from", help="First day; 30 days before --to unless given.")] = None,
     last: Annotated[date | None, day_option("--to", help="Last day, included; today unless given.")] = None,
     as_json: Json = False,

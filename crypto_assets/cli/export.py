@@ -28,7 +28,7 @@ class Format(StrEnum):
 
 @told
 def export(
-    dataset: Annotated[str, typer.Argument(help="Such as gold_features or bronze_trades: kept by symbol and day.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Kept by symbol and day, such as gold_features.")],
     symbol: Symbol,
     first: FirstDay,
     last: LastDay,

@@ -23,7 +23,7 @@ app = typer.Typer(help="Models of the forecast: list, show, put in force.", no_a
 @app.command("list")
 @told
 def list_models(
-    symbol: Annotated[str | None, typer.Argument(help="Such as BTCUSDT; without, of all.")] = None,
+    symbol: Annotated[str | None, typer.Argument(metavar="SYMBOL", help="Such as BTCUSDT; without, of all.")] = None,
     as_json: Json = False,
 ) -> None:
     """List the models, the newest last, with the verdict on each and whether it is in force."""

@@ -14,7 +14,9 @@ from crypto_assets.cli.telling import Json, print_json, told
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 """What an option means, and --help too, is the program's to say."""
 
-Names = Annotated[list[str] | None, typer.Argument(help="Services; without names, those that it is about.")]
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME", help="Services, such as kafka; without, all that it is about.")
+]
 
 
 def demo(context: typer.Context) -> None:

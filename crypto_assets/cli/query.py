@@ -23,7 +23,9 @@ SHOWN_CHARACTERS = 60
 
 @told
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT in DuckDB's SQL; - reads it from standard input.")],
+    sql: Annotated[
+        str, typer.Argument(metavar="SQL", help="One SELECT in DuckDB's SQL; - reads it from standard input.")
+    ],
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header.")] = False,
     rows: Annotated[int, typer.Option(min=0, help="Rows of the table; 0 is all. JSON and CSV always have all.")] = (

@@ -15,6 +15,8 @@ SHOWN = 10
 """Alerts that one message tells of in full; the rest is counted."""
 BLOCK_LIMIT = 2_900
 """Characters of a section; Slack takes 3,000."""
+TEXT_LIMIT = 12_000
+"""Characters of the text beside the blocks; Slack takes 40,000."""
 WORDS_LIMIT = 1_000
 """Characters of a sentence; what a failed run says of itself may be a page."""
 SUBJECT_LIMIT = 150
@@ -70,11 +72,15 @@ def compose(notices: Sequence[Notice], *, dagster_url: str, origin: str) -> Mess
 
 
 def as_slack(message: Message) -> dict[str, object]:
-    """The JSON of an incoming webhook (docs.slack.dev, "Sending messages using incoming webhooks")."""
+    """The JSON of an incoming webhook (docs.slack.dev, "Sending messages using incoming webhooks").
+
+    Slack shows the blocks, and of the text the beginning in a notice on a phone; others that take this JSON know the
+    text only, so that all of it is there too.
+    """
     blocks = [_section(_slack_item(item)) for item in message.items]
     blocks += [_section(escape(message.more, limit=BLOCK_LIMIT))] if message.more else []
     blocks.append({"type": "context", "elements": [_mrkdwn(escape(message.origin, limit=BLOCK_LIMIT))]})
-    return {"text": escape(message.subject, limit=BLOCK_LIMIT), "blocks": blocks}
+    return {"text": escape(f"{message.subject}\n\n{as_text(message)}", limit=TEXT_LIMIT), "blocks": blocks}
 
 
 def as_text(message: Message) -> str:

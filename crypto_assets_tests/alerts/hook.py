@@ -30,6 +30,11 @@ class Hook:
         return f"http://127.0.0.1:{self.port}/services/{SECRET}"
 
     @property
+    def subjects(self) -> list[str]:
+        """First lines of what was taken."""
+        return [message["text"].partition("\n")[0] for message in self.taken]
+
+    @property
     def texts(self) -> list[str]:
         """Everything that was taken, a text for each message."""
         return [json.dumps(message, ensure_ascii=False) for message in self.taken]

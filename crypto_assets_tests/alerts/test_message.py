@@ -38,7 +38,7 @@ def test_a_message_says_what_where_since_when_and_what_to_do() -> None:
     )
     assert "<http://127.0.0.1:3000/assets/gold_features|Open in Dagster>" in slack
     assert "CRITICAL: no new bronze of BTCUSDT" in slack
-    assert json.loads(slack)["text"] == "CRITICAL: no new bronze of BTCUSDT"
+    assert json.loads(slack)["text"] == f"CRITICAL: no new bronze of BTCUSDT\n\n{text}"
 
 
 def test_an_end_says_how_long_it_lasted() -> None:
@@ -61,7 +61,7 @@ def test_a_message_of_many_tells_the_worst_in_full_and_counts_the_rest() -> None
     assert "RESOLVED" not in text
     assert f"and {22 - SHOWN} more (11 disk begun, 1 disk over)" in text
     assert len(json.loads(slack)["blocks"]) == SHOWN + 2
-    assert json.loads(slack)["text"] == "CRITICAL: disk 22 is nearly full and 21 more"
+    assert json.loads(slack)["text"].startswith("CRITICAL: disk 22 is nearly full and 21 more\n")
 
 
 def test_what_happened_first_stands_first() -> None:
@@ -108,8 +108,10 @@ def test_the_same_notices_have_the_same_reference_and_others_another() -> None:
 @given(sentence=st.text(max_size=5_000), subject=st.text(max_size=300), count=st.integers(1, 30))
 def test_slack_takes_every_message_whatever_it_holds(sentence: str, subject: str, count: int) -> None:
     notices = [notice(n, sentence=sentence, subject=subject, advice=sentence) for n in range(count)]
-    blocks = json.loads(written(*notices)[0])["blocks"]
+    message = json.loads(written(*notices)[0])
+    blocks = message["blocks"]
     assert len(blocks) <= 50
+    assert len(message["text"]) <= 40_000
     for block in blocks:
         for element in block.get("elements", [block.get("text")]):
             assert 0 < len(element["text"]) <= 3_000

@@ -31,7 +31,7 @@ def post(url: str) -> DeliveryFailed | None:
 def test_a_message_arrives_as_json_that_slack_reads(hook: Hook) -> None:
     assert post(hook.url) is None
     (body,) = hook.taken
-    assert body["text"] == "WARNING: disk 1 is nearly full"
+    assert body["text"].startswith("WARNING: disk 1 is nearly full\n\nWARNING: disk 1 is nearly full\nLittle is free.")
     assert [block["type"] for block in body["blocks"]] == ["section", "context"]
 
 

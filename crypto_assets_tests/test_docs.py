@@ -19,8 +19,8 @@ WRITTEN_BY_MAKE_DOCS = (
     *(f"docs/reference/{name}.md" for name in ("assets", "avro", "configuration", "sql")),
 )
 OF_OTHERS = re.compile(
-    r"DAGSTER_HOME|AWS_\w+|HOME|PATH|PWD|ARGS|PYTHON|URL|CRYPTO_ASSETS_REAL_DATA|HF_\w+|SASL_\w+|SSL_CERT_FILE"
-    r"|(HADOOP|SPARK)_CONF_DIR|PY\w+"
+    r"DAGSTER_(?:HOME|LOGS|POSTGRES_URL)|COMPOSE_PROFILES|AWS_\w+|HOME|PATH|PWD|ARGS|PYTHON|URL|CRYPTO_ASSETS_REAL_DATA|HF_\w+"
+    r"|SASL_\w+|SSL_CERT_FILE|(HADOOP|SPARK)_CONF_DIR|PY\w+"
 )
 """Variables that other programs read, and those of make, the tests and examples."""
 

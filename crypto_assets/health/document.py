@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from crypto_assets.health.report import HealthReport
-from crypto_assets.health.rows import STATUSES, ReportRow, Status, status_of_check
+from crypto_assets.health.rows import STATUSES, ReportRow, Status, elsewhere, status_of_check
 from crypto_assets.health.words import age, size
 
 LISTED, NAMED = 20, 6
@@ -50,7 +50,7 @@ def headlines(report: HealthReport) -> dict[str, str]:
         found["gaps"] = f"{len(report.gaps)} streams had a gap, {lost:,.1f} minutes are lost or open"
     found["disk"] = "; ".join(disk.sentence.rstrip(".") for disk in report.disks)
     if report.cost is not None:
-        found["cost"] = f"{'were it there, ' if report.is_own_disk else ''}{report.cost.sentence.rstrip('.')}"
+        found["cost"] = f"{elsewhere(report)}{report.cost.sentence.rstrip('.')}"
     return {name: sentence for name, sentence in found.items() if sentence}
 
 
@@ -74,14 +74,16 @@ def as_markdown(report: HealthReport, rows: Sequence[ReportRow]) -> str:
 
 
 def _wants_a_look(rows: Sequence[ReportRow]) -> str:
-    """Sentences by status, the worst first; of figures of one kind the first one, and the names of the others."""
+    """Sentences by status, the worst first; of figures of one kind and one command the first one, and the names of the
+    others."""
     lines: list[str] = []
     for status in STATUSES:
         kinds: dict[tuple[str, ...], list[ReportRow]] = {}
         for row in rows:
             if row.status == status != "ok":
                 # Each dataset that fails has a line; of what only warns, or was never made, a line is enough.
-                kind = (row.section, row.metric, row.dataset if status == "failed" else "")
+                run = row.sentence.partition("Run: ")[2].replace(row.symbol, "")
+                kind = (row.section, row.metric, row.dataset if status == "failed" else "", run)
                 kinds.setdefault(kind, []).append(row)
         lines += [f"- **{status}**, {section}: {_with_others(same)}" for (section, *_), same in kinds.items()]
     if not lines:

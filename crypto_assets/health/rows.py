@@ -98,6 +98,11 @@ def status_of_check(result: CheckResult) -> Status:
     return "warning" if result.severity == "WARN" else "failed"
 
 
+def elsewhere(report: HealthReport) -> str:
+    """What a cost begins with where no store sends a bill."""
+    return "the lake lies on your own disk; elsewhere it would be " if report.is_own_disk else ""
+
+
 def _checks(report: HealthReport) -> Iterator[ReportRow]:
     if report.checks is None:
         sentence = "Dagster was not asked: the report was made outside of a run."
@@ -264,7 +269,7 @@ def _storage(report: HealthReport) -> Iterator[ReportRow]:
         yield ReportRow("storage", f"{held.layer}/{held.dataset}", "", "files", held.files, "files", "ok", "")
     if report.cost is not None:
         cost, usage = report.cost, report.cost.usage
-        sentence = f"{'Were it there: ' if report.is_own_disk else ''}{cost.sentence}"
+        sentence = f"{elsewhere(report)}{cost.sentence}"
         yield ReportRow("cost", cost.prices.name, "", "total", cost.total, cost.currency, "ok", sentence)
         yield ReportRow("cost", cost.prices.name, "", "storage", cost.storage, cost.currency, "ok", "")
         yield ReportRow("cost", cost.prices.name, "", "requests", cost.requests, cost.currency, "ok", "")

@@ -20,7 +20,7 @@ WRITTEN_BY_MAKE_DOCS = (
 )
 OF_OTHERS = re.compile(
     r"DAGSTER_(?:HOME|LOGS|POSTGRES_URL)|COMPOSE_PROFILES|AWS_\w+|HOME|PATH|PWD|ARGS|PYTHON|URL|CRYPTO_ASSETS_REAL_DATA|HF_\w+"
-    r"|SASL_\w+|SSL_CERT_FILE|(HADOOP|SPARK)_CONF_DIR|PY\w+"
+    r"|SASL_\w+|SSL_CERT_FILE|JDK_JAVA_OPTIONS|(HADOOP|SPARK)_CONF_DIR|PY\w+"
 )
 """Variables that other programs read, and those of make, the tests and examples."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,11 @@ from crypto_assets.endpoints import (
     sheets_endpoint,
     warehouse_url,
 )
+from crypto_assets_tests.security.listening import open_to_others
+from resources.services.folder import ServiceFolder
 from resources.services.manager import Services
+from resources.services.process import family
+from resources.services.service import NAMES
 
 NAMED = frozenset(Settings.model_fields)
 """Variables that would point a test's services at somebody else's."""
@@ -39,10 +44,15 @@ def live_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="session")
 def services(live_settings: Settings) -> Iterator[Services]:
-    """The session's services, of which none has been started; all are stopped at the end."""
+    """The session's services, of which none has been started; all are stopped at the end.
+
+    Whatever the tests did with them: none was open to other machines.
+    """
     services = _attached(live_settings)
     yield services
+    opened = open_to_others(chain.from_iterable(family(ServiceFolder.of(live_settings.data_dir, n)) for n in NAMES))
     services.stop()
+    assert opened == [], "a service of the tests listens where other machines reach it"
 
 
 @pytest.fixture(scope="session")

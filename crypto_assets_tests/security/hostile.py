@@ -70,11 +70,11 @@ def corrupt_zip(path: Path, *, name: str) -> Path:
     return path
 
 
-def gzip_bomb(path: Path, *, rows: bool) -> Path:
-    """256 MiB of one line, or of the same row again and again."""
-    piece = ROW * (MEBIBYTE // len(ROW)) if rows else b"0" * MEBIBYTE
-    with gzip.open(path, "wb") as packed:
-        packed.write(HEADER if rows else b"")
+def gzip_bomb(path: Path, *, of: bytes, header: bytes = b"") -> Path:
+    """256 MiB of the same again and again."""
+    piece = of * (MEBIBYTE // len(of))
+    with gzip.open(path, "wb", compresslevel=1) as packed:
+        packed.write(header)
         for _ in range(256):
             packed.write(piece)
     return path

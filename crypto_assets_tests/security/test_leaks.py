@@ -24,7 +24,9 @@ from crypto_assets.config import Settings
 from crypto_assets.dagster_home import prepare_dagster_home
 from crypto_assets.endpoints import S3Endpoint, postgres_url, redis_url, s3_endpoint
 from crypto_assets.lake.files import Files
+from crypto_assets.processes import end_children
 from crypto_assets_tests.services import NAMED
+from crypto_assets_tests.waiting import wait_for
 from resources.services.manager import Services
 
 DAY = "2024-08-01"
@@ -126,11 +128,25 @@ class World:
         given = {**self.environment, **environment}
         with _watched(self.commands):
             done = subprocess.run(
-                [sys.executable, "-m", *command], env=given, capture_output=True, text=True, timeout=100, check=False
+                [sys.executable, "-m", *command], env=given, capture_output=True, text=True, timeout=200, check=False
             )
         said = done.stdout + done.stderr
         self.printed[f"{len(self.printed)} {' '.join(command)[:60]}"] = said
         return said
+
+    def run_until_told(self, *modules: str, **environment: str) -> None:
+        """Programs that go on until they are ended: each until it has said of something that it does not answer."""
+        children: list[subprocess.Popen[bytes]] = []
+        for module in modules:
+            with (self.folder / f"{module}.log").open("wb") as log:
+                given = {**self.environment, **environment}
+                children.append(subprocess.Popen([sys.executable, "-m", module], env=given, stdout=log, stderr=log))
+        try:
+            for module, child in zip(modules, children, strict=True):
+                log = self.folder / f"{module}.log"
+                wait_for(lambda log=log, child=child: log.stat().st_size or child.poll(), until=bool, deadline_s=120)
+        finally:
+            end_children(children)
 
     def search(self, wanted: Mapping[str, str]) -> Searched:
         searched = Searched(wanted)
@@ -235,10 +251,6 @@ def test_where_every_password_is_wrong_the_errors_tell_none(world: World) -> Non
         AWS_SECRET_ACCESS_KEY=wrong["S3"],
     )
     assert said.count("failed") >= 3, said[-3_000:]
-    world.run("crypto_assets.stream.processor", POSTGRES_URL=refused, **world.kafka)
-    world.run("crypto_assets.stream.collector", REDIS_URL=f"rediss://:{quoted['redis']}@127.0.0.1:1/0", **world.kafka)
-    world.run("crypto_assets.stream.forecaster", POSTGRES_URL=f"{refused}?sslmode=nonsense", **world.kafka)
-    world.run(
-        "crypto_assets.stream.collector", REDIS_URL=f"redis//{quoted['redis']}", POSTGRES_URL=refused, **world.kafka
-    )
+    away = {"REDIS_URL": f"redis://:{quoted['redis']}@127.0.0.1:1/0", "POSTGRES_URL": refused, **world.kafka}
+    world.run_until_told("crypto_assets.stream.collector", "crypto_assets.stream.forecaster", **away)
     assert world.search(wrong | world.drawn | world.marked).found == []

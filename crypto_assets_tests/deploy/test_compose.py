@@ -118,6 +118,13 @@ def test_named_volumes_and_mounted_files_exist(composed: Any) -> None:
     assert used == named
 
 
+def test_driver_and_executors_see_one_folder_of_state_and_all_watchers_one_ledger(composed: Any) -> None:
+    assert {n for n, s in composed.items() if "code:/data" in s.get("volumes", [])} == {"code", "spark-worker"}
+    writers = {n for n, s in composed.items() if "alerts:/data/alerts" in s.get("volumes", [])}
+    readers = {n for n, s in composed.items() if "alerts:/data/alerts:ro" in s.get("volumes", [])}
+    assert (writers, readers) == ({"code", "alerts"}, {"dashboard", "exporter"})
+
+
 def test_who_is_waited_for_exists_and_can_say_that_it_is_ready(composed: Any) -> None:
     for name, service in composed.items():
         for other, wait in service.get("depends_on", {}).items():
@@ -177,6 +184,7 @@ def test_simulated_data_can_never_be_called_binances(drawn: dict[str, str], prof
         urls = [given[f"BINANCE_{which}_URL"] for which in ("ARCHIVE", "SPOT_REST", "FUTURES_REST")]
         urls += [given[f"BINANCE_{which}_URL"] for which in ("SPOT_WS", "FUTURES_WS")]
         assert [bool(url) for url in urls] == [exchange == "simulator"] * 5, name
+        assert bool(given.get("CAPTURE_URI")) == (name == "code" and exchange == "simulator"), name
 
 
 def test_each_programs_variables_make_settings(composed: Any, drawn: dict[str, str], tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def publish_day(settings: Settings, card: ModelCard, day: date, *, promoted_at: 
 
 @cache
 def _guessed() -> Evaluated:
-    return judged(random_walk(900, seed=3), guess, options_of(horizons=(1, 15)))
+    return judged(random_walk(900, seed=3), guess, options_of(horizons=(1,)))
 
 
 def midnight(day: date) -> datetime:

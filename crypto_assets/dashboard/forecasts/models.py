@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
+from crypto_assets.errors import CheckpointError
 from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.checkpoint import read_card
 from crypto_assets.forecast.checkpoints import Checkpoints
@@ -23,7 +24,9 @@ class Models:
     made: date | None
     """Day of the newest model."""
     card: ModelCard | None
-    """Of the model in force, else of the newest one."""
+    """Of the model in force, else of the newest one; None where there is none, or its file cannot be used."""
+    problem: str = ""
+    """Why the file cannot be used."""
 
     @property
     def is_promoted(self) -> bool:
@@ -38,18 +41,17 @@ class Models:
 
 
 def read_models(lake: Lake, checkpoints: Checkpoints, promotions: Promotions, symbol: str) -> Models:
-    """The models of a symbol; raises LakeError or CheckpointError."""
+    """The models of a symbol; raises LakeError, and CheckpointError where the ledger of promotions cannot be read."""
     in_force = promotions.current(symbol)
     evaluations = Evaluations(lake)
     days = evaluations.days(symbol)
     stored = evaluations.read(symbol, days[-1]) if days else None
     made = _newest_model(checkpoints, symbol)
-    return Models(
-        in_force=in_force,
-        evaluated=stored.evaluated if stored else None,
-        made=made,
-        card=_card(checkpoints, promotions, in_force, symbol, made),
-    )
+    found = Models(in_force=in_force, evaluated=stored.evaluated if stored else None, made=made, card=None)
+    try:
+        return replace(found, card=_card(checkpoints, promotions, in_force, symbol, made))
+    except CheckpointError as error:
+        return replace(found, problem=str(error))
 
 
 def _newest_model(checkpoints: Checkpoints, symbol: str) -> date | None:

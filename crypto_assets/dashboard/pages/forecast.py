@@ -26,9 +26,10 @@ from crypto_assets.dashboard.market.messages import assets_of
 from crypto_assets.dashboard.market.shared import feed_of, price_of
 from crypto_assets.dashboard.states import DOWN, empty, failure, part, sentence_of
 from crypto_assets.errors import command_to_materialise
-from crypto_assets.forecast.card import as_markdown
+from crypto_assets.forecast.card import ModelCard, as_markdown
 from crypto_assets.forecast.checkpoints import Checkpoints
 from crypto_assets.forecast.drift import WEEK_DAYS, week_skill
+from crypto_assets.forecast.evaluations import ModelEvaluation
 from crypto_assets.forecast.judge.report import as_markdown as report_of
 from crypto_assets.forecast.judge.verdict import percent
 from crypto_assets.forecast.notice import notice
@@ -50,10 +51,12 @@ def render(context: PageContext) -> None:
         symbol = choose_symbol(context)
     st.caption(notice(context.exchange))
     _latest(context, symbol)
-    _model(context, symbol)
-    _record(context, symbol)
-    _evaluation(context, symbol)
-    _card(context, symbol)
+    models = _model(context, symbol)
+    _record(context, symbol, step_s=_step_s(models))
+    if models is not None and models.evaluated is not None:
+        _evaluation(context, models.evaluated, is_open=not models.is_promoted)
+    if models is not None and models.card is not None:
+        _card(context, models.card)
 
 
 def command(context: PageContext, symbol: str) -> str:
@@ -116,34 +119,45 @@ def _show_latest(context: PageContext, symbol: str, latest: Latest) -> None:
     st.caption(f"Foretold at {words.utc(latest.as_of)} by {words.plain(latest.model_id)}. {words.plain(latest.detail)}")
 
 
-def _model(context: PageContext, symbol: str) -> None:
+def _model(context: PageContext, symbol: str) -> Models | None:
+    """Draw which model is in force, and return what is known of all; None where that cannot be read."""
+    models = None
     with part("Model", link=asset_link(context.settings, "lstm_evaluation", view="checks")):
         models = _models(context, symbol)
-        now = context.now()
-        if models.made is None and models.in_force is None:
-            empty(f"No model of {symbol} has been made yet. This trains one on the days until yesterday and judges it:",
-                  run=command(context, symbol))  # fmt: skip
-            return
-        if (held := models.in_force) is not None:
-            against = (
-                f" A person had it promoted against the verdict: {words.plain(held.reason)}" if held.reason else ""
-            )
-            st.markdown(
-                f":green-badge[promoted] **{words.plain(held.model_id)}** is in force since "
-                f"{words.utc(held.promoted_at, seconds=False)}, {words.age(held.promoted_at, now=now)}: it "
-                f"{words.plain(held.verdict)}{against}"
-            )
-        else:
-            st.markdown(":orange-badge[not promoted] No model is in force: nothing is foretold, live or by day.")
-        if (newest := models.evaluated) is not None and (held is None or newest.model_id != held.model_id):
-            state = "would be promoted" if newest.verdict.promote else "not promoted"
-            st.markdown(
-                f":gray-badge[{state}] **{words.plain(newest.model_id)}**, "
-                f"judged {words.age(newest.made_at, now=now)}: "
-                f"{words.plain(newest.verdict.sentence)}"
-            )
-        if models.waits is not None:
-            empty(f"The model of {models.waits} has not been judged yet:", run=command(context, symbol))
+        _show_models(context, symbol, models)
+    return models
+
+
+def _show_models(context: PageContext, symbol: str, models: Models) -> None:
+    now = context.now()
+    if models.problem:
+        failure(models.problem)
+    if models.made is None and models.in_force is None:
+        what = f"No model of {symbol} has been made yet. This trains one on the days until yesterday and judges it:"
+        empty(what, run=command(context, symbol))
+        return
+    if (held := models.in_force) is not None:
+        against = f" Promoted against the verdict, because: {words.plain(held.reason)}" if held.reason else ""
+        st.markdown(
+            f":green-badge[promoted] **{words.plain(held.model_id)}** is in force since "
+            f"{words.utc(held.promoted_at, seconds=False)}, {words.age(held.promoted_at, now=now)}: it "
+            f"{words.plain(held.verdict)}{against}"
+        )
+    else:
+        st.markdown(":orange-badge[not promoted] No model is in force: nothing is foretold, live or by day.")
+    if (newest := models.evaluated) is not None and (held is None or newest.model_id != held.model_id):
+        state = "would be promoted" if newest.verdict.promote else "not promoted"
+        st.markdown(
+            f":gray-badge[{state}] **{words.plain(newest.model_id)}**, judged {words.age(newest.made_at, now=now)}: "
+            f"{words.plain(newest.verdict.sentence)}"
+        )
+    if models.waits is not None:
+        empty(f"The model of {models.waits} has not been judged yet:", run=command(context, symbol))
+
+
+def _step_s(models: Models | None) -> int:
+    """Seconds between two rows of what the model reads."""
+    return STEP_S[models.card.data.source if models is not None and models.card is not None else "gold_features"]
 
 
 @st.cache_data(ttl=30, max_entries=32, show_spinner=False)
@@ -153,7 +167,7 @@ def _models(_context: PageContext, symbol: str) -> Models:
 
 
 @st.fragment(run_every=RECORD_EVERY_S)
-def _record(context: PageContext, symbol: str) -> None:
+def _record(context: PageContext, symbol: str, *, step_s: int) -> None:
     with part("Foretold and what happened", link=asset_link(context.settings, LSTM_PREDICTIONS.name)):
         table, reasons = _predictions(context, symbol)
         for reason in reasons:
@@ -175,10 +189,10 @@ def _record(context: PageContext, symbol: str) -> None:
                 "Time", list(HOURS), default="3 h", label_visibility="collapsed", key="forecast-hours", required=True
             )
         record = record_of(table, horizon if horizon in horizons else horizons[0])
-        _show_record(context, symbol, record, hours=HOURS.get(asked or "", 3))
+        _show_record(context, symbol, record, hours=HOURS.get(asked or "", 3), step_s=step_s)
 
 
-def _show_record(context: PageContext, symbol: str, record: Record, *, hours: int) -> None:
+def _show_record(context: PageContext, symbol: str, record: Record, *, hours: int, step_s: int) -> None:
     last = record.rows["as_of"][-1].as_py()
     shown = record.between(last - timedelta(hours=hours) + MOMENT, last + MOMENT)
     horizon_s = record.rows["horizon_s"][0].as_py()
@@ -189,8 +203,6 @@ def _show_record(context: PageContext, symbol: str, record: Record, *, hours: in
     if outcome is None:
         st.caption("What came of them is not known yet: it takes the candles of those moments.")
         return
-    card = _models(context, symbol).card
-    step_s = STEP_S[card.data.source if card else "gold_features"]
     curve = _curve(outcome, symbol, horizon_s, int(outcome.as_of_us[-1]), outcome.came.size, step_s)
     if curve.points:
         draw_skill(curve, horizon_s=horizon_s)
@@ -248,22 +260,17 @@ def _with_what_came(context: PageContext, symbol: str, live: pa.Table) -> pa.Tab
     return realised.with_closes(live, [*closed, *feed_of(context).tail(symbol).candles])
 
 
-def _evaluation(context: PageContext, symbol: str) -> None:
-    models = _models(context, symbol)
-    if models.evaluated is None:
-        return
-    found = models.evaluated
+def _evaluation(context: PageContext, found: ModelEvaluation, *, is_open: bool) -> None:
+    said = (
+        f"{words.plain(found.model_id)}, judged {words.age(found.made_at, now=context.now())} on rows that were used "
+    )
     with part("Evaluation", link=asset_link(context.settings, "lstm_evaluation")):
-        st.caption(f"{words.plain(found.model_id)}, judged {words.age(found.made_at, now=context.now())} on rows that "
-                   "were used for no choice; the newest fold decides. Skill is against the last price.")  # fmt: skip
-        with st.expander("Against every baseline, newest fold", expanded=not models.is_promoted):
+        st.caption(f"{said} for no choice; the newest fold decides. Skill is against the last price.")
+        with st.expander("Against every baseline, newest fold", expanded=is_open):
             st.markdown(report_of(found.evaluation, fold=found.evaluation.folds[-1].number))
 
 
-def _card(context: PageContext, symbol: str) -> None:
-    card = _models(context, symbol).card
-    if card is None:
-        return
+def _card(context: PageContext, card: ModelCard) -> None:
     with part("Model card", link=asset_link(context.settings, "lstm_checkpoint")):
         st.caption(f"{words.plain(card.model_id)}, made {words.age(card.made_at, now=context.now())}.")
         with st.expander("What it was made of, how, and where it ends"):

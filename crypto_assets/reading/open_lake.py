@@ -195,7 +195,10 @@ def _by_day(name: str) -> Dataset:
 def _as(table: pa.Table, kind: str) -> Any:
     match kind:
         case "polars":
-            return pl.from_arrow(table)
+            try:
+                return pl.from_arrow(table)
+            except pl.exceptions.ComputeError as error:
+                raise BadQuestion(f"Polars cannot hold a column: {error}. Cast it, or take kind='arrow'.") from None
         case "pandas":
             return table.to_pandas()
         case "arrow":

@@ -47,6 +47,8 @@ _TYPES: Mapping[pa.DataType, str] = {
 _CATALOG = re.compile(r"\b(show|describe|information_schema|duckdb_\w+|pragma\w*|pg_\w+)\b", re.IGNORECASE)
 _OTHER_COLUMNS = "schema mismatch in glob"
 """What DuckDB says of a file that lacks a column of the first one."""
+_INTERRUPTED = "Query interrupted"
+"""What it makes of a Ctrl-C."""
 
 
 def run_sql(sql: str, *, places: Places) -> Iterator[pa.RecordBatch]:
@@ -188,6 +190,10 @@ def _answer(connection: duckdb.DuckDBPyConnection, served: ServedFiles, sql: str
         if begun and isinstance(reason, Changed | _ColumnsDiffer):
             raise LakeBusy(f"{reason or 'A day'} was published anew while it was read. Ask again.") from None
         raise reason from None
+    except RuntimeError as error:
+        if str(error) == _INTERRUPTED:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _reason(error: Exception, served: ServedFiles) -> Exception:

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Callable
 
 import httpx
+import psutil
 import pytest
 import typer
 
 from crypto_assets.cli.main import app
 from crypto_assets.cli.telling import told
 from crypto_assets_tests.cli.conftest import Command
+from crypto_assets_tests.waiting import wait_for
 
 COMMANDS = (
     *("demo", "ui", "dashboard", "simulate", "up", "down", "status", "doctor", "backfill", "coverage", "gaps"),
@@ -96,6 +98,15 @@ def test_a_program_takes_its_own_arguments_and_signals(start: Callable[..., subp
     program.send_signal(signal.SIGINT)
     program.wait(timeout=20)
     assert program.returncode in (0, -signal.SIGINT, 130)
+
+
+def test_ctrl_c_ends_a_long_query(start: Callable[..., subprocess.Popen[str]]) -> None:
+    program = start("query", "SELECT * FROM range(3), range(1000000000) AS many ORDER BY random()", "--csv")
+    me = psutil.Process(program.pid)
+    wait_for(me.num_threads, until=lambda threads: threads > 2, deadline_s=60)  # DuckDB works
+    program.send_signal(signal.SIGINT)
+    _, err = program.communicate(timeout=60)
+    assert (program.returncode, err.splitlines()[-1].partition(".")[0]) == (130, "Interrupted")
 
 
 def test_who_reads_no_further_ends_a_long_answer(start: Callable[..., subprocess.Popen[str]]) -> None:

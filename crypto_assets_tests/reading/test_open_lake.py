@@ -80,6 +80,7 @@ WRONG = {
     "a column that is none": lambda lake: lake.gold("BTCUSDT", "2024-08-01", columns=["rsi"]),
     "no column": lambda lake: lake.gold("BTCUSDT", "2024-08-01", columns=[]),
     "a timeframe that is none": lambda lake: lake.klines("BTCUSDT", "2024-08-01", timeframe="../1m"),
+    "a type that Polars lacks": lambda lake: lake.sql("SELECT INTERVAL 1 DAY"),
     "a kind that is none": lambda lake: lake.gold("BTCUSDT", "2024-08-01", kind="numpy"),
 }
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -17,6 +20,8 @@ from crypto_assets.lake.manifest import MANIFEST_FILE, Manifest
 from crypto_assets.reading.open_lake import OpenLake, open_lake
 from crypto_assets.reading.relations import RELATIONS
 from crypto_assets.schemas import BRONZE_TRADES
+from crypto_assets.warehouse.store import WarehouseStore
+from crypto_assets.warehouse.tables import FACT_TRADES
 from crypto_assets_tests.reading.small_lake import DAYS, fill, rows, write_part
 
 
@@ -173,6 +178,38 @@ def test_a_mistake_in_a_query_is_told_in_a_line(reader: OpenLake, sql: str, said
 def test_tables_of_the_warehouse_say_what_runs_their_store(reader: OpenLake) -> None:
     with pytest.raises(ConfigurationError, match=r"make up .*WAREHOUSE_S3_URI"):
         reader.sql("SELECT * FROM fact_trades")
+
+
+def test_tables_of_the_warehouse_have_the_date_of_their_day(bucket: str, settings: Settings) -> None:
+    store = WarehouseStore(f"{bucket}/warehouse")
+    for day in DAYS:
+        store.publish(FACT_TRADES, day, rows(FACT_TRADES.schema, day=day, count=2))
+    named = settings.model_copy(update={"warehouse_s3_uri": store.uri})
+    sql = "SELECT date, symbol, max(min_price) FROM fact_trades WHERE date > '2024-08-01' GROUP BY ALL ORDER BY ALL"
+    assert open_lake(settings=named).sql(sql).rows() == [(day, "BTCUSDT", Decimal(1)) for day in DAYS[1:]]
+
+
+def test_of_a_training_set_the_newest_version_counts_with_the_columns_of_each(tmp_path: Path) -> None:
+    for symbol, names in (("BTCUSDT", ["old"]), ("BTCUSDT", ["rsi", "atr"]), ("ETHUSDT", ["rsi"])):
+        folder = tmp_path / "forecast" / "training_sets" / f"symbol={symbol}" / "date=2024-08-01"
+        folder.mkdir(parents=True, exist_ok=True)
+        sha256 = "-".join(names).ljust(64, "0")
+        pq.write_table(pa.table({name: [1.0] for name in names}), folder / f"{sha256}.parquet")
+        record = folder / MANIFEST_FILE
+        versions = json.loads(record.read_text())["versions"] if record.exists() else []
+        record.write_text(json.dumps({"versions": [*versions, {"sha256": sha256}]}))
+    found = open_lake(str(tmp_path)).sql("SELECT * FROM lstm_training_set ORDER BY symbol").to_dicts()
+    assert found == [
+        {"rsi": 1.0, "atr": 1.0, "symbol": "BTCUSDT", "date": DAYS[0]},
+        {"rsi": 1.0, "atr": None, "symbol": "ETHUSDT", "date": DAYS[0]},
+    ]
+
+
+def test_a_record_that_is_none_is_named_with_what_to_do(tmp_path: Path) -> None:
+    write_part(Lake(str(tmp_path)), DAYS[0], "a", count=2)
+    (tmp_path / "bronze/trades/symbol=BTCUSDT/date=2024-08-01" / MANIFEST_FILE).write_text("{not json")
+    with pytest.raises(LakeError, match=r"date=2024-08-01/_manifest.json is no record of a day"):
+        open_lake(str(tmp_path)).sql("SELECT * FROM bronze_trades")
 
 
 def test_a_manifest_that_names_a_file_elsewhere_names_nothing(tmp_path: Path) -> None:

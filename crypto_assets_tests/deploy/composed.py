@@ -72,7 +72,7 @@ def free_port() -> int:
 def _put(found: re.Match[str], variables: Mapping[str, str]) -> str:
     if found[1]:
         return "$"
-    name, operator, word = found[2], found[3] or "", found[4] or ""
+    name, operator, word = found[2], found[3] or "", interpolated(found[4] or "", variables)
     value = variables.get(name)
     is_set = bool(value) if operator.startswith(":") else value is not None
     match operator.lstrip(":"):

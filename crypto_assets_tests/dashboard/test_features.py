@@ -19,7 +19,8 @@ from crypto_assets_tests.dashboard.conftest import Dashboard, Visitor, drawn, is
 from crypto_assets_tests.dashboard.features.days import DAY, gold_table, publish_day
 
 SYMBOL = "BTCUSDT"
-EARLIER = DAY - timedelta(days=2)
+CHART = "[data-testid=stVegaLiteChart] :is(canvas, svg.marks)"
+EARLIER = DAY - timedelta(days=1)
 
 
 def settings_of(folder: Path) -> Settings:
@@ -76,9 +77,7 @@ def test_a_day_is_shown_over_its_candles_and_in_figures(
     with visiting(browser, theme=theme, phone=phone) as visitor:
         page = visitor.open(f"{served.url}/features?symbol={SYMBOL}")
         expect(page.get_by_text("1,440/1,440 minutes · 1,440 warm · written")).to_be_visible()
-        expect(
-            page.locator(".st-key-features-over-candles canvas, .st-key-features-over-candles svg").first
-        ).to_be_visible()
+        expect(page.locator(CHART).first).to_be_visible()
         expect(page.get_by_text("Minutes of the day by value")).to_be_visible()
         assert not is_too_wide(page)
         see(page, "Correlation", "Spearman's is of the ranks")

@@ -124,7 +124,7 @@ def _read(lake: Lake, dataset: Dataset, symbol: str, day: date, *, columns: Sequ
     except (pl.exceptions.PolarsError, pa.ArrowInvalid) as error:
         command = command_to_materialise(dataset.name, f"{day}|{symbol}")
         raise LakeError(
-            f"{dataset.name} {day} {symbol} is no file of this version: damaged, or made by another one. Make it again: "
+            f"{dataset.name} {day} {symbol} is no file of this version, but damaged or made by another. Make it again: "
             f"{command}"
         ) from error
 

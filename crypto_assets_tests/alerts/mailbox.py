@@ -25,6 +25,7 @@ class Mailbox:
     """What came, and what is refused."""
 
     port: int = 0
+    passwords: list[bytes] = field(default_factory=list)
     letters: list[EmailMessage] = field(default_factory=list)
     receivers: list[list[str]] = field(default_factory=list)
     refuse: str = ""
@@ -89,10 +90,9 @@ def mail_server(pem: Path | None = None, *, from_the_start: bool = False, signs_
         context.load_cert_chain(pem)
 
     def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-        is_right = isinstance(data, LoginPassword) and (data.login, data.password) == (
-            USER.encode(),
-            PASSWORD.encode(),
-        )
+        assert isinstance(data, LoginPassword)
+        box.passwords.append(data.password)
+        is_right = (data.login, data.password) == (USER.encode(), PASSWORD.encode())
         return AuthResult(success=is_right, handled=False)
 
     controller = _OnFreePort(
@@ -103,7 +103,7 @@ def mail_server(pem: Path | None = None, *, from_the_start: bool = False, signs_
         tls_context=None if from_the_start else context,
         authenticator=check if signs_in else None,
         auth_required=signs_in,
-        auth_require_tls=not from_the_start,
+        auth_require_tls=pem is not None and not from_the_start,
     )
     controller.start()
     try:

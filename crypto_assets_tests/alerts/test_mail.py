@@ -68,15 +68,22 @@ def test_a_letter_arrives_over_a_connection_that_was_encrypted_first(mailbox: Ma
 
 
 def test_a_server_may_encrypt_from_the_first_byte_on(pem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     with mail_server(pem, from_the_start=True) as box:
+        assert "a certificate that nobody here trusts" in send(f"smtps://{WHO}127.0.0.1:{box.port}")
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
         assert send(f"smtps://{WHO}127.0.0.1:{box.port}") == ""
         assert len(box.letters) == 1
 
 
 def test_no_password_goes_to_a_server_that_offers_no_encryption() -> None:
-    with mail_server(signs_in=False) as box:
+    with mail_server() as box:
         assert "no password is sent without" in send(f"smtp://{WHO}127.0.0.1:{box.port}")
+        assert box.passwords == []
+
+
+def test_a_relay_without_a_user_may_be_spoken_to_plainly() -> None:
+    with mail_server(signs_in=False) as box:
         assert send(f"smtp://127.0.0.1:{box.port}") == ""
         assert len(box.letters) == 1
 

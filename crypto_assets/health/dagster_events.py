@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 
 import dagster as dg
 
@@ -15,6 +16,29 @@ __all__ = ["CheckResult", "RunState", "latest_checks", "recent_runs"]
 MOST_RUNS = 2_000
 """Runs that are looked at, the newest: five days of a flush every five minutes, with what follows it."""
 
+MOST_REMEMBERED = 600
+"""Finished runs whose results a process keeps, two days of them: Dagster's store takes some ms to tell those of one."""
+
+
+class _Remembered:
+    """Results of finished runs, which never change, by run id; the newest first."""
+
+    def __init__(self) -> None:
+        self._results: dict[str, tuple[CheckResult, ...]] = {}
+
+    def results_of(self, instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> Iterator[CheckResult]:
+        """Of runs, the newest first; those that are not known are asked for."""
+        known, kept = self._results, dict[str, tuple[CheckResult, ...]]()
+        for run in runs:
+            found = known[run.run_id] if run.run_id in known else tuple(_results(instance, run))
+            if run.is_finished:
+                kept[run.run_id] = found
+            yield from found
+        self._results = dict(islice({**kept, **known}.items(), MOST_REMEMBERED))
+
+
+_remembered = _Remembered()
+
 
 def latest_checks(instance: dg.DagsterInstance, *, since: datetime | None = None) -> list[CheckResult]:
     """The newest result of each check for each partition or range, the newest first.
@@ -22,11 +46,10 @@ def latest_checks(instance: dg.DagsterInstance, *, since: datetime | None = None
     Of runs that changed after `since`, by default of all, at most of the MOST_RUNS newest.
     """
     newest: dict[tuple[str, str, str | None], CheckResult] = {}
-    for record in _runs(instance, since=since):
-        for result in _results(instance, record.dagster_run):
-            key = (result.asset, result.check, result.partition)
-            if key not in newest or newest[key].at < result.at:
-                newest[key] = result
+    for result in _remembered.results_of(instance, (record.dagster_run for record in _runs(instance, since=since))):
+        key = (result.asset, result.check, result.partition)
+        if key not in newest or newest[key].at < result.at:
+            newest[key] = result
     return sorted(newest.values(), key=lambda result: result.at, reverse=True)
 
 

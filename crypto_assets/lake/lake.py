@@ -308,7 +308,7 @@ def _metadata_at_end(raw: bytes) -> pq.FileMetaData | None:
 
     The format ends with the metadata, their length in 4 bytes, and `PAR1`.
     """
-    reaches_back = len(raw) >= 12 and int.from_bytes(raw[-8:-4], "little") + 12 <= len(raw)
+    reaches_back = int.from_bytes(raw[-8:-4], "little") + 12 <= len(raw)
     return pq.read_metadata(io.BytesIO(raw)) if reaches_back else None
 
 

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -63,6 +64,29 @@ def test_the_newest_result_of_a_check_for_each_partition_is_told(instance: dg.Da
     assert (ranged.severity, ranged.sentence) == ("WARN", "One is not.")
     assert before <= single.at <= ranged.at <= datetime.now(UTC)
     assert latest_checks(instance, since=datetime.now(UTC) + timedelta(seconds=1)) == []
+
+
+def test_results_of_a_finished_run_are_asked_for_once(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = execute(instance, {PARTITION_TAG: FIRST.key})
+    asked: list[str] = []
+    ask = instance.get_records_for_run
+
+    def count(run_id: str, **options: Any) -> object:
+        asked.append(run_id)
+        return ask(run_id, **options)
+
+    monkeypatch.setattr(instance, "get_records_for_run", count)
+    monkeypatch.setattr(dagster_events, "MOST_REMEMBERED", 1)
+    assert [result.run_id for result in latest_checks(instance)] == [first]
+    assert latest_checks(instance) == latest_checks(instance)
+    assert asked == [first]
+    second = execute(instance, {PARTITION_TAG: SECOND.key})
+    assert [result.run_id for result in latest_checks(instance)] == [second, first]
+    assert asked == [first, second]
+    latest_checks(instance)
+    assert asked == [first, second, first]  # of one that is kept it is the newest
 
 
 def test_a_run_tells_how_it_went_and_why_it_failed(

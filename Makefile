@@ -44,10 +44,11 @@ soak: env ## the whole platform under random faults, every trade accounted for; 
 bench: env ## speed and memory, as ratios to bare library calls measured in one run; ARGS="warehouse copy" for some
 	@$(RUN) bench $(ARGS)
 
-lint: env ## ruff (lint, format) and pyright
+lint: env ## ruff (lint, format), pyright and the rule of imports
 	@$(RUN) ruff check
 	@$(RUN) ruff format --check
 	@$(RUN) pyright
+	@.venv/bin/lint-imports --no-cache --no-logo
 
 audit: env ## known faults of the locked packages, and of this code; what cannot be asked is said
 	@$(RUN) tools.audit $(ARGS)
@@ -58,6 +59,9 @@ format: env ## let ruff fix what it can
 
 docs: env ## write again the picture of the graph and the tables that come from code
 	@$(RUN) tools.generated
+
+site: env ## the documentation as a site in site/; every warning is an error
+	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict $(ARGS)
 
 lock: env ## resolve pyproject.toml again into requirements.lock
 	@$(RUN) tools.lock

@@ -28,6 +28,7 @@ KNOWN_HOSTS = re.compile(
 )
 """Hosts that the project may name: itself, placeholders, the exchange, Google, the compose file's, and standards."""
 MAX_MODULE_LINES = 400
+PICTURES = {".png"}
 
 
 def tracked_files(*suffixes: str) -> list[Path]:
@@ -37,7 +38,8 @@ def tracked_files(*suffixes: str) -> list[Path]:
         files = [ROOT / line for line in listed.stdout.splitlines()]
     else:
         files = [path for path in ROOT.rglob("*") if not any(part.startswith(".") for part in path.parts)]
-    return [path for path in files if path.is_file() and (not suffixes or path.suffix in suffixes)]
+    wanted = (path for path in files if path.is_file() and path.suffix not in PICTURES)
+    return [path for path in wanted if not suffixes or path.suffix in suffixes]
 
 
 def pyproject() -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Call[T]:
         """What it returned, or why nothing came within so many seconds."""
         self._thread.join(limit_s)
         if self._thread.is_alive():
-            return Failed(f"no answer came within {limit_s:.0f} s.")
+            return Failed("no answer came in time.")
         self.is_taken = True
         return cast("T | Failed", self._value)
 

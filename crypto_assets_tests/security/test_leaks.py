@@ -128,7 +128,7 @@ class World:
         given = {**self.environment, **environment}
         with _watched(self.commands):
             done = subprocess.run(
-                [sys.executable, "-m", *command], env=given, capture_output=True, text=True, timeout=200, check=False
+                [sys.executable, "-m", *command], env=given, capture_output=True, text=True, timeout=280, check=False
             )
         said = done.stdout + done.stderr
         self.printed[f"{len(self.printed)} {' '.join(command)[:60]}"] = said
@@ -181,7 +181,7 @@ def _watched(commands: set[str]) -> Iterator[None]:
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.1):
+        while not over.wait(0.3):
             for process in psutil.Process().children(recursive=True):
                 with suppress(psutil.Error):
                     commands.add(" ".join(process.cmdline()))

@@ -25,7 +25,7 @@ from resources.services.folder import ServiceFolder
 from resources.services.manager import Services
 from resources.services.process import family
 
-START_S = 120
+START_S = 240
 
 
 def test_servers_of_make_up_listen_on_this_machine_only(services: Services, live_settings: Settings) -> None:

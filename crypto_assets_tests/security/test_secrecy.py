@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crypto_assets.config import Settings
@@ -25,6 +25,7 @@ PASSWORD = "p/w d+%41é\"'x"
     before=st.binary(max_size=7),
     after=st.binary(max_size=7),
 )
+@example(secret="two words/and a path", before=b"", after=b"")
 def test_a_secret_is_starred_in_text_urls_and_base64(secret: str, before: bytes, after: bytes) -> None:
     mask = Mask([secret])
     carried = base64.b64encode(before + secret.encode() + after).decode()

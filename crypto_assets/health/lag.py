@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name, redis_url
 from crypto_assets.errors import ConfigurationError
@@ -63,7 +65,7 @@ def program_health(settings: Settings, *, now: datetime) -> list[Health]:
             return [judge(program, read_heartbeat(client, exchange, program), now_us=now_us) for program in PROGRAMS]
     except ConfigurationError as error:
         return [Health(program, "absent", f"{program}: it does not run here. {error}") for program in PROGRAMS]
-    except (redis.RedisError, ValueError) as error:
+    except (redis.RedisError, ValueError, msgspec.DecodeError) as error:
         reason = (
             f"{type(error).__name__}. Start the embedded one with `make up`, or see that the one of REDIS_URL runs."
         )

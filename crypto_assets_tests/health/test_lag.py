@@ -75,3 +75,12 @@ def test_a_redis_that_does_not_answer_is_told_without_its_password(url: str, tmp
     assert {health.state for health in programs} == {"unknown"}
     assert "REDIS_URL" in programs[0].sentence
     assert "secret-word" not in programs[0].sentence
+
+
+def test_a_heartbeat_of_another_version_is_unknown(redis_server: str, tmp_path: Path) -> None:
+    given = service_settings(tmp_path, redis_url=redis_server, simulator_seed=4712)
+    with redis.Redis.from_url(redis_server) as client:
+        write_heartbeat(client, exchange_name(given), beat())
+        (key,) = client.keys(f"*{exchange_name(given)}*")
+        client.set(key, b'{"program": 1}')
+    assert {health.state for health in program_health(given, now=NOW)} == {"unknown"}

@@ -118,7 +118,7 @@ def _draw_events(context: PageContext, events: Events | None) -> None:
 def _lake(context: PageContext, pulse: Pulse) -> None:
     look, now = pulse.lake.look(wait_s=LATER_LOOK_S), context.now()
     link = asset_link(context.settings, "gold_features")
-    with part("Bronze, silver and gold", link=link, note=_note(look, "days are UTC"), down=look.problem):
+    with part("Bronze to gold", link=link, note=_note(look, "days are UTC"), down=look.problem):
         if look.value is None:
             _await(look)
         elif look.value.is_empty:

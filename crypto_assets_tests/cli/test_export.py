@@ -57,6 +57,21 @@ def test_a_failure_on_the_way_leaves_no_file(run: Command, environment: Path, mo
     assert list(environment.iterdir()) == []
 
 
+def test_a_file_that_somebody_makes_meanwhile_is_kept(
+    run: Command, environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really, target = OpenLake.read, environment / "gold.parquet"
+
+    def make_it_meanwhile(self: OpenLake, *arguments: object, **options: object) -> object:
+        target.write_text("theirs")
+        return really(self, *arguments, **options)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(OpenLake, "read", make_it_meanwhile)
+    assert run(*ASKED, "--output", "gold.parquet").status == 2
+    assert target.read_text() == "theirs"
+    assert list(environment.iterdir()) == [target]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [

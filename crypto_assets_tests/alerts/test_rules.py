@@ -84,6 +84,11 @@ def test_a_program_that_ended_is_told_sooner_than_one_that_never_was() -> None:
     assert (found["stream/collector"].severity, found["stream/processor"].severity) == ("critical", "warning")
 
 
+def test_a_program_whose_word_cannot_be_understood_is_told_and_not_taken_to_be_well() -> None:
+    garbled = Health("processor", "unknown", "processor: its heartbeat is of another version.")
+    assert set(causes(programs=(collector(), garbled))) == {"stream/processor"}
+
+
 @pytest.mark.parametrize(("minutes", "is_stuck"), [(1, False), (6, True)])
 def test_a_program_that_does_not_get_over_its_start_is_told(minutes: int, is_stuck: bool) -> None:
     found = causes(programs=(collector(state="starting", started_ago=minutes * MINUTE),))

@@ -50,9 +50,7 @@ def checked_day(text: str) -> date:
 def checked_dataset(text: str) -> str:
     """The name of a dataset, table or asset; raises ValueError where it cannot be one."""
     if _DATASET.fullmatch(text) is None:
-        raise ValueError(
-            f"{shown(text)} is no name of a dataset: small letters, digits and _, as silver_klines_1m"
-        )
+        raise ValueError(f"{shown(text)} is no name of a dataset: small letters, digits and _, as silver_klines_1m")
     return text
 
 

@@ -123,6 +123,7 @@ def datasets_page() -> str:
     from crypto_assets.forecast.evaluations import LSTM_EVALUATION
     from crypto_assets.forecast.predictions import LSTM_PREDICTIONS
     from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET
+    from crypto_assets.health.rows import HEALTH_REPORT
     from crypto_assets.schemas import BRONZE, FLAGS, KLINES_1S, PROVENANCE_FIELDS, SILVER
     from crypto_assets.share.tables import PRICE_AGGREGATES
     from crypto_assets.warehouse.tables import DIM_SYMBOL, DIM_TIME, FACT_TRADES
@@ -131,7 +132,7 @@ def datasets_page() -> str:
     lines = [
         "# Datasets",
         "",
-        "Written by `make docs` from `schemas.py`, `warehouse/`, `share/` and `forecast/` of `crypto_assets`. ",
+        "Written by `make docs` from `schemas.py`, `warehouse/`, `share/`, `forecast/` and `health/` of `crypto_assets`. ",
         "Columns of gold are in [features.md](features.md).",
         "",
         "Every bronze dataset has these columns too:",
@@ -145,18 +146,21 @@ def datasets_page() -> str:
     for of_trades in (FACT_TRADES, DIM_TIME, DIM_SYMBOL):
         lines += _day_table_lines(of_trades, "warehouse")
     lines += _day_table_lines(PRICE_AGGREGATES, "share")
-    for dataset in (LSTM_TRAINING_SET, LSTM_EVALUATION, LSTM_PREDICTIONS):
+    for dataset in (LSTM_TRAINING_SET, LSTM_EVALUATION, LSTM_PREDICTIONS, HEALTH_REPORT):
         lines += _dataset_lines([dataset])
     return "\n".join(lines)
 
 
 def _dataset_lines(alike: Sequence[Dataset]) -> Iterator[str]:
     """A section for datasets with the same columns."""
+    from crypto_assets.health.rows import EVERY
+
     yield f"## {', '.join(dataset.name for dataset in alike)}"
     yield ""
     for dataset in alike:
+        symbol = "BTCUSDT" if "symbol={symbol}" in dataset.folder else EVERY
         parts = "" if dataset.file else "/hour=00/*.parquet" if dataset.hourly else "/*.parquet"
-        yield f"- `{dataset.partition_path('BTCUSDT', EXAMPLE_DAY)}{parts}`"
+        yield f"- `{dataset.partition_path(symbol, EXAMPLE_DAY)}{parts}`"
     yield ""
     yield f"A row is identified by {', '.join(f'`{name}`' for name in alike[0].key)}."
     yield ""

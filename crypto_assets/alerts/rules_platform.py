@@ -10,8 +10,8 @@ from crypto_assets.alerts.facts import FailedRuns, NamedDisk, Unseen
 from crypto_assets.alerts.outbox import Channel
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS
 from crypto_assets.health.dagster_events import RANGE, CheckResult
+from crypto_assets.health.storage import LEAST_FREE
 
-LEAST_FREE = 0.10
 UNTOLD_FOR = timedelta(minutes=10)
 """A channel that takes nothing for so long is told of to the others."""
 RUNS_KEPT = timedelta(days=7)

@@ -24,7 +24,7 @@ BRONZE_LATE = timedelta(minutes=10)
 """While the stream runs, bronze is written every five minutes."""
 SILVER_MADE_BY = timedelta(hours=2)
 """Silver of a day is made in the night after it, at 01:00 UTC."""
-DISK_WRONG, DISK_WATCH = 0.10, 0.20
+DISK_WATCH = 0.20
 """Shares that are still free."""
 MOST_SENTENCES = 5
 LONGEST_SENTENCE = 130
@@ -162,7 +162,7 @@ def of_gold(lake: LakeFigures) -> Signal:
 def of_disk(storage: Storage) -> Signal:
     """How much the disk has left."""
     disk = storage.disk
-    level = Level.WRONG if disk.free_share < DISK_WRONG else Level.WATCH if disk.free_share < DISK_WATCH else Level.WELL
+    level = Level.WRONG if disk.is_low else Level.WATCH if disk.free_share < DISK_WATCH else Level.WELL
     sentence = (
         f"{percent(disk.free_share, digits=1)} of the lake's disk is free. Free space, shorten "
         "BRONZE_RETENTION_DAYS, or point LAKE_URI elsewhere."

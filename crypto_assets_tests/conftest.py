@@ -56,6 +56,7 @@ LONGEST = (
     "assets/test_forecast_evaluation.py",
     "forecast/test_worker.py",
     "deploy/test_stores.py",
+    "alerts/test_watch.py",
     "assets/test_recorded_warehouse.py",
     "warehouse/test_extract.py",
     "warehouse/test_load.py",

@@ -132,8 +132,8 @@ def datasets_page() -> str:
     lines = [
         "# Datasets",
         "",
-        "Written by `make docs` from `schemas.py`, `warehouse/`, `share/`, `forecast/` and `health/` of `crypto_assets`. ",
-        "Columns of gold are in [features.md](features.md).",
+        "Written by `make docs` from `schemas.py`, `warehouse/`, `share/`, `forecast/` and `health/` of ",
+        "`crypto_assets`. Columns of gold are in [features.md](features.md).",
         "",
         "Every bronze dataset has these columns too:",
         "",

@@ -15,12 +15,14 @@ from rich.table import Table
 
 from bench import (
     collector,
+    dashboard,
     fanout,
     flush,
     gold,
     imports,
     month,
     processor,
+    query,
     silver,
     training,
     warehouse_copy,
@@ -70,6 +72,8 @@ PARTS = (
     Part("warehouse", "A day of a million trades to facts", warehouse_day.measure),
     Part("copy", "COPY from S3", warehouse_copy.measure),
     Part("fanout", "A month spread over Spark", fanout.measure),
+    Part("query", "A year of features in SQL", query.measure),
+    Part("dashboard", "Pages in a browser", dashboard.measure),
     Part("training", "Fitting a network", lambda _: training.measure()),
 )
 

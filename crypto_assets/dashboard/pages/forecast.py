@@ -50,9 +50,11 @@ def render(context: PageContext) -> None:
         st.markdown("### Forecast", width="content")
         symbol = choose_symbol(context)
     st.caption(notice(context.exchange))
-    _latest(context, symbol)
+    with st.container():  # a place that is not the part's own: see the live page
+        _latest(context, symbol)
     models = _model(context, symbol)
-    _record(context, symbol, step_s=_step_s(models))
+    with st.container():
+        _record(context, symbol, step_s=_step_s(models))
     if models is not None and models.evaluated is not None:
         _evaluation(context, models.evaluated, is_open=not models.is_promoted)
     if models is not None and models.card is not None:

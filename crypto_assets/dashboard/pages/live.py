@@ -41,10 +41,14 @@ def render(context: PageContext) -> None:
         st.markdown("### Live", width="content")
         symbol = choose_symbol(context)
     st.caption(notice(context.exchange))
-    _prices(context, feed, symbol)
+    # Each part has a place that is not its own: where a part is drawn again before the page's first drawing is sent,
+    # Streamlit drops what is left to send of the part, and the parts behind it would have no place to go to.
+    with st.container():
+        _prices(context, feed, symbol)
     left, right = st.columns([2.2, 1], gap="small")
-    with left:
+    with left.container():
         _candles(context, feed, symbol)
+    with left.container():
         _funding(context, feed, symbol)
     with right:
         _book(context, feed, symbol)
@@ -53,7 +57,8 @@ def render(context: PageContext) -> None:
         _trades(context, feed, symbol)
     with right:
         _liquidations(context, feed, symbol)
-    _streams(context, symbol)
+    with st.container():
+        _streams(context, symbol)
 
 
 @st.fragment(run_every=PRICES_EVERY_S)

@@ -116,7 +116,7 @@ def gaps_chart(losses: Losses, symbols: Sequence[str]) -> Any:
             ],
         )
     )
-    return finished(chart, title=f"Gap ledger, {_span(losses)}", height=ROW_HEIGHT * len(streams) + AROUND)
+    return finished(chart, title=f"Gap ledger, {_span(losses)}", height=ROW_HEIGHT * len(streams) + AROUND + 40)
 
 
 def _worst_days(days: Iterable[DayCoverage]) -> pl.DataFrame:

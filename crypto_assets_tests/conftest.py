@@ -56,6 +56,8 @@ LONGEST = (
     "assets/test_forecast_evaluation.py",
     "forecast/test_worker.py",
     "docs/test_tutorial.py",
+    "security/test_leaks.py",
+    "security/test_kafka_access.py",
     "cli/test_backfill.py",
     "cli/test_models.py",
     "deploy/test_stores.py",

@@ -19,6 +19,7 @@ from crypto_assets.config import Settings, read_settings
 from crypto_assets.dagster_home import dagster_home
 from crypto_assets.errors import AlertsError, ConfigurationError
 from crypto_assets.processes import end_on_signals
+from crypto_assets.secrecy import mask_logs
 
 BUSY = "Another program looks just now, the sensor alerts perhaps: this one leaves it to that."
 
@@ -30,6 +31,7 @@ def main() -> int:
     end_on_signals()
     try:
         settings = read_settings()
+        mask_logs(settings)
         if options.list:
             return _list(settings)
         watch, instance = Watch(settings), _dagster(settings)

@@ -24,6 +24,7 @@ from crypto_assets.config import Settings, read_settings
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.exporter.platform import Platform
 from crypto_assets.exporter.targets import targets
+from crypto_assets.secrecy import mask_logs
 
 PORT = 9108
 MISCONFIGURED = 2
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:
         settings = read_settings()
+        mask_logs(settings)
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return MISCONFIGURED

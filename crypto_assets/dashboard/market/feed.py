@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from crypto_assets.access import kafka_options
 from crypto_assets.dashboard.market.tail import Received, SymbolTail
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode_key
@@ -147,15 +149,14 @@ class MarketFeed:
                 tail.take(self._topics[message.topic() or ""], Received(value, _fingerprint(message)))
 
 
-def _options(servers: str) -> dict[str, str | int | bool]:
+def _options(servers: str) -> dict[str, Any]:
     return {
-        "bootstrap.servers": servers,
+        **kafka_options(servers),
         "group.id": "dashboard",  # asked for by the library; nothing is committed under it
         "enable.auto.commit": False,
         "auto.offset.reset": "latest",
         "queued.max.messages.kbytes": 8_192,
         "fetch.wait.max.ms": 50,
-        "log_level": 0,  # the library logs each failed connection
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -112,7 +112,7 @@ def plan(job: Job, first: date, last: date, *, first_of_all: date) -> list[Stage
 
     match job:
         case Job.MEDALLION:
-            stages = plan_stages(days=(last - first).days + 1, today=last + timedelta(days=1))
+            stages = plan_stages(days=(last - first).days + 1, last=last)
             return [replace(stage, first=max(stage.first, first_of_all)) for stage in stages]
         case Job.ARCHIVE:
             assets = (RAW_KLINES_1S, HDFS_KLINES_1S, KLINES_1S.name, BRONZE_KLINES["1m"].name)

@@ -42,16 +42,17 @@ def render(context: PageContext) -> None:
     st.subheader("Health")
     pulse = _pulse(context)
     pulse.begin_quick()
-    _overview(context, pulse)
-    _checks(context, pulse)
-    _lake(context, pulse)
-    _calendar(context, pulse)
+    # Each part has a place that is not its own, as on the live page: it may be drawn again before the page was sent.
+    for draw in (_overview, _checks, _lake, _calendar):
+        with st.container():
+            draw(context, pulse)
     left, right = st.columns(2)
     with left:
         _streams(context, pulse)
     with right:
         _storage(pulse)
-    _keep_reading(pulse)
+    with st.container():
+        _keep_reading(pulse)
 
 
 @st.fragment(run_every=QUICK_S)

@@ -20,7 +20,7 @@ from crypto_assets.schemas import (
 )
 
 PUBLISHED_AFTER = timedelta(hours=6)
-"""How long after its end the archive has a day for sure: files of Binance's appear 4 to 6 hours after it, simulated ones
+"""How long after its end the archive has a day for sure: Binance's files appear 4 to 6 hours after it, simulated ones
 after 5."""
 
 

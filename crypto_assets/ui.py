@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,12 +11,11 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
 from crypto_assets.config import read_settings
 from crypto_assets.dagster_home import PROJECT, prepare_dagster_home, program, running_daemon
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.processes import end_children, end_on_signals, start_child
+from crypto_assets.serving import port_to_serve, wait_until_served
 
 POLL_S = 0.2
 
@@ -31,13 +29,14 @@ def main() -> None:
         sys.exit(str(error))
     home = prepare_dagster_home(settings.data_dir, environment=os.environ)
     environment = {**os.environ, "DAGSTER_HOME": str(home), "DATA_DIR": str(settings.data_dir)}
-    port = _port(options.host, wanted=options.port)
+    port = port_to_serve(options.host, wanted=options.port, target="ui")
     end_on_signals()
     with serve(host=options.host, port=port, environment=environment, logs=home / "output") as programs:
         try:
-            ended = _wait_until_ready(f"http://{options.host}:{port}", programs)
+            page = f"http://{options.host}:{port}"
+            ended = wait_until_served(f"{page}/server_info", ended=lambda: _ended(programs))
             if ended is None:
-                print(f"The graph is at http://{options.host}:{port} (Ctrl-C ends it). Runs: {home}", flush=True)
+                print(f"The graph is at {page} (Ctrl-C ends it). Runs: {home}", flush=True)
                 if "daemon" not in programs:
                     print("The daemon of `make up` looks at schedules and sensors; `make down` ends it.", flush=True)
                 ended = _wait_for_an_end(programs)
@@ -66,18 +65,6 @@ def serve(
         end_children(programs.values())
 
 
-def _wait_until_ready(url: str, programs: Mapping[str, subprocess.Popen[bytes]]) -> str | None:
-    """None once the page answers; the name of the program that ended before."""
-    while (ended := _ended(programs)) is None:
-        try:
-            if httpx.get(f"{url}/server_info").is_success:
-                return None
-        except httpx.TransportError:
-            pass  # not listening yet
-        time.sleep(POLL_S)
-    return ended
-
-
 def _wait_for_an_end(programs: Mapping[str, subprocess.Popen[bytes]]) -> str:
     while (ended := _ended(programs)) is None:
         time.sleep(POLL_S)
@@ -86,17 +73,6 @@ def _wait_for_an_end(programs: Mapping[str, subprocess.Popen[bytes]]) -> str:
 
 def _ended(programs: Mapping[str, subprocess.Popen[bytes]]) -> str | None:
     return next((name for name, program in programs.items() if program.poll() is not None), None)
-
-
-def _port(host: str, *, wanted: int) -> int:
-    """The wanted port, a free one for 0; ends with a sentence where it cannot be listened on."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, wanted))
-        except OSError as error:
-            sys.exit(f"{host}:{wanted} cannot be listened on: {error.strerror}. Try: make ui ARGS='--port 0'")
-        return probe.getsockname()[1]
 
 
 def _parse_arguments() -> argparse.Namespace:

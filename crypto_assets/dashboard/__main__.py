@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
-
-import httpx
 
 from crypto_assets.config import read_settings, variables_of
 from crypto_assets.dagster_home import PROJECT
 from crypto_assets.dashboard.flags import flags
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.processes import end_children, end_on_signals, start_child
-
-POLL_S = 0.1
+from crypto_assets.serving import port_to_serve, wait_until_served
 
 
 def main() -> None:
@@ -29,13 +24,13 @@ def main() -> None:
         settings = read_settings()
     except ConfigurationError as error:
         sys.exit(str(error))
-    port = _port(options.host, wanted=options.port)
+    port = port_to_serve(options.host, wanted=options.port, target="dashboard")
     log = settings.data_dir / "dashboard" / "output.log"
     end_on_signals()
     server = _start(options.host, port, environment={**os.environ, **variables_of(settings)}, log=log)
     url = f"http://{_reachable(options.host)}:{port}"
     try:
-        if _wait_until_ready(url, server):
+        if wait_until_served(f"{url}/_stcore/health", ended=lambda: None if server.poll() is None else "it") is None:
             print(f"The dashboard is at {url} (Ctrl-C ends it). Log: {log}", flush=True)
             server.wait()
     except KeyboardInterrupt:
@@ -50,33 +45,9 @@ def _start(host: str, port: int, *, environment: Mapping[str, str], log: Path) -
     return start_child(command, environment=environment, folder=PROJECT, log=log)
 
 
-def _wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> bool:
-    """True once the pages answer; False where their server ended before."""
-    while server.poll() is None:
-        try:
-            if httpx.get(f"{url}/_stcore/health").is_success:
-                return True
-        except httpx.TransportError:
-            pass  # not listening yet
-        time.sleep(POLL_S)
-    return False
-
-
 def _reachable(host: str) -> str:
     """An address to type for one to listen on: every address of a machine is also its own."""
     return "127.0.0.1" if host in ("0.0.0.0", "") else host
-
-
-def _port(host: str, *, wanted: int) -> int:
-    """The wanted port, a free one for 0; ends with a sentence where it cannot be listened on."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, wanted))
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            sys.exit(f"{host}:{wanted} cannot be listened on: {reason}. Try: make dashboard ARGS='--port 0'")
-        return probe.getsockname()[1]
 
 
 def _parse_arguments() -> argparse.Namespace:

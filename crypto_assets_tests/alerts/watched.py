@@ -128,7 +128,7 @@ class Hearts:
                     beat = read_heartbeat(client, exchange_name(settings), program)
                     return 0 if beat is None else beat.beat_at_us
 
-                wait_for(newest_us, until=lambda us: us >= wanted_us, deadline_s=30)
+                wait_for(newest_us, until=lambda us: us >= wanted_us, deadline_s=90)
 
     def _say(self) -> None:
         offset = (self.platform.now - datetime.now(UTC)).total_seconds()

@@ -116,7 +116,7 @@ def test_a_new_price_appears_by_itself_and_only_what_changed_is_drawn_again(
         now = datetime.now(UTC)
         moving.trade(SYMBOL, PRICE + step, at=now, trade_id=1_000 + int(step))
         moving.flush()
-        wait_for(lambda: price_of(page, SYMBOL), until=lambda text, shown=shown: shown in text, deadline_s=10)
+        wait_for(lambda: price_of(page, SYMBOL), until=lambda text, shown=shown: shown in text, deadline_s=60)
         expect(page.get_by_role("table", name="trades").locator("tbody tr").first).to_contain_text(shown)
     opened = datetime.now(UTC).replace(second=0, microsecond=0)
     moving.candle(SYMBOL, opened, (PRICE, PRICE + 900, PRICE, PRICE + 777), closed=False)
@@ -167,7 +167,7 @@ def test_without_kafka_prices_are_those_of_redis_and_the_other_parts_say_what_to
 def test_without_redis_prices_are_those_of_kafka_and_streams_say_why(
     served_settings: Settings, moving: Feeding, tmp_path: Path, feed: MarketFeed
 ) -> None:
-    wait_for(lambda: feed.tail(SYMBOL).ticker, until=bool, deadline_s=20)
+    wait_for(lambda: feed.tail(SYMBOL).ticker, until=bool, deadline_s=60)
     settings = settings_with(served_settings, tmp_path, redis_url="redis://:hidden@127.0.0.1:1/0")
     context = PageContext(settings)
     with pytest.MonkeyPatch.context() as patch:
@@ -188,10 +188,10 @@ def test_without_postgres_only_candles_speak_of_it(served_settings: Settings, mo
 
 def test_a_feed_begins_with_what_was_said_before_it(feed: MarketFeed) -> None:
     tail = feed.tail(SYMBOL)
-    candles = wait_for(lambda: tail.candles, until=lambda found: len(found) >= 31, deadline_s=20)
+    candles = wait_for(lambda: tail.candles, until=lambda found: len(found) >= 31, deadline_s=60)
     assert [one.open_time for one in candles] == sorted({one.open_time for one in candles})
     assert all(one.is_closed for one in candles[:-1])
-    wait_for(lambda: (tail.book, tail.mark, tail.ticker, tail.trades(5)), until=all, deadline_s=20)
+    wait_for(lambda: (tail.book, tail.mark, tail.ticker, tail.trades(5)), until=all, deadline_s=60)
     assert tail.book is not None
     assert tail.book.imbalance == pytest.approx(0.25)
     assert [one.at for one in tail.trades(5)] == sorted((one.at for one in tail.trades(5)), reverse=True)
@@ -202,13 +202,13 @@ def test_a_feed_says_that_kafka_is_away_and_goes_on_where_it_comes_back(kafka: s
     where = [NOWHERE]
     feed = MarketFeed(servers=lambda: where[0], exchange=EXCHANGE, symbols=[SYMBOL])
     feed.start()
-    wait_for(lambda: feed.down, until=lambda text: bool(text and "does not answer" in text), deadline_s=20)
+    wait_for(lambda: feed.down, until=lambda text: bool(text and "does not answer" in text), deadline_s=60)
     assert "make up" in (feed.down or "")
     where[0] = kafka
-    wait_for(lambda: feed.down, until=lambda text: text is None, deadline_s=20)
-    wait_for(lambda: feed.tail(SYMBOL).trades(1), until=bool, deadline_s=20)
+    wait_for(lambda: feed.down, until=lambda text: text is None, deadline_s=60)
+    wait_for(lambda: feed.tail(SYMBOL).trades(1), until=bool, deadline_s=60)
     where[0] = NOWHERE
-    wait_for(lambda: feed.down, until=bool, deadline_s=20)
+    wait_for(lambda: feed.down, until=bool, deadline_s=60)
     assert feed.tail(SYMBOL).trades(1), "the last that is known stays"
     feed.close()
 
@@ -217,11 +217,11 @@ def test_topics_that_come_later_are_read(kafka: str, redis_server: str) -> None:
     feeding = Feeding(kafka, redis_server, f"simulator-{uuid.uuid4().int % 10**6}")
     feed = MarketFeed(servers=lambda: kafka, exchange=feeding.exchange, symbols=[SYMBOL])
     feed.start()
-    wait_for(lambda: feed.down, until=lambda text: bool(text and "no streams" in text), deadline_s=20)
+    wait_for(lambda: feed.down, until=lambda text: bool(text and "no streams" in text), deadline_s=60)
     feeding.make_topics()
     feeding.ticker(SYMBOL, 1.5, at=datetime.now(UTC))
     feeding.flush()
-    wait_for(lambda: feed.tail(SYMBOL).ticker, until=bool, deadline_s=20)
+    wait_for(lambda: feed.tail(SYMBOL).ticker, until=bool, deadline_s=60)
     assert feed.down is None
     feed.close()
 

@@ -63,7 +63,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, drawn: dict[str, str]) -> 
     server = subprocess.Popen(command, stderr=(folder / "log").open("wb"), **own)  # type: ignore[call-overload]
     try:
         made = Cluster(port, drawn)
-        wait_for(lambda: _answers(made), until=bool, deadline_s=30)
+        wait_for(lambda: _answers(made), until=bool, deadline_s=90)
         _make_roles(made, programs)
         yield made
     finally:

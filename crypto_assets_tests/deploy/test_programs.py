@@ -33,8 +33,10 @@ from resources.services.java import java_command
 from resources.services.kafka import spark_libraries
 
 LISTENERS = ("redis", "kafka", "controller", "simulator", "ws", "code", "webserver", "dashboard", "exporter")
-PORTS = {name: free_port() for name in LISTENERS}
+PORTS: dict[str, int] = {}
+"""Drawn when the deployment begins: a port that is free while tests are collected may be somebody's by then."""
 END_S = 5.0
+pytestmark = pytest.mark.timeout(900)  # many programs start for the first of these tests, on however busy a machine
 
 
 @dataclass
@@ -112,6 +114,7 @@ def process(
 def deployment(
     cluster: Cluster, drawn: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
+    PORTS.update({name: free_port() for name in LISTENERS})
     folder = tmp_path_factory.mktemp("deployment")
     (folder / "home").mkdir()
     for name in ("dagster.yaml", "workspace.yaml"):

@@ -33,7 +33,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     command = ["sh", str(ROOT / "deploy" / "redis" / "start.sh")]
     server = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL)
     try:
-        wait_for(lambda: _answers(port), until=bool, deadline_s=20)
+        wait_for(lambda: _answers(port), until=bool, deadline_s=90)
         shown = Path(f"/proc/{server.pid}/cmdline").read_bytes()
         assert [secret for secret in SECRETS.values() if secret.encode() in shown] == []
         assert (folder / "conf").stat().st_mode & 0o777 == 0o600

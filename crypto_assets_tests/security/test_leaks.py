@@ -29,6 +29,8 @@ from crypto_assets_tests.services import NAMED
 from crypto_assets_tests.waiting import wait_for
 from resources.services.manager import Services
 
+pytestmark = pytest.mark.timeout(900)  # whole runs of several jobs
+
 DAY = "2024-08-01"
 BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 KEPT_IN = (".secret", "endpoint.json", "redis.conf", "s3proxy.properties", ".key", ".db-journal")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -273,12 +272,12 @@ class Settings(BaseSettings):
             raise ValueError("KAFKA_SSL_CERTIFICATE_FILE and KAFKA_SSL_KEY_FILE belong together: set both or none")
         return self
 
-    @cached_property
+    @property
     def lake(self) -> str:
         """URI of the lake, `LAKE_URI` or the folder `lake` in `DATA_DIR`."""
         return self.lake_uri or str(self.data_dir / "lake")
 
-    @cached_property
+    @property
     def checkpoints(self) -> str:
         """URI of the models, `CHECKPOINTS_URI` or `ckpts` in the lake."""
         return self.checkpoints_uri or f"{self.lake.rstrip('/')}/ckpts"

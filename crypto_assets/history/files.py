@@ -20,7 +20,7 @@ from crypto_assets.lake.files import filesystem_of
 
 CSV_SUFFIXES = (".csv", ".csv.gz", ".zip")
 PARQUET_SUFFIXES = (".parquet", ".pq")
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 4 << 20
 BATCH_ROWS = 200_000
 LONGEST_HEADER = 64 << 10
 SCHEMES = frozenset({"file", "local", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "hdfs", "viewfs", "hf", "https"})

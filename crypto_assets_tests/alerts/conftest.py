@@ -30,3 +30,9 @@ def hook() -> Iterator[Hook]:
     """A webhook that takes everything."""
     with hook_server() as hook:
         yield hook
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may need longer for a look than a sensor has."""
+    monkeypatch.setattr("crypto_assets.alerts.observe.LIMIT_S", 120.0)

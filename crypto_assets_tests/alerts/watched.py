@@ -42,18 +42,16 @@ class Platform:
     instance: dg.DagsterInstance | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     read: int = 0
+    day: date = field(init=False)
+    """The newest finished day that is looked at first."""
 
     def __post_init__(self) -> None:
         self.watch = Watch(self.settings)
+        self.day = days_looked_at(self.settings.partitions_start, now=self.now)[-1]
 
     @property
     def lake(self) -> Lake:
         return Lake(self.settings.lake)
-
-    @property
-    def day(self) -> date:
-        """The newest finished day that is looked at."""
-        return days_looked_at(self.settings.partitions_start, now=self.now)[-1]
 
     def look(self, *, after: timedelta = timedelta()) -> Looked:
         """A look some time after the last one."""

@@ -172,6 +172,12 @@ def visitor(browser: Browser) -> Iterator[Visitor]:
         assert visitor.complaints == []
 
 
+@pytest.fixture(autouse=True)
+def _own_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit makes its script the main module and leaves it: processes that a later test spawns would run it."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 def drawn(page: Callable[[PageContext], None], settings: Settings) -> AppTest:
     """A page drawn once in this process, without server and browser: what it says of these settings."""
     st.cache_resource.clear()

@@ -64,8 +64,7 @@ def test_a_model_that_is_not_promoted_is_shown_as_such_with_its_verdict(world: S
     judged = forecasting.judge_model(world, card, at=datetime.now(UTC) - timedelta(hours=3))
     text = said(drawn(forecast.render, world))
     assert ":orange-badge[not promoted] No model is in force" in text
-    assert f":gray-badge[not promoted] **{card.model_id}**, judged 3 hours ago: does not beat persistence" in text
-    assert judged.verdict.sentence in text
+    assert f":gray-badge[not promoted] **{card.model_id}**, judged 3 hours ago: {judged.verdict.sentence}" in text
     assert "| persistence (zero return) |" in text
 
 
@@ -175,7 +174,10 @@ def test_the_close_of_the_candle_that_ends_at_the_target_is_what_came(world: Set
     card = forecasting.card_of(world, SYMBOL, date(2026, 11, 18))
     forecasting.publish_day(world, card, MORNING.date(), promoted_at=MORNING)
     rows = Lake(str(world.data_dir / "lake")).read_days(LSTM_PREDICTIONS, SYMBOL, [MORNING.date()])
-    waiting = unknown(joined(rows.slice(0, 0), rows).slice(0, 2))
+    assert rows.num_rows == 2_880
+    both = joined(rows.slice(0, 0), rows)
+    assert both.num_rows == 2_880
+    waiting = unknown(both.slice(0, 2))
     target = waiting["target_time"][0].as_py()
     ends_there = Candle(target - timedelta(minutes=1), 1.0, 1.0, 1.0, 77.0, 1.0)
     begins_there = Candle(target, 1.0, 1.0, 1.0, 88.0, 1.0)

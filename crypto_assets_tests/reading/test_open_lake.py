@@ -94,7 +94,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(reader: OpenLake, ask: object) 
 
 @pytest.mark.parametrize(
     "uri",
-    ["", "a/../../b", "file:///data/../etc", "s3://bucket/%2e%2e/other", "zip://x::file:///etc", "http://host/lake",
+    ["", "a/../../b", "file:///data/../etc", "s3://bucket/%2e%2e/other", "zip://x::file:///etc", "http://host.example/lake",
      "s3://bucket/lake?key=1", "lake\n", "..", "simplecache::s3://bucket",
      "s3://bucket::file:///etc"],
 )  # fmt: skip

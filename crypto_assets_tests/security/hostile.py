@@ -70,10 +70,10 @@ def corrupt_zip(path: Path, *, name: str) -> Path:
     return path
 
 
-def gzip_bomb(path: Path, *, of: bytes, header: bytes = b"") -> Path:
-    """256 MiB of the same again and again."""
+def gzip_bomb(path: Path, *, of: bytes, header: bytes = b"", level: int = 1) -> Path:
+    """256 MiB of the same again and again; packed at level 1 it is not denser than a table may be."""
     piece = of * (MEBIBYTE // len(of))
-    with gzip.open(path, "wb", compresslevel=1) as packed:
+    with gzip.open(path, "wb", compresslevel=level) as packed:
         packed.write(header)
         for _ in range(256):
             packed.write(piece)

@@ -53,7 +53,7 @@ HOSTILE: dict[str, tuple[str, Make, str]] = {
         lambda path: gzip_bomb(path, of=ROW, header=HEADER),
         "more than 345,600 rows of 2024-08-05",
     ),
-    "empty lines without end": ("a.csv.gz", lambda path: gzip_bomb(path, of=b"\n", header=HEADER), "a bomb"),
+    "empty lines without end": ("a.csv.gz", lambda path: gzip_bomb(path, of=b"\n", header=HEADER, level=9), "a bomb"),
     "a gzip cut short": ("a.csv.gz", lambda path: _written(path, b"\x1f\x8b\x08\0\0\0\0\0"), "ended|header"),
     "a plain line without end": ("a.csv", lambda path: _written(path, b"0" * MEBIBYTE), "first line is longer"),
     "a dictionary of one text": ("a.parquet", dictionary_bomb, "a text of 1,048,576 bytes"),

@@ -147,7 +147,7 @@ def _values(session: SparkSession, servers: str) -> list[bytes]:
         ({"kafka_ssl_key_file": "key.pem"}, "belong together: set both or none"),
         ({"kafka_security_protocol": "TLS"}, "'PLAINTEXT', 'SSL', 'SASL_PLAINTEXT' or 'SASL_SSL'"),
         ({"kafka_sasl_mechanism": "GSSAPI"}, "'PLAIN', 'SCRAM-SHA-256' or 'SCRAM-SHA-512'"),
-        ({"schema_registry_url": "https://u:hidden@registry"}, "belong into SCHEMA_REGISTRY_USERNAME"),
+        ({"schema_registry_url": "https://u:hidden@registry.example"}, "belong into SCHEMA_REGISTRY_USERNAME"),
     ],
 )
 def test_settings_that_would_not_do_what_they_say_are_refused(given: dict[str, object], sentence: str) -> None:

@@ -32,7 +32,7 @@ def test_a_secret_is_starred_in_text_urls_and_base64(secret: str, before: bytes,
     assert STARS in mask(carried)
     assert STARS in mask(base64.urlsafe_b64encode(before + secret.encode() + after).decode())
     assert mask(f"a {secret} b") == f"a {STARS} b"
-    assert mask(f"https://u:{quote(secret, safe='')}@host") == f"https://u:{STARS}@host"
+    assert mask(f"https://u:{quote(secret, safe='')}@host.example") == f"https://u:{STARS}@host.example"
 
 
 def test_secrets_are_those_of_settings_and_of_embedded_services(tmp_path: Path) -> None:

@@ -37,7 +37,9 @@ def test_another_version_than_that_of_the_lock_is_named(installed: dict[str, str
     assert list(differing(lock, installed=installed)) == told
 
 
-@pytest.mark.parametrize("line", ["--index-url https://elsewhere", "git+https://host/a.git", "a @ file:///tmp/a.whl"])
+@pytest.mark.parametrize(
+    "line", ["--index-url https://elsewhere.example", "git+https://host.example/a.git", "a @ file:///tmp/a.whl"]
+)
 def test_a_line_that_could_install_anything_is_not_stepped_over(line: str) -> None:
     with pytest.raises(ValueError, match="what is this line"):
         read_lock(f"one==1.0 \\\n{HASH}\n{line}\n")

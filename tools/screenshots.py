@@ -24,6 +24,8 @@ LAPTOP, PHONE = (1_440, 900), (390, 844)
 TALLEST = 3_600
 """Pixels of a picture; a page that is longer is cut."""
 PATIENCE_MS = 60_000
+AWAITED = "being read"
+"""What a part of the page Health says until it has its figures."""
 SETTLE_MS = 1_500
 """Between two looks at a page that still changes its height."""
 LOOKS = 20
@@ -65,6 +67,8 @@ def take(url: str, folder: Path, pages: Sequence[str], *, query: str = "") -> li
             page = context.new_page()
             page.goto(f"{url.rstrip('/')}{PAGES[shot.page]}{query}", timeout=PATIENCE_MS)
             page.get_by_role("heading", level=3).first.wait_for(timeout=PATIENCE_MS)
+            page.wait_for_timeout(SETTLE_MS)
+            page.wait_for_function(f"!document.body.innerText.includes('{AWAITED}')", timeout=PATIENCE_MS)
             _unfold(page, width=width, height=height)
             taken.append(folder / shot.name)
             page.screenshot(path=taken[-1])

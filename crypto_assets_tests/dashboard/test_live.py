@@ -19,6 +19,7 @@ from crypto_assets.dashboard.context import PageContext
 from crypto_assets.dashboard.market.feed import MarketFeed
 from crypto_assets.dashboard.market.history import first_gap, joined, lake_candles, sampled_candles
 from crypto_assets.dashboard.market.messages import Book, Candle
+from crypto_assets.dashboard.market.stream_table import stream_rows
 from crypto_assets.dashboard.market.tables import Cell, table
 from crypto_assets.dashboard.pages import live
 from crypto_assets.endpoints import exchange_name
@@ -28,6 +29,9 @@ from crypto_assets.postgres.connection import transaction
 from crypto_assets.postgres.rows import upsert_rows
 from crypto_assets.postgres.tables import RAW_PRICES
 from crypto_assets.schemas import BRONZE_KLINES
+from crypto_assets.spans import to_us
+from crypto_assets.stream.health import judge
+from crypto_assets.stream.heartbeat import Heartbeat, StreamState
 from crypto_assets_tests.dashboard.conftest import (
     EXCHANGE,
     SYMBOLS,
@@ -310,3 +314,28 @@ def test_what_comes_from_outside_is_text_in_a_table() -> None:
     assert "<script>" not in shown
     assert "<b>" not in shown
     assert 'aria-label="a&quot;b"' in shown
+
+
+def test_streams_of_one_topic_are_one_row_that_says_the_worst_of_them() -> None:
+    at = to_us(MORNING)
+
+    def stream(topic: str, symbol: str, *, age_s: int, lag_s: float, silent: bool = False) -> StreamState:
+        event_us = at - 1_000_000 * age_s
+        return StreamState(topic, symbol, 10, 0.5, event_us, event_us, lag_s, silent)
+
+    beat = Heartbeat(
+        program="collector", instance="one", pid=1, host="here", started_at_us=at, beat_at_us=at, state="running",
+        streams=(
+            stream("klines", SYMBOL, age_s=1, lag_s=0.02),
+            stream("trades", SYMBOL, age_s=2, lag_s=0.03),
+            stream("klines", SYMBOL, age_s=3_600, lag_s=0.5, silent=True),
+            stream("klines", "ETHUSDT", age_s=1, lag_s=9),
+        ),
+    )  # fmt: skip
+    shown = stream_rows([judge("collector", beat, now_us=at)], symbol=SYMBOL, now=MORNING)
+    assert shown is not None
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in shown.split("<tr>")[2:]]
+    assert cells == [
+        ["klines (2 streams)", "collector", "silent", "1.0", "1.0 s ago", "500 ms"],
+        ["trades", "collector", "flows", "0.5", "2.0 s ago", "30 ms"],
+    ]

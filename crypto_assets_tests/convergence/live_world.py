@@ -62,7 +62,7 @@ class LiveWorld:
     def __post_init__(self) -> None:
         client: dict[str, Any] = {"bootstrap.servers": self.servers, "log_level": 0}
         self.admin = AdminClient(client)
-        self.producer = Producer({**client, "partitioner": "murmur2", "linger.ms": 5})
+        self.producer = Producer({**client, "partitioner": "murmur2", "linger.ms": 5, "enable.idempotence": True})
 
     def create(self, topic: Topic = TRADES, *, partitions: int | None = None) -> None:
         """Make a topic of this exchange, also one that was just deleted."""

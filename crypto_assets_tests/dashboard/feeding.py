@@ -38,7 +38,9 @@ class Feeding:
         self.exchange = exchange
         self.client = redis.Redis.from_url(redis_url)
         self._servers = servers
-        self._producer = Producer({"bootstrap.servers": servers, "partitioner": "murmur2", "linger.ms": 5})
+        self._producer = Producer(
+            {"bootstrap.servers": servers, "partitioner": "murmur2", "linger.ms": 5, "enable.idempotence": True}
+        )
         self._sequence = 0
 
     def make_topics(self) -> None:

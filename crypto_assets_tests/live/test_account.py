@@ -59,7 +59,13 @@ class Places:
         return self.trades.filter(pa.array([i not in lost for i in self.trades["trade_id"].to_pylist()]))
 
     def fill_kafka(self, *, without: object = ()) -> None:
-        producer = Producer({"bootstrap.servers": self.settings.kafka_bootstrap_servers, "partitioner": "murmur2"})
+        producer = Producer(
+            {
+                "bootstrap.servers": self.settings.kafka_bootstrap_servers,
+                "partitioner": "murmur2",
+                "enable.idempotence": True,
+            }
+        )
         for number, row in enumerate(self.rows(without=without).to_pylist()):
             record = {
                 **{name: row[name] for name in ("trade_id", "is_buyer_maker")},

@@ -59,7 +59,9 @@ class Market:
         self.redis = redis.Redis.from_url(redis_server, decode_responses=True)
         self.promotions = Promotions(str(folder / "lake" / "ckpts"))
         self._raw_redis = redis.Redis.from_url(redis_server)
-        self._producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2", "log_level": 0})
+        self._producer = Producer(
+            {"bootstrap.servers": kafka, "partitioner": "murmur2", "enable.idempotence": True, "log_level": 0}
+        )
 
     def make_topics(self) -> None:
         admin = AdminClient({"bootstrap.servers": self.kafka, "log_level": 0})

@@ -39,7 +39,9 @@ class Market:
         self.redis = redis.Redis.from_url(redis_server, decode_responses=True)
         self._raw_redis = redis.Redis.from_url(redis_server)
         self.admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
-        self._producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2", "log_level": 0})
+        self._producer = Producer(
+            {"bootstrap.servers": kafka, "partitioner": "murmur2", "enable.idempotence": True, "log_level": 0}
+        )
 
     def make_topics(self) -> None:
         topics = [NewTopic(t.of(self.exchange), t.partitions, 1) for t in (TICKERS, TRADES, DEAD_LETTERS)]

@@ -24,7 +24,13 @@ def status_table(statuses: Sequence[ServiceStatus], *, now: datetime) -> Table:
     """A row for each service, and under each program of the stream one for each topic."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in COLUMNS:
-        table.add_column(title, justify="right" if title in NUMBERS else "left", no_wrap=True)
+        wraps = title == "address"  # sentences stand there too, and would take the width of all else
+        table.add_column(
+            title,
+            justify="right" if title in NUMBERS else "left",
+            no_wrap=not wraps,
+            overflow="fold" if wraps else "ellipsis",
+        )
     for status in statuses:
         table.add_row(
             status.name,

@@ -126,10 +126,9 @@ def of_silver(lake: LakeFigures, *, now: datetime) -> Signal:
     lacking = ((now - SILVER_MADE_BY).date() - newest.day).days - 1
     if lacking > 0:
         first, last = newest.day + timedelta(days=1), now.date() - timedelta(days=1)
-        days = "the day" if lacking == 1 else f"the {lacking:,} days"
+        days = "the day after it lacks" if lacking == 1 else f"the {lacking:,} days after it lack"
         sentences.append(
-            f"{newest.day} is the newest day; {days} after it lack. Run: crypto-assets backfill {newest.symbol} "
-            f"{first} {last}"
+            f"{newest.day} is the newest day; {days}. Run: crypto-assets backfill {newest.symbol} {first} {last}"
         )
     return Signal(
         area="Silver",

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # pyright: ignore[reportPrivateImportUsage]
-from playwright.sync_api import Page, WebSocket, sync_playwright
+from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from bench.measuring import Line
@@ -51,10 +51,10 @@ def measure(folder: Path, *, refreshes: int = REFRESHES) -> list[Line]:
     try:
         with _market(settings), _dashboard(settings) as (url, server), sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-            paints = [_first_paint(browser.new_page(), url) for _ in range(VISITS)]
+            first, again = zip(*(_visit_twice(browser, url) for _ in range(VISITS)), strict=True)
             page, counted = browser.new_page(), Counted()
             page.on("websocket", counted.listen)
-            _first_paint(page, url)
+            _visit(page, url)
             page.wait_for_timeout(WARM_S * 1_000)
             before, spent_s, drawn = server.memory_info().rss, _cpu_s(server), counted.refreshes
             while counted.refreshes - drawn < refreshes:
@@ -65,18 +65,35 @@ def measure(folder: Path, *, refreshes: int = REFRESHES) -> list[Line]:
         services.stop()
     refreshed, memory = drawn * (VISITS + 1), f"{after / 1e6:,.0f} MB, {(after - before) / 1e6:+,.0f} MB"
     return [
-        Line("dashboard: address to first live number", f"{min(paints):.2f} s", aim="below 2 s"),
+        Line("dashboard, first visit: page / live number", _least(first), aim="page below 2 s"),
+        Line("  another visit of that browser", _least(again), aim="below 2 s"),
         Line("  CPU of a refreshed part", f"{1e3 * spent_s / refreshed:.1f} ms", aim="below 20 ms"),
         Line(f"  memory after {refreshed:,} refreshes", memory, aim="bounded"),
     ]
 
 
-def _first_paint(page: Page, url: str) -> float:
-    """Seconds from asking for the address to a price on the screen."""
+def _visit(page: Page, url: str) -> tuple[float, float]:
+    """Seconds from asking for the address to the page's heading, and to a price on the screen."""
     began = time.perf_counter()
     page.goto(url, wait_until="commit")
+    page.get_by_role("heading", level=3).first.wait_for(timeout=60_000)
+    painted = time.perf_counter() - began
     page.locator(_CARD).first.wait_for(timeout=60_000)
-    return time.perf_counter() - began
+    return painted, time.perf_counter() - began
+
+
+def _visit_twice(browser: Browser, url: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    """A new visitor's two visits, of which the second stays open: then the browser has the page's program."""
+    context = browser.new_context()
+    page = context.new_page()
+    first = _visit(page, url)
+    page.close()
+    return first, _visit(context.new_page(), url)
+
+
+def _least(visits: Sequence[tuple[float, float]]) -> str:
+    pages, numbers = zip(*visits, strict=True)
+    return f"{min(pages):.2f} s / {min(numbers):.2f} s"
 
 
 def _cpu_s(server: psutil.Process) -> float:

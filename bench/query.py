@@ -65,7 +65,7 @@ def _line(what: str, sql: str, reader: OpenLake, *, lake: Lake, aim: str) -> Lin
     bare = sql.format(gold=files)
     pair = side_by_side(
         lambda: reader.sql(sql.format(gold="gold_features"), kind="arrow"),
-        lambda: duckdb.connect().execute(bare).to_arrow_table(),
+        lambda: duckdb.connect().sql(bare).to_arrow_table(),
         rounds=ROUNDS,
     )
     return pair.line(what, aim=aim)

@@ -17,13 +17,14 @@ from crypto_assets.alerts.days import Days
 from crypto_assets.alerts.facts import Facts, NamedDisk, Seen, Unseen
 from crypto_assets.alerts.ledger import Ledger
 from crypto_assets.alerts.outbox import Channel
-from crypto_assets.alerts.rules_days import DAYS_LOOKED_AT, SETTLED_AFTER
+from crypto_assets.alerts.rules_days import DAYS_LOOKED_AT
 from crypto_assets.alerts.rules_live import RESTARTS_WITHIN
 from crypto_assets.alerts.rules_platform import CHECKS_KEPT, RUNS_KEPT
 from crypto_assets.alerts.runs import SUPERVISING, failed_runs, supervising_starts
 from crypto_assets.config import Exchange, Settings
 from crypto_assets.endpoints import Service, embedded_endpoint
 from crypto_assets.errors import ServiceUnavailable
+from crypto_assets.health.completeness import MADE_AFTER
 from crypto_assets.health.dagster_events import latest_checks
 from crypto_assets.health.lag import program_health
 from crypto_assets.health.storage import disk
@@ -196,7 +197,7 @@ def is_meant_to_stream(settings: Settings) -> bool:
 
 def days_looked_at(first: date, *, now: datetime) -> tuple[date, ...]:
     """Finished days, the newest last, that silver and gold must have been made of by now."""
-    newest = (now.astimezone(UTC) - SETTLED_AFTER).date() - timedelta(days=1)
+    newest = (now.astimezone(UTC) - MADE_AFTER).date() - timedelta(days=1)
     days = (newest - timedelta(days=back) for back in reversed(range(DAYS_LOOKED_AT)))
     return tuple(day for day in days if day >= first)
 

@@ -14,11 +14,7 @@ from crypto_assets.health.completeness import Completeness
 from crypto_assets.health.gold import GoldQuality
 from crypto_assets.spans import day_span
 
-LEAST_SHARE = 0.999
-"""Of the minutes of a day that were not a halt: one of 1,440 may be missing."""
 DAYS_LOOKED_AT = 7
-SETTLED_AFTER = timedelta(hours=2)
-"""Silver and gold of a day are made at 01:00 and 02:00 of the next one."""
 REPAIRED_WITHIN = timedelta(minutes=30)
 """A day that lacks minutes is converged and made again by itself in less."""
 
@@ -28,7 +24,7 @@ def silver(days: Iterable[Completeness | Damaged]) -> Iterator[Cause]:
     for day in days:
         if isinstance(day, Damaged):
             yield _damaged("silver", "silver_klines_1m", day)
-        elif day.share is None or day.share < LEAST_SHARE:
+        elif not day.is_complete:
             share = "never made" if day.share is None else f"{100 * day.share:.2f} % complete"
             yield Cause(
                 key=f"silver/{day.symbol}/{day.day}",

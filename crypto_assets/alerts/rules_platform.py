@@ -72,7 +72,7 @@ def disk(disks: Iterable[NamedDisk]) -> Iterator[Cause]:
     """File systems with less than a tenth free."""
     for named in disks:
         found = named.disk
-        if found.free_share < LEAST_FREE:
+        if found.is_low:
             yield Cause(
                 key=f"disk/{named.name}",
                 rule="disk",

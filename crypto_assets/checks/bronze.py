@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from crypto_assets.checks.day_checks import DayCheck, day_checks
 from crypto_assets.checks.findings import WARN, Finding
+from crypto_assets.checks.names import FRESHNESS
 from crypto_assets.checks.stored import freshness_finding, schema_finding
 from crypto_assets.cleaning.reconcile import compare_sources
 from crypto_assets.lake.lake import Lake
@@ -45,7 +46,7 @@ def _checks(timeframe: str | None) -> list[DayCheck[BronzeDay]]:
         DayCheck("has_rows", "Some source had rows of the day.", _has_rows),
         DayCheck("no_rejected_rows", "All that the sources sent could be used.", _no_rejected_rows),
         DayCheck("schema", "Stored columns are the declared ones.", _schema),
-        DayCheck("freshness", "The last complete UTC day is stored.", _freshness),
+        DayCheck(FRESHNESS, "The last complete UTC day is stored.", _freshness),
     ]
     if timeframe:
         agree = partial(_sources_agree, timeframe=timeframe)

@@ -9,6 +9,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crypto_assets.checks import names
 from crypto_assets.checks.day_checks import DayCheck
 from crypto_assets.checks.findings import WARN, Finding
 from crypto_assets.errors import LakeError
@@ -107,7 +108,7 @@ SCHEMA: DayCheck[StoredDay] = DayCheck(
     "schema", "Stored columns are the declared ones.", lambda day: schema_finding(day.table.schema, day.dataset)
 )
 FRESHNESS: DayCheck[StoredDay] = DayCheck(
-    "freshness",
+    names.FRESHNESS,
     "The last complete UTC day is stored.",
     lambda day: freshness_finding(day.dataset, day.lake, day.partition, day.now),
 )

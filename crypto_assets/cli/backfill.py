@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crypto_assets.checks.names import FRESHNESS
 from crypto_assets.cli.arguments import FirstDay, LastDay, Symbol
 from crypto_assets.cli.telling import FAILED, Json, end, print_json, told
 
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from crypto_assets.config import Settings
     from crypto_assets.demo.plan import Stage
     from crypto_assets.demo.workers import Outcome
-
-
-FRESHNESS = "freshness"
-"""A check of whether the newest day is there, which says nothing of the days of a backfill."""
 
 
 class Job(StrEnum):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from crypto_assets.checks.names import FRESHNESS
 from crypto_assets.config import Exchange, Settings, read_settings
 from crypto_assets.dagster_home import prepare_dagster_home
 from crypto_assets.demo.batch import NEEDED
@@ -28,7 +29,6 @@ from crypto_assets.share.tables import WINDOWS
 from resources.services.board import Board
 from resources.services.manager import Services
 
-FRESHNESS = "freshness"
 WIDTH_OF_FILES = 120  # where output goes to no terminal that has a width
 
 

@@ -18,6 +18,8 @@ from crypto_assets.spans import Span, day_span, known_span
 
 MINUTES = SILVER_KLINES["1m"]
 MINUTE = timedelta(minutes=1)
+MADE_AFTER = timedelta(hours=2)
+"""Silver and gold of a day are made at 01:00 and 02:00 UTC of the next one."""
 SHOWN = 3
 
 

@@ -56,9 +56,7 @@ def is_well(health: Health, *, host: str) -> bool:
     Where Redis cannot be asked it may: to start the program again would not bring Redis back, and would lose what it
     holds. A living program elsewhere holds the lease, for which the one here waits.
     """
-    if health.state == "unknown":
-        return True
-    if health.is_alive:
+    if health.state == "unknown" or health.is_alive:
         return True
     beat = health.beat
     return beat is not None and beat.host != host and beat.state == "stopped"

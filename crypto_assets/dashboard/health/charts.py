@@ -58,13 +58,7 @@ def days_chart(calendar: Calendar, symbols: Sequence[str]) -> Any:
         .mark_rect(cornerRadius=2)
         .encode(
             x=_day_axis(calendar),
-            y=alt.Y(
-                "dataset:N",
-                sort=datasets,
-                title=None,
-                axis=alt.Axis(labelLimit=170, labelOverlap=False),
-                scale=ROWS_APART,
-            ),
+            y=_dataset_axis(datasets),
             color=alt.Color(
                 "state:N",
                 title=None,
@@ -93,13 +87,7 @@ def gaps_chart(losses: Losses, symbols: Sequence[str]) -> Any:
         .mark_rect(cornerRadius=2)
         .encode(
             x=_day_axis(losses),
-            y=alt.Y(
-                "dataset:N",
-                sort=streams,
-                title=None,
-                axis=alt.Axis(labelLimit=170, labelOverlap=False),
-                scale=ROWS_APART,
-            ),
+            y=_dataset_axis(streams),
             color=alt.Color(
                 "lost:Q",
                 title="minutes lost, the most of a symbol",
@@ -162,6 +150,16 @@ def _most_lost(gaps: Iterable[GapMinutes]) -> pl.DataFrame:
         for (dataset, day), found in grouped.items()
     ]
     return pl.DataFrame(rows, schema=_GAP_COLUMNS)
+
+
+def _dataset_axis(names: Sequence[str]) -> alt.Y:
+    return alt.Y(
+        "dataset:N",
+        sort=names,
+        title=None,
+        axis=alt.Axis(labelLimit=170, labelOverlap=False),
+        scale=ROWS_APART,
+    )
 
 
 def _day_axis(calendar: Calendar | Losses) -> alt.X:

@@ -10,9 +10,11 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
 from crypto_assets.alerts.alert import Alert
+from crypto_assets.alerts.rules_live import BRONZE_WITHIN
 from crypto_assets.dashboard.health.figures import EVENTS_OF, Events, LakeFigures, Losses, Storage
 from crypto_assets.dashboard.words import age, number, percent, share_of, size, span
 from crypto_assets.features.declaration import FEATURES
+from crypto_assets.health.completeness import MADE_AFTER
 from crypto_assets.health.lag import stream_lags
 from crypto_assets.health.words import money
 from crypto_assets.stream.health import Health
@@ -20,10 +22,6 @@ from crypto_assets.stream.health import Health
 if TYPE_CHECKING:
     from crypto_assets.health.dagster_events import CheckResult
 
-BRONZE_LATE = timedelta(minutes=10)
-"""While the stream runs, bronze is written every five minutes."""
-SILVER_MADE_BY = timedelta(hours=2)
-"""Silver of a day is made in the night after it, at 01:00 UTC."""
 DISK_WATCH = 0.20
 """Shares that are still free."""
 MOST_SENTENCES = 5
@@ -99,7 +97,7 @@ def of_bronze(lake: LakeFigures, programs: Sequence[Health] | None, *, now: date
     newest = max(written, key=lambda write: write.written_at or now)
     is_live = any(health.program == "collector" and health.is_alive for health in programs or ())
     candles = [write for write in lake.writes if write.dataset == "bronze_klines_1m"]
-    late = [w for w in candles if w.written_at is None or now - w.written_at > BRONZE_LATE] if is_live else []
+    late = [w for w in candles if w.written_at is None or now - w.written_at > BRONZE_WITHIN] if is_live else []
     return Signal(
         area="Bronze",
         level=Level.WRONG if late else Level.WELL,
@@ -123,7 +121,7 @@ def of_silver(lake: LakeFigures, *, now: datetime) -> Signal:
     wanting.sort(key=lambda count: -1.0 if count.share is None else count.share)
     shown = wanting[0] if wanting else newest
     sentences = [count.sentence for count in wanting[:MOST_SENTENCES]]
-    lacking = ((now - SILVER_MADE_BY).date() - newest.day).days - 1
+    lacking = ((now - MADE_AFTER).date() - newest.day).days - 1
     if lacking > 0:
         first, last = newest.day + timedelta(days=1), now.date() - timedelta(days=1)
         days = "the day after it lacks" if lacking == 1 else f"the {lacking:,} days after it lack"

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from crypto_assets.config import Settings
+from crypto_assets.endpoints import S3Endpoint
 from resources.services.folder import ServiceFolder
 from resources.services.standin.database import STAND_IN_ROLE, Secrets, make_warehouse, owner_url
-from resources.services.standin.s3_objects import Store
-from resources.services.standin.server import Options, StandIn
+from resources.services.standin.load import Loader
+from resources.services.standin.server import StandIn
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +27,7 @@ def administrator(postgres: str, live_settings: Settings) -> str:
 
 
 @pytest.fixture(scope="session")
-def run_stand_in(administrator: str, postgres: str, live_settings: Settings) -> Iterator[Callable[[Store], str]]:
+def run_stand_in(administrator: str, postgres: str, live_settings: Settings) -> Iterator[Callable[[S3Endpoint], str]]:
     """`run_stand_in(store)`: URL of the warehouse on a stand-in that reads this S3."""
     folder = ServiceFolder.of(live_settings.data_dir, "redshift")
     folder.make()
@@ -35,9 +36,9 @@ def run_stand_in(administrator: str, postgres: str, live_settings: Settings) -> 
     own = owner_url(postgres, password=secrets.owner)
     ends: list[Callable[[], None]] = []
 
-    def run(store: Store) -> str:
+    def run(store: S3Endpoint) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
-        ends.append(_serve(Options(lambda: own, lambda: store, STAND_IN_ROLE), listener))
+        ends.append(_serve(StandIn(lambda: own, Loader(lambda: store, STAND_IN_ROLE)), listener))
         port = listener.getsockname()[1]
         return f"postgresql://warehouse:{secrets.client}@127.0.0.1:{port}/warehouse"
 
@@ -47,17 +48,17 @@ def run_stand_in(administrator: str, postgres: str, live_settings: Settings) -> 
 
 
 @pytest.fixture(scope="session")
-def warehouse(run_stand_in: Callable[[Store], str], s3_endpoint: str) -> str:
+def warehouse(run_stand_in: Callable[[S3Endpoint], str], s3_endpoint: str) -> str:
     """URL of the warehouse on a stand-in that reads the session's S3."""
-    return run_stand_in(Store(s3_endpoint, "test", "test"))
+    return run_stand_in(S3Endpoint(s3_endpoint, "test", "test"))
 
 
-def _serve(options: Options, listener: socket.socket) -> Callable[[], None]:
+def _serve(stand_in: StandIn, listener: socket.socket) -> Callable[[], None]:
     """Serve in a thread; returns what ends it."""
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
     thread = threading.Thread(
-        target=lambda: loop.run_until_complete(StandIn(options).serve(listener, stop=stop)), name="stand-in"
+        target=lambda: loop.run_until_complete(stand_in.serve(listener, stop=stop)), name="stand-in"
     )
     thread.start()
 

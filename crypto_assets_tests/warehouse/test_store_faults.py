@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pytest
 
+from crypto_assets.endpoints import S3Endpoint
 from crypto_assets.errors import LakeBusy, ServiceUnavailable
 from crypto_assets.warehouse.facts import trade_facts
 from crypto_assets.warehouse.load import RedshiftClient, load_day
@@ -20,7 +21,6 @@ from crypto_assets.warehouse.store import WarehouseStore
 from crypto_assets.warehouse.tables import FACT_TRADES
 from crypto_assets_tests.warehouse.examples import small_day, trades
 from resources.services.standin.database import STAND_IN_ROLE
-from resources.services.standin.s3_objects import Store
 
 DAY = date(2024, 8, 8)
 SLOW_DOWN = (
@@ -144,10 +144,10 @@ def test_a_copy_that_s3_refuses_for_its_pace_may_be_tried_again(
     s3: BusyS3,
     store: WarehouseStore,
     facts: pa.Table,
-    run_stand_in: Callable[[Store], str],
+    run_stand_in: Callable[[S3Endpoint], str],
     client_of: Callable[[str], RedshiftClient],
 ) -> None:
-    redshift = client_of(run_stand_in(Store(s3.url, "test", "test", "us-east-1")))
+    redshift = client_of(run_stand_in(S3Endpoint(s3.url, "test", "test", "us-east-1")))
     store.publish(FACT_TRADES, DAY, facts)
     load = stage_day(store, FACT_TRADES, DAY)
     redshift.execute_query(f"DROP TABLE IF EXISTS {FACT_TRADES.name}")

@@ -15,8 +15,8 @@ from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.secrecy import mask_logs
 from resources.services.folder import ServiceFolder
 from resources.services.standin.database import STAND_IN_ROLE, owner_url
-from resources.services.standin.s3_objects import Store
-from resources.services.standin.server import Options, StandIn
+from resources.services.standin.load import Loader
+from resources.services.standin.server import StandIn
 
 HOST = "127.0.0.1"
 WAITING_CLIENTS = 128
@@ -34,36 +34,30 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = read_settings()
         mask_logs(settings)
-        options = options_of(settings)
+        stand_in = stand_in_of(settings)
         listener = socket.create_server((HOST, given.port), backlog=WAITING_CLIENTS)
     except (CryptoAssetsError, OSError) as error:
         parser.error(str(error))
-    asyncio.run(_serve(options, listener))
+    asyncio.run(_serve(stand_in, listener))
     return 0
 
 
-def options_of(settings: Settings) -> Options:
-    """How the stand-in of these settings works; its password is the one that its service has drawn."""
+def stand_in_of(settings: Settings) -> StandIn:
+    """The stand-in of these settings; its password is the one that its service has drawn."""
     password = ServiceFolder.of(settings.data_dir, "redshift").secret("owner")
-
-    def store() -> Store:
-        found = s3_endpoint(settings)
-        return Store(found.url, found.access_key, found.secret_key, found.region)
-
-    return Options(
-        owner_url=lambda: owner_url(postgres_url(settings), password=password),
-        store=store,
-        role=settings.redshift_iam_role or STAND_IN_ROLE,
+    return StandIn(
+        lambda: owner_url(postgres_url(settings), password=password),
+        Loader(lambda: s3_endpoint(settings), settings.redshift_iam_role or STAND_IN_ROLE),
     )
 
 
-async def _serve(options: Options, listener: socket.socket) -> None:
+async def _serve(stand_in: StandIn, listener: socket.socket) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     host, port = listener.getsockname()
     logging.getLogger("redshift stand-in").info("a stand-in for Amazon Redshift listens on %s:%d", host, port)
-    await StandIn(options).serve(listener, stop=stop)
+    await stand_in.serve(listener, stop=stop)
 
 
 if __name__ == "__main__":

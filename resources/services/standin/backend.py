@@ -1,4 +1,4 @@
-"""One client's connection to PostgreSQL: what it answers goes straight on, is held back, or is read by the stand-in."""
+"""One client's connection to PostgreSQL: what it answers goes straight on, or is read by the stand-in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import struct
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
 
 from resources.services.standin.protocol import Message, fields_of, query, row_of
 
@@ -16,14 +15,6 @@ SEND_AHEAD_BYTES = 4 << 20
 """A load prepares the next rows while PostgreSQL still takes these."""
 UNASKED = (b"N", b"S", b"A")
 """Remarks, changed parameters, notifications: for the client, whoever asked."""
-
-
-class Mode(Enum):
-    """What becomes of PostgreSQL's messages."""
-
-    PASS = "go to the client"
-    HOLD_READY = "go to the client, but for the end of the query"
-    READ = "are read by the stand-in"
 
 
 class BackendGone(Exception):
@@ -51,7 +42,7 @@ class Backend:
     ) -> None:
         self._reader, self._writer, self._client = reader, writer, client
         self._writer.transport.set_write_buffer_limits(high=SEND_AHEAD_BYTES)
-        self._mode = Mode.PASS
+        self._is_read = False
         self._pending = 0
         self._changed = asyncio.Condition()
         self._read: deque[Message] = deque()
@@ -107,16 +98,9 @@ class Backend:
 
     async def pass_through(self, message: Message) -> None:
         """Ask, and let the client have the whole answer, in its time."""
-        self._mode, self.failed = Mode.PASS, False
+        self._is_read, self.failed = False, False
         self.send(message, asks=True)
         await self.drain()
-
-    async def run(self, sql: str) -> bool:
-        """Execute a statement of the client's, its end held back; false where it failed."""
-        self._mode, self.failed = Mode.HOLD_READY, False
-        self.send(query(sql), asks=True)
-        await self.wait_idle()
-        return not self.failed
 
     async def ask(self, sql: str) -> Answer:
         """Execute a statement that the client does not hear of."""
@@ -125,7 +109,7 @@ class Backend:
 
     def begin(self, sql: str) -> None:
         """Send a statement whose answers the stand-in reads."""
-        self._mode, self.failed = Mode.READ, False
+        self._is_read, self.failed = True, False
         self._read.clear()
         self.send(query(sql), asks=True)
 
@@ -165,16 +149,12 @@ class Backend:
             if end > len(data):
                 break
             kind = data[place : place + 1]
-            if self._mode is Mode.PASS:
-                self._note(kind, data, place)
-            else:
+            if self._is_read and kind not in UNASKED:
                 # Nothing of a query before is under way: all that is passed on stands in this chunk alone.
-                if not self._is_for_client(kind):
-                    self._client.write(data[start:place])
-                    start = end
-                self._note(kind, data, place)
-                if self._mode is Mode.READ and kind not in UNASKED:
-                    self._read.append(Message(kind, data[place + 5 : end]))
+                self._client.write(data[start:place])
+                start = end
+                self._read.append(Message(kind, data[place + 5 : end]))
+            self._note(kind, data, place)
             place = end
         self._client.write(data[start:place])
         with suppress(ConnectionError):  # whoever reads from the client notices its end
@@ -182,9 +162,6 @@ class Backend:
         async with self._changed:
             self._changed.notify_all()
         return data[place:]
-
-    def _is_for_client(self, kind: bytes) -> bool:
-        return kind in UNASKED or (self._mode is Mode.HOLD_READY and kind != b"Z")
 
     def _note(self, kind: bytes, data: bytes, place: int) -> None:
         """Remember what a message says of the session."""

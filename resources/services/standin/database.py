@@ -17,7 +17,8 @@ OWNER = "redshift_standin"
 STAND_IN_ROLE = "arn:aws:iam::000000000000:role/crypto-assets-standin"
 """The one that COPY may name where REDSHIFT_IAM_ROLE is not set."""
 SCHEMA = "redshift_standin"
-"""What clients see of Redshift's system tables and functions is found here, after their own schemas."""
+"""What clients see of Redshift's system tables and functions is found here: after their own schemas, and before
+PostgreSQL's, which has a version() too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _make_role(connection: Connection, role: str, *, password: str) -> None:
 
 def _make_database(connection: Connection) -> None:
     names = {"database": sql.Identifier(DATABASE), "owner": sql.Identifier(OWNER), "client": sql.Identifier(CLIENT)}
-    path = sql.SQL('ALTER ROLE {client} IN DATABASE {database} SET search_path = "$user", public, {schema}')
+    path = sql.SQL('ALTER ROLE {client} IN DATABASE {database} SET search_path = "$user", public, {schema}, pg_catalog')
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
         if cursor.fetchone() is None:

@@ -5,26 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pyarrow import fs
 
+from crypto_assets.endpoints import S3Endpoint
 from resources.services.standin.backend import Answer, Backend
 from resources.services.standin.column_types import Column
-from resources.services.standin.copy_command import CopyCommand
-from resources.services.standin.cursor import quoted
 from resources.services.standin.parquet_rows import TEXT, Piece, check_schemas, read_pieces
 from resources.services.standin.protocol import Message
-from resources.services.standin.refusals import Explanation, LoadRefusal, Refusal, not_in_stand_in
-from resources.services.standin.s3_objects import S3Object, Store, find_objects
+from resources.services.standin.refusals import Explanation, LoadRefusal, Refusal
+from resources.services.standin.s3_objects import S3Object, connect, find_objects
+from resources.services.standin.statements import CLUSTERS_OWN_ROLE, CopyCommand
 
 log = logging.getLogger("redshift stand-in")
 
 CODE_BY_POSTGRES = 1_999
 DESCRIBE = """
-SELECT c.relkind, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity
+SELECT c.relkind, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull
 FROM pg_catalog.pg_class AS c
 LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.oid = pg_catalog.to_regclass({table})
@@ -36,32 +35,27 @@ ORDER BY a.attnum
 class Loader:
     """Executes COPY for the clients of one stand-in."""
 
-    store: Callable[[], Store]
+    store: Callable[[], S3Endpoint]
     """Asked at each COPY: a server that was restarted may listen elsewhere."""
     role: str
     """The one that COPY may name."""
 
-    async def load(self, backend: Backend, command: CopyCommand, *, is_cancelled: Callable[[], bool]) -> Counter[str]:
-        """Rows loaded by file. Raises Refusal where nothing may be loaded: what was is undone with the transaction."""
+    async def load(self, backend: Backend, command: CopyCommand, *, is_cancelled: Callable[[], bool]) -> int:
+        """Rows loaded. Raises Refusal where nothing may be loaded: what was is undone with the transaction."""
         began = time.monotonic()
         self._check_role(command)
         columns = await self._columns(backend, command)
         client, objects = await asyncio.to_thread(self._look, command, columns)
         pieces = read_pieces(client, objects, columns)
-        names = ", ".join(quoted(column.name) for column in columns)
-        backend.begin(f"COPY {command.table} ({names}) FROM STDIN ({TEXT})")
+        backend.begin(f"COPY {command.table} FROM STDIN ({TEXT})")
         if (await _first(backend)).kind != b"G":
             raise _as_refusal(await backend.finish(), command)
         rows = await _send(backend, pieces, command, is_cancelled=is_cancelled)
-        for each in objects:
-            rows[each.uri] += 0
-        log.info(
-            "copy %s files=%d rows=%d took=%.1fs", command.table, len(objects), rows.total(), time.monotonic() - began
-        )
+        log.info("copy %s files=%d rows=%d took=%.1fs", command.table, len(objects), rows, time.monotonic() - began)
         return rows
 
     def _check_role(self, command: CopyCommand) -> None:
-        if command.role not in (self.role, "default"):
+        if command.role not in (self.role, CLUSTERS_OWN_ROLE):
             user = "arn:aws:redshift:us-east-1:000000000000:dbuser:stand-in/warehouse"
             raise Refusal(
                 f"User {user} is not authorized to assume IAM Role {command.role}",
@@ -70,36 +64,27 @@ class Loader:
             )
 
     def _look(self, command: CopyCommand, columns: Sequence[Column]) -> tuple[fs.S3FileSystem, list[S3Object]]:
-        client = self.store().connect()
+        client = connect(self.store())
         objects = find_objects(client, command)
         check_schemas(client, objects, columns)
         return client, objects
 
     async def _columns(self, backend: Backend, command: CopyCommand) -> list[Column]:
-        """Columns to load, in the order of the files'."""
-        literal = "'" + command.table.replace("'", "''") + "'"
-        answer = await backend.ask(DESCRIBE.format(table=literal))
-        shown = command.table.replace('"', "")
+        """Columns of the table, in the order of the files'."""
+        answer = await backend.ask(DESCRIBE.format(table=f"'{command.table}'"))
         if answer.error:
             raise _as_refusal(answer, command)
         if not answer.rows:
-            raise Refusal(f"Cannot COPY into nonexistent table {shown}", code="42P01")
+            raise Refusal(f"Cannot COPY into nonexistent table {command.shown_table}", code="42P01")
         if answer.rows[0][0] != "r":
-            raise Refusal(f'cannot copy to "{shown}": it is not a table', code="42809")
-        known = {name: (type_ or "", required == "t", identity) for _, name, type_, required, identity in answer.rows}
-        names = command.columns or tuple(name for name in known if name)
-        for name in names:
-            if name not in known:
-                raise Refusal(f'column "{name}" of relation "{shown}" does not exist', code="42703")
-            if known[name][2]:
-                raise not_in_stand_in("COPY into an IDENTITY column", instead="List the other columns.")
-        return [Column(name, *known[name][:2]) for name in names]
+            raise Refusal(f'cannot copy to "{command.shown_table}": it is not a table', code="42809")
+        return [Column(name, type_ or "", required == "t") for _, name, type_, required in answer.rows if name]
 
 
 async def _send(
     backend: Backend, pieces: Iterator[Piece], command: CopyCommand, *, is_cancelled: Callable[[], bool]
-) -> Counter[str]:
-    rows: Counter[str] = Counter()
+) -> int:
+    rows = 0
     coming = _next(pieces)
     try:
         while not backend.failed and (piece := await coming) is not None:
@@ -108,7 +93,7 @@ async def _send(
             coming = _next(pieces)  # is read and converted while PostgreSQL takes this one
             backend.send(Message(b"d", piece.text))
             await backend.drain()
-            rows[piece.source.uri] += piece.rows
+            rows += piece.rows
     except Refusal:
         backend.send(Message(b"f", b"refused by the stand-in\0"))
         await backend.finish()
@@ -142,12 +127,11 @@ def _as_refusal(answer: Answer, command: CopyCommand) -> Refusal:
         return Refusal(reason, code=fields.get("C", "XX000"), detail=fields.get("D"))
     if fields.get("C") == "57014":
         return Refusal(reason, code="57014")
-    shown = command.table.replace('"', "")
     explanation = Explanation(
         command.uri, f"{reason} ({fields['W']})", code=CODE_BY_POSTGRES, column=fields.get("c", "")
     )
     return LoadRefusal(
-        f"Load into table '{shown}' failed.  Check 'stl_load_errors' system table for details.",
+        f"Load into table '{command.shown_table}' failed.  Check 'stl_load_errors' system table for details.",
         explanation,
         detail=explanation.reason,
     )

@@ -27,9 +27,8 @@ ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some rows of an object in the text format of COPY."""
+    """Some rows in the text format of COPY."""
 
-    source: S3Object
     rows: int
     text: bytes
 
@@ -53,7 +52,7 @@ def read_pieces(client: fs.S3FileSystem, objects: Sequence[S3Object], columns: S
             for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
                 _check_values(each, batch, columns, before=done)
                 columns_as_loaded = [a.cast(f.type) for a, f in zip(batch.columns, schema, strict=True)]
-                yield Piece(each, batch.num_rows, _as_text(pa.table(columns_as_loaded, schema=schema)))
+                yield Piece(batch.num_rows, _as_text(pa.table(columns_as_loaded, schema=schema)))
                 done += batch.num_rows
 
 

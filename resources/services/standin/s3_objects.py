@@ -4,42 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import msgspec
 from pyarrow import fs
 
-from resources.services.standin.copy_command import CopyCommand
+from crypto_assets.endpoints import S3Endpoint
 from resources.services.standin.refusals import Explanation, LoadRefusal
+from resources.services.standin.statements import CopyCommand
 
 LARGEST_MANIFEST = 64 << 20
 CODE_S3 = 15_001
 CODE_MANIFEST = 8_001
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """An S3 server and the keys it is asked with; None is AWS and whatever credentials the machine has."""
-
-    url: str | None = None
-    access_key: str | None = None
-    secret_key: str | None = field(default=None, repr=False)
-    region: str | None = None
-
-    def connect(self) -> fs.S3FileSystem:
-        """A client."""
-        parts = urlsplit(self.url or "")
-        return fs.S3FileSystem(
-            access_key=self.access_key,
-            secret_key=self.secret_key,
-            endpoint_override=parts.netloc or None,
-            scheme=parts.scheme or "https",
-            region=self.region,
-            connect_timeout=10,
-            request_timeout=60,
-            background_writes=False,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +45,21 @@ class _Entry(msgspec.Struct, frozen=True):
 
 class _Manifest(msgspec.Struct, frozen=True):
     entries: tuple[_Entry, ...]
+
+
+def connect(store: S3Endpoint) -> fs.S3FileSystem:
+    """A client of the server that holds the objects."""
+    parts = urlsplit(store.url or "")
+    return fs.S3FileSystem(
+        access_key=store.access_key,
+        secret_key=store.secret_key,
+        endpoint_override=parts.netloc or None,
+        scheme=parts.scheme or "https",
+        region=store.region,
+        connect_timeout=10,
+        request_timeout=60,
+        background_writes=False,
+    )
 
 
 def find_objects(client: fs.S3FileSystem, command: CopyCommand) -> list[S3Object]:

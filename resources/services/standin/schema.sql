@@ -6,6 +6,13 @@ GRANT ALL ON SCHEMA public TO warehouse;
 
 CREATE SEQUENCE IF NOT EXISTS redshift_standin.query;
 
+-- Every COPY that was begun.
+CREATE TABLE IF NOT EXISTS redshift_standin.copies (
+    query         BIGINT PRIMARY KEY DEFAULT nextval('redshift_standin.query'),
+    session       INTEGER NOT NULL,
+    begun         TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+
 CREATE TABLE IF NOT EXISTS redshift_standin.stl_load_errors (
     userid        INTEGER NOT NULL,
     starttime     TIMESTAMP NOT NULL DEFAULT (now() AT TIME ZONE 'UTC'),
@@ -20,22 +27,12 @@ CREATE TABLE IF NOT EXISTS redshift_standin.stl_load_errors (
     err_reason    TEXT NOT NULL
 );
 
-CREATE TABLE IF NOT EXISTS redshift_standin.stl_load_commits (
-    userid        INTEGER NOT NULL,
-    session       INTEGER NOT NULL,
-    query         BIGINT NOT NULL,
-    tbl           TEXT NOT NULL,
-    filename      TEXT NOT NULL,
-    lines_scanned BIGINT NOT NULL,
-    curtime       TIMESTAMP NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')
-);
-
-GRANT SELECT ON redshift_standin.stl_load_errors, redshift_standin.stl_load_commits TO warehouse;
+GRANT SELECT ON redshift_standin.copies, redshift_standin.stl_load_errors TO warehouse;
 
 -- Stops a statement that the stand-in refuses inside PostgreSQL, so that the transaction fails as well.
-CREATE OR REPLACE FUNCTION redshift_standin.refuse(code TEXT, message TEXT) RETURNS TEXT LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION redshift_standin.refuse(code TEXT) RETURNS TEXT LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message;
+    RAISE EXCEPTION USING ERRCODE = code;
 END
 $$;
 
@@ -47,9 +44,13 @@ CREATE OR REPLACE FUNCTION redshift_standin.getdate() RETURNS TIMESTAMP LANGUAGE
     SELECT now() AT TIME ZONE 'UTC'
 $$;
 
--- The proxy fills in the argument: what the session's last COPY has loaded, and its number.
-CREATE OR REPLACE FUNCTION redshift_standin.pg_last_copy_count(known BIGINT DEFAULT 0) RETURNS BIGINT
-    LANGUAGE sql IMMUTABLE AS $$ SELECT known $$;
+-- Those of databases that hold functions of these names with an argument: a call without one would mean both.
+DROP FUNCTION IF EXISTS redshift_standin.pg_last_copy_id(BIGINT), redshift_standin.pg_last_copy_count(BIGINT);
 
-CREATE OR REPLACE FUNCTION redshift_standin.pg_last_copy_id(known BIGINT DEFAULT -1) RETURNS BIGINT
-    LANGUAGE sql IMMUTABLE AS $$ SELECT known $$;
+-- The session is the process of PostgreSQL that serves it; another one may have had its number before.
+CREATE OR REPLACE FUNCTION redshift_standin.pg_last_copy_id() RETURNS BIGINT LANGUAGE sql STABLE AS $$
+    SELECT COALESCE(MAX(query), -1)
+    FROM redshift_standin.copies
+    WHERE session = pg_backend_pid()
+        AND begun >= (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())
+$$;

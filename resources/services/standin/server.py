@@ -7,7 +7,6 @@ import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from resources.services.standin.backend import Backend, BackendGone
@@ -24,7 +23,6 @@ from resources.services.standin.protocol import (
     fatal,
     read_start,
 )
-from resources.services.standin.s3_objects import Store
 from resources.services.standin.session import ClientGone, Session
 
 log = logging.getLogger("redshift stand-in")
@@ -35,22 +33,14 @@ CANCEL_S = 5.0
 """How long PostgreSQL may take to hear that a statement is no longer wanted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a stand-in works with."""
-
-    owner_url: Callable[[], str] = field(repr=False)
-    """The database's owner on PostgreSQL, asked at each connection: a server that was restarted may be elsewhere."""
-    store: Callable[[], Store]
-    role: str
-
-
 class StandIn:
     """Serves clients on a socket; not Redshift, and says so."""
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
-        self._loader = Loader(options.store, options.role)
+    def __init__(self, owner_url: Callable[[], str], loader: Loader) -> None:
+        """`owner_url` is that of the database's owner on PostgreSQL, asked at each connection: a server that was
+        restarted may be elsewhere."""
+        self._owner_url = owner_url
+        self._loader = loader
         self._sessions: dict[asyncio.Task[None], Session | None] = {}
         self._writers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
@@ -103,7 +93,7 @@ class StandIn:
     async def _serve_session(
         self, client: Streams, backend: Backend, start: StartPacket, task: asyncio.Task[None]
     ) -> None:
-        diagnostics = Diagnostics(self._options.owner_url())
+        diagnostics = Diagnostics(self._owner_url())
         session = Session(client, backend, loader=self._loader, diagnostics=diagnostics)
         self._sessions[task] = session
         backend.send_raw(start.encoded())
@@ -139,7 +129,7 @@ class StandIn:
         writer.close()
 
     async def _connect(self) -> Streams:
-        parts = urlsplit(self._options.owner_url())
+        parts = urlsplit(self._owner_url())
         return await asyncio.open_connection(parts.hostname, parts.port, limit=READER_BYTES)
 
 

@@ -75,7 +75,7 @@ def connect(warehouse: str) -> Iterator[Callable[[], Connection]]:
     opened: list[Connection] = []
 
     def connect() -> Connection:
-        connection = psycopg2.connect(warehouse, options=f"-c search_path={schema},redshift_standin")
+        connection = psycopg2.connect(warehouse, options=f"-c search_path={schema},redshift_standin,pg_catalog")
         opened.append(connection)
         return connection
 

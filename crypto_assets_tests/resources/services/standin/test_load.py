@@ -24,8 +24,7 @@ CREATE TABLE facts (
     trade_minute TIMESTAMP NOT NULL,
     price DECIMAL(28, 8) NOT NULL,
     vwap DECIMAL(38, 18),
-    trades BIGINT,
-    PRIMARY KEY (symbol, trade_minute)
+    trades BIGINT
 ) DISTSTYLE KEY DISTKEY (symbol) COMPOUND SORTKEY (trade_minute, symbol)
 """
 SCHEMA = pa.schema(
@@ -60,7 +59,7 @@ def test_rows_arrive_to_the_last_digit(table: Connection, files: Bucket) -> None
     files.put_table("day/part-0.parquet", facts())
     execute(table, f"COPY facts FROM '{files.uri('day/')}' {PARQUET}")
     assert execute(table, "SELECT * FROM facts ORDER BY symbol") == ROWS
-    assert execute(table, "SELECT pg_last_copy_count()") == [(2,)]
+    assert "2 record(s) loaded successfully" in table.notices[-1]
 
 
 def test_a_manifest_names_the_files_and_nothing_else_is_read(table: Connection, files: Bucket) -> None:
@@ -73,15 +72,6 @@ def test_a_manifest_names_the_files_and_nothing_else_is_read(table: Connection, 
     assert execute(table, "SELECT count(*) FROM facts") == [(1,)]
     with pytest.raises(psycopg2.InternalError, match="invalid version number"):
         execute(table, f"COPY facts FROM '{files.uri('day/')}' {PARQUET}")
-
-
-def test_listed_columns_take_the_files_columns_by_place(table: Connection, files: Bucket) -> None:
-    renamed = facts().select([1, 0, 2]).rename_columns(["a", "b", "c"])
-    files.put_table("x.parquet", renamed)
-    execute(table, f"COPY facts (trade_minute, SYMBOL, \"Price\") FROM '{files.uri('x')}' {PARQUET}")
-    assert execute(table, "SELECT symbol, trade_minute, price, trades FROM facts ORDER BY 1") == [
-        (symbol, minute, price, None) for symbol, minute, price, *_ in ROWS
-    ]
 
 
 def test_every_type_that_redshift_loads_arrives_as_it_was(connection: Connection, files: Bucket) -> None:
@@ -258,13 +248,10 @@ def test_another_role_is_refused(table: Connection, files: Bucket) -> None:
     ("command", "reason"),
     [
         ("COPY nowhere FROM '{uri}' {parquet}", "Cannot COPY into nonexistent table nowhere"),
-        ("COPY facts (symbol, wrong) FROM '{uri}' {parquet}", 'column "wrong" of relation "facts" does not exist'),
-        ("COPY facts FROM '{uri}' {parquet} MAXERROR 10", "MAXERROR argument is not supported for PARQUET"),
-        ("COPY facts FROM '{uri}' {parquet} QUICKLY", 'syntax error at or near "QUICKLY"'),
-        ("COPY facts FROM '{uri}' IAM_ROLE 'a' FORMAT AS CSV", "FORMAT CSV"),
-        ("COPY facts FROM '{uri}' PARQUET", "IAM_ROLE is needed"),
-        ("COPY facts FROM STDIN", "does not execute COPY FROM STDIN"),
-        ("COPY (SELECT 1) TO STDOUT", "does not execute COPY of a query"),
+        ("COPY facts FROM '{uri}' {parquet} MAXERROR 10", "does not execute this COPY"),
+        ("COPY facts FROM '{uri}' IAM_ROLE 'a' FORMAT AS CSV", "FORMAT AS PARQUET"),
+        ("COPY facts FROM '{uri}' PARQUET", "IAM_ROLE"),
+        ("COPY facts FROM STDIN", "does not execute this COPY"),
     ],
 )
 def test_a_command_that_cannot_be_says_why(command: str, reason: str, table: Connection, files: Bucket) -> None:
@@ -274,15 +261,6 @@ def test_a_command_that_cannot_be_says_why(command: str, reason: str, table: Con
         execute(table, "SELECT 1")
     table.rollback()
     assert execute(table, "SELECT count(*) FROM facts") == [(0,)]
-
-
-def test_a_load_tells_of_each_file_and_of_its_rows(table: Connection, files: Bucket) -> None:
-    files.put_table("a.parquet", facts(ROWS[:1]))
-    files.put_table("b.parquet", facts())
-    execute(table, f"COPY facts FROM '{files.uri('')}' {PARQUET}")
-    assert "3 record(s) loaded successfully" in table.notices[-1]
-    told = execute(table, "SELECT filename, lines_scanned FROM stl_load_commits WHERE query = pg_last_copy_id()")
-    assert sorted(told) == [(files.uri("a.parquet"), 1), (files.uri("b.parquet"), 2)]
 
 
 def test_a_load_is_seen_by_others_when_it_is_committed_and_not_before(
@@ -295,10 +273,3 @@ def test_a_load_is_seen_by_others_when_it_is_committed_and_not_before(
     assert execute(reader, "SELECT count(*) FROM facts") == [(0,)]
     table.commit()
     assert execute(reader, "SELECT count(*) FROM facts") == [(2,)]
-
-
-def test_the_primary_key_is_not_enforced_as_in_redshift(table: Connection, files: Bucket) -> None:
-    files.put_table("a.parquet", facts())
-    for _ in range(2):
-        execute(table, f"COPY facts FROM '{files.uri('a')}' {PARQUET}")
-    assert execute(table, "SELECT count(*) FROM facts") == [(4,)]

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import psycopg2
 import pytest
 
+from crypto_assets.endpoints import S3Endpoint
 from crypto_assets_tests.resources.services.standin.conftest import PARQUET, execute
-from resources.services.standin.s3_objects import Store
 
 DENIED = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
 
@@ -35,12 +35,12 @@ class Refusing(BaseHTTPRequestHandler):
 
 
 @pytest.mark.parametrize("manifest", ["", "MANIFEST"])
-def test_access_denied_is_told_as_such(manifest: str, run_stand_in: Callable[[Store], str]) -> None:
+def test_access_denied_is_told_as_such(manifest: str, run_stand_in: Callable[[S3Endpoint], str]) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        url = run_stand_in(Store(f"http://127.0.0.1:{server.server_port}", "test", "test"))
+        url = run_stand_in(S3Endpoint(f"http://127.0.0.1:{server.server_port}", "test", "test"))
         with closing(psycopg2.connect(url)) as connection:
             execute(connection, "CREATE TEMP TABLE numbers (n BIGINT)")
             connection.commit()

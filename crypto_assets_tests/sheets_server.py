@@ -2,29 +2,114 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import uvicorn
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from crypto_assets.endpoints import SheetsEndpoint
 from crypto_assets_tests.waiting import wait_for
-from resources.services.sheets_book import Book, Sheet
-from resources.services.sheets_standin import EMBEDDED_ID, HOST, Fault, Quota, StandIn, create_app
+from resources.services.sheets_book import ApiError, Book, Sheet
+from resources.services.sheets_standin import EMBEDDED_ID, HOST, StandIn, create_app
 from resources.sheets import SharedSpreadsheet, open_spreadsheet
+
+MINUTE_S = 60.0
+
+type Kind = Literal["read", "write"]
+
+
+@dataclass
+class Fault:
+    """An answer in place of the right one."""
+
+    status: int
+    times: int = 1
+    """To how many requests it is given."""
+    only: str = ""
+    """Part of the method and path of those requests."""
+    after: int = 0
+    """How many of them are answered before."""
+    retry_after: str | None = None
+    is_applied: bool = False
+    """Whether what was asked is done all the same, as when a connection breaks before the answer arrives."""
+
+
+@dataclass
+class Quota:
+    """Requests a minute of one user, as Google counts them: a whole batch is one."""
+
+    limits: Mapping[Kind, int]
+    clock: Callable[[], float]
+    _seen: dict[Kind, deque[float]] = field(default_factory=lambda: {"read": deque(), "write": deque()})
+
+    def take(self, kind: Kind) -> float | None:
+        """Count a request; where there were too many, the seconds until there are not."""
+        now, seen = self.clock(), self._seen[kind]
+        while seen and seen[0] <= now - MINUTE_S:
+            seen.popleft()
+        if len(seen) >= self.limits[kind]:
+            return seen[0] + MINUTE_S - now
+        seen.append(now)
+        return None
+
+
+class FaultyStandIn(StandIn):
+    """A stand-in that also counts requests as Google does, and fails where a test wants it to."""
+
+    def __init__(self, folder: Path, *, quota: Quota) -> None:
+        super().__init__(folder)
+        self.faults: list[Fault] = []
+        """First come, first served."""
+        self.requests: list[str] = []
+        """Method and path of what was asked."""
+        self._quota = quota
+        self._lock = threading.Lock()
+
+    def answer(self, request: Request, body: bytes) -> Response:
+        asked = f"{request.method} {request.url.path}"
+        with self._lock:
+            self.requests.append(asked)
+            fault = self._fault_for(asked)
+            pause_s = None if fault else self._quota.take("read" if request.method == "GET" else "write")
+        if pause_s:
+            return _failed(429, retry_after=str(math.ceil(pause_s)))
+        if fault and not fault.is_applied:
+            return _failed(fault.status, retry_after=fault.retry_after)
+        done = super().answer(request, body)
+        return _failed(fault.status, retry_after=fault.retry_after) if fault else done
+
+    def _fault_for(self, asked: str) -> Fault | None:
+        fault = next((one for one in self.faults if one.only in asked), None)
+        if fault is None:
+            return None
+        if fault.after:
+            fault.after -= 1
+            return None
+        fault.times -= 1
+        self.faults = [one for one in self.faults if one.times > 0]
+        return fault
+
+
+def _failed(status: int, *, retry_after: str | None) -> Response:
+    headers = {"Retry-After": retry_after} if retry_after is not None else None
+    return JSONResponse(ApiError(status, "Injected by a test").body, status, headers=headers)
 
 
 @dataclass
 class SheetsServer:
     """A running stand-in; what its clients sleep is noted, not slept."""
 
-    standin: StandIn
+    standin: FaultyStandIn
     url: str
     now: list[float]
     """The clock of its quota."""
@@ -75,7 +160,7 @@ def serving(folder: Path, *, limits: dict[Any, int] | None = None) -> Iterator[S
     """A stand-in on a free port, gone at the end of the block."""
     now = [0.0]
     quota = Quota(limits or {"read": 60, "write": 60}, clock=lambda: now[0])
-    standin = StandIn(folder, quota=quota)
+    standin = FaultyStandIn(folder, quota=quota)
     with socket.create_server((HOST, 0)) as listener:
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         standin.write_key(f"{url}/token")

@@ -29,10 +29,9 @@ _RANGE = re.compile(r"(?:'(?P<quoted>(?:[^']|'')+)'|(?P<plain>[^'!]+))(?:!(?P<ce
 class ApiError(Exception):
     """Raised for what the API refuses; becomes an answer with Google's body."""
 
-    def __init__(self, code: int, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code = code
-        self.retry_after_s = retry_after_s
 
     @property
     def body(self) -> dict[str, Any]:
@@ -47,20 +46,16 @@ class Sheet(msgspec.Struct):
     title: str
     rows: int = 1_000
     columns: int = 26
-    frozen: int = 0
     cells: list[list[Any]] = []
 
     def properties(self, index: int) -> dict[str, Any]:
         """`SheetProperties` of the API."""
-        grid = {"rowCount": self.rows, "columnCount": self.columns}
-        if self.frozen:
-            grid["frozenRowCount"] = self.frozen
         return {
             "sheetId": self.sheet_id,
             "title": self.title,
             "index": index,
             "sheetType": "GRID",
-            "gridProperties": grid,
+            "gridProperties": {"rowCount": self.rows, "columnCount": self.columns},
         }
 
     def put(self, row: int, column: int, value: object) -> None:
@@ -101,21 +96,18 @@ class Book(msgspec.Struct):
             raise ApiError(400, f"Range ({name}) exceeds grid limits. {limits}")
         return sheet, rows, columns
 
-    def read(self, name: str, *, unformatted: bool) -> dict[str, Any]:
-        """`ValueRange` of a range: empty cells at the end of rows, and empty rows at the end, are left out."""
+    def read(self, name: str) -> dict[str, Any]:
+        """`ValueRange` of a range, values as they were written: empty cells at the end of rows, and empty rows at the
+        end, are left out."""
         sheet, rows, columns = self.resolve(name)
-        show: Callable[[Any], Any] = (lambda value: value) if unformatted else _formatted
-        values = [
-            _trimmed([show(v) for v in line[columns.start : columns.stop]])
-            for line in sheet.cells[rows.start : rows.stop]
-        ]
+        values = [_trimmed(line[columns.start : columns.stop]) for line in sheet.cells[rows.start : rows.stop]]
         while values and not values[-1]:
             values.pop()
         last = rowcol_to_a1(min(rows.stop, sheet.rows), min(columns.stop, sheet.columns))
         shown = absolute_range_name(sheet.title, f"{rowcol_to_a1(rows.start + 1, columns.start + 1)}:{last}")
         return {"range": shown, "majorDimension": "ROWS"} | ({"values": values} if values else {})
 
-    def write(self, entry: Mapping[str, Any], *, option: str) -> dict[str, Any]:
+    def write(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out a `ValueRange`; raises ApiError where it does not fit."""
         name = str(entry["range"])
         sheet, rows, columns = self.resolve(name)
@@ -130,28 +122,9 @@ class Book(msgspec.Struct):
         for down, row in enumerate(values):
             for right, value in enumerate(row):
                 if value is not None:
-                    sheet.put(rows.start + down, columns.start + right, _entered(value, option))
+                    sheet.put(rows.start + down, columns.start + right, value)
         cells = sum(map(len, values))
         return {"spreadsheetId": self.id, "updatedRange": name, "updatedRows": height, "updatedCells": cells}
-
-    def append(self, entry: Mapping[str, Any], *, option: str) -> dict[str, Any]:
-        """Write rows below the last row of a tab that holds anything, making the tab longer where needed."""
-        sheet, _, columns = self.resolve(str(entry["range"]))
-        end = max((n + 1 for n, line in enumerate(sheet.cells) if _trimmed(line)), default=0)
-        values: list[list[Any]] = entry.get("values", [])
-        sheet.rows = max(sheet.rows, end + len(values))
-        self._check_size()
-        first, last = (rowcol_to_a1(n, columns.start + 1) for n in (end + 1, end + max(1, len(values))))
-        name = absolute_range_name(sheet.title, f"{first}:{re.sub('[A-Z]+', rowcol_to_a1(1, columns.stop)[:-1], last)}")
-        return {"spreadsheetId": self.id, "updates": self.write({"range": name, "values": values}, option=option)}
-
-    def clear(self, name: str) -> dict[str, Any]:
-        """Empty the cells of a range."""
-        sheet, rows, columns = self.resolve(name)
-        for line in sheet.cells[rows.start : rows.stop]:
-            for place in range(columns.start, min(columns.stop, len(line))):
-                line[place] = ""
-        return {"spreadsheetId": self.id, "clearedRange": name}
 
     def change(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out one entry of `batchUpdate`; raises ApiError where it cannot be."""
@@ -161,14 +134,11 @@ class Book(msgspec.Struct):
                 return self._add(asked.get("properties", {}))
             case "updateSheetProperties":
                 self._update(asked["properties"], str(asked["fields"]).split(","))
-            case "appendDimension":
-                sheet = self.sheet(asked["sheetId"])
-                field = "rows" if asked["dimension"] == "ROWS" else "columns"
-                setattr(sheet, field, getattr(sheet, field) + int(asked["length"]))
-            case "deleteDimension":
-                self._delete(asked["range"])
-            case "deleteSheet":
-                self.sheets.remove(self.sheet(asked["sheetId"]))
+            case "deleteDimension" if asked["range"]["dimension"] == "ROWS":
+                span = asked["range"]
+                sheet, start, end = self.sheet(span["sheetId"]), int(span["startIndex"]), int(span["endIndex"])
+                del sheet.cells[start:end]
+                sheet.rows -= end - start
             case _:
                 raise ApiError(400, f"Invalid requests[0]: this stand-in of Google Sheets has no {kind}")
         self._check_size()
@@ -181,8 +151,7 @@ class Book(msgspec.Struct):
             raise ApiError(400, f"Invalid requests[0].addSheet: {text}")
         grid = properties.get("gridProperties", {})
         number = 1 + max((sheet.sheet_id for sheet in self.sheets), default=0)
-        size = {"rows": grid.get("rowCount", 1_000), "columns": grid.get("columnCount", 26)}
-        sheet = Sheet(number, title, **size, frozen=grid.get("frozenRowCount", 0))
+        sheet = Sheet(number, title, rows=grid.get("rowCount", 1_000), columns=grid.get("columnCount", 26))
         self.sheets.append(sheet)
         self._check_size()
         return {"addSheet": {"properties": sheet.properties(len(self.sheets) - 1)}}
@@ -192,29 +161,14 @@ class Book(msgspec.Struct):
         grid = properties.get("gridProperties", {})
         for field in fields:
             match field:
-                case "title":
-                    sheet.title = properties["title"]
                 case "gridProperties.rowCount":
                     sheet.rows = grid["rowCount"]
                     del sheet.cells[sheet.rows :]
                 case "gridProperties.columnCount":
                     sheet.columns = grid["columnCount"]
                     sheet.cells = [line[: sheet.columns] for line in sheet.cells]
-                case "gridProperties.frozenRowCount":
-                    sheet.frozen = grid["frozenRowCount"]
                 case _:
                     raise ApiError(400, f"Invalid requests[0].updateSheetProperties: no field {field}")
-
-    def _delete(self, span: Mapping[str, Any]) -> None:
-        sheet = self.sheet(span["sheetId"])
-        start, end = int(span["startIndex"]), int(span["endIndex"])
-        if span["dimension"] == "ROWS":
-            del sheet.cells[start:end]
-            sheet.rows -= end - start
-        else:
-            for line in sheet.cells:
-                del line[start:end]
-            sheet.columns -= end - start
 
     def _check_size(self) -> None:
         if sum(sheet.rows * sheet.columns for sheet in self.sheets) > MAX_CELLS:
@@ -271,18 +225,3 @@ def _trimmed(line: list[Any]) -> list[Any]:
     while end and line[end - 1] == "":
         end -= 1
     return line[:end]
-
-
-def _formatted(value: object) -> str:
-    return str(value).upper() if isinstance(value, bool) else str(value)
-
-
-def _entered(value: object, option: str) -> object:
-    if option != "USER_ENTERED" or not isinstance(value, str):
-        return value
-    for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            continue
-    return value

@@ -1,4 +1,4 @@
-"""A stand-in of Google Sheets: the part of its API v4 that gspread uses, over spreadsheets in a folder.
+"""A stand-in of Google Sheets: the part of its API v4 that this project uses, over spreadsheets in a folder.
 
 `python -m resources.services.sheets_standin --port … --folder …` serves it. It is no Google: what is shared here, only
 this machine sees. A service account of its own signs in, with the key in `service_account.json` of the folder; what is
@@ -10,16 +10,12 @@ from __future__ import annotations
 import argparse
 import html
 import json
-import math
 import re
 import secrets
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
-from threading import Lock
-from typing import Any, Literal
+from typing import Any
 
 import uvicorn
 from cryptography.hazmat.primitives import serialization
@@ -43,61 +39,19 @@ KEY_FILE = "service_account.json"
 UNIVERSE = "stand-in.invalid"
 """Of another universe than Google's, so that google-auth signs each request itself and asks Google nothing."""
 TOKEN_S = 3_600
-MINUTE_S = 60.0
 PATH = "/v4/spreadsheets"
-_TARGET = re.compile(r"(?P<id>[^/:]+)(?:/values(?:/(?P<range>.+?))?)?(?::(?P<verb>append|clear|batchGet|batchUpdate))?")
-
-type Kind = Literal["read", "write"]
-
-
-@dataclass
-class Fault:
-    """An answer in place of the right one."""
-
-    status: int
-    times: int = 1
-    """To how many requests it is given."""
-    only: str = ""
-    """Part of the method and path of those requests."""
-    after: int = 0
-    """How many of them are answered before."""
-    retry_after: str | None = None
-    is_applied: bool = False
-    """Whether what was asked is done all the same, as when a connection breaks before the answer arrives."""
-
-
-@dataclass
-class Quota:
-    """Requests a minute of one user, as Google counts them: a whole batch is one."""
-
-    limits: Mapping[Kind, int] = field(default_factory=lambda: {"read": 60, "write": 60})
-    clock: Callable[[], float] = time.monotonic
-    _seen: dict[Kind, deque[float]] = field(default_factory=lambda: {"read": deque(), "write": deque()})
-
-    def take(self, kind: Kind) -> float | None:
-        """Count a request; where there were too many, the seconds until there are not."""
-        now, seen = self.clock(), self._seen[kind]
-        while seen and seen[0] <= now - MINUTE_S:
-            seen.popleft()
-        if len(seen) >= self.limits[kind]:
-            return seen[0] + MINUTE_S - now
-        seen.append(now)
-        return None
+_TARGET = re.compile(r"(?P<id>[^/:]+)(?:/values(?:/(?P<range>.+?))?)?(?::(?P<verb>batchGet|batchUpdate))?")
 
 
 class StandIn:
-    """The server's state. `faults` are given first come, first served; `requests` lists what was asked."""
+    """The server's state: spreadsheets, the key of its service account, and the tokens given out."""
 
-    def __init__(self, folder: Path, *, quota: Quota | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.books = Books(folder / "spreadsheets")
         self.books.create(EMBEDDED_ID, title="Price aggregates", editors=[EMAIL])
-        self.faults: list[Fault] = []
-        self.requests: list[str] = []
         self.key_file = folder / KEY_FILE
-        self._quota = quota or Quota()
         self._files = Files(str(folder))
         self._tokens: dict[str, tuple[str, float]] = {}
-        self._lock = Lock()
         self._public_key = ""
 
     def write_key(self, token_url: str) -> Path:
@@ -121,43 +75,22 @@ class StandIn:
 
     def answer(self, request: Request, body: bytes) -> Response:
         """Do what is asked, or refuse it as Google does."""
-        asked = f"{request.method} {request.url.path}"
-        with self._lock:
-            self.requests.append(asked)
-            fault = self._fault_for(asked)
         try:
-            if fault and not fault.is_applied:
-                return _failed(fault)
-            result = self._do(request, json.loads(body) if body else {})
+            return JSONResponse(self._do(request, json.loads(body) if body else {}))
         except ApiError as error:
-            headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if error.retry_after_s else None
-            return JSONResponse(error.body, error.code, headers=headers)
-        return _failed(fault) if fault else JSONResponse(result)
-
-    def _fault_for(self, asked: str) -> Fault | None:
-        fault = next((one for one in self.faults if one.only in asked), None)
-        if fault is None:
-            return None
-        if fault.after:
-            fault.after -= 1
-            return None
-        fault.times -= 1
-        self.faults = [one for one in self.faults if one.times > 0]
-        return fault
+            return JSONResponse(error.body, error.code)
 
     def _do(self, request: Request, body: dict[str, Any]) -> object:
         who = self._who(request)
         match = _TARGET.fullmatch(request.path_params["target"])
         if match is None:
             raise ApiError(404, "Requested entity was not found.")
-        is_read = request.method == "GET"
-        self._count("read" if is_read else "write")
         book = self.books.get(match["id"])
         if who not in book.editors:
             raise ApiError(403, "The caller does not have permission")
-        if is_read:
+        if request.method == "GET":
             return _read(book, request, match)
-        return self.books.change(book.id, lambda held: _write(held, request, match, body))
+        return self.books.change(book.id, lambda held: _write(held, request, body))
 
     def _who(self, request: Request) -> str:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
@@ -177,17 +110,6 @@ class StandIn:
             return str(jwt.decode(text, certs=self._public_key)["iss"])
         except (ValueError, GoogleAuthError):
             return None
-
-    def _count(self, kind: Kind) -> None:
-        with self._lock:
-            if pause_s := self._quota.take(kind):
-                metric = f"{kind.title()} requests"
-                raise ApiError(
-                    429,
-                    f"Quota exceeded for quota metric '{metric}' and limit '{metric} per minute per user' of service "
-                    "'sheets.googleapis.com'.",
-                    retry_after_s=pause_s,
-                )
 
 
 def create_app(standin: StandIn) -> Starlette:
@@ -217,58 +139,28 @@ def create_app(standin: StandIn) -> Starlette:
         routes=[
             Route("/health", health),
             Route("/token", token, methods=["POST"]),
-            Route(f"{PATH}/{{target:path}}", api, methods=["GET", "POST", "PUT"]),
+            Route(f"{PATH}/{{target:path}}", api, methods=["GET", "POST"]),
             Route("/spreadsheets/d/{id}", page),
         ]
     )
 
 
 def _read(book: Book, request: Request, match: re.Match[str]) -> dict[str, Any]:
-    is_unformatted = request.query_params.get("valueRenderOption") == "UNFORMATTED_VALUE"
     if match["verb"] == "batchGet":
         names = request.query_params.getlist("ranges")
-        return {"spreadsheetId": book.id, "valueRanges": [book.read(n, unformatted=is_unformatted) for n in names]}
+        return {"spreadsheetId": book.id, "valueRanges": [book.read(name) for name in names]}
     if match["range"]:
-        return book.read(match["range"], unformatted=is_unformatted)
+        return book.read(match["range"])
     sheets = [{"properties": sheet.properties(index)} for index, sheet in enumerate(book.sheets)]
-    whole = {"spreadsheetId": book.id, "properties": {"title": book.title}, "sheets": sheets}
-    fields = request.query_params.get("fields")
-    return _masked(whole, fields.split(",")) if fields else whole
+    return {"spreadsheetId": book.id, "properties": {"title": book.title}, "sheets": sheets}
 
 
-def _write(book: Book, request: Request, match: re.Match[str], body: Mapping[str, Any]) -> dict[str, Any]:
-    option = str(body.get("valueInputOption") or request.query_params.get("valueInputOption", "RAW"))
-    name = match["range"]
-    match match["verb"]:
-        case "batchUpdate" if "/values" in request.url.path:
-            done = [book.write(entry, option=option) for entry in body["data"]]
-            return {"spreadsheetId": book.id, "responses": done}
-        case "batchUpdate":
-            return {"spreadsheetId": book.id, "replies": [book.change(entry) for entry in body["requests"]]}
-        case "append":
-            return book.append({**body, "range": name}, option=option)
-        case "clear":
-            return book.clear(name)
-        case _:
-            return book.write({**body, "range": name}, option=option)
-
-
-def _masked(value: Any, paths: list[str]) -> Any:
-    """The parts of a JSON value that a field mask of dotted paths names."""
-    if isinstance(value, list):
-        return [_masked(one, paths) for one in value]
-    rest: dict[str, list[str]] = {}
-    for path in paths:
-        head, _, tail = path.partition(".")
-        rest.setdefault(head, []).extend([tail] if tail else [])
-    return {
-        name: _masked(value[name], tails) if tails else value[name] for name, tails in rest.items() if name in value
-    }
-
-
-def _failed(fault: Fault) -> Response:
-    headers = {"Retry-After": fault.retry_after} if fault.retry_after is not None else None
-    return JSONResponse(ApiError(fault.status, "Injected by a test").body, fault.status, headers=headers)
+def _write(book: Book, request: Request, body: Mapping[str, Any]) -> dict[str, Any]:
+    if request.url.path.endswith("/values:batchUpdate"):
+        return {"spreadsheetId": book.id, "responses": [book.write(entry) for entry in body["data"]]}
+    if request.url.path.endswith(":batchUpdate"):
+        return {"spreadsheetId": book.id, "replies": [book.change(entry) for entry in body["requests"]]}
+    raise ApiError(404, f"This stand-in of Google Sheets has no POST {request.url.path}")
 
 
 def _page(book: Book) -> str:

@@ -13,7 +13,7 @@ import pytest
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import S3Endpoint
 from resources.services.folder import ServiceFolder
-from resources.services.standin.database import STAND_IN_ROLE, Secrets, make_warehouse, owner_url
+from resources.services.standin.database import STAND_IN_ROLE, make_warehouse, owner_url
 from resources.services.standin.load import Loader
 from resources.services.standin.server import StandIn
 
@@ -31,16 +31,16 @@ def run_stand_in(administrator: str, postgres: str, live_settings: Settings) -> 
     """`run_stand_in(store)`: URL of the warehouse on a stand-in that reads this S3."""
     folder = ServiceFolder.of(live_settings.data_dir, "redshift")
     folder.make()
-    secrets = Secrets(owner=folder.secret("owner"), client=folder.secret("password"))
-    make_warehouse(administrator, secrets)
-    own = owner_url(postgres, password=secrets.owner)
+    owner, client = folder.secret("owner"), folder.secret("password")
+    make_warehouse(administrator, owner_password=owner, client_password=client)
+    own = owner_url(postgres, password=owner)
     ends: list[Callable[[], None]] = []
 
     def run(store: S3Endpoint) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
         ends.append(_serve(StandIn(lambda: own, Loader(lambda: store, STAND_IN_ROLE)), listener))
         port = listener.getsockname()[1]
-        return f"postgresql://warehouse:{secrets.client}@127.0.0.1:{port}/warehouse"
+        return f"postgresql://warehouse:{client}@127.0.0.1:{port}/warehouse"
 
     yield run
     for end in ends:

@@ -10,18 +10,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from crypto_assets.errors import ServiceFailed
-from resources.services.jars import fetch_jars
+from resources.services.hdfs import MAIN, DataNode, NameNode, hadoop_classes
 from resources.services.java import java_command
 
 CONFIGURATION = Path(__file__).with_name("hdfs")
-CLASSES = {
-    "namenode": "org.apache.hadoop.hdfs.server.namenode.NameNode",
-    "datanode": "org.apache.hadoop.hdfs.server.datanode.DataNode",
-}
+CLASSES = {node.name: f"{MAIN}.{node.main}" for node in (NameNode, DataNode)}
 MEMORY = ("-Xms64m", "-Xmx384m", "-XX:+UseSerialGC")
 
 
@@ -48,14 +44,9 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def node_command(role: str, options: Sequence[str], *, data: Path) -> list[str]:
     """The command of a node whose files lie below `data`; raises ServiceFailed without Java or jars."""
-    spec = find_spec("pyspark")
-    if spec is None or spec.origin is None:
-        raise ServiceFailed("The package pyspark is not installed: it brings libraries of HDFS.")
-    libraries = Path(spec.origin).parent / "jars"
-    classes = [str(CONFIGURATION), *map(str, fetch_jars("hdfs")), f"{libraries}/*"]
     java = [str(java_command()), *MEMORY, f"-Dplatform.data={data}", "-Djava.net.preferIPv4Stack=true"]
     java += [f"-Dhadoop.log.dir={data}", f"-Dlog4j2.configurationFile={CONFIGURATION / 'log4j2.properties'}"]
-    return [*java, "-cp", ":".join(classes), CLASSES[role], *options]
+    return [*java, "-cp", hadoop_classes(str(CONFIGURATION)), CLASSES[role], *options]
 
 
 if __name__ == "__main__":

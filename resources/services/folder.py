@@ -6,7 +6,7 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,10 +90,14 @@ class ServiceFolder:
 
     def secret(self, name: str) -> str:
         """A password, drawn when it is first asked for."""
-        known = self.read(f"{name}.secret")
+        return self.remembered(f"{name}.secret", draw=lambda: secrets.token_urlsafe(24))
+
+    def remembered(self, name: str, *, draw: Callable[[], str]) -> str:
+        """A file's text, drawn when it is first asked for."""
+        known = self.read(name)
         if known is None:
-            known = secrets.token_urlsafe(24)
-            self.write(f"{name}.secret", known)
+            known = draw()
+            self.write(name, known)
         return known
 
     @property

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, override
 from urllib.parse import urlsplit
@@ -14,12 +12,12 @@ from xml.sax.saxutils import escape
 
 import httpx
 
-from crypto_assets.endpoints import remove_endpoint, write_endpoint
 from crypto_assets.errors import ServiceFailed
 from resources.services.folder import ServiceFolder
 from resources.services.jars import fetch_jars
 from resources.services.java import LOG4J
-from resources.services.process import Launch, spawn
+from resources.services.packages import spark_jars
+from resources.services.process import Launch, run_to_end
 from resources.services.service import HOST, Context, Running, Service, accepts, ask
 
 DEFAULT_PORT = 8020
@@ -59,14 +57,12 @@ DATANODE: Mapping[str, str] = {
 class HdfsNode(Service):
     """What the two have in common: Hadoop's jar, a folder `data`, and beans that tell how it is."""
 
+    named_by = "landing_uri"
     jars = "hdfs"
     start_s = 120.0
     grace_s = 30.0
     look_every_s = 0.25
     main: ClassVar[str]
-
-    def elsewhere(self) -> str | None:
-        return "LANDING_URI is set" if self.settings.landing_uri else None
 
     def answers_elsewhere(self) -> bool:
         place = urlsplit(self.settings.landing_uri or "")
@@ -87,16 +83,16 @@ class HdfsNode(Service):
         self.folder.write("hdfs-site.xml", _site(hdfs))
         self.folder.write("log4j2.properties", LOG4J)
         java = self.context.java_home() / "bin" / "java"
-        classes = [".", *map(str, fetch_jars("hdfs")), f"{_spark_jars()}/*"]
         options = (*MEMORY, "-Dhadoop.log.dir=tmp", "-Djava.net.preferIPv4Stack=true")
         options += ("-Dlog4j2.configurationFile=log4j2.properties",)
-        return (java, *options, "-cp", ":".join(classes), *arguments)
+        return (java, *options, "-cp", hadoop_classes("."), *arguments)
 
 
 class NameNode(HdfsNode):
     """Names, folders and who holds which block, known to `endpoints.hdfs_url`; of use with a DataNode only."""
 
     name = "namenode"
+    endpoint = "hdfs"
     purposes = NAMENODE_PORTS
     main = "namenode.NameNode"
 
@@ -116,16 +112,9 @@ class NameNode(HdfsNode):
             )
         shutil.rmtree(data, ignore_errors=True)  # of a start that was killed
         command = self._command(self.folder.ports(self.purposes), f"{MAIN}.{self.main}", "-format", "-nonInteractive")
-        child = spawn(Launch(command, self.bare_environment(), self.folder.path), self.folder)
-        try:
-            while child.poll() is None:
-                yield "making its file system"
-        finally:
-            _end(child)
-        if child.returncode:
-            raise ServiceFailed(
-                f"its file system cannot be made: the program for it ended with status {child.returncode}"
-            )
+        launch = Launch(command, self.bare_environment(), self.folder.path)
+        if status := (yield from run_to_end(launch, self.folder, doing="making its file system")):
+            raise ServiceFailed(f"its file system cannot be made: the program for it ended with status {status}")
         self.folder.write("formatted", "")
 
     def is_ready(self, running: Running) -> bool:
@@ -133,12 +122,8 @@ class NameNode(HdfsNode):
         started = _bean(http, "Hadoop:service=NameNode,name=NameNodeInfo") is not None
         return started and _is_process(http, running.pid)
 
-    def publish(self, ports: Mapping[str, int]) -> None:
-        addresses = {"url": f"hdfs://{HOST}:{ports['port']}", "http": f"http://{HOST}:{ports['http']}"}
-        write_endpoint(self.settings.data_dir, "hdfs", addresses)
-
-    def withdraw(self) -> None:
-        remove_endpoint(self.settings.data_dir, "hdfs")
+    def addresses(self, ports: Mapping[str, int]) -> Mapping[str, str]:
+        return {"url": f"hdfs://{HOST}:{ports['port']}", "http": f"http://{HOST}:{ports['http']}"}
 
 
 class DataNode(HdfsNode):
@@ -179,6 +164,11 @@ class DataNode(HdfsNode):
         return None if record is None else _bean(record.ports["http"], f"Hadoop:service=NameNode,name={bean}")
 
 
+def hadoop_classes(configuration: str) -> str:
+    """Java's class path of HDFS with a folder of configuration before it; raises ServiceFailed without the jars."""
+    return ":".join([configuration, *map(str, fetch_jars("hdfs")), f"{spark_jars()}/*"])
+
+
 def _filled(properties: Mapping[str, str], ports: Mapping[str, int]) -> dict[str, str]:
     return {name: value.format_map(ports) for name, value in properties.items()}
 
@@ -202,16 +192,3 @@ def _bean(http: int, name: str) -> dict[str, Any] | None:
     except (httpx.TransportError, ValueError):
         return None
     return beans[0] if beans else None
-
-
-def _spark_jars() -> Path:
-    spec = find_spec("pyspark")
-    if spec is None or spec.origin is None:
-        raise ServiceFailed("The package pyspark is not installed. `make env` brings it.")
-    return Path(spec.origin).parent / "jars"
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
-        child.kill()
-        child.wait()

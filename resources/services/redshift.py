@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 
 import psycopg2
 
-from crypto_assets.endpoints import postgres_url, remove_endpoint, write_endpoint
+from crypto_assets.endpoints import postgres_url, warehouse_url
 from crypto_assets.errors import CryptoAssetsError, ServiceFailed
 from crypto_assets.postgres.connection import connect
 from resources.services.folder import ServiceFolder
 from resources.services.postgres import SUPERUSER
 from resources.services.process import Launch
 from resources.services.service import HOST, Running, Service
-from resources.services.standin.database import CLIENT, DATABASE, Secrets, make_warehouse
+from resources.services.standin.database import CLIENT, DATABASE, make_warehouse
 
 
 class Redshift(Service):
@@ -25,23 +25,21 @@ class Redshift(Service):
     name = "redshift"
     needs = ("postgres", "s3")
     purposes = ("port",)
-
-    def elsewhere(self) -> str | None:
-        return "WAREHOUSE_URL is set" if self.settings.warehouse_url else None
+    named_by = "warehouse_url"
+    endpoint = "redshift"
 
     def answers_elsewhere(self) -> bool:
-        warehouse = self.settings.warehouse_url
         try:
-            connect(warehouse.get_secret_value() if warehouse else "").close()
+            connect(warehouse_url(self.settings)).close()
         except CryptoAssetsError:
             return False
         return True
 
     def prepare(self) -> Iterator[str]:
         yield "making its database"
-        secrets = Secrets(owner=self.folder.secret("owner"), client=self.folder.secret("password"))
+        passwords = {"owner_password": self.folder.secret("owner"), "client_password": self.folder.secret("password")}
         try:
-            make_warehouse(self._administrator(), secrets)
+            make_warehouse(self._administrator(), **passwords)
         except psycopg2.Error as error:
             raise ServiceFailed(
                 f"its database {DATABASE} cannot be made: {str(error).strip()}. With POSTGRES_URL, its role has to be "
@@ -59,11 +57,8 @@ class Redshift(Service):
         except psycopg2.Error:
             return False
 
-    def publish(self, ports: Mapping[str, int]) -> None:
-        write_endpoint(self.settings.data_dir, "redshift", {"url": self._url(ports)})
-
-    def withdraw(self) -> None:
-        remove_endpoint(self.settings.data_dir, "redshift")
+    def addresses(self, ports: Mapping[str, int]) -> Mapping[str, str]:
+        return {"url": self._url(ports)}
 
     def address(self) -> str:
         address = super().address()

@@ -11,11 +11,11 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
-from crypto_assets.endpoints import BUCKET, remove_endpoint, write_endpoint
+from crypto_assets.endpoints import BUCKET
 from crypto_assets.errors import ServiceFailed
 from resources.services.jars import fetch_jars
 from resources.services.process import Launch
-from resources.services.service import HOST, Running, Service
+from resources.services.service import HOST, Running, Service, http_url
 
 ACCESS_KEY = "crypto-assets"
 REGION = "us-east-1"
@@ -50,12 +50,11 @@ class S3(Service):
 
     name = "s3"
     purposes = ("port",)
+    named_by = "warehouse_s3_uri"
+    endpoint = "s3"
     jars = "s3"
     start_s = 120.0
     look_every_s = 0.25
-
-    def elsewhere(self) -> str | None:
-        return "WAREHOUSE_S3_URI is set" if self.settings.warehouse_s3_uri else None
 
     def answers_elsewhere(self) -> bool:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -100,6 +99,10 @@ class S3(Service):
             return False
         return True
 
+    def addresses(self, ports: Mapping[str, int]) -> Mapping[str, str]:
+        keys = {"access_key": ACCESS_KEY, "secret_key": self.folder.secret("secret_key"), "region": REGION}
+        return {"url": http_url(ports), **keys}
+
     def publish(self, ports: Mapping[str, int]) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -108,11 +111,7 @@ class S3(Service):
                 _make_bucket(client)
         except (BotoCoreError, ClientError) as error:
             raise ServiceFailed(f"its bucket {BUCKET} cannot be made: {error}") from error
-        keys = {"access_key": ACCESS_KEY, "secret_key": self.folder.secret("secret_key"), "region": REGION}
-        write_endpoint(self.settings.data_dir, "s3", {"url": _url(ports), **keys})
-
-    def withdraw(self) -> None:
-        remove_endpoint(self.settings.data_dir, "s3")
+        super().publish(ports)
 
     def address(self) -> str:
         address = super().address()
@@ -120,7 +119,7 @@ class S3(Service):
 
     def _client(self, ports: Mapping[str, int]) -> S3Client:
         return _client(
-            endpoint_url=_url(ports),
+            endpoint_url=http_url(ports),
             aws_access_key_id=ACCESS_KEY,
             aws_secret_access_key=self.folder.secret("secret_key"),
             region_name=REGION,
@@ -152,7 +151,3 @@ def _property(text: str) -> str:
     units = text.encode("utf-16-be").hex()
     codes = (int(units[place : place + 4], 16) for place in range(0, len(units), 4))
     return "".join(chr(code) if 32 < code < 127 and chr(code) != "\\" else f"\\u{code:04x}" for code in codes)
-
-
-def _url(ports: Mapping[str, int]) -> str:
-    return f"http://{HOST}:{ports['port']}"

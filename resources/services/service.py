@@ -14,6 +14,8 @@ from typing import ClassVar, Literal, get_args
 import httpx
 
 from crypto_assets.config import Settings, variables_of
+from crypto_assets.endpoints import Service as Endpoint
+from crypto_assets.endpoints import remove_endpoint, write_endpoint
 from crypto_assets.stream.heartbeat import Heartbeat
 from resources.services.folder import ServiceFolder
 from resources.services.jars import Group
@@ -75,6 +77,10 @@ class Service(ABC):
     needs: ClassVar[tuple[Name, ...]] = ()
     purposes: ClassVar[Sequence[str]] = ()
     """What it needs ports for; the first is the one that clients use."""
+    named_by: ClassVar[str | None] = None
+    """The setting that names an outside one in its place."""
+    endpoint: ClassVar[Endpoint | None] = None
+    """The name under which clients are told where it is."""
     jars: ClassVar[Group | None] = None
     """Which jars it is made of."""
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
@@ -91,7 +97,7 @@ class Service(ABC):
 
     def elsewhere(self) -> str | None:
         """Why none is started here, such as a variable that names an outside one; None where it is started."""
-        return None
+        return f"{self.named_by.upper()} is set" if self.named_by and getattr(self.settings, self.named_by) else None
 
     def answers_elsewhere(self) -> bool:
         """Whether that one accepts connections."""
@@ -113,11 +119,19 @@ class Service(ABC):
         """Why it is not ready yet, where it can tell."""
         return ""
 
-    def publish(self, ports: Mapping[str, int]) -> None:  # noqa: B027  most have nothing to do
-        """What follows once it is ready; repeated by every start, also of a running service."""
+    def addresses(self, ports: Mapping[str, int]) -> Mapping[str, str]:
+        """What clients are told, by `endpoints.write_endpoint`."""
+        raise NotImplementedError
 
-    def withdraw(self) -> None:  # noqa: B027  most have nothing to do
+    def publish(self, ports: Mapping[str, int]) -> None:
+        """What follows once it is ready; repeated by every start, also of a running service."""
+        if self.endpoint:
+            write_endpoint(self.settings.data_dir, self.endpoint, self.addresses(ports))
+
+    def withdraw(self) -> None:
         """Undo `publish` after it was stopped."""
+        if self.endpoint:
+            remove_endpoint(self.settings.data_dir, self.endpoint)
 
     def beat(self) -> Heartbeat | None:
         """What it last said of itself; None for services that say nothing."""
@@ -138,6 +152,11 @@ class Service(ABC):
         settings = {name.upper() for name in type(self.settings).model_fields}
         others = {name: value for name, value in self.context.environment.items() if name.upper() not in settings}
         return others | variables_of(self.settings)
+
+
+def http_url(ports: Mapping[str, int]) -> str:
+    """Where a service answers HTTP."""
+    return f"http://{HOST}:{ports['port']}"
 
 
 def accepts(port: int, *, host: str = HOST) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,25 +20,17 @@ SCHEMA = "redshift_standin"
 PostgreSQL's, which has a version() too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """Passwords of the two roles."""
-
-    owner: str = field(repr=False)
-    client: str = field(repr=False)
-
-
-def make_warehouse(administrator: str, secrets: Secrets) -> None:
+def make_warehouse(administrator: str, *, owner_password: str, client_password: str) -> None:
     """Make database, roles, system tables and functions where they lack; repeated by every start.
 
     `administrator` is the URL of a role that may create both. Raises psycopg2.Error.
     """
     with closing(psycopg2.connect(administrator)) as connection:
         connection.autocommit = True
-        for role, password in ((OWNER, secrets.owner), (CLIENT, secrets.client)):
+        for role, password in ((OWNER, owner_password), (CLIENT, client_password)):
             _make_role(connection, role, password=password)
         _make_database(connection)
-    own = owner_url(administrator, password=secrets.owner)
+    own = owner_url(administrator, password=owner_password)
     with closing(psycopg2.connect(own)) as connection, connection, connection.cursor() as cursor:
         cursor.execute((Path(__file__).parent / "schema.sql").read_text(encoding="utf-8"))
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 SSL_REQUEST = 80_877_103
 GSS_REQUEST = 80_877_104
 CANCEL_REQUEST = 80_877_102
-PROTOCOL_3 = 196_608
 LARGEST_START = 10_000
 """Bytes; PostgreSQL's own limit of a startup packet."""
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Prediction(NamedTuple):
-    """Fields in the order of `insert_predictions.sql`; exchange, symbol, as_of, horizon_s and model_id name it."""
+    """Fields are columns of `public.predictions`; exchange, symbol, as_of, horizon_s and model_id name it."""
 
     exchange: str
     symbol: str

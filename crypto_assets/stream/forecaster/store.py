@@ -38,7 +38,7 @@ class Store:
         assert self._connection is not None
         try:
             with self._connection.cursor() as cursor:
-                text = statement("insert_predictions")
+                text = statement("insert_predictions").format(columns=", ".join(Prediction._fields))
                 rows = execute_values(cursor, text, predictions, page_size=len(predictions), fetch=True)
             self._connection.commit()
         except BaseException:

@@ -120,10 +120,9 @@ class AggregateDays:
         warning: str | None,
     ) -> Written:
         published = self._store.publish(PRICE_AGGREGATES, day, windows, notes={"made_from": made_from})
-        manifest = self._store.manifest(PRICE_AGGREGATES, day)
         return Written(
             rows=published.rows,
-            data_version=manifest.data_version if manifest else published.sha256,
+            data_version=published.data_version,
             metadata={
                 **describe_windows(windows, published, day=day, made_from=made_from),
                 **(metadata or {}),

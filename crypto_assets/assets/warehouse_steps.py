@@ -10,7 +10,7 @@ from crypto_assets.assets.each_partition import Written
 from crypto_assets.config import WarehouseSource, read_settings
 from crypto_assets.endpoints import exchange_name, postgres_url
 from crypto_assets.errors import WarehouseError
-from crypto_assets.lake.lake import Lake, Published
+from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import WholeDay
 from crypto_assets.warehouse.extract import DayFacts, facts_from_lake, facts_from_postgres
 from crypto_assets.warehouse.facts import symbol_dimension, time_dimension
@@ -106,11 +106,10 @@ def _publish(
     figures: dict[str, Any] | None = None,
     warning: str | None = None,
 ) -> Written:
-    published: Published = store.publish(table, day.day, rows)
-    manifest = store.manifest(table, day.day)
+    published = store.publish(table, day.day, rows)
     return Written(
         rows=rows.num_rows,
-        data_version=manifest.data_version if manifest else published.sha256,
+        data_version=published.data_version,
         metadata={
             "dagster/row_count": published.rows,
             "dagster/uri": published.uri,

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crypto_assets.access import KafkaProtocol, SaslMechanism
@@ -39,6 +39,13 @@ class WarehouseSource(StrEnum):
     LAKE = "lake"
 
 
+def _split(value: object) -> object:
+    return [part for part in "".join(value.split()).split(",") if part] if isinstance(value, str) else value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
 class Settings(BaseSettings):
     """Every variable the platform reads; the defaults serve a run on one machine with nothing installed.
 
@@ -53,9 +60,7 @@ class Settings(BaseSettings):
     replay_uri: str | None = Field(
         None, description="With `EXCHANGE=replay`: a folder holding `archive/data/…` and `recordings/…`."
     )
-    symbols: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("BTCUSDT", "ETHUSDT", "BNBUSDT"), description="Symbols, separated by commas."
-    )
+    symbols: CommaSeparated = Field(("BTCUSDT", "ETHUSDT", "BNBUSDT"), description="Symbols, separated by commas.")
     partitions_start: date = Field(
         date(2023, 1, 1), description="First day that has a partition; 2017-08-17 is the earliest."
     )
@@ -142,7 +147,7 @@ class Settings(BaseSettings):
         None, description="Hive's metastore, `thrift://…`; unset keeps one in Derby below `DATA_DIR`."
     )
     engine: Engine = Field(Engine.LOCAL, description="What runs partition functions: `local` or `spark`.")
-    accept_checksum_mismatch: Annotated[frozenset[str], NoDecode] = Field(
+    accept_checksum_mismatch: Annotated[frozenset[str], NoDecode, BeforeValidator(_split)] = Field(
         frozenset(),
         description="Archive file names whose wrong published checksum is accepted, separated by commas.",
     )
@@ -163,7 +168,7 @@ class Settings(BaseSettings):
     google_service_account_json: SecretStr | None = Field(
         None, description="The content of that key file, in place of the file."
     )
-    sheet_timeframes: Annotated[tuple[str, ...], NoDecode] = Field(
+    sheet_timeframes: CommaSeparated = Field(
         ("1h", "1d"),
         description="Windows that the spreadsheet gets, of `1m,5m,1h,1d`: 1,440, 288, 24 and 1 rows a day of a symbol.",
     )
@@ -185,9 +190,7 @@ class Settings(BaseSettings):
         "`smtps://…:465`; without user and password a plain relay will do.",
     )
     alert_email_from: str | None = Field(None, description="Sender of alerts by e-mail, one address.")
-    alert_email_to: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Receivers of alerts by e-mail, separated by commas."
-    )
+    alert_email_to: CommaSeparated = Field((), description="Receivers of alerts by e-mail, separated by commas.")
     metrics_host: str = Field("127.0.0.1", description="Address that programs serve Prometheus metrics at.")
     metrics_port: int = Field(
         0, ge=0, le=65535, description="Port of these metrics; `0`, or one that is taken, gives a free one."
@@ -195,21 +198,6 @@ class Settings(BaseSettings):
     stream_managed: bool = Field(
         True, description="Whether the `market_stream` sensor starts collector, processor and forecaster itself."
     )
-
-    @field_validator("symbols", mode="before")
-    @classmethod
-    def _split_symbols(cls, value: object) -> object:
-        return tuple(_split(value).split(",")) if isinstance(value, str) else value
-
-    @field_validator("alert_email_to", mode="before")
-    @classmethod
-    def _split_receivers(cls, value: object) -> object:
-        return tuple(filter(None, _split(value).split(","))) if isinstance(value, str) else value
-
-    @field_validator("sheet_timeframes", mode="before")
-    @classmethod
-    def _split_timeframes(cls, value: object) -> object:
-        return tuple(_split(value).split(",")) if isinstance(value, str) else value
 
     @field_validator("sheet_timeframes")
     @classmethod
@@ -229,11 +217,6 @@ class Settings(BaseSettings):
                 f"{shown(','.join(value))}"
             )
         return value
-
-    @field_validator("accept_checksum_mismatch", mode="before")
-    @classmethod
-    def _split_files(cls, value: object) -> object:
-        return frozenset(filter(None, _split(value).split(","))) if isinstance(value, str) else value
 
     @field_validator("partitions_start")
     @classmethod
@@ -281,10 +264,6 @@ class Settings(BaseSettings):
     def checkpoints(self) -> str:
         """URI of the models, `CHECKPOINTS_URI` or `ckpts` in the lake."""
         return self.checkpoints_uri or f"{self.lake.rstrip('/')}/ckpts"
-
-
-def _split(text: str) -> str:
-    return "".join(text.split())
 
 
 def read_settings() -> Settings:

@@ -27,13 +27,7 @@ def ensure_days(connection: Connection, days: Iterable[date]) -> None:
 
 def days_of(connection: Connection, table: FactTable) -> list[date]:
     """Days that have a partition, ascending, with rows or without."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT to_date(right(relname, 8), 'YYYYMMDD') FROM pg_inherits JOIN pg_class ON oid = inhrelid "
-            "WHERE inhparent = %s::regclass ORDER BY relname",
-            (table.name,),
-        )
-        return [day for (day,) in cursor.fetchall()]
+    return list(inserts_of_days(connection, table))
 
 
 def inserts_of_days(connection: Connection, table: FactTable) -> dict[date, int]:

@@ -58,13 +58,9 @@ def expired(layout: Layout, rows: Sequence[Sequence[Cell]], *, first_kept: datet
 
 
 def delete_rows(tab: Tab, spans: Sequence[range]) -> list[dict[str, Any]]:
-    """Entries of `batchUpdate` that delete rows, the last first: each moves up what is below it."""
-    places = ({"startIndex": span.start, "endIndex": span.stop} for span in sorted(spans, key=_start, reverse=True))
+    """Entries of `batchUpdate` that delete rows, of `expired`; the last first: each moves up what is below it."""
+    places = ({"startIndex": span.start, "endIndex": span.stop} for span in reversed(spans))
     return [{"deleteDimension": {"range": {"sheetId": tab.sheet_id, "dimension": "ROWS"} | place}} for place in places]
-
-
-def _start(span: range) -> int:
-    return span.start
 
 
 def _short_start(row: Sequence[Cell]) -> datetime | None:

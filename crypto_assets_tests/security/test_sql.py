@@ -32,6 +32,7 @@ REVIEWED = {
     "crypto_assets.share.hive:HiveTable._run": "declared names, paths of the lake with their quotes escaped, and dates",
     "crypto_assets.share.hive:HiveTable.days": "a declared table's name; Spark takes no parameter there",
     "crypto_assets.share.hive:HiveTable._check": "a declared table's name; Spark takes no parameter there",
+    "crypto_assets.stream.forecaster.store:Store.write": "names of a declared struct's fields",
     "crypto_assets.warehouse.ddl:create_table": "a declared table",
     "crypto_assets.warehouse.extract:_read_trades": "a date, and the exchange's name by `ddl.literal`: JDBC's source "
     "takes no parameters",
@@ -40,12 +41,10 @@ REVIEWED = {
     "crypto_assets.warehouse.load:last_load": "`ddl.literal`: dagster-aws' client takes no parameters",
     "crypto_assets.warehouse.load:plan_load": "`ddl.literal`: dagster-aws' client takes no parameters",
     "crypto_assets.warehouse.snapshot:Snapshot.join_statement": "the name that PostgreSQL gave the snapshot",
-    "resources.services.standin.diagnostics:Diagnostics.next_query": "the stand-in's own schema",
-    "resources.services.standin.diagnostics:Diagnostics._insert": "names of the stand-in's own tables",
+    "resources.services.standin.diagnostics:Diagnostics.begin_load": "the stand-in's own schema",
+    "resources.services.standin.diagnostics:Diagnostics.write_error": "names of the stand-in's own table and columns",
     "resources.services.standin.load:Loader.load": "a COPY that its client sent, and may run",
     "resources.services.standin.session:Session._fail": "a code of five letters that the stand-in declares",
-    "resources.services.standin.session:_refusing": "a message, its quotes doubled",
-    "resources.services.standin.translate:_alter_table": "a statement that its client sent, and may run",
 }
 """Names are declared in the code; what comes from outside is bound, but where a system takes no parameters."""
 

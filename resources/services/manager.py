@@ -127,7 +127,7 @@ class Services:
 
     def stop(self, names: Sequence[Name] = NAMES, *, progress: Progress = lambda *_: None) -> None:
         """Stop services, those that need others first, and wait until no process of them is left; data stays."""
-        chosen = [name for name in reversed(NAMES) if name in names]
+        chosen: list[Name] = [name for name in reversed(NAMES) if name in names]
         with self._alone(chosen, progress):
             for name in chosen:
                 self._stop(self._services[name], progress)

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import psycopg2
 import pyarrow as pa
 import pyarrow.compute as pc
+import tenacity
 from psycopg2.extensions import parse_dsn
 
 from crypto_assets.errors import CryptoAssetsError, ServiceUnavailable, WarehouseError
@@ -60,37 +61,36 @@ def facts_from_postgres(spark: Callable[[], SparkSession], url: str, *, exchange
     a connection is cut, or Spark loses a process, the day is read again from the beginning. After ATTEMPTS raises
     ServiceUnavailable (retryable) without a connection, WarehouseError where Spark fails, with what to change.
     """
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with snapshot(url) as (connection, state):
-                held = read_held_trades(connection, exchange=exchange, day=day)
-                if not held:
-                    return DayFacts(FACT_TRADES.schema.empty_table(), 0, 0)
-                predicates = plan_predicates(held, day)
-                read = _read_trades(spark(), url, exchange=exchange, day=day, predicates=predicates, state=state)
-                return DayFacts(_collected(read, day), sum(h.trades for h in held), len(predicates))
-        except (_ConnectionCut, ServiceUnavailable, psycopg2.InterfaceError) as error:
-            if attempt == ATTEMPTS:
-                raise ServiceUnavailable(
-                    f"The trades of {day} could not be read from PostgreSQL at {server_of(url)}: {ATTEMPTS} times the "
-                    f"connection was cut ({_first_line(error)}). Facts of the day stay as they were. See that the "
-                    "server stays up, then materialise fact_trades of the day again."
-                ) from None
-        except _ProcessLost as lost:
-            if attempt == ATTEMPTS:
-                raise lost.told from None
-    raise AssertionError("unreachable")
+
+    def read() -> DayFacts:
+        with snapshot(url) as (connection, state):
+            held = read_held_trades(connection, exchange=exchange, day=day)
+            if not held:
+                return DayFacts(FACT_TRADES.schema.empty_table(), 0, 0)
+            predicates = plan_predicates(held, day)
+            facts = _read_trades(spark(), url, exchange=exchange, day=day, predicates=predicates, state=state)
+            return DayFacts(_collected(facts, day), sum(h.trades for h in held), len(predicates))
+
+    try:
+        return _read_again(read, _ProcessLost, *_CUT)
+    except _CUT as error:
+        raise ServiceUnavailable(
+            f"The trades of {day} could not be read from PostgreSQL at {server_of(url)}: {ATTEMPTS} times the "
+            f"connection was cut ({_first_line(error)}). Facts of the day stay as they were. See that the server stays "
+            "up, then materialise fact_trades of the day again."
+        ) from None
 
 
 def facts_from_lake(spark: Callable[[], SparkSession], uri: str, *, symbols: Sequence[str], day: date) -> DayFacts:
-    """The same from `bronze_trades` of the lake, a task each symbol; raises WarehouseError where Spark fails."""
+    """The same from `bronze_trades` of the lake, a task each symbol.
+
+    Where Spark loses a process, the day is read again. Raises WarehouseError where it fails, or does so ATTEMPTS times.
+    """
     lake = Lake(uri)
     held = {symbol: lake.manifest(BRONZE_TRADES, symbol, day) for symbol in symbols}
     rows = {symbol: manifest.rows for symbol, manifest in held.items() if manifest is not None and manifest.rows}
     if not rows:
         return DayFacts(FACT_TRADES.schema.empty_table(), 0, 0)
-    session = spark()
-    tasks = session.createDataFrame([(symbol,) for symbol in rows], "symbol string").repartition(len(rows), "symbol")
 
     def facts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -98,8 +98,12 @@ def facts_from_lake(spark: Callable[[], SparkSession], uri: str, *, symbols: Seq
                 for trades in read_lake_trades(Lake(uri), symbol, day):
                     yield from trade_facts(trades).to_batches()
 
-    made = _collected(tasks.mapInArrow(facts, _spark_schema()), day)
-    return DayFacts(made, sum(rows.values()), len(rows))
+    def read() -> DayFacts:
+        symbol_rows = spark().createDataFrame([(symbol,) for symbol in rows], "symbol string")
+        tasks = symbol_rows.repartition(len(rows), "symbol")
+        return DayFacts(_collected(tasks.mapInArrow(facts, _spark_schema()), day), sum(rows.values()), len(rows))
+
+    return _read_again(read, _ProcessLost)
 
 
 def read_lake_trades(lake: Lake, symbol: str, day: date) -> Iterator[pa.Table]:
@@ -173,7 +177,7 @@ def _spark_schema() -> str:
 
 
 def _collected(facts: DataFrame, day: date) -> pa.Table:
-    """The facts on the driver, ordered; raises _ConnectionCut, _ProcessLost, or WarehouseError with what failed."""
+    """The facts on the driver, ordered; raises _ConnectionCut, or WarehouseError (_ProcessLost) with what failed."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
@@ -186,10 +190,10 @@ def _collected(facts: DataFrame, day: date) -> pa.Table:
             raise _ConnectionCut(_reason(said)) from None
         failure = failure_of_spark(error)
         sentence = failure.sentence if failure.of_spark else f"{_reason(said)}."
-        told = WarehouseError(f"The facts of {day} could not be made: {sentence} What was there stays.")
+        told = f"The facts of {day} could not be made: {sentence} What was there stays."
         if failure.of_spark:
             raise _ProcessLost(told) from error
-        raise told from error
+        raise WarehouseError(told) from error
     return table.cast(FACT_TRADES.schema).sort_by([("symbol", "ascending"), ("trade_minute", "ascending")])
 
 
@@ -209,12 +213,19 @@ class _ConnectionCut(Exception):
     """A task of Spark lost PostgreSQL."""
 
 
-class _ProcessLost(Exception):
+class _ProcessLost(WarehouseError):
     """A process of Spark ended, or had too little memory."""
 
-    def __init__(self, told: WarehouseError) -> None:
-        super().__init__(str(told))
-        self.told = told
+
+_CUT = (_ConnectionCut, ServiceUnavailable, psycopg2.InterfaceError)
+
+
+def _read_again(read: Callable[[], DayFacts], *lost: type[Exception]) -> DayFacts:
+    """What `read` gives, called anew where it raises one of these, ATTEMPTS times in all."""
+    again = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(lost), stop=tenacity.stop_after_attempt(ATTEMPTS), reraise=True
+    )
+    return again(read)
 
 
 def _reason(said: str) -> str:

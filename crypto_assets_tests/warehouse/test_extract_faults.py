@@ -17,13 +17,22 @@ import pytest
 
 from crypto_assets.config import Settings
 from crypto_assets.errors import WarehouseError
+from crypto_assets.lake.lake import Lake
 from crypto_assets.postgres.connection import connect
 from crypto_assets.postgres.rows import upsert_rows
 from crypto_assets.postgres.tables import TRADES as TRADES_TABLE
 from crypto_assets.spark.session import end_session
 from crypto_assets.warehouse import extract
-from crypto_assets.warehouse.extract import ATTEMPTS, facts_from_postgres, facts_of_partition
+from crypto_assets.warehouse.extract import (
+    ATTEMPTS,
+    DayFacts,
+    facts_from_lake,
+    facts_from_postgres,
+    facts_of_partition,
+    read_lake_trades,
+)
 from crypto_assets_tests.databases import EXCHANGE, trade_row
+from crypto_assets_tests.warehouse.test_extract import put_in_lake, trades_of_a_day
 from resources.spark import start_batch
 
 if TYPE_CHECKING:
@@ -106,6 +115,33 @@ def test_python_that_is_always_killed_ends_in_a_sentence_that_says_what_to_chang
     assert str(failed.value).startswith("The facts of 2024-08-08 could not be made: its Python process was killed")
     assert "Let fewer tasks run at once (SPARK_TASKS)" in str(failed.value)
     assert str(failed.value).endswith("What was there stays.")
+
+
+@pytest.mark.parametrize("times", [1, ATTEMPTS])
+def test_python_that_is_killed_while_the_lake_is_read_is_treated_alike(
+    session: Callable[[], SparkSession], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    killed = tmp_path / "killed"
+    killed.mkdir()
+
+    def dies(lake: Lake, symbol: str, day: date) -> Iterator[pa.Table]:
+        if len(list(killed.iterdir())) < times:
+            (killed / str(os.getpid())).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return read_lake_trades(lake, symbol, day)
+
+    put_in_lake(Lake(str(tmp_path / "lake")), trades_of_a_day())
+    monkeypatch.setattr(extract, "read_lake_trades", dies)
+
+    def read() -> DayFacts:
+        return facts_from_lake(session, str(tmp_path / "lake"), symbols=["BTCUSDT"], day=DAY)
+
+    if times == 1:
+        assert read().facts.num_rows > 0
+    else:
+        with pytest.raises(WarehouseError, match=r"could not be made: its Python process was killed.*stays\.$"):
+            read()
+    assert len(list(killed.iterdir())) == times
 
 
 def test_a_task_without_memory_ends_in_a_sentence_that_says_what_to_change(

@@ -7,7 +7,6 @@ import gc
 import logging
 import time
 from datetime import UTC, datetime
-from uuid import uuid4
 
 from crypto_assets.binance.http import Http, Patience
 from crypto_assets.binance.printed import PrintedRest
@@ -75,7 +74,8 @@ class Collector:
         )
         self._metrics_port = 0
         self._pulse = Pulse(
-            *(redis_url(settings), self.exchange, uuid4().hex[:12]),
+            redis_url(settings),
+            self.exchange,
             streams=self._beat_states,
             figures=lambda: self.figures() | {"metrics_port": float(self._metrics_port)},
         )
@@ -137,7 +137,7 @@ class Collector:
         try:
             await asyncio.wait([feeding, beating, *behind], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._pulse.phase = "stopping"
+            self._pulse.state = "stopping"
             for feed in self._feeds:
                 feed.stop()
             await asyncio.wait([feeding])
@@ -157,7 +157,7 @@ class Collector:
         await asyncio.wait(ready, timeout=KAFKA_START_S, return_when=asyncio.FIRST_COMPLETED)
         for task in ready:
             task.cancel()
-        self._pulse.phase = "running"
+        self._pulse.state = "running"
         await asyncio.gather(*(feed.run() for feed in self._feeds))
 
     async def _care_for_kafka(self) -> None:

@@ -61,6 +61,13 @@ class StreamState:
         self.rate = 0.0
         self.messages_seen = 0
 
+    @property
+    def lag_s(self) -> float | None:
+        """From the newest event to its receipt; None before the first message of this run."""
+        if not self.messages or self.event_us is None or self.received_us is None:
+            return None
+        return (self.received_us - self.event_us) / 1e6
+
     def measure_rate(self, *, seconds: float) -> None:
         """Bring the mean rate up to date, that many seconds after the last time."""
         newest = (self.messages - self.messages_seen) / seconds if seconds > 0 else self.rate

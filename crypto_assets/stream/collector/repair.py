@@ -12,7 +12,7 @@ from itertools import count
 from crypto_assets.binance.printed import PAGE, PrintedKline, PrintedRest, PrintedTrade
 from crypto_assets.errors import BadPayload, Blocked, ExchangeError, Refused
 from crypto_assets.spans import to_us
-from crypto_assets.stream.collector.encoding import AvroText, encoder, long, text
+from crypto_assets.stream.collector.encoding import PREPARED, AvroText, encoder, long, text
 from crypto_assets.stream.collector.ledger import Ledger, numbers_of
 from crypto_assets.stream.collector.sink import Sink
 from crypto_assets.stream.collector.states import StreamState
@@ -21,9 +21,8 @@ from crypto_assets.stream.gaps import Gap, settle_gap
 _log = logging.getLogger(__name__)
 
 REST: AvroText = text("rest")
-_PREPARED = ("symbol", "received_at", "connection", "source")
-_trade = encoder("trades", *_PREPARED)
-_kline = encoder("klines", *_PREPARED)
+_trade = encoder("trades", *PREPARED)
+_kline = encoder("klines", *PREPARED)
 IDLE_S = 0.2
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 60.0

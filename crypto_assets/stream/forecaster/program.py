@@ -20,7 +20,6 @@ from crypto_assets.errors import BadPayload, ServiceUnavailable
 from crypto_assets.forecast.promotions import Promotions
 from crypto_assets.lake.lake import Lake
 from crypto_assets.spans import to_us
-from crypto_assets.stream.forecaster.announce import Announcer
 from crypto_assets.stream.forecaster.feed import Feed
 from crypto_assets.stream.forecaster.figures import Figures
 from crypto_assets.stream.forecaster.foretell import Foretold, foretell
@@ -30,7 +29,8 @@ from crypto_assets.stream.forecaster.prediction import Prediction
 from crypto_assets.stream.forecaster.store import Store
 from crypto_assets.stream.forecaster.symbols import SymbolCandles
 from crypto_assets.stream.life import FIRST_PAUSE_S, Life
-from crypto_assets.stream.reader import LiveTopics, TopicState
+from crypto_assets.stream.publisher import Publisher
+from crypto_assets.stream.reader import LiveTopics
 from crypto_assets.stream.topics import KLINES, PREDICTIONS
 
 TOPICS_EVERY_S = 5.0
@@ -57,7 +57,7 @@ class Forecaster:
         self._sentences: dict[str, str] = {}
         self._models = Models(Promotions(settings.checkpoints), settings.symbols, exchange=self._exchange)
         self._store = Store(postgres_url(settings))
-        self._announcer = Announcer(self._servers, self._exchange, registry=schema_registry(settings))
+        self._publisher = Publisher(self._servers, PREDICTIONS, self._exchange, registry=schema_registry(settings))
         self._latest = Latest(self._life.redis, self._exchange)
 
     def stop(self) -> None:
@@ -97,8 +97,9 @@ class Forecaster:
             raise ServiceUnavailable(f"waits for the topics {', '.join(missing)}, which the collector makes")
         now = datetime.now(UTC)
         positions = [found for held in self._symbols.values() for found in held.days.positions(now.date())]
-        state: TopicState = states[KLINES.name]
-        return Feed(self._servers, self._exchange, state, list(self._symbols), positions=positions, now=now)
+        return Feed(
+            self._servers, self._exchange, states[KLINES.name], list(self._symbols), positions=positions, now=now
+        )
 
     def _serve(self, feed: Feed) -> None:
         """Foretell what comes until it is to stop, or the topic is another one; raises ServiceUnavailable."""
@@ -145,7 +146,7 @@ class Forecaster:
             took_s = time.monotonic() - begun
             if foretold.predictions:
                 stored = self._store.write(foretold.predictions)
-                self._announcer.send(stored)
+                self._publisher.send([one.message() for one in stored])
             self._show(held, foretold, stored)
             if stored and newest_us in waiting:
                 self._figures.note_published(

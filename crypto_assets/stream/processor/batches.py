@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import redis
 
 from crypto_assets.stream.life import Life, Stopping
-from crypto_assets.stream.processor.dead_letters import DeadLetters
+from crypto_assets.stream.processor.dead_letters import letter_of
 from crypto_assets.stream.processor.figures import Figures
 from crypto_assets.stream.processor.last_prices import LastPrices
 from crypto_assets.stream.processor.messages import Batch, from_columns, sort_out
 from crypto_assets.stream.processor.store import Store, Written
+from crypto_assets.stream.publisher import Publisher
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -26,7 +27,7 @@ class Batches:
     """The function of `foreachBatch`: returns once everything of the batch is committed, however long that takes."""
 
     def __init__(
-        self, life: Life, *, store: Store, dead_letters: DeadLetters, last_prices: LastPrices, figures: Figures
+        self, life: Life, *, store: Store, dead_letters: Publisher, last_prices: LastPrices, figures: Figures
     ) -> None:
         self._life = life
         self._store = store
@@ -44,7 +45,8 @@ class Batches:
             begun = time.monotonic()
             columns = frame.toArrow().to_pydict()
             batch = sort_out(from_columns(columns, topic_name=lambda name: name.rpartition(".")[2]))
-            self._life.until_done(lambda: self._dead_letters.send(batch.rejected))
+            letters = [letter_of(rejected) for rejected in batch.rejected]
+            self._life.until_done(lambda: self._dead_letters.send(letters))
             written = self._life.until_done(lambda: self._store.write(batch))
             committed_us = time.time_ns() // 1_000
             self._publish(written)

@@ -15,12 +15,12 @@ from crypto_assets.errors import CryptoAssetsError, ServiceUnavailable
 from crypto_assets.stream.life import Life, Stopping
 from crypto_assets.stream.processor.batches import Batches
 from crypto_assets.stream.processor.checkpoint import Checkpoint, Topics
-from crypto_assets.stream.processor.dead_letters import DeadLetters
 from crypto_assets.stream.processor.figures import Figures
 from crypto_assets.stream.processor.last_prices import LastPrices
 from crypto_assets.stream.processor.session import jars_of, read_messages, start_session
 from crypto_assets.stream.processor.store import Store
-from crypto_assets.stream.topics import TICKERS, TRADES
+from crypto_assets.stream.publisher import Publisher
+from crypto_assets.stream.topics import DEAD_LETTERS, TICKERS, TRADES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -62,7 +62,7 @@ class Processor:
         self._batches = Batches(
             self._life,
             store=self._store,
-            dead_letters=DeadLetters(self._servers, exchange),
+            dead_letters=Publisher(self._servers, DEAD_LETTERS, exchange),
             last_prices=self._last_prices,
             figures=self._figures,
         )
@@ -136,14 +136,14 @@ class Processor:
         """Ids of the topics, as soon as all exist and the checkpoint fits them; raises Stopping."""
         while not self._life.stop.is_set():
             try:
-                logs = self._topics.logs()
+                states = self._topics.states()
             except ServiceUnavailable as error:
                 self._say(str(error))
             else:
-                if logs is not None:
-                    if reason := self._checkpoint.fit(logs, now=datetime.now(UTC)):
+                if states is not None:
+                    if reason := self._checkpoint.fit(states, now=datetime.now(UTC)):
                         log.warning("The checkpoint is put aside, and all that Kafka keeps is read again: %s", reason)
-                    return {name: each.id for name, each in logs.items()}
+                    return {name: state.topic_id for name, state in states.items()}
                 self._say(f"waits for the topics {', '.join(self._topics.names)}, which the collector makes")
             self._life.stop.wait(1.0)
         raise Stopping

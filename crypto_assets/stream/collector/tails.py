@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from crypto_assets.stream.avro import FINGERPRINT_HEADER, Headers, decode
 from crypto_assets.stream.collector.spool import Lane, Spool
 from crypto_assets.stream.collector.subscriptions import TIMEFRAME_US
 from crypto_assets.stream.consuming import header_pairs, read_to_the_ends
-from crypto_assets.stream.topics import BY_NAME, DEAD_LETTERS, GAPS, PREDICTIONS, TOPICS
+from crypto_assets.stream.topics import DEAD_LETTERS, GAPS, PREDICTIONS, TOPICS
 
 DEPTH = 2_000  # messages read from the end of each partition; of those below more, as theirs are counted
 COUNTED_DEPTH = {"trades": 20_000, "klines": 50_000}
@@ -65,21 +65,19 @@ class Tails:
             if record["closed"]:
                 tail.numbers.add(number)
 
-    def read_topics(self, servers: str, exchange: str) -> None:
+    def read_topics(self, servers: str, names: Mapping[str, str]) -> None:
         """Note the last messages of each partition; raises KafkaException where Kafka does not answer."""
-        names = {topic.of(exchange): topic.name for topic in TOPICS if topic not in NOT_COLLECTED}
         depths = {topic: COUNTED_DEPTH.get(name, DEPTH) for topic, name in names.items()}
         for message in read_to_the_ends(servers, "collector-tails", depths):
             value, topic = message.value(), message.topic()
             if value is not None and topic is not None:
                 self._take_value(names[topic], value, header_pairs(message))
 
-    def read_spool(self, spool: Spool) -> None:
-        """Note what an earlier run left on disk, where trades and candles are."""
+    def read_spool(self, spool: Spool, names: Mapping[str, str]) -> None:
+        """Note what an earlier run left on disk, where trades and candles are; not what is of another exchange."""
         for path in spool.segments(Lane.KEPT):
             for record in spool.read(path):
-                name = record.topic.rpartition(".")[2]
-                if name in BY_NAME and BY_NAME[name] not in NOT_COLLECTED:
+                if (name := names.get(record.topic)) is not None:
                     self._take_value(name, record.value, [(FINGERPRINT_HEADER, record.fingerprint)])
 
     def _take_value(self, name: str, value: bytes, headers: Headers) -> None:
@@ -91,9 +89,10 @@ class Tails:
 
 def read_tails(servers: str, exchange: str, spool: Spool) -> Tails:
     """The ends of all streams; raises KafkaException where Kafka does not answer."""
+    names = {topic.of(exchange): topic.name for topic in TOPICS if topic not in NOT_COLLECTED}
     tails = Tails()
-    tails.read_topics(servers, exchange)
-    tails.read_spool(spool)
+    tails.read_topics(servers, names)
+    tails.read_spool(spool, names)
     return tails
 
 

@@ -17,7 +17,6 @@ import dagster as dg
 import msgspec
 import psutil
 from filelock import FileLock, Timeout
-from pydantic import PrivateAttr
 
 from crypto_assets.config import Settings, read_settings, variables_of
 from crypto_assets.endpoints import Service, embedded_endpoint, exchange_name, kafka_servers, service_folder
@@ -57,8 +56,6 @@ class MarketStreamResource(dg.ConfigurableResource):
 
     Programs started here are children of this process and end with it, however it ends.
     """
-
-    _supervisor: Supervisor | None = PrivateAttr(default=None)
 
     @property
     def settings(self) -> Settings:
@@ -144,25 +141,6 @@ class MarketStreamResource(dg.ConfigurableResource):
             return f"{listed} ended by itself and does not start: {log.read_text(errors='replace').strip()[-1000:]}"
         return f"{listed} ended by itself and was started again."
 
-    def start(self, *, log: logging.Logger) -> None:
-        """Start, as children, those programs that do not live anywhere; look at them once."""
-        if self._supervisor is None:
-            self._supervisor = Supervisor(
-                self.commands(),
-                environment=self.environment(),
-                folder=PROJECT,
-                log_of=self._log_of,
-                look=self._look,
-                log=log,
-            )
-        self._supervisor.step()
-
-    def stop(self) -> None:
-        """End the programs that were started here, once they have flushed."""
-        supervisor, self._supervisor = self._supervisor, None
-        if supervisor is not None:
-            supervisor.stop()
-
     def supervise(
         self,
         *,
@@ -184,6 +162,7 @@ class MarketStreamResource(dg.ConfigurableResource):
                 return f"Run {other.run_id} (pid {other.pid}) supervises already; this one has nothing to do."
             ended = _end_of_launcher()
             told = asked = time.monotonic()
+            supervisor: Supervisor | None = None
             try:
                 while (reason := ended() or self._taken_down()) is None:
                     if time.monotonic() - asked >= ASK_EVERY_S:
@@ -192,14 +171,26 @@ class MarketStreamResource(dg.ConfigurableResource):
                             reason = f"Run {run_id} was ended."
                             break
                     if not self.services_change():
-                        self.start(log=log)
+                        supervisor = supervisor or self._supervisor(log)
+                        supervisor.step()
                     if time.monotonic() - told > TELL_EVERY_S:
                         told = time.monotonic()
                         log.info("%s", " ".join(health.sentence for health in self.health()))
                     pause(LOOK_EVERY_S)
                 return f"{reason} Collector, processor and forecaster are ended."
             finally:
-                self.stop()
+                if supervisor is not None:
+                    supervisor.stop()
+
+    def _supervisor(self, log: logging.Logger) -> Supervisor:
+        return Supervisor(
+            self.commands(),
+            environment=self.environment(),
+            folder=PROJECT,
+            log_of=self._log_of,
+            look=self._look,
+            log=log,
+        )
 
     def supervisor_run(self) -> Holder | None:
         """The run that supervises on this machine now; None where there is none."""

@@ -50,7 +50,6 @@ class _Kept:
     not_before: float = 0.0
     silent_since: float | None = None
     said: str = ""
-    last_failure: str = ""
 
 
 class Supervisor:
@@ -153,13 +152,13 @@ class Supervisor:
         wait_s = pause_s(kept.crashes)
         kept.not_before = self._clock() + wait_s
         tail = self._tail(kept)
-        kept.last_failure = f"{what} Its last lines:\n{tail}" if tail else f"{what} It wrote nothing."
-        self._log.error("%s\nCrash %d in a row; next start in %.0f s.", kept.last_failure, kept.crashes, wait_s)
+        failure = f"{what} Its last lines:\n{tail}" if tail else f"{what} It wrote nothing."
+        self._log.error("%s\nCrash %d in a row; next start in %.0f s.", failure, kept.crashes, wait_s)
         kept.said = "crashed"
         if kept.crashes >= GIVE_UP_AFTER and not self._others_do_well(kept):
             raise ServiceFailed(
                 f"{kept.program} crashed {kept.crashes} times in a row, and nothing else that was started here runs. "
-                f"{kept.last_failure}\nThe whole log is {self._log_of(kept.program)}."
+                f"{failure}\nThe whole log is {self._log_of(kept.program)}."
             )
 
     def _others_do_well(self, kept: _Kept) -> bool:

@@ -27,5 +27,5 @@ def test_what_waits_on_disk_is_a_tail_of_its_own_exchange_only(kafka: str, tmp_p
     spool = Spool(tmp_path, budget=1 << 20)
     for record in (spooled_trade("binance", 5_000_000_000), spooled_trade(mine, 7), spooled_trade(mine, 8)):
         spool.append(Lane.KEPT, record)
-    tails = read_tails(kafka, mine, spool).streams
+    tails = read_tails(kafka, mine, spool)
     assert {key: tail.numbers for key, tail in tails.items()} == {("trades", "BTCUSDT", None): {7, 8}}

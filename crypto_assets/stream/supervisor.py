@@ -98,10 +98,6 @@ class Supervisor:
             if kept.child is None:
                 self._start_or_watch(kept, health)
 
-    def summary(self) -> str:
-        """A sentence for each program."""
-        return " ".join(self._look(program).sentence for program in self._commands)
-
     def stop(self) -> None:
         """End the children; they flush first."""
         children = [kept.child for kept in self._kept.values() if kept.child is not None]

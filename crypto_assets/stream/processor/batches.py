@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import redis
 
+from crypto_assets.stream.letters import encode_letter
 from crypto_assets.stream.life import Life, Stopping
-from crypto_assets.stream.processor.dead_letters import letter_of
 from crypto_assets.stream.processor.figures import Figures
 from crypto_assets.stream.processor.last_prices import LastPrices
-from crypto_assets.stream.processor.messages import Batch, from_columns, sort_out
+from crypto_assets.stream.processor.messages import Batch, Rejected, from_columns, sort_out
 from crypto_assets.stream.processor.store import Store, Written
-from crypto_assets.stream.publisher import Publisher
+from crypto_assets.stream.publisher import Outgoing, Publisher
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -45,7 +45,7 @@ class Batches:
             begun = time.monotonic()
             columns = frame.toArrow().to_pydict()
             batch = sort_out(from_columns(columns, topic_name=lambda name: name.rpartition(".")[2]))
-            letters = [letter_of(rejected) for rejected in batch.rejected]
+            letters = [_letter_of(rejected) for rejected in batch.rejected]
             self._life.until_done(lambda: self._dead_letters.send(letters))
             written = self._life.until_done(lambda: self._store.write(batch))
             committed_us = time.time_ns() // 1_000
@@ -77,3 +77,18 @@ class Batches:
         except redis.RedisError as error:
             log.warning("Redis does not take last prices, they follow when it does: %s", type(error).__name__)
             self._life.redis_answers.clear()
+
+
+def _letter_of(rejected: Rejected) -> Outgoing:
+    """The dead letter of a message; a batch that is read again gives the same."""
+    message = rejected.message
+    stream = f"{message.topic}[{message.partition}]"
+    value = encode_letter(
+        message.value or b"",
+        received_at=message.timestamp_us,
+        connection="processor",
+        sequence=message.offset,
+        stream=stream,
+        reason=rejected.reason,
+    )
+    return Outgoing(stream, value, message.timestamp_us // 1_000)

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException, Producer
 from crypto_assets.access import kafka_options
 from crypto_assets.errors import ServiceUnavailable
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode_key, fingerprint
-from crypto_assets.stream.registry import RegistryUnavailable, register
+from crypto_assets.stream.registry import register
 from crypto_assets.stream.topics import Topic
 
 FLUSH_S = 10.0
@@ -34,14 +34,16 @@ class Publisher:
         self._topic = topic
         self._exchange = exchange
         self._registry = registry
-        self._frame: bytes | None = None if registry else b""
+        self._frame: bytes | None = None
         self._producer: Producer | None = None
 
     def send(self, messages: Sequence[Outgoing]) -> None:
         """Return once Kafka has them; raises ServiceUnavailable where it, or the registry, does not take them."""
         if not messages:
             return
-        frame = self._framed()
+        if self._frame is None and self._registry is not None:
+            self._frame = register(self._registry, self._topic, self._exchange)
+        frame = self._frame or b""
         self._producer = self._producer or Producer(
             {
                 **kafka_options(self._servers),
@@ -69,12 +71,3 @@ class Publisher:
             self._producer = None
             what = self._topic.name.replace("_", " ")
             raise ServiceUnavailable(f"Kafka does not take {len(messages)} {what}: {reason}. They are sent again.")
-
-    def _framed(self) -> bytes:
-        if self._frame is None:
-            assert self._registry is not None
-            try:
-                self._frame = register(self._registry, self._topic, self._exchange)
-            except RegistryUnavailable as error:
-                raise ServiceUnavailable(str(error)) from error
-        return self._frame

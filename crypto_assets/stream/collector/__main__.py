@@ -19,7 +19,6 @@ from crypto_assets.stream.collector.options import CollectorOptions, read_option
 from crypto_assets.stream.collector.program import Collector
 from crypto_assets.stream.collector.pulse import LeaseHeld
 from crypto_assets.stream.heartbeat import ENDED, FAILED, MISCONFIGURED, NOT_ALONE
-from crypto_assets.stream.registry import RegistryUnavailable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LeaseHeld as error:
         print(error, file=sys.stderr)
         return NOT_ALONE
-    except (CryptoAssetsError, RegistryUnavailable) as error:
+    except CryptoAssetsError as error:
         print(error, file=sys.stderr)
         return FAILED
     return ENDED

@@ -90,12 +90,16 @@ def message_encoder(name: str, message: type[msgspec.Struct]) -> Encoder:
     """A function of a message of the exchange, of the fields PREPARED, and of `sequence`: the bytes of a value.
 
     The fields of the topic are those of the message, or of a struct within it, that have the same name; of times they
-    are the milliseconds. What the message does not have is null.
+    are the milliseconds. What the message does not have is null; raises TypeError where it may not be.
     """
     values = {each: each for each in (*PREPARED, "sequence")}
     for field in schema_of(name)["fields"]:
-        place = _place(message, field["name"])
-        values.setdefault(field["name"], f"{place} * 1000" if place and _is_time(field["type"]) else str(place))
+        if field["name"] in values:
+            continue
+        place, kind = _place(message, field["name"]), field["type"]
+        if place is None and "null" not in kind:
+            raise TypeError(f"{message.__name__} has no field {field['name']} of {name}")
+        values[field["name"]] = f"{place} * 1000" if place and "timestamp-micros" in str(kind) else str(place)
     return _compiled(name, ["message", *PREPARED, "sequence"], values, PREPARED)
 
 
@@ -127,10 +131,6 @@ def _expression(kind: Any, value: str) -> str:
             return f"levels({value})"
         case _:
             raise TypeError(f"{value}: no fast encoding of {kind}")
-
-
-def _is_time(kind: Any) -> bool:
-    return "timestamp-micros" in str(kind)
 
 
 def _place(message: type[msgspec.Struct], name: str) -> str | None:

@@ -87,12 +87,18 @@ def supervise(context: dg.OpExecutionContext, market_stream: MarketStreamResourc
     run_id = context.run.run_id
     context.instance.add_run_tags(run_id, {HOST_TAG: socket.gethostname()})
 
+    storage_answers = True
+
     def ended_as() -> dg.DagsterRunStatus | None:
+        nonlocal storage_answers
         try:
             run = context.instance.get_run_by_id(run_id)
         except Exception as error:  # the market goes on while Dagster's storage is away
-            context.log.warning("Dagster's storage does not say whether this run was ended: %s", error)
+            if storage_answers:
+                context.log.warning("Dagster's storage does not say whether this run was ended: %s", error)
+            storage_answers = False
             return None
+        storage_answers = True
         if run is None:  # deleted
             return dg.DagsterRunStatus.CANCELED
         return run.status if run.is_finished or run.status is dg.DagsterRunStatus.CANCELING else None

@@ -6,9 +6,7 @@ there is none), `crash`, or `hang`, which lives on without a heartbeat.
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -16,8 +14,7 @@ from typing import cast
 
 import redis
 
-from crypto_assets.stream.heartbeat import Heartbeat, Program, StreamState, hold_lease, release_lease, write_heartbeat
-from crypto_assets.stream.supervisor import ANOTHER_HAS_IT
+from crypto_assets.stream.heartbeat import NOT_ALONE, Program, Seat, StreamState
 
 BEAT_S = 0.1
 
@@ -25,9 +22,9 @@ BEAT_S = 0.1
 def main(program: Program, url: str, exchange: str, folder: Path) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     client = redis.Redis.from_url(url)
-    instance, started = f"{os.getpid()}", time.time_ns() // 1000
-    if not hold_lease(client, exchange, program, instance=instance):
-        return ANOTHER_HAS_IT
+    seat, started = Seat(client, exchange, program), time.time_ns() // 1000
+    if not seat.hold():
+        return NOT_ALONE
     try:
         while True:
             told = folder / f"{program}.does"
@@ -36,30 +33,20 @@ def main(program: Program, url: str, exchange: str, folder: Path) -> int:
                 print("something that nobody expected", flush=True)
                 return 7
             if does == "beat":
-                hold_lease(client, exchange, program, instance=instance)
-                write_heartbeat(client, exchange, _beat(program, exchange, instance, started))
+                seat.hold()
+                seat.say("running", "", streams=(_trades(exchange, started),), figures={})
             time.sleep(BEAT_S)
     except KeyboardInterrupt:
         (folder / f"{program}.flushed").touch()
     finally:
-        release_lease(client, exchange, program, instance=instance)
+        seat.leave()
     return 0
 
 
-def _beat(program: Program, exchange: str, instance: str, started: int) -> Heartbeat:
+def _trades(exchange: str, started: int) -> StreamState:
     now = time.time_ns() // 1000
     ran = (now - started) / 1_000_000
-    trades = StreamState(f"{exchange}.trades", "BTCUSDT", int(50 * ran), 50.0, now - 200_000, now, 0.2)
-    return Heartbeat(
-        program=program,
-        instance=instance,
-        pid=os.getpid(),
-        host=socket.gethostname(),
-        started_at_us=started,
-        beat_at_us=now,
-        state="running",
-        streams=(trades,),
-    )
+    return StreamState(f"{exchange}.trades", "BTCUSDT", int(50 * ran), 50.0, now - 200_000, now, 0.2)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import subprocess
@@ -16,18 +17,15 @@ import dagster as dg
 import msgspec
 import psutil
 from filelock import FileLock, Timeout
-from pydantic import PrivateAttr
 
 from crypto_assets.config import Settings, read_settings, variables_of
-from crypto_assets.endpoints import Service, embedded_endpoint, exchange_name, kafka_servers, redis_url, service_folder
+from crypto_assets.endpoints import Service, embedded_endpoint, exchange_name, kafka_servers, service_folder
 from crypto_assets.errors import ConfigurationError, ServiceUnavailable
-from crypto_assets.stream.health import PROGRAMS, Health, judge, unknown
-from crypto_assets.stream.heartbeat import Program, read_heartbeat
-from crypto_assets.stream.supervisor import Log, Supervisor
+from crypto_assets.stream.health import PROGRAMS, Health, read_health, unknown
+from crypto_assets.stream.heartbeat import Program
+from crypto_assets.stream.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    import redis
-
     from crypto_assets.stream.gaps import Gap
     from resources.services.service import Name
 
@@ -44,7 +42,6 @@ ASK_EVERY_S = 5.0
 TELL_EVERY_S = 300.0
 LOCK_WAIT_S = 5.0
 """Longer than a sensor holds the lock to see whether somebody has it."""
-REDIS_TIMEOUT_S = 2.0
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -59,9 +56,6 @@ class MarketStreamResource(dg.ConfigurableResource):
 
     Programs started here are children of this process and end with it, however it ends.
     """
-
-    _supervisor: Supervisor | None = PrivateAttr(default=None)
-    _redis: redis.Redis | None = PrivateAttr(default=None)
 
     @property
     def settings(self) -> Settings:
@@ -147,31 +141,12 @@ class MarketStreamResource(dg.ConfigurableResource):
             return f"{listed} ended by itself and does not start: {log.read_text(errors='replace').strip()[-1000:]}"
         return f"{listed} ended by itself and was started again."
 
-    def start(self, *, log: Log) -> None:
-        """Start, as children, those programs that do not live anywhere; look at them once."""
-        if self._supervisor is None:
-            self._supervisor = Supervisor(
-                self.commands(),
-                environment=self.environment(),
-                folder=PROJECT,
-                log_of=self._log_of,
-                look=self._look,
-                log=log,
-            )
-        self._supervisor.step()
-
-    def stop(self) -> None:
-        """End the programs that were started here, once they have flushed."""
-        supervisor, self._supervisor = self._supervisor, None
-        if supervisor is not None:
-            supervisor.stop()
-
     def supervise(
         self,
         *,
         run_id: str,
-        log: Log,
-        has_ended: Callable[[], bool] = lambda: False,
+        log: logging.Logger,
+        has_ended: Callable[[], bool],
         pause: Callable[[float], None] = time.sleep,
     ) -> str:
         """Keep the programs alive until there is a reason not to, and return it as a sentence.
@@ -180,13 +155,14 @@ class MarketStreamResource(dg.ConfigurableResource):
         says to either that the run was ended, which only the other one may have been told. Raises ServiceFailed where a
         program keeps crashing. However it ends, no program started here is left.
         """
-        with self._alone(run_id, has_ended=has_ended, pause=pause) as other:
+        with self.alone(run_id, has_ended=has_ended, pause=pause) as other:
             if has_ended():
                 return f"Run {run_id} was ended before this process of it had something to do."
             if other is not None:
                 return f"Run {other.run_id} (pid {other.pid}) supervises already; this one has nothing to do."
             ended = _end_of_launcher()
             told = asked = time.monotonic()
+            supervisor: Supervisor | None = None
             try:
                 while (reason := ended() or self._taken_down()) is None:
                     if time.monotonic() - asked >= ASK_EVERY_S:
@@ -195,26 +171,34 @@ class MarketStreamResource(dg.ConfigurableResource):
                             reason = f"Run {run_id} was ended."
                             break
                     if not self.services_change():
-                        self.start(log=log)
+                        supervisor = supervisor or self._supervisor(log)
+                        supervisor.step()
                     if time.monotonic() - told > TELL_EVERY_S:
                         told = time.monotonic()
                         log.info("%s", " ".join(health.sentence for health in self.health()))
                     pause(LOOK_EVERY_S)
                 return f"{reason} Collector, processor and forecaster are ended."
             finally:
-                self.stop()
+                if supervisor is not None:
+                    supervisor.stop()
+
+    def _supervisor(self, log: logging.Logger) -> Supervisor:
+        return Supervisor(
+            self.commands(),
+            environment=self.environment(),
+            folder=PROJECT,
+            log_of=self._log_of,
+            look=self._look,
+            log=log,
+        )
 
     def supervisor_run(self) -> Holder | None:
         """The run that supervises on this machine now; None where there is none."""
         return self._holder() if self._lock_file.exists() and _is_held(self._lock_file) else None
 
     @contextmanager
-    def _alone(
-        self,
-        run_id: str,
-        *,
-        has_ended: Callable[[], bool] = lambda: False,
-        pause: Callable[[float], None] = time.sleep,
+    def alone(
+        self, run_id: str, *, has_ended: Callable[[], bool], pause: Callable[[float], None]
     ) -> Generator[Holder | None]:
         """Yields None to the one supervisor of this machine, to others who that is: at once, or to the run's own second
         process when the run was ended."""
@@ -256,18 +240,16 @@ class MarketStreamResource(dg.ConfigurableResource):
 
     def _taken_down(self) -> str | None:
         missing = self.missing_services()
-        return f"{_listed(missing)} was stopped." if missing else None
+        return f"{' and '.join(missing)} was stopped." if missing else None
 
     def _look(self, program: Program) -> Health:
         import redis
 
-        settings = self.settings
         try:
-            beat = read_heartbeat(self._client(settings), exchange_name(settings), program)
+            (health,) = read_health(self.settings, [program], now_us=time.time_ns() // 1000)
         except (redis.RedisError, ConfigurationError) as error:
-            self._redis = None
             return unknown(program, str(error))
-        health = judge(program, beat, now_us=time.time_ns() // 1000)
+        beat = health.beat
         if (
             beat is not None
             and health.is_alive
@@ -279,15 +261,6 @@ class MarketStreamResource(dg.ConfigurableResource):
                 program, "ended", f"{program} (pid {beat.pid} on this machine) has no process any more.", beat
             )
         return health
-
-    def _client(self, settings: Settings) -> redis.Redis:
-        import redis
-
-        if self._redis is None:
-            url = redis_url(settings)
-            timeouts = {"socket_timeout": REDIS_TIMEOUT_S, "socket_connect_timeout": REDIS_TIMEOUT_S}
-            self._redis = redis.Redis.from_url(url, **timeouts)
-        return self._redis
 
 
 def _end_of_launcher() -> Callable[[], str | None]:
@@ -320,7 +293,3 @@ def _is_held(path: Path) -> bool:
         return True
     lock.release()
     return False
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(names)

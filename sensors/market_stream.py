@@ -1,13 +1,12 @@
 """Keeps the market stream alive: looks at heartbeats, starts the run that supervises, revives embedded services."""
 
-import dataclasses
-import json
 import socket
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import dagster as dg
+import msgspec
 
 from crypto_assets.endpoints import exchange_name, kafka_servers
 from crypto_assets.jobs import MARKET_STREAM
@@ -29,25 +28,19 @@ FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.Dagster
 RUNS_LOOKED_AT = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What a tick tells the next one; times in seconds since 1970."""
+class Memory(msgspec.Struct, frozen=True):
+    """What a tick tells the next one by the cursor; times in seconds since 1970."""
 
     observed_at: float = 0.0
-    received: Mapping[str, int] = field(default_factory=dict)
+    received: dict[str, int] = {}
     revivals: int = 0
     """Ticks in a row that had to start services again."""
     revive_after: float = 0.0
 
-    @classmethod
-    def of(cls, cursor: str | None) -> "Memory":
-        """As the cursor says."""
-        return cls(**json.loads(cursor)) if cursor else cls()
-
     @property
     def cursor(self) -> str:
         """As text."""
-        return json.dumps(dataclasses.asdict(self))
+        return msgspec.json.encode(self).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +77,8 @@ def look(
     context: dg.SensorEvaluationContext, market_stream: MarketStreamResource, *, now: float
 ) -> dg.SensorResult | dg.SkipReason:
     """One tick; `now` is in seconds since 1970."""
-    settings, memory = market_stream.settings, Memory.of(context.cursor)
+    settings = market_stream.settings
+    memory = msgspec.json.decode(context.cursor, type=Memory) if context.cursor else Memory()
     if missing := market_stream.missing_services():
         return dg.SkipReason(
             f"{len(missing)} of 3 services are not there for {settings.data_dir}: {', '.join(missing)}. `make up` "
@@ -100,7 +94,7 @@ def look(
         offsets, problem = _offsets(market_stream)
         said += [problem] if problem else []
         events, received = stream_events(health, offsets, exchange=exchange_name(settings), seen=memory.received)
-        memory = dataclasses.replace(memory, observed_at=now, received=received)
+        memory = msgspec.structs.replace(memory, observed_at=now, received=received)
     decision = _decide(context.instance, market_stream, health, now=now)
     said.append(decision.sentence)
     if decision.run_key is None:
@@ -119,7 +113,7 @@ def _services(market_stream: MarketStreamResource, memory: Memory, *, now: float
     """Start embedded services again that ended by themselves, after a pause that grows."""
     ended = market_stream.ended_services()
     if not ended:
-        return [], dataclasses.replace(memory, revivals=0) if now > memory.revive_after + STEADY_AFTER_S else memory
+        return [], msgspec.structs.replace(memory, revivals=0) if now > memory.revive_after + STEADY_AFTER_S else memory
     names = ", ".join(ended)
     if not market_stream.settings.stream_managed:
         return [f"{len(ended)} services ended by themselves: {names}; STREAM_MANAGED=false, so they are left."], memory
@@ -127,7 +121,7 @@ def _services(market_stream: MarketStreamResource, memory: Memory, *, now: float
         left_s = memory.revive_after - now
         return [f"{names} ended again, {memory.revivals} times now; next start in {left_s:.0f} s."], memory
     revivals = memory.revivals + 1
-    return [market_stream.revive_services(ended)], dataclasses.replace(
+    return [market_stream.revive_services(ended)], msgspec.structs.replace(
         memory, revivals=revivals, revive_after=now + pause_s(revivals)
     )
 

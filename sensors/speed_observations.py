@@ -1,26 +1,25 @@
 """What PostgreSQL and Redis hold of the streams, as events of the assets that stand for it."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from typing import cast
+from datetime import date
+from typing import Any, cast
 
 import dagster as dg
 import msgspec
 import redis as redis_client
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 names the class in lower case
 
 from crypto_assets.assets.speed import REDIS_LAST_PRICE, STAGING_RAW_PRICES
 from crypto_assets.assets.speed_days import describe_staged, staged_version
 from crypto_assets.config import read_settings
 from crypto_assets.errors import CryptoAssetsError
-from crypto_assets.postgres.days import inserts_of_days
 from crypto_assets.postgres.summary import read_staged_days
 from crypto_assets.postgres.tables import RAW_PRICES
 from crypto_assets.spans import from_us
 from crypto_assets.stream.processor.last_prices import last_price_key
 from resources.postgres import PostgresResource
 from resources.redis import RedisResource
-
-INTERVAL_S = 120
+from sensors.days_with_rows import INTERVAL_S, events_of_days
 
 
 class Seen(msgspec.Struct):
@@ -48,7 +47,9 @@ def speed_observations() -> dg.SensorDefinition:
         events: list[dg.AssetMaterialization | dg.AssetObservation] = []
         reasons: list[str] = []
         try:
-            staged, seen.inserts = staged_events(postgres, seen=seen.inserts)
+            staged, seen.inserts = events_of_days(
+                STAGING_RAW_PRICES, RAW_PRICES, postgres, seen=seen.inserts, describe=_describe
+            )
             events += staged
         except CryptoAssetsError as error:
             reasons.append(str(error))
@@ -66,30 +67,9 @@ def speed_observations() -> dg.SensorDefinition:
     return observe
 
 
-def staged_events(
-    postgres: PostgresResource, *, seen: Mapping[str, int]
-) -> tuple[list[dg.AssetMaterialization], dict[str, int]]:
-    """A materialization of each day in staging whose number of inserts is another one than was seen, and the numbers.
-
-    Its data version changes with its rows: that is what daily_summary follows. Raises CryptoAssetsError.
-    """
-    events: list[dg.AssetMaterialization] = []
-    first_day = read_settings().partitions_start
-    with postgres.transaction() as connection:
-        inserts = inserts_of_days(connection, RAW_PRICES)
-        for day, number in inserts.items():
-            if seen.get(day.isoformat()) == number or not _is_partition(day, first_day=first_day):
-                continue
-            events += [
-                dg.AssetMaterialization(
-                    STAGING_RAW_PRICES,
-                    partition=day.isoformat(),
-                    metadata=describe_staged(staged),
-                    tags={"dagster/data_version": staged_version(staged)},
-                )
-                for staged in read_staged_days(connection, exchange=postgres.exchange, day=day)
-            ]
-    return events, {day.isoformat(): number for day, number in inserts.items()}
+def _describe(connection: Connection, exchange: str, day: date) -> tuple[dict[str, Any], str] | None:
+    held = read_staged_days(connection, exchange=exchange, day=day)
+    return next(((describe_staged(staged), staged_version(staged)) for staged in held), None)
 
 
 def last_price_events(
@@ -117,8 +97,3 @@ def last_price_events(
 def _read_hash(client: redis_client.Redis, key: str) -> dict[str, str]:
     raw = cast("dict[bytes, bytes]", client.hgetall(key))
     return {name.decode(): value.decode() for name, value in raw.items()}
-
-
-def _is_partition(day: date, *, first_day: date) -> bool:
-    """Whether the graph has the day: event times that jumped lie anywhere."""
-    return first_day <= day <= datetime.now(UTC).date()

@@ -73,7 +73,9 @@ def _metadata(
         metadata["symbols"] = dg.MetadataValue.md(_table(collected, processed))
     if kept is not None:
         metadata["kafka_messages"] = kept.messages
-        metadata["end_offsets"] = dg.MetadataValue.json({str(number): end for number, end in sorted(kept.end.items())})
+        metadata["end_offsets"] = dg.MetadataValue.json(
+            {str(number): end for number, (_, end) in enumerate(kept.bounds)}
+        )
         metadata["behind"] = dg.MetadataValue.json(dict(sorted(kept.behind.items())))
         metadata["behind_most"] = max(kept.behind.values(), default=0)
     return metadata

@@ -27,7 +27,8 @@ from crypto_assets.stream.rows import days_of, kept, rows_of
 from crypto_assets.stream.topics import Topic
 
 if TYPE_CHECKING:
-    from crypto_assets.stream.reader import LiveTopics, TopicState
+    from crypto_assets.stream.reader import LiveTopics
+    from crypto_assets.stream.topic_states import TopicState
 
 LOOKED_BACK = 8
 """Days before this one whose positions are looked for: Kafka keeps messages for seven."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 
 from crypto_assets.config import Settings
-from crypto_assets.endpoints import exchange_name, redis_url
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.spans import from_us, to_us
-from crypto_assets.stream.health import PROGRAMS, Health, judge, unknown
-from crypto_assets.stream.heartbeat import Program, read_heartbeat
+from crypto_assets.stream.health import PROGRAMS, Health, read_health, unknown
+from crypto_assets.stream.heartbeat import Program
 
-TIMEOUT_S = 2.0
 LATE_S = 60.0
 """A stream whose last messages took longer than this to get through is late: a candle of a minute has closed since."""
 
@@ -57,12 +54,8 @@ def program_health(settings: Settings, *, now: datetime) -> list[Health]:
     """
     import redis
 
-    now_us = to_us(now)
     try:
-        url = redis_url(settings)
-        with closing(redis.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)) as client:
-            exchange = exchange_name(settings)
-            return [judge(program, read_heartbeat(client, exchange, program), now_us=now_us) for program in PROGRAMS]
+        return read_health(settings, now_us=to_us(now))
     except ConfigurationError as error:
         return [Health(program, "absent", f"{program}: it does not run here. {error}") for program in PROGRAMS]
     except (redis.RedisError, ValueError, msgspec.DecodeError) as error:

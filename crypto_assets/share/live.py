@@ -89,14 +89,14 @@ class LiveMinutes:
         """
         topic = TRADES.of(exchange)
         with self._alone():
-            logs = Topics(servers, [topic]).logs()
-            if logs is None:
+            states = Topics(servers, [topic]).states()
+            if states is None:
                 raise InputIncomplete(
                     f"Kafka at {servers} has no topic {topic}. Start the streams (`make up`, or the sensor "
                     "market_stream), then materialise again."
                 )
             self._taken.reopen(self._location)
-            begun_again = self._checkpoint.fit(logs, now=now)
+            begun_again = self._checkpoint.fit(states, now=now)
             wanted = Span(day_span(now.date()).start - KEPT, now + AHEAD)
             taken = self._run(session, servers=servers, topic=topic, wanted=wanted, day=now.date())
             self._prune(wanted.start)

@@ -59,13 +59,18 @@ def encode(name: str, record: Record) -> bytes:
     return sink.getvalue()
 
 
+def written_with(headers: Headers) -> bytes | None:
+    """Fingerprint of the schema that a message was written with; None where its headers do not say."""
+    return next((v for k, v in headers or () if k == FINGERPRINT_HEADER and isinstance(v, bytes)), None)
+
+
 def decode(name: str, value: bytes, headers: Headers) -> dict[str, Any]:
     """The record of a message of this topic, as the schema of today says it, whichever schema it was written with.
 
     Times come as aware datetimes. A Confluent frame before the value (see `registry`) is stepped over. Raises
     BadPayload where the bytes, or their schema, are not known.
     """
-    written = next((bytes(v) for k, v in headers or () if k == FINGERPRINT_HEADER and isinstance(v, bytes)), None)
+    written = written_with(headers)
     writer = schema_of(name) if written is None else _known(name).get(written)
     if writer is None:
         raise BadPayload(

@@ -20,6 +20,8 @@ type State = Literal["open", "repaired", "halted", "unrecoverable"]
 
 MOST_IDS = 10_000
 """Trades of one entry: a longer gap is several, each repaired by itself."""
+MOST_REPAIRED = 2_000_000
+"""Trades of one hole that REST is asked for; what is older stays missing, and the ledger says so."""
 MOST_CANDLES = 1_000
 REPAIRABLE = ("trades", "klines")
 
@@ -51,27 +53,36 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 def plan_trade_gaps(
     symbol: str, *, first_id: int, last_id: int, start: datetime, end: datetime, cause: str, now: datetime
 ) -> list[Gap]:
-    """Open entries for missing trade ids, both ends included, of at most MOST_IDS each.
+    """Entries for missing trade ids, both ends included: open ones of at most MOST_IDS, and what is too old for REST.
 
     `start` and `end` are those of the events beside the gap; all its parts carry them, as nobody knows more.
     """
-    return [
-        Gap(
-            gap_id=f"trades:{symbol}:{first}",
+
+    def entry(gap_id: str, first: int, last: int, state: State, detail: str) -> Gap:
+        return Gap(
+            gap_id=f"trades:{symbol}:{gap_id}",
             dataset="trades",
             symbol=symbol,
             start=start,
             end=max(start, end),
             first_id=first,
-            last_id=min(last_id, first + MOST_IDS - 1),
+            last_id=last,
             cause=cause,
-            state="open",
-            detail=f"{min(last_id - first + 1, MOST_IDS):,} trades did not come",
+            state=state,
+            detail=detail,
             noticed_at=now,
             changed_at=now,
         )
-        for first in range(first_id, last_id + 1, MOST_IDS)
-    ]
+
+    asked = max(first_id, last_id - MOST_REPAIRED + 1)
+    gaps: list[Gap] = []
+    for first in range(asked, last_id + 1, MOST_IDS):
+        last = min(last_id, first + MOST_IDS - 1)
+        gaps.append(entry(f"{first}", first, last, "open", f"{last - first + 1:,} trades did not come"))
+    if asked > first_id:
+        told = f"{asked - first_id:,} trades are more than REST is asked for; the archive will have them"
+        gaps.append(entry(f"{first_id}-{asked - 1}", first_id, asked - 1, "unrecoverable", told))
+    return gaps
 
 
 def plan_kline_gaps(
@@ -158,11 +169,6 @@ def latest_entries(entries: Iterable[Gap]) -> list[Gap]:
     for entry in entries:
         newest[entry.gap_id] = entry
     return sorted(newest.values(), key=lambda gap: (gap.noticed_at, gap.gap_id))
-
-
-def overlap_of(gap: Gap, *, start: datetime, end: datetime) -> timedelta:
-    """How much of a span [start, end) the gap covers."""
-    return max(timedelta(0), min(gap.end, end) - max(gap.start, start))
 
 
 def read_ledger(servers: str, exchange: str) -> list[Gap]:

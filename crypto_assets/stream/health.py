@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from crypto_assets.stream.heartbeat import STALE_AFTER_S, Heartbeat, Program
+import redis
+
+from crypto_assets.config import Settings
+from crypto_assets.endpoints import exchange_name, redis_url
+from crypto_assets.stream.heartbeat import STALE_AFTER_S, Heartbeat, Program, read_heartbeat
+
+TIMEOUT_S = 2.0
 
 PROGRAMS: tuple[Program, ...] = get_args(Program.__value__)
 """The programs of the market stream."""
@@ -27,6 +34,18 @@ class Health:
     def is_alive(self) -> bool:
         """Whether it can be taken to run."""
         return self.state == "alive"
+
+
+def read_health(settings: Settings, programs: Iterable[Program] = PROGRAMS, *, now_us: int) -> list[Health]:
+    """How programs of this environment do by their last heartbeats; `now_us` is the machine's clock.
+
+    Raises ConfigurationError where no Redis is named and none runs, ValueError where its URL is none, redis.RedisError
+    where it does not answer, and msgspec.DecodeError where a heartbeat is of another version.
+    """
+    timeouts = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
+    with redis.Redis.from_url(redis_url(settings), **timeouts) as client:
+        exchange = exchange_name(settings)
+        return [judge(program, read_heartbeat(client, exchange, program), now_us=now_us) for program in programs]
 
 
 def judge(program: Program, beat: Heartbeat | None, *, now_us: int) -> Health:

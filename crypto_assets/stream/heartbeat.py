@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import time
+from collections.abc import Mapping
 from typing import Literal, cast
+from uuid import uuid4
 
 import msgspec
 import redis
@@ -16,6 +21,8 @@ STALE_AFTER_S = 15.0
 KEPT_S = 3600
 """How long the last words of a program that ended can be read."""
 LEASE_MS = 10_000
+ENDED, FAILED, MISCONFIGURED, NOT_ALONE = 0, 1, 2, 3
+"""Exit codes of the programs; the last one where another instance holds the lease, which is no failure."""
 
 
 class StreamState(msgspec.Struct, frozen=True):
@@ -73,28 +80,57 @@ def read_heartbeat(client: redis.Redis, exchange: str, program: Program) -> Hear
     return None if raw is None else _decoder.decode(raw)
 
 
-def hold_lease(client: redis.Redis, exchange: str, program: Program, *, instance: str) -> bool:
-    """Take or renew the right to be the only one of the program for LEASE_MS; False where another instance has it.
+class Seat:
+    """One instance of a program: its lease, the right to be the only one of the exchange, and what it says of itself.
 
-    A flushed Redis forgets the lease; its holder has it again with the next renewal.
+    All methods raise redis.RedisError.
     """
-    script = (
-        "local holder = redis.call('GET', KEYS[1]) "
-        "if holder and holder ~= ARGV[1] then return 0 end "
-        "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1"
-    )
-    return bool(client.eval(script, 1, _lease_key(exchange, program), instance, str(LEASE_MS)))
 
+    def __init__(self, client: redis.Redis, exchange: str, program: Program, *, instance: str | None = None) -> None:
+        self._client = client
+        self._exchange = exchange
+        self._program: Program = program
+        self._instance = instance or uuid4().hex
+        self._key = f"market_stream:{exchange}:{program}:lease"
+        self._started_at_us = _now_us()
 
-def release_lease(client: redis.Redis, exchange: str, program: Program, *, instance: str) -> None:
-    """Give the right back at a clean end."""
-    script = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-    client.eval(script, 1, _lease_key(exchange, program), instance)
+    def hold(self) -> bool:
+        """Take or renew the lease for LEASE_MS; False where another instance has it.
 
+        A flushed Redis forgets the lease; its holder has it again with the next renewal.
+        """
+        script = (
+            "local holder = redis.call('GET', KEYS[1]) "
+            "if holder and holder ~= ARGV[1] then return 0 end "
+            "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1"
+        )
+        return bool(self._client.eval(script, 1, self._key, self._instance, str(LEASE_MS)))
 
-def _lease_key(exchange: str, program: Program) -> str:
-    return f"market_stream:{exchange}:{program}:lease"
+    def leave(self) -> None:
+        """Give the lease back at a clean end."""
+        script = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+        self._client.eval(script, 1, self._key, self._instance)
+
+    def say(self, state: State, detail: str, *, streams: tuple[StreamState, ...], figures: Mapping[str, float]) -> None:
+        """Give a heartbeat."""
+        beat = Heartbeat(
+            program=self._program,
+            instance=self._instance,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            started_at_us=self._started_at_us,
+            beat_at_us=_now_us(),
+            state=state,
+            detail=detail,
+            streams=streams,
+            figures=dict(figures),
+        )
+        write_heartbeat(self._client, self._exchange, beat)
 
 
 def _beat_key(exchange: str, program: Program) -> str:
     return f"market_stream:{exchange}:{program}:heartbeat"
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000

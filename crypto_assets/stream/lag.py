@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from crypto_assets.access import kafka_options
 
 if TYPE_CHECKING:
-    from confluent_kafka import TopicPartition
     from confluent_kafka.admin import AdminClient
-
-    type Offsets = dict[TopicPartition, int]
 
 TIMEOUT_S = 5.0
 GROUPS_ASKED = 20
@@ -21,19 +18,17 @@ GROUPS_ASKED = 20
 
 @dataclass(frozen=True, slots=True)
 class TopicOffsets:
-    """Offsets of one topic by partition."""
+    """Offsets of one topic."""
 
-    begin: Mapping[int, int]
-    """Of the oldest message kept."""
-    end: Mapping[int, int]
-    """Of the message that comes next."""
+    bounds: tuple[tuple[int, int], ...]
+    """By partition: of the oldest message that is kept, and of the one that comes next."""
     behind: Mapping[str, int]
     """By consumer group that has committed: messages it has not taken yet."""
 
     @property
     def messages(self) -> int:
         """Offsets between the oldest and the newest message; of a compacted topic some are gone."""
-        return sum(self.end.values()) - sum(self.begin.values())
+        return sum(high - low for low, high in self.bounds)
 
 
 def read_offsets(servers: str, topics: Iterable[str], *, prefix: str = "") -> dict[str, TopicOffsets]:
@@ -41,40 +36,24 @@ def read_offsets(servers: str, topics: Iterable[str], *, prefix: str = "") -> di
 
     Raises confluent_kafka.KafkaException where Kafka does not answer within some seconds.
     """
-    from confluent_kafka import TopicPartition
     from confluent_kafka.admin import AdminClient
 
+    from crypto_assets.stream.topic_states import read_states
+
     admin = AdminClient({**kafka_options(servers), "socket.timeout.ms": int(TIMEOUT_S * 1000)})
-    found = admin.list_topics(timeout=TIMEOUT_S).topics
-    places = [TopicPartition(name, number) for name in topics if name in found for number in found[name].partitions]
-    if not places:
-        return {}
-    begins, ends = _places(admin, places)
-    committed = _committed(admin, prefix)
-    result: dict[str, TopicOffsets] = {}
-    for name in {place.topic for place in places}:
-        mine = [place for place in places if place.topic == name]
-        begin = {place.partition: begins[place] for place in mine}
-        end = {place.partition: ends[place] for place in mine}
-        behind = {
-            group: sum(max(0, end[number] - max(offset, begin[number])) for number, offset in taken[name].items())
-            for group, taken in committed.items()
-            if name in taken
-        }
-        result[name] = TopicOffsets(begin, end, behind)
-    return result
-
-
-def _places(admin: AdminClient, places: Sequence[TopicPartition]) -> tuple[Offsets, Offsets]:
-    """Oldest and next offset of each partition."""
-    from confluent_kafka.admin import OffsetSpec  # pyright: ignore[reportPrivateImportUsage]  documented as public
-
-    def ask(spec: Any) -> Offsets:
-        asks: dict[TopicPartition, Any] = dict.fromkeys(places, spec)
-        asked = admin.list_offsets(asks, request_timeout=TIMEOUT_S)
-        return {place: future.result().offset for place, future in asked.items()}
-
-    return ask(OffsetSpec.earliest()), ask(OffsetSpec.latest())
+    states = read_states(admin, topics)
+    committed = _committed(admin, prefix) if states else {}
+    return {
+        name: TopicOffsets(
+            state.bounds,
+            {
+                group: sum(max(0, state.bounds[n][1] - max(offset, state.bounds[n][0])) for n, offset in taken.items())
+                for group, of_topics in committed.items()
+                if (taken := of_topics.get(name))
+            },
+        )
+        for name, state in states.items()
+    }
 
 
 def _committed(admin: AdminClient, prefix: str) -> dict[str, dict[str, dict[int, int]]]:

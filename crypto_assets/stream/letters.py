@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from crypto_assets.stream.avro import encode
 from crypto_assets.stream.topics import DEAD_LETTERS
 
@@ -13,9 +11,9 @@ KEPT_REASON = 1000
 
 
 def encode_letter(
-    raw: bytes, *, received_at: int | datetime, connection: str, sequence: int, stream: str | None, reason: str
+    raw: bytes, *, received_at: int, connection: str, sequence: int, stream: str | None, reason: str
 ) -> bytes:
-    """The value of the message that keeps it; `received_at` in µs UTC or as a moment, `sequence` in its connection."""
+    """The value of the message that keeps it; `received_at` in µs UTC, `sequence` in its connection."""
     record = {
         "received_at": received_at,
         "connection": connection,

@@ -15,13 +15,9 @@ from collections.abc import Sequence
 import redis
 
 from crypto_assets.config import Settings, read_settings
-from crypto_assets.endpoints import exchange_name, redis_url
 from crypto_assets.errors import ConfigurationError
-from crypto_assets.stream.health import PROGRAMS, Health, judge, unknown
-from crypto_assets.stream.heartbeat import Program, read_heartbeat
-
-TIMEOUT_S = 5.0
-FAILED, MISCONFIGURED = 1, 2
+from crypto_assets.stream.health import PROGRAMS, Health, read_health, unknown
+from crypto_assets.stream.heartbeat import ENDED, FAILED, MISCONFIGURED, Program
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,19 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return MISCONFIGURED
     print(health.sentence)
-    return 0 if is_well(health, host=socket.gethostname()) else FAILED
+    return ENDED if is_well(health, host=socket.gethostname()) else FAILED
 
 
 def look(settings: Settings, program: Program) -> Health:
     """What the program's last heartbeat says; raises ConfigurationError where no Redis is named."""
-    with redis.Redis.from_url(
-        redis_url(settings), socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
-    ) as client:
-        try:
-            beat = read_heartbeat(client, exchange_name(settings), program)
-        except redis.RedisError as error:
-            return unknown(program, type(error).__name__)
-    return judge(program, beat, now_us=time.time_ns() // 1_000)
+    try:
+        (health,) = read_health(settings, [program], now_us=time.time_ns() // 1_000)
+    except redis.RedisError as error:
+        return unknown(program, type(error).__name__)
+    return health
 
 
 def is_well(health: Health, *, host: str) -> bool:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import RLock
-from typing import Any
 
 from confluent_kafka import (
     OFFSET_INVALID,
@@ -16,45 +14,26 @@ from confluent_kafka import (
     KafkaError,
     KafkaException,
     Message,
-    TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec  # pyright: ignore[reportPrivateImportUsage]
-from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
+from confluent_kafka.admin import AdminClient
 
 from crypto_assets.access import kafka_options, refused_or
 from crypto_assets.errors import ServiceUnavailable
-from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode_key
+from crypto_assets.stream.avro import encode_key, written_with
 from crypto_assets.stream.columns import Raw
 from crypto_assets.stream.consuming import header_pairs
+from crypto_assets.stream.topic_states import ANSWER_S, TopicState, read_states
 from crypto_assets.stream.topics import Topic
 
 CHUNK_OFFSETS = 10_000
 """Offsets that are looked at at once: order books of so many messages are 6 MB, and several times that as a table."""
-ANSWER_S = 5.0
-"""Kafka on the same network answers in milliseconds; a sensor has 60 s in all."""
 SILENCE_S = 20.0
 AWAY_S = 30.0
 """After Kafka did not answer, so long it is not asked again: a backfill of a thousand days does not wait for each."""
 _PEEKED = 50
 _BATCH = 5_000
 _PATIENCE_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class TopicState:
-    """What Kafka holds of a topic."""
-
-    name: str
-    topic_id: str
-    """Kafka's own id: a topic that was deleted and created again has another."""
-    bounds: tuple[tuple[int, int], ...]
-    """By partition: offset of the first message that is kept, and the one that the next message will get."""
-
-    @property
-    def ends(self) -> tuple[int, ...]:
-        """By partition: the offset that the next message will get."""
-        return tuple(high for _, high in self.bounds)
 
 
 class LiveTopics:
@@ -73,7 +52,8 @@ class LiveTopics:
     def states(self, topics: Sequence[Topic]) -> dict[str, TopicState]:
         """What Kafka holds of those of the topics that exist, by `Topic.name`."""
         with self._asking():
-            return self._states({topic.of(self.exchange): topic.name for topic in topics})
+            found = read_states(self._administrator(), [topic.of(self.exchange) for topic in topics])
+        return {topic.name: found[name] for topic in topics if (name := topic.of(self.exchange)) in found}
 
     def state(self, topic: Topic) -> TopicState | None:
         """What Kafka holds of a topic; None where it does not exist."""
@@ -89,12 +69,12 @@ class LiveTopics:
         key, chunk = encode_key(symbol), []
         until = min(start + CHUNK_OFFSETS, end)
         for message in self._messages(state.name, partition, start, end):
-            offset, value = _offset_of(message), message.value()
+            offset = _offset_of(message)
             while offset >= until:
                 yield until, chunk
                 chunk, until = [], min(until + CHUNK_OFFSETS, end)
-            if message.key() == key and value is not None:
-                chunk.append(Raw(offset, value, _fingerprint(message)))
+            if message.key() == key and message.value() is not None:
+                chunk.append(raw_of(message))
         while until < end:
             yield until, chunk
             chunk, until = [], min(until + CHUNK_OFFSETS, end)
@@ -108,11 +88,7 @@ class LiveTopics:
         found: list[Raw] = []
         for partition, (low, high) in enumerate(state.bounds):
             messages = self._messages(state.name, partition, low, min(low + _PEEKED, high))
-            found += [
-                Raw(_offset_of(message), value, _fingerprint(message))
-                for message in messages
-                if (value := message.value()) is not None
-            ]
+            found += [raw_of(message) for message in messages if message.value() is not None]
         if found:
             self._first[state.topic_id] = found
         return found
@@ -133,21 +109,6 @@ class LiveTopics:
             if self._consumer is not None:
                 self._consumer.close()
                 self._consumer = None
-
-    @retry(
-        retry=retry_if_exception(lambda error: isinstance(error, KafkaException) and _has_no_leader_yet(error)),
-        stop=stop_after_delay(ANSWER_S),
-        wait=wait_fixed(0.1),
-        reraise=True,
-    )
-    def _states(self, names: Mapping[str, str]) -> dict[str, TopicState]:
-        described = self._described(list(names))
-        places = [TopicPartition(name, p) for name, (_, count) in described.items() for p in range(count)]
-        lows, highs = self._offsets(places, OffsetSpec.earliest()), self._offsets(places, OffsetSpec.latest())
-        return {
-            names[name]: TopicState(name, topic_id, tuple((lows[name, p], highs[name, p]) for p in range(count)))
-            for name, (topic_id, count) in described.items()
-        }
 
     def _messages(self, topic: str, partition: int, start: int, end: int) -> Iterator[Message]:
         """Messages of [start, end), which may have holes."""
@@ -176,37 +137,16 @@ class LiveTopics:
             finally:
                 consumer.unassign()
 
-    def _described(self, names: list[str]) -> dict[str, tuple[str, int]]:
-        """Id and number of partitions of the topics that exist."""
-        asked = self._administrator().describe_topics(TopicCollection(names), request_timeout=ANSWER_S)
-        found: dict[str, tuple[str, int]] = {}
-        for name, future in asked.items():
-            try:
-                described = future.result()
-            except KafkaException as error:
-                if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    continue
-                raise
-            found[name] = str(described.topic_id), len(described.partitions)
-        return found
-
-    def _offsets(self, places: Sequence[TopicPartition], which: OffsetSpec | None) -> dict[tuple[str, int], int]:
-        if not places:
-            return {}
-        assert which is not None  # as the library's own annotations have it
-        asked = self._administrator().list_offsets(dict.fromkeys(places, which), request_timeout=ANSWER_S)
-        return {(place.topic, place.partition): future.result().offset for place, future in asked.items()}
-
     def _administrator(self) -> AdminClient:
         if self._admin is None:
-            self._admin = AdminClient({**self._options(), "socket.timeout.ms": int(ANSWER_S * 1000)})
+            self._admin = AdminClient({**kafka_options(self.servers), "socket.timeout.ms": int(ANSWER_S * 1000)})
         return self._admin
 
     def _reader(self) -> Consumer:
         if self._consumer is None:
             self._consumer = Consumer(
                 {
-                    **self._options(),
+                    **kafka_options(self.servers),
                     "group.id": "bronze",  # asked for by the library; nothing is committed under it
                     "enable.auto.commit": False,
                     "enable.partition.eof": True,
@@ -216,9 +156,6 @@ class LiveTopics:
                 }
             )
         return self._consumer
-
-    def _options(self) -> dict[str, Any]:
-        return kafka_options(self.servers)
 
     @contextmanager
     def _asking(self) -> Generator[None]:
@@ -237,15 +174,11 @@ class LiveTopics:
         return f"Kafka at {self.servers} {what}. Its messages wait there. See `make status`."
 
 
-def _has_no_leader_yet(error: KafkaException) -> bool:
-    """Whether a topic was made, or its broker came back, a moment ago."""
-    return error.args[0].code() in (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
-
-
 def _offset_of(message: Message) -> int:
     offset = message.offset()
     return OFFSET_INVALID if offset is None else offset
 
 
-def _fingerprint(message: Message) -> bytes | None:
-    return next((bytes(v) for k, v in header_pairs(message) if k == FINGERPRINT_HEADER and isinstance(v, bytes)), None)
+def raw_of(message: Message) -> Raw:
+    """A message that has a value, as it is decoded in columns."""
+    return Raw(_offset_of(message), message.value() or b"", written_with(header_pairs(message)))

@@ -9,13 +9,14 @@ from __future__ import annotations
 import struct
 
 from crypto_assets.access import registry_options
+from crypto_assets.errors import ServiceUnavailable
 from crypto_assets.stream.avro import FRAME_BYTES, schema_json
 from crypto_assets.stream.topics import Topic
 
 _FRAME = struct.Struct(">bI")
 
 
-class RegistryUnavailable(OSError):
+class RegistryUnavailable(ServiceUnavailable):
     """Raised when the schema registry does not take a schema."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import subprocess
 import time
@@ -9,17 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import psutil
 
 from crypto_assets.errors import ServiceFailed
 from crypto_assets.processes import end_children, start_child
 from crypto_assets.stream.health import Health
-from crypto_assets.stream.heartbeat import LEASE_MS, Program
+from crypto_assets.stream.heartbeat import LEASE_MS, NOT_ALONE, Program
 
-ANOTHER_HAS_IT = 3
-"""Exit code of a program whose lease another instance holds: no failure."""
 HUNG_AFTER_S = 10.0
 """How long a program may look silent, beyond what its heartbeat allows, before it is killed."""
 STARTUP_S = 120.0
@@ -33,19 +31,6 @@ TAIL_LINES = 20
 TAIL_BYTES = 16_384
 END_GRACE_S = 12.0
 """How long a program may take to flush; below the 15 s after which our own parent is killed."""
-
-
-class Log(Protocol):
-    """Where the supervisor writes: a logger, or that of a Dagster run."""
-
-    def info(self, msg: object, *args: object) -> None:
-        """A change for the better, or the state."""
-
-    def warning(self, msg: object, *args: object) -> None:
-        """Something to read tomorrow."""
-
-    def error(self, msg: object, *args: object) -> None:
-        """Data is at risk."""
 
 
 def pause_s(crashes: int) -> float:
@@ -65,7 +50,6 @@ class _Kept:
     not_before: float = 0.0
     silent_since: float | None = None
     said: str = ""
-    last_failure: str = ""
 
 
 class Supervisor:
@@ -84,7 +68,7 @@ class Supervisor:
         folder: Path,
         log_of: Callable[[Program], Path],
         look: Callable[[Program], Health],
-        log: Log,
+        log: logging.Logger,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._commands = commands
@@ -114,10 +98,6 @@ class Supervisor:
             if kept.child is None:
                 self._start_or_watch(kept, health)
 
-    def summary(self) -> str:
-        """A sentence for each program."""
-        return " ".join(self._look(program).sentence for program in self._commands)
-
     def stop(self) -> None:
         """End the children; they flush first."""
         children = [kept.child for kept in self._kept.values() if kept.child is not None]
@@ -140,7 +120,7 @@ class Supervisor:
             if health.is_alive and health.beat is not None and health.beat.pid == child.pid:
                 self._say(kept, "runs", f"{kept.program} runs as pid {child.pid}.")
             return
-        if code == ANOTHER_HAS_IT:
+        if code == NOT_ALONE:
             kept.child, kept.not_before = None, self._clock() + LEASE_MS / 1000
             self._say(kept, "elsewhere", f"{kept.program}: another instance runs; this one left it the field.")
             return
@@ -168,13 +148,13 @@ class Supervisor:
         wait_s = pause_s(kept.crashes)
         kept.not_before = self._clock() + wait_s
         tail = self._tail(kept)
-        kept.last_failure = f"{what} Its last lines:\n{tail}" if tail else f"{what} It wrote nothing."
-        self._log.error("%s\nCrash %d in a row; next start in %.0f s.", kept.last_failure, kept.crashes, wait_s)
+        failure = f"{what} Its last lines:\n{tail}" if tail else f"{what} It wrote nothing."
+        self._log.error("%s\nCrash %d in a row; next start in %.0f s.", failure, kept.crashes, wait_s)
         kept.said = "crashed"
         if kept.crashes >= GIVE_UP_AFTER and not self._others_do_well(kept):
             raise ServiceFailed(
                 f"{kept.program} crashed {kept.crashes} times in a row, and nothing else that was started here runs. "
-                f"{kept.last_failure}\nThe whole log is {self._log_of(kept.program)}."
+                f"{failure}\nThe whole log is {self._log_of(kept.program)}."
             )
 
     def _others_do_well(self, kept: _Kept) -> bool:

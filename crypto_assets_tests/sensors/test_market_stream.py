@@ -261,7 +261,7 @@ def test_a_run_that_holds_the_lock_of_this_machine_is_not_taken_for_lost(
     stream: SmallStream, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     run_id = record_run(instance, dg.DagsterRunStatus.STARTED, **{HOST_TAG: socket.gethostname()})
-    with stream._alone(run_id):  # pyright: ignore[reportPrivateUsage]
+    with stream.alone(run_id, has_ended=lambda: False, pause=time.sleep):
         assert stream.supervisor_run() == Holder(run_id, os.getpid())
         result = tick(stream, instance, now=time.time() + 120)
     assert f"Run {run_id} is started" in reason(result)

@@ -54,7 +54,7 @@ class Live:
 
     def _logs(self) -> object:
         with suppress(ServiceUnavailable):
-            return Topics(self._kafka, [f"{self.market.exchange}.trades"]).logs()
+            return Topics(self._kafka, [f"{self.market.exchange}.trades"]).states()
         return None
 
     def rows(self, day: date = DAY) -> list[dict[str, Any]]:

@@ -32,6 +32,14 @@ def trade_gaps(first_id: int, last_id: int) -> list[Gap]:
     )
 
 
+def test_of_a_gap_beyond_what_rest_is_asked_for_the_oldest_part_is_unrecoverable() -> None:
+    *asked, too_old = trade_gaps(11, 2_000_015)
+    assert {gap.state for gap in asked} == {"open"}
+    assert (asked[0].first_id, asked[-1].last_id) == (16, 2_000_015)
+    assert (too_old.gap_id, too_old.first_id, too_old.last_id) == ("trades:BTCUSDT:11-15", 11, 15)
+    assert (too_old.state, too_old.detail.partition(" are")[0]) == ("unrecoverable", "5 trades")
+
+
 @pytest.mark.parametrize(
     ("first_id", "last_id", "expected"),
     [

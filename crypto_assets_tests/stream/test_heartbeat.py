@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import time
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
@@ -10,10 +14,10 @@ import redis
 from crypto_assets.stream.heartbeat import (
     STALE_AFTER_S,
     Heartbeat,
+    Program,
+    Seat,
     StreamState,
-    hold_lease,
     read_heartbeat,
-    release_lease,
     write_heartbeat,
 )
 
@@ -59,16 +63,33 @@ def test_a_program_lives_while_it_beats_and_has_not_said_goodbye(state: str, age
     assert beat(state=state).is_alive(now_us=BEAT_US + int(age_s * 1e6)) is alive
 
 
-def test_one_instance_holds_the_lease(client: redis.Redis, exchange: str) -> None:
-    assert hold_lease(client, exchange, "collector", instance="a")
-    assert hold_lease(client, exchange, "collector", instance="a")
-    assert not hold_lease(client, exchange, "collector", instance="b")
-    assert hold_lease(client, exchange, "processor", instance="b")
+@pytest.fixture
+def seat(client: redis.Redis, exchange: str) -> Callable[..., Seat]:
+    def take(instance: str, *, program: Program = "collector") -> Seat:
+        return Seat(client, exchange, program, instance=instance)
+
+    return take
 
 
-def test_a_lease_given_back_is_free_and_only_its_holder_gives_it_back(client: redis.Redis, exchange: str) -> None:
-    assert hold_lease(client, exchange, "collector", instance="a")
-    release_lease(client, exchange, "collector", instance="b")
-    assert not hold_lease(client, exchange, "collector", instance="b")
-    release_lease(client, exchange, "collector", instance="a")
-    assert hold_lease(client, exchange, "collector", instance="b")
+def test_one_instance_holds_the_lease(seat: Callable[..., Seat]) -> None:
+    assert seat("a").hold()
+    assert seat("a").hold()
+    assert not seat("b").hold()
+    assert seat("b", program="processor").hold()
+
+
+def test_a_lease_given_back_is_free_and_only_its_holder_gives_it_back(seat: Callable[..., Seat]) -> None:
+    assert seat("a").hold()
+    seat("b").leave()
+    assert not seat("b").hold()
+    seat("a").leave()
+    assert seat("b").hold()
+
+
+def test_what_an_instance_says_is_its_programs_last_beat(client: redis.Redis, exchange: str) -> None:
+    Seat(client, exchange, "processor").say("running", "all is well", streams=(), figures={"batches": 3})
+    said = read_heartbeat(client, exchange, "processor")
+    assert said is not None
+    assert (said.program, said.pid, said.host) == ("processor", os.getpid(), socket.gethostname())
+    assert (said.state, said.detail, said.figures) == ("running", "all is well", {"batches": 3})
+    assert 0 <= time.time_ns() // 1000 - said.beat_at_us < 60_000_000

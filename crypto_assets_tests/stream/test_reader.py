@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # pyright: ignore[reportPrivateImportUsage]
 
 from crypto_assets.errors import ServiceUnavailable
+from crypto_assets.stream import topic_states
 from crypto_assets.stream.reader import LiveTopics
 from crypto_assets.stream.topics import TRADES
 
@@ -24,10 +25,10 @@ def topics(kafka: str) -> LiveTopics:
     return live
 
 
-def fail(live: LiveTopics, monkeypatch: pytest.MonkeyPatch, *, code: int, times: int) -> list[int]:
+def fail(monkeypatch: pytest.MonkeyPatch, *, code: int, times: int) -> list[int]:
     """Let the first questions for offsets fail; the list grows with each question."""
     asked: list[int] = []
-    answer = live._offsets  # pyright: ignore[reportPrivateUsage]
+    answer = topic_states._offsets  # pyright: ignore[reportPrivateUsage]
 
     def offsets(*arguments: Any) -> Any:
         asked.append(code)
@@ -35,7 +36,7 @@ def fail(live: LiveTopics, monkeypatch: pytest.MonkeyPatch, *, code: int, times:
             raise KafkaException(KafkaError(code))
         return answer(*arguments)
 
-    monkeypatch.setattr(live, "_offsets", offsets)
+    monkeypatch.setattr(topic_states, "_offsets", offsets)
     return asked
 
 
@@ -43,7 +44,7 @@ def fail(live: LiveTopics, monkeypatch: pytest.MonkeyPatch, *, code: int, times:
 def test_a_topic_without_a_leader_yet_is_asked_for_again(
     topics: LiveTopics, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    fail(topics, monkeypatch, code=code, times=2)
+    fail(monkeypatch, code=code, times=2)
     state = topics.state(TRADES)
     assert state is not None
     assert state.bounds == ((0, 0),) * 3
@@ -52,7 +53,7 @@ def test_a_topic_without_a_leader_yet_is_asked_for_again(
 def test_a_kafka_that_is_away_is_asked_once_and_then_left_alone_for_a_while(
     topics: LiveTopics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = fail(topics, monkeypatch, code=KafkaError._TIMED_OUT, times=1)  # pyright: ignore[reportPrivateUsage]
+    asked = fail(monkeypatch, code=KafkaError._TIMED_OUT, times=1)  # pyright: ignore[reportPrivateUsage]
     for _ in range(3):
         with pytest.raises(ServiceUnavailable, match="make status"):
             topics.state(TRADES)

@@ -19,7 +19,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Me
 from crypto_assets.access import kafka_options
 from crypto_assets.dashboard.market.tail import Received, SymbolTail
 from crypto_assets.errors import ConfigurationError
-from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode_key
+from crypto_assets.stream.avro import encode_key, written_with
 from crypto_assets.stream.consuming import header_pairs
 from crypto_assets.stream.topics import KLINES, LIQUIDATIONS, MARK_PRICE, ORDERBOOK, TICKERS, TRADES, Topic
 
@@ -146,7 +146,7 @@ class MarketFeed:
                 continue  # librdkafka tries again by itself
             value, tail = message.value(), self._tails.get(message.key() or b"")
             if value is not None and tail is not None:
-                tail.take(self._topics[message.topic() or ""], Received(value, _fingerprint(message)))
+                tail.take(self._topics[message.topic() or ""], Received(value, written_with(header_pairs(message))))
 
 
 def _options(servers: str) -> dict[str, Any]:
@@ -158,10 +158,6 @@ def _options(servers: str) -> dict[str, Any]:
         "queued.max.messages.kbytes": 8_192,
         "fetch.wait.max.ms": 50,
     }
-
-
-def _fingerprint(message: Message) -> bytes | None:
-    return next((bytes(v) for k, v in header_pairs(message) if k == FINGERPRINT_HEADER and isinstance(v, bytes)), None)
 
 
 def _sentence(servers: str, error: KafkaError) -> str:

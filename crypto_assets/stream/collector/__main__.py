@@ -18,9 +18,7 @@ from crypto_assets.secrecy import mask_logs
 from crypto_assets.stream.collector.options import CollectorOptions, read_options
 from crypto_assets.stream.collector.program import Collector
 from crypto_assets.stream.collector.pulse import LeaseHeld
-from crypto_assets.stream.registry import RegistryUnavailable
-
-FAILED, MISCONFIGURED, ANOTHER_RUNS = 1, 2, 3
+from crypto_assets.stream.heartbeat import ENDED, FAILED, MISCONFIGURED, NOT_ALONE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,11 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return MISCONFIGURED
     except LeaseHeld as error:
         print(error, file=sys.stderr)
-        return ANOTHER_RUNS
-    except (CryptoAssetsError, RegistryUnavailable) as error:
+        return NOT_ALONE
+    except CryptoAssetsError as error:
         print(error, file=sys.stderr)
         return FAILED
-    return 0
+    return ENDED
 
 
 async def _collect(settings: Settings, options: CollectorOptions) -> None:

@@ -24,7 +24,6 @@ _log = logging.getLogger(__name__)
 
 STEADY_S = 10.0  # a connection that lived so long was a good one: the next attempt need not wait
 END_OF_RECORDING = 1000  # close code of a server that has said everything
-SILENCE_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,6 @@ class Feed:
     ) -> None:
         self.plan = plan
         self.states = tuple(states)
-        self.connects = 0
         self.replacements: dict[str, int] = {}
         """How often a connection ended or was replaced, by cause."""
         self.messages = 0
@@ -224,7 +222,6 @@ class Feed:
         )
         entry = _Open(link, socket, time.monotonic())
         self._open.append(entry)
-        self.connects += 1
         for state in self.states:
             state.since_s = entry.since_s
         return entry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -17,8 +17,8 @@ from crypto_assets.stream.collector.feed import Before, Feed
 from crypto_assets.stream.collector.ledger import Ledger
 from crypto_assets.stream.collector.sink import Sink
 from crypto_assets.stream.collector.spool import Spool
-from crypto_assets.stream.collector.states import StreamState
-from crypto_assets.stream.collector.tails import Tail, Tails, delivered, read_tails
+from crypto_assets.stream.collector.states import StreamKey, StreamState
+from crypto_assets.stream.collector.tails import Tail, read_tails
 from crypto_assets.stream.collector.topic_care import TopicCare
 from crypto_assets.stream.gaps import Gap, read_ledger
 
@@ -83,7 +83,7 @@ class KafkaCare:
                 await asyncio.to_thread(self._sink.learn_topics)
                 self._ledger.topic_lost(names, since=self._started_at, now=datetime.now(UTC))
 
-    def _read(self) -> tuple[Tails, list[Gap]]:
+    def _read(self) -> tuple[dict[StreamKey, Tail], list[Gap]]:
         self._topics.ensure()
         tails = read_tails(self._servers, self._exchange, self._spool)
         try:
@@ -92,10 +92,10 @@ class KafkaCare:
             _log.error("the gap ledger cannot be read, open gaps of earlier runs are not taken up: %s", error)
             return tails, []
 
-    def _take_up(self, tails: Tails, gaps: Sequence[Gap]) -> None:
+    def _take_up(self, tails: Mapping[StreamKey, Tail], gaps: Sequence[Gap]) -> None:
         for feed in self._feeds:
             for state in feed.states:
-                tail = tails.streams.get((state.outlet.name, state.symbol, state.stream.kind.timeframe))
+                tail = tails.get(state.stream_key)
                 if tail is not None:
                     self._continue(feed, state, tail)
         self._ledger.take_up(gaps, now_s=time.monotonic())
@@ -103,7 +103,7 @@ class KafkaCare:
     def _continue(self, feed: Feed, state: StreamState, tail: Tail) -> None:
         """Go on where the tail ends."""
         until_us = state.event_us if state.messages else None
-        state.track.take_up(delivered(tail), since_us=tail.event_us, until_us=until_us)
+        state.track.take_up(tail.delivered, since_us=tail.event_us, until_us=until_us)
         if not tail.received_us:
             return
         before = Before(state, tail.event_us, tail.received_us, "restarted")

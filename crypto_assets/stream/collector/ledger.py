@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from crypto_assets.spans import EPOCH, from_us
 from crypto_assets.stream.avro import encode_key
-from crypto_assets.stream.collector.drops import Dropped
 from crypto_assets.stream.collector.feed import Before
 from crypto_assets.stream.collector.sink import Outlet, Sink
+from crypto_assets.stream.collector.spool import Record
 from crypto_assets.stream.collector.states import StreamState
 from crypto_assets.stream.collector.subscriptions import TIMEFRAME_US
 from crypto_assets.stream.collector.tracks import Hole
@@ -25,8 +25,6 @@ from crypto_assets.stream.gaps import (
 
 GRACE_S = 3.0
 """What is missing may only be late: this long it is waited for."""
-MOST_REPAIRED = 2_000_000
-"""Trades of one hole that REST is asked for; what is older stays missing, and the ledger says so."""
 
 
 class Ledger:
@@ -35,10 +33,9 @@ class Ledger:
     def __init__(self, outlet: Outlet, sink: Sink, states: Iterable[StreamState]) -> None:
         self.open: dict[str, Gap] = {}
         """Gaps that REST is to be asked for, by id."""
-        self.written = 0
         self._outlet = outlet
         self._sink = sink
-        self._states = {(s.outlet.name, s.symbol, s.stream.kind.timeframe): s for s in states}
+        self._states = {state.stream_key: state for state in states}
 
     @property
     def unentered(self) -> int:
@@ -51,7 +48,6 @@ class Ledger:
 
     def write(self, gap: Gap) -> None:
         """Enter a gap, or its next state."""
-        self.written += 1
         if gap.state == "open":
             self.open[gap.gap_id] = gap
         else:
@@ -84,7 +80,7 @@ class Ledger:
     def resumed(self, before: Before) -> None:
         """A stream speaks again: enter what lies between, where nobody can give it again."""
         state = before.state
-        before.state.track.cause = "skipped"
+        state.track.cause = "skipped"
         if state.outlet.name in REPAIRABLE or before.received_us is None or state.received_us is None:
             return
         has_times = before.event_us != before.received_us
@@ -104,19 +100,17 @@ class Ledger:
         if gap is not None:
             self.write(gap)
 
-    def dropped(self, dropped: Dropped, *, now: datetime) -> None:
-        """Enter messages that were given up because the disk was full."""
-        keys = {state.key: state.symbol for state in self._states.values()}
-        for stream in dropped.streams:
+    def dropped(self, records: Iterable[Record], *, now: datetime) -> None:
+        """Enter messages that were given up because the disk was full: an entry for each topic and symbol."""
+        symbols = {state.key: state.symbol for state in self._states.values()}
+        times_ms: dict[tuple[str, str], list[int]] = {}
+        for record in records:
+            place = record.topic.rpartition(".")[2], symbols.get(record.key, "")
+            times_ms.setdefault(place, []).append(record.timestamp_ms)
+        for place, times in times_ms.items():
+            start, end = from_us(min(times) * 1000), from_us(max(times) * 1000 + 1000)
             gap = plan_lost_span(
-                stream.topic.rpartition(".")[2],
-                keys.get(stream.key, ""),
-                start=from_us(stream.first_ms * 1000),
-                end=from_us(stream.last_ms * 1000 + 1000),
-                pace=None,
-                cause="buffer_full",
-                now=now,
-                messages=stream.messages,
+                *place, start=start, end=end, pace=None, cause="buffer_full", now=now, messages=len(times)
             )
             if gap is not None:
                 self.write(gap)
@@ -156,28 +150,6 @@ def _gaps_of(state: StreamState, hole: Hole, *, now: datetime) -> list[Gap]:
         return plan_kline_gaps(state.symbol, timeframe, first=first, count=count, step=step, cause=hole.cause, now=now)
     start = now if hole.since_us is None else from_us(hole.since_us)
     end = now if hole.until_us is None else from_us(hole.until_us)
-    first_asked = max(hole.first, hole.last - MOST_REPAIRED + 1)
-    gaps = plan_trade_gaps(
-        state.symbol, first_id=first_asked, last_id=hole.last, start=start, end=end, cause=hole.cause, now=now
-    )
-    if first_asked > hole.first:
-        rest = Hole(hole.first, first_asked - 1, hole.noticed_s, hole.cause)
-        gaps.append(_too_old(state.symbol, rest, start=start, end=end, now=now))
-    return gaps
-
-
-def _too_old(symbol: str, hole: Hole, *, start: datetime, end: datetime, now: datetime) -> Gap:
-    return Gap(
-        gap_id=f"trades:{symbol}:{hole.first}-{hole.last}",
-        dataset="trades",
-        symbol=symbol,
-        start=start,
-        end=max(start, end),
-        first_id=hole.first,
-        last_id=hole.last,
-        cause=hole.cause,
-        state="unrecoverable",
-        detail=f"{hole.last - hole.first + 1:,} trades are more than REST is asked for; the archive will have them",
-        noticed_at=now,
-        changed_at=now,
+    return plan_trade_gaps(
+        state.symbol, first_id=hole.first, last_id=hole.last, start=start, end=end, cause=hole.cause, now=now
     )

@@ -66,6 +66,8 @@ class Link:
                 handler(raw)
         except (ValueError, OverflowError, msgspec.MsgspecError) as error:
             self._refuse(self, raw, self._claimed(raw), str(error))
+        except IndexError:  # of the encoder's table of lengths
+            self._refuse(self, raw, self._claimed(raw), "a text in it is longer than any of the exchange's")
 
     def _sort_out(self, raw: bytes) -> None:
         """Handle what does not begin like a message of a known stream."""

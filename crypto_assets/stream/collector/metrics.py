@@ -34,8 +34,8 @@ class Page:
             names = [self._exchange, state.stream.name]
             messages.add_metric(names, state.messages)
             silent.add_metric(names, float(state.silent))
-            if state.messages and state.event_us is not None and state.received_us is not None:
-                lag.add_metric(names, (state.received_us - state.event_us) / 1e6)
+            if state.lag_s is not None:
+                lag.add_metric(names, state.lag_s)
         yield from (messages, lag, silent)
         for name, value in self._figures().items():
             if name == BY_STREAM:

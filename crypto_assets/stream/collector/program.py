@@ -6,15 +6,14 @@ import asyncio
 import gc
 import logging
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from uuid import uuid4
 
 from crypto_assets.binance.http import Http, Patience
 from crypto_assets.binance.printed import PrintedRest
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name, exchange_urls, kafka_servers, redis_url, schema_registry
 from crypto_assets.metrics.serving import serve_metrics
-from crypto_assets.stream.collector.drops import Dropped
 from crypto_assets.stream.collector.feed import Feed
 from crypto_assets.stream.collector.kafka_care import KafkaCare
 from crypto_assets.stream.collector.ledger import Ledger
@@ -26,7 +25,7 @@ from crypto_assets.stream.collector.pulse import Pulse, beat_state
 from crypto_assets.stream.collector.repair import Repairer
 from crypto_assets.stream.collector.routes import ROUTES
 from crypto_assets.stream.collector.sink import TICK_S, Outlet, Sink
-from crypto_assets.stream.collector.spool import Spool
+from crypto_assets.stream.collector.spool import Record, Spool
 from crypto_assets.stream.collector.states import StreamState
 from crypto_assets.stream.collector.subscriptions import plan_connections
 from crypto_assets.stream.heartbeat import BEAT_EVERY_S
@@ -51,8 +50,13 @@ class Collector:
         self._options = options
         servers, urls = kafka_servers(settings), exchange_urls(settings)
         self._spool = Spool(options.spool, budget=options.spool_bytes)
-        self._sink = Sink(servers, self._spool, on_dropped=self._on_dropped, on_topic_gone=self._on_topic_gone)
-        outlets = make_outlets(settings)
+        self._sink = Sink(
+            servers,
+            self._spool,
+            on_dropped=self._on_dropped,
+            on_topic_gone=lambda: self._kafka.suspect(),  # noqa: PLW0108  it is made after the sink
+        )
+        outlets = _outlets(settings)
         self._letters = DeadLetters(outlets[DEAD_LETTERS.name], self._sink)
         self._feeds = [
             Feed(
@@ -75,7 +79,8 @@ class Collector:
         )
         self._metrics_port = 0
         self._pulse = Pulse(
-            *(redis_url(settings), self.exchange, uuid4().hex[:12]),
+            redis_url(settings),
+            self.exchange,
             streams=self._beat_states,
             figures=lambda: self.figures() | {"metrics_port": float(self._metrics_port)},
         )
@@ -137,7 +142,7 @@ class Collector:
         try:
             await asyncio.wait([feeding, beating, *behind], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._pulse.phase = "stopping"
+            self._pulse.state = "stopping"
             for feed in self._feeds:
                 feed.stop()
             await asyncio.wait([feeding])
@@ -157,7 +162,7 @@ class Collector:
         await asyncio.wait(ready, timeout=KAFKA_START_S, return_when=asyncio.FIRST_COMPLETED)
         for task in ready:
             task.cancel()
-        self._pulse.phase = "running"
+        self._pulse.state = "running"
         await asyncio.gather(*(feed.run() for feed in self._feeds))
 
     async def _care_for_kafka(self) -> None:
@@ -197,15 +202,12 @@ class Collector:
     def _make_handler(self, state: StreamState, link: Link) -> Handler:
         return ROUTES[state.outlet.name](state, link, self._sink)
 
-    def _on_dropped(self, dropped: Dropped) -> None:
-        _log.error("the disk buffer is full: %d messages of order books or tickers were dropped", dropped.messages)
+    def _on_dropped(self, dropped: Sequence[Record]) -> None:
+        _log.error("the disk buffer is full: %d messages of order books or tickers were dropped", len(dropped))
         self._ledger.dropped(dropped, now=_now())
 
-    def _on_topic_gone(self) -> None:
-        self._kafka.suspect()
 
-
-def make_outlets(settings: Settings) -> dict[str, Outlet]:
+def _outlets(settings: Settings) -> dict[str, Outlet]:
     """The outlet of each topic by its name; with a schema registry, values get its frame."""
     exchange, registry = exchange_name(settings), schema_registry(settings)
     return {

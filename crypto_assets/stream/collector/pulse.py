@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -13,22 +11,11 @@ from contextlib import suppress
 import redis
 
 from crypto_assets.stream.collector.states import StreamState
-from crypto_assets.stream.heartbeat import (
-    BEAT_EVERY_S,
-    LEASE_MS,
-    Heartbeat,
-    State,
-    hold_lease,
-    release_lease,
-    write_heartbeat,
-)
-from crypto_assets.stream.heartbeat import (
-    StreamState as BeatState,
-)
+from crypto_assets.stream.heartbeat import BEAT_EVERY_S, LEASE_MS, Seat, State
+from crypto_assets.stream.heartbeat import StreamState as BeatState
 
 _log = logging.getLogger(__name__)
 
-PROGRAM = "collector"
 ANSWER_S = 1.0
 
 
@@ -43,19 +30,17 @@ class Pulse:
         self,
         url: str,
         exchange: str,
-        instance: str,
         *,
         streams: Callable[[], tuple[BeatState, ...]],
         figures: Callable[[], Mapping[str, float]],
     ) -> None:
-        self.phase: State = "starting"
+        self.state: State = "starting"
         self.detail = ""
-        self._client = redis.Redis.from_url(url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
+        client = redis.Redis.from_url(url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
+        self._seat = Seat(client, exchange, "collector")
         self._exchange = exchange
-        self._instance = instance
         self._streams = streams
         self._figures = figures
-        self._started_us = time.time_ns() // 1000
         self._is_away = False
 
     async def claim(self, *, wait: bool, until: asyncio.Event) -> bool:
@@ -66,7 +51,7 @@ class Pulse:
         """
         deadline = time.monotonic() + LEASE_MS / 1000 + 1.0
         said = False
-        while not await self._holds():
+        while not await self._try(self._seat.hold):
             if not wait and time.monotonic() > deadline:
                 raise LeaseHeld(
                     f"A collector of {self._exchange} runs already. Stop it first, or start this one with --standby."
@@ -80,41 +65,23 @@ class Pulse:
                 return False
         return True
 
-    async def beat(self) -> None:
-        """Renew the lease and write the heartbeat once; raises LeaseHeld where another took the lease."""
-        if not await self._holds():
-            raise LeaseHeld(f"Another collector of {self._exchange} took over while this one did not answer.")
-        await self._say()
-
     async def run(self) -> None:
-        """Beat until cancelled; raises LeaseHeld."""
+        """Renew the lease and give heartbeats until cancelled; raises LeaseHeld where another took the lease."""
         while True:
-            await self.beat()
+            if not await self._try(self._seat.hold):
+                raise LeaseHeld(f"Another collector of {self._exchange} took over while this one did not answer.")
+            await self._say()
             await asyncio.sleep(BEAT_EVERY_S)
 
-    async def end(self, phase: State, detail: str) -> None:
+    async def end(self, state: State, detail: str) -> None:
         """The last words, and the lease given back."""
-        self.phase, self.detail = phase, detail
+        self.state, self.detail = state, detail
         await self._say()
-        await self._try(lambda: release_lease(self._client, self._exchange, PROGRAM, instance=self._instance))
-
-    async def _holds(self) -> bool:
-        return await self._try(lambda: hold_lease(self._client, self._exchange, PROGRAM, instance=self._instance))
+        await self._try(self._seat.leave)
 
     async def _say(self) -> None:
-        beat = Heartbeat(
-            program=PROGRAM,
-            instance=self._instance,
-            pid=os.getpid(),
-            host=socket.gethostname(),
-            started_at_us=self._started_us,
-            beat_at_us=time.time_ns() // 1000,
-            state=self.phase,
-            detail=self.detail,
-            streams=self._streams(),
-            figures=dict(self._figures()),
-        )
-        await self._try(lambda: write_heartbeat(self._client, self._exchange, beat))
+        streams, figures = self._streams(), self._figures()
+        await self._try(lambda: self._seat.say(self.state, self.detail, streams=streams, figures=figures))
 
     async def _try[T](self, call: Callable[[], T]) -> T | bool:
         try:
@@ -132,9 +99,6 @@ class Pulse:
 
 def beat_state(state: StreamState, *, latency_s: float) -> BeatState:
     """How a stream flows, for the heartbeat."""
-    lag_s = None
-    if state.event_us is not None and state.received_us is not None and state.messages:
-        lag_s = (state.received_us - state.event_us) / 1e6 + latency_s
     return BeatState(
         topic=state.outlet.name,
         symbol=state.symbol,
@@ -142,6 +106,6 @@ def beat_state(state: StreamState, *, latency_s: float) -> BeatState:
         rate=round(state.rate, 3),
         last_event_us=state.event_us,
         last_received_us=state.received_us,
-        lag_s=lag_s,
+        lag_s=None if state.lag_s is None else state.lag_s + latency_s,
         silent=state.silent,
     )

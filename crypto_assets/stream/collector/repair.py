@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from itertools import count
 
 from crypto_assets.binance.printed import PAGE, PrintedKline, PrintedRest, PrintedTrade
 from crypto_assets.errors import BadPayload, Blocked, ExchangeError, Refused
 from crypto_assets.spans import to_us
-from crypto_assets.stream.collector.encoding import AvroText, encoder, long, text
+from crypto_assets.stream.collector.encoding import PREPARED, AvroText, Encoder, encoder, long, text
 from crypto_assets.stream.collector.ledger import Ledger, numbers_of
 from crypto_assets.stream.collector.sink import Sink
 from crypto_assets.stream.collector.states import StreamState
@@ -21,16 +21,16 @@ from crypto_assets.stream.gaps import Gap, settle_gap
 _log = logging.getLogger(__name__)
 
 REST: AvroText = text("rest")
-_PREPARED = ("symbol", "received_at", "connection", "source")
-_trade = encoder("trades", *_PREPARED)
-_kline = encoder("klines", *_PREPARED)
+_trade = encoder("trades", *PREPARED)
+_kline = encoder("klines", *PREPARED)
 IDLE_S = 0.2
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 60.0
 GIVE_UP_AFTER = timedelta(hours=1)
 """A gap for which the exchange gives neither rows nor a proof that there are none."""
 
-type Rows = Sequence[PrintedTrade] | Sequence[PrintedKline]
+type Fields = tuple[str | int | bool, ...]
+"""Of a record, in the order of the schema: those between the symbol and the time of the event, which REST has not."""
 
 
 class Repairer:
@@ -108,7 +108,8 @@ class Repairer:
             rows = await asyncio.to_thread(self._rest.trades, gap.symbol, wanted, limit=limit)
             if not rows:
                 return recovered, False
-            recovered += self._emit_trades([row for row in rows if first <= row.trade_id <= last], state)
+            within = [(row.trade_id, _fields_of_trade(row)) for row in rows if first <= row.trade_id <= last]
+            recovered += self._emit(state, _trade, within)
             wanted = max(row.trade_id for row in rows) + 1
         return recovered, wanted > last + 1 or bool(
             await asyncio.to_thread(self._rest.trades, gap.symbol, last + 1, limit=1)
@@ -116,47 +117,34 @@ class Repairer:
 
     async def _klines(self, gap: Gap, state: StreamState) -> tuple[int, bool]:
         start_ms, end_ms = (to_us(moment) // 1000 for moment in (gap.start, gap.end))
-        rows = await asyncio.to_thread(
-            self._rest.klines, gap.symbol, gap.timeframe or "1m", start_ms=start_ms, end_ms=end_ms
-        )
+        timeframe = gap.timeframe or "1m"
+        rows = await asyncio.to_thread(self._rest.klines, gap.symbol, timeframe, start_ms=start_ms, end_ms=end_ms)
         clock_ms = await asyncio.to_thread(self._rest.server_time_ms)
-        return self._emit_klines(rows, state), clock_ms > end_ms + 5_000
+        numbered = [(row.open_time_ms * 1000 // state.step_us, _fields_of_kline(row, timeframe)) for row in rows]
+        return self._emit(state, _kline, numbered), clock_ms > end_ms + 5_000
 
-    def _emit_trades(self, rows: Sequence[PrintedTrade], state: StreamState) -> int:
-        connection, received_us = self._request()
+    def _emit(self, state: StreamState, encode: Encoder, rows: Iterable[tuple[int, Fields]]) -> int:
+        """Send the rows that are missing still, each with its number; how many there were."""
+        connection, received_us = text(f"rest-{next(self._requests)}"), time.time_ns() // 1000
         sent = 0
-        for row in rows:
-            if not state.track.is_missing(row.trade_id):
-                continue
-            state.track.admit(row.trade_id)
-            value = _trade(
-                *(state.head, row.trade_id, row.time_ms * 1000, row.price, row.quantity, row.is_buyer_maker),
-                *(None, long(received_us), connection, sent, REST),
-            )
-            self._sink.emit(state.outlet, state.key, state.outlet.frame + value, received_us // 1000)
-            sent += 1
-        self.repaired += sent
-        return sent
-
-    def _emit_klines(self, rows: Sequence[PrintedKline], state: StreamState) -> int:
-        connection, received_us = self._request()
-        sent = 0
-        timeframe = state.stream.kind.timeframe
-        for row in rows:
-            number = row.open_time_ms * 1000 // state.step_us
+        for number, fields in rows:
             if not state.track.is_missing(number):
                 continue
             state.track.admit(number)
-            value = _kline(
-                *(state.head, timeframe, row.open_time_ms * 1000, row.close_time_ms * 1000),
-                *(row.open, row.high, row.low, row.close, row.volume, row.quote_volume, row.count),
-                *(row.taker_buy_volume, row.taker_buy_quote_volume, True),
-                *(None, long(received_us), connection, sent, REST),
-            )
+            value = encode(state.head, *fields, None, long(received_us), connection, sent, REST)
             self._sink.emit(state.outlet, state.key, state.outlet.frame + value, received_us // 1000)
             sent += 1
         self.repaired += sent
         return sent
 
-    def _request(self) -> tuple[AvroText, int]:
-        return text(f"rest-{next(self._requests)}"), time.time_ns() // 1000
+
+def _fields_of_trade(row: PrintedTrade) -> Fields:
+    return row.trade_id, row.time_ms * 1000, row.price, row.quantity, row.is_buyer_maker
+
+
+def _fields_of_kline(row: PrintedKline, timeframe: str) -> Fields:
+    return (
+        *(timeframe, row.open_time_ms * 1000, row.close_time_ms * 1000),
+        *(row.open, row.high, row.low, row.close, row.volume, row.quote_volume, row.count),
+        *(row.taker_buy_volume, row.taker_buy_quote_volume, True),
+    )

@@ -13,10 +13,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from crypto_assets.access import kafka_options
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, fingerprint
-from crypto_assets.stream.collector.drops import Dropped, count_messages
 from crypto_assets.stream.collector.spool import Lane, Record, Spool
 from crypto_assets.stream.topics import BOOK_TICKERS, BY_NAME, DEPTH_UPDATES, ORDERBOOK, TICKERS, Topic
 
@@ -100,21 +99,6 @@ class _Statistics(msgspec.Struct):
 _statistics = msgspec.json.Decoder(_Statistics).decode
 
 
-type _Report = Callable[[KafkaError | None, Message], None]
-
-
-class _Reports(dict[bytes, _Report]):
-    """For each fingerprint what a failed delivery is reported to."""
-
-    def __init__(self, report: Callable[[bytes, KafkaError | None, Message], None]) -> None:
-        super().__init__()
-        self._report = report
-
-    def __missing__(self, stamp: bytes) -> _Report:
-        self[stamp] = partial(self._report, stamp)
-        return self[stamp]
-
-
 class Sink:
     """Takes messages in their order and sees each one into Kafka."""
 
@@ -123,7 +107,7 @@ class Sink:
         servers: str,
         spool: Spool,
         *,
-        on_dropped: Callable[[Dropped], None],
+        on_dropped: Callable[[Sequence[Record]], None],
         on_topic_gone: Callable[[], None],
     ) -> None:
         self._settings = {
@@ -136,7 +120,7 @@ class Sink:
         self._spool = spool
         self._on_dropped = on_dropped
         self._on_topic_gone = on_topic_gone
-        self._reports = _Reports(self._on_delivery)
+        self._report_of = cache(partial(partial, self._on_delivery))  # for each fingerprint, as reports have no headers
         self._failed: dict[Lane, list[Record]] = {}
         self._replaying = False
         self._replay_failed = False
@@ -217,7 +201,7 @@ class Sink:
                 outlet.topic,
                 value,
                 key,
-                on_delivery=self._reports[outlet.fingerprint],
+                on_delivery=self._report_of(outlet.fingerprint),
                 timestamp=timestamp_ms,
                 headers=outlet.headers,
             )
@@ -323,7 +307,7 @@ class Sink:
                 record.topic,
                 record.value,
                 record.key,
-                on_delivery=self._reports[record.fingerprint],
+                on_delivery=self._report_of(record.fingerprint),
                 timestamp=record.timestamp_ms,
                 headers=[(FINGERPRINT_HEADER, record.fingerprint)],
             )
@@ -344,9 +328,9 @@ class Sink:
 
     def _make_room(self) -> None:
         while self._spool.is_full and (path := self._spool.droppable()) is not None:
-            dropped = count_messages(self._spool.read(path))
+            dropped = list(self._spool.read(path))
             self._spool.remove(path)
-            self.dropped += dropped.messages
+            self.dropped += len(dropped)
             self._on_dropped(dropped)
 
 

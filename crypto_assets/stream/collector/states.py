@@ -11,6 +11,10 @@ from crypto_assets.stream.collector.tracks import Track
 RATE_WEIGHT = 0.1  # of the newest beat in the mean rate, so that it covers some twenty seconds
 
 
+type StreamKey = tuple[str, str, str | None]
+"""Topic, symbol, and the timeframe of candles."""
+
+
 class StreamState:
     """One stream of one symbol: counters, newest times, and which of its numbers have come."""
 
@@ -30,6 +34,7 @@ class StreamState:
         "since_s",
         "step_us",
         "stream",
+        "stream_key",
         "symbol",
         "token",
         "track",
@@ -39,6 +44,7 @@ class StreamState:
         self.stream = stream
         self.outlet = outlet
         self.symbol = stream.symbol
+        self.stream_key: StreamKey = (outlet.name, stream.symbol, stream.kind.timeframe)
         self.key: bytes = encode_key(stream.symbol)
         self.head: AvroText = text(stream.symbol)
         self.messages = 0
@@ -60,6 +66,13 @@ class StreamState:
         self.step_us = TIMEFRAME_US.get(stream.kind.timeframe or "", 0)
         self.rate = 0.0
         self.messages_seen = 0
+
+    @property
+    def lag_s(self) -> float | None:
+        """From the newest event to its receipt; None before the first message of this run."""
+        if not self.messages or self.event_us is None or self.received_us is None:
+            return None
+        return (self.received_us - self.event_us) / 1e6
 
     def measure_rate(self, *, seconds: float) -> None:
         """Bring the mean rate up to date, that many seconds after the last time."""

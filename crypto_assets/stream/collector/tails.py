@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from crypto_assets.errors import BadPayload
 from crypto_assets.spans import EPOCH, to_us
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, Headers, decode
 from crypto_assets.stream.collector.spool import Lane, Spool
+from crypto_assets.stream.collector.states import StreamKey
 from crypto_assets.stream.collector.subscriptions import TIMEFRAME_US
 from crypto_assets.stream.consuming import header_pairs, read_to_the_ends
-from crypto_assets.stream.topics import BY_NAME, DEAD_LETTERS, GAPS, PREDICTIONS, TOPICS
+from crypto_assets.stream.topics import DEAD_LETTERS, GAPS, PREDICTIONS, TOPICS
 
 DEPTH = 2_000  # messages read from the end of each partition; of those below more, as theirs are counted
 COUNTED_DEPTH = {"trades": 20_000, "klines": 50_000}
 NOT_COLLECTED = (GAPS, DEAD_LETTERS, PREDICTIONS)  # topics whose messages are none of the exchange
-
-type StreamKey = tuple[str, str, str | None]
-"""Topic, symbol, and the timeframe of candles."""
 
 
 @dataclass(slots=True)
@@ -34,71 +33,57 @@ class Tail:
     first: int | None = None
     """The lowest number that came live, of candles also one that was still open: of earlier ones it does not tell."""
 
-    def begin(self, number: int) -> None:
-        """Note a number that came live."""
-        self.first = number if self.first is None else min(self.first, number)
+    @property
+    def delivered(self) -> Sequence[int]:
+        """Numbers that were delivered, from the first of which the tail tells all."""
+        if self.first is None:
+            return sorted(self.numbers)[-1:]
+        return sorted(number for number in self.numbers if number >= self.first)
 
-
-class Tails:
-    """The ends of all streams."""
-
-    def __init__(self) -> None:
-        self.streams: dict[StreamKey, Tail] = {}
-
-    def take(self, name: str, record: dict[str, Any]) -> None:
-        """Note a delivered record of a topic."""
-        key = (name, record["symbol"], record.get("timeframe"))
-        tail = self.streams.setdefault(key, Tail())
+    def take(self, record: Mapping[str, Any], *, number: int | None, is_whole: bool) -> None:
+        """Note a delivered record, and its number where its stream has some; of a candle it counts once it is whole."""
+        is_live = record["source"] == "live"
         received_us = to_us(record["received_at"])
-        if record["source"] == "live" and received_us >= tail.received_us:
+        if is_live and received_us >= self.received_us:
             event: datetime | None = record["event_time"]
-            tail.event_us, tail.received_us = received_us if event is None else to_us(event), received_us
-        if name == "trades":
-            if record["source"] == "live":
-                tail.begin(record["trade_id"])
-            tail.numbers.add(record["trade_id"])
-        elif name == "klines":
-            step = timedelta(microseconds=TIMEFRAME_US[record["timeframe"]])
-            number = (record["open_time"] - EPOCH) // step
-            if record["source"] == "live":
-                tail.begin(number)
-            if record["closed"]:
-                tail.numbers.add(number)
+            self.event_us, self.received_us = received_us if event is None else to_us(event), received_us
+        if number is None:
+            return
+        if is_live:
+            self.first = number if self.first is None else min(self.first, number)
+        if is_whole:
+            self.numbers.add(number)
 
-    def read_topics(self, servers: str, exchange: str) -> None:
-        """Note the last messages of each partition; raises KafkaException where Kafka does not answer."""
-        names = {topic.of(exchange): topic.name for topic in TOPICS if topic not in NOT_COLLECTED}
-        depths = {topic: COUNTED_DEPTH.get(name, DEPTH) for topic, name in names.items()}
-        for message in read_to_the_ends(servers, "collector-tails", depths):
-            value, topic = message.value(), message.topic()
-            if value is not None and topic is not None:
-                self._take_value(names[topic], value, header_pairs(message))
 
-    def read_spool(self, spool: Spool) -> None:
-        """Note what an earlier run left on disk, where trades and candles are."""
-        for path in spool.segments(Lane.KEPT):
-            for record in spool.read(path):
-                name = record.topic.rpartition(".")[2]
-                if name in BY_NAME and BY_NAME[name] not in NOT_COLLECTED:
-                    self._take_value(name, record.value, [(FINGERPRINT_HEADER, record.fingerprint)])
-
-    def _take_value(self, name: str, value: bytes, headers: Headers) -> None:
+def read_tails(servers: str, exchange: str, spool: Spool) -> dict[StreamKey, Tail]:
+    """The ends of all streams, in Kafka and on disk; raises KafkaException where Kafka does not answer."""
+    names = {topic.of(exchange): topic.name for topic in TOPICS if topic not in NOT_COLLECTED}
+    tails: dict[StreamKey, Tail] = {}
+    for topic, value, headers in chain(_in_kafka(servers, names), _on_disk(spool)):
+        if (name := names.get(topic)) is None:  # on disk: of another exchange
+            continue
         try:
-            self.take(name, decode(name, value, headers))
+            record = decode(name, value, headers)
         except BadPayload:
-            return  # somebody else's message in our topic: it says nothing of what we delivered
-
-
-def read_tails(servers: str, exchange: str, spool: Spool) -> Tails:
-    """The ends of all streams; raises KafkaException where Kafka does not answer."""
-    tails = Tails()
-    tails.read_topics(servers, exchange)
-    tails.read_spool(spool)
+            continue  # somebody else's message in our topic: it says nothing of what we delivered
+        timeframe: str | None = record.get("timeframe")
+        number: int | None = record.get("trade_id")
+        if timeframe is not None:
+            number = (record["open_time"] - EPOCH) // timedelta(microseconds=TIMEFRAME_US[timeframe])
+        tail = tails.setdefault((name, record["symbol"], timeframe), Tail())
+        tail.take(record, number=number, is_whole=record.get("closed", True))
     return tails
 
 
-def delivered(tail: Tail) -> Sequence[int]:
-    """Numbers that were delivered, from the first of which the tail tells all."""
-    if tail.first is None:
-        return sorted(tail.numbers)[-1:]
-    return sorted(number for number in tail.numbers if number >= tail.first)
+def _in_kafka(servers: str, names: Mapping[str, str]) -> Iterator[tuple[str, bytes, Headers]]:
+    """The last messages of each partition."""
+    depths = {topic: COUNTED_DEPTH.get(name, DEPTH) for topic, name in names.items()}
+    for message in read_to_the_ends(servers, "collector-tails", depths):
+        yield message.topic() or "", message.value() or b"", header_pairs(message)
+
+
+def _on_disk(spool: Spool) -> Iterator[tuple[str, bytes, Headers]]:
+    """What an earlier run left where trades and candles are."""
+    for path in spool.segments(Lane.KEPT):
+        for record in spool.read(path):
+            yield record.topic, record.value, [(FINGERPRINT_HEADER, record.fingerprint)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,  # pyright: ignore[reportPrivateImportUsage]
@@ -16,6 +16,7 @@ from confluent_kafka.admin import (
 )
 
 from crypto_assets.access import kafka_options
+from crypto_assets.stream.topic_states import read_ids
 from crypto_assets.stream.topics import TOPICS, Topic
 
 _log = logging.getLogger(__name__)
@@ -48,16 +49,8 @@ class TopicCare:
 
     def _find(self) -> dict[Topic, str]:
         """Identity of each topic that exists; Kafka gives every new topic another."""
-        names = TopicCollection([topic.of(self._exchange) for topic in TOPICS])
-        futures = self._admin.describe_topics(names, request_timeout=WAIT_S)
-        found: dict[Topic, str] = {}
-        for topic in TOPICS:
-            try:
-                found[topic] = str(futures[topic.of(self._exchange)].result().topic_id)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise
-        return found
+        ids = read_ids(self._admin, [topic.of(self._exchange) for topic in TOPICS])
+        return {topic: ids[name] for topic in TOPICS if (name := topic.of(self._exchange)) in ids}
 
     def _create(self, topics: Iterable[Topic]) -> None:
         wanted = [NewTopic(t.of(self._exchange), t.partitions, config=_settings(t)) for t in topics]

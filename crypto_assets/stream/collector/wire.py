@@ -1,7 +1,8 @@
 """Messages of combined streams as the exchange spells them; unknown fields are ignored, wrong ones refused.
 
-Spot streams and `/market` of USD-M, `{"stream": …, "data": …}`. Amounts stay the text that was sent: patterns check
-them here, except those of books, which are many and are checked together.
+Spot streams and `/market` of USD-M, `{"stream": …, "data": …}`. Fields have the names of the topic's schema, by which
+they are encoded. Amounts stay the text that was sent: patterns check them here, except those of books, which are many
+and are checked together.
 """
 
 from __future__ import annotations
@@ -40,11 +41,16 @@ class Envelope(msgspec.Struct, gc=False):
     e: str | None = None
 
 
-class TradeMessage(Message, gc=False):
-    """`<symbol>@trade`."""
+class Event(Message):
+    """What most messages begin with."""
 
     event_time: Millis = msgspec.field(name="E")
     symbol: str = msgspec.field(name="s")
+
+
+class TradeMessage(Event):
+    """`<symbol>@trade`."""
+
     trade_id: Id = msgspec.field(name="t")
     price: str = msgspec.field(name="p")
     quantity: str = msgspec.field(name="q")
@@ -52,7 +58,7 @@ class TradeMessage(Message, gc=False):
     is_buyer_maker: bool = msgspec.field(name="m")
 
 
-class Candle(Message, gc=False):
+class Candle(Message):
     """The candle of a `kline` message."""
 
     open_time: Millis = msgspec.field(name="t")
@@ -70,19 +76,15 @@ class Candle(Message, gc=False):
     taker_buy_quote_volume: Amount = msgspec.field(name="Q")
 
 
-class KlineMessage(Message, gc=False):
+class KlineMessage(Event):
     """`<symbol>@kline_<interval>`."""
 
-    event_time: Millis = msgspec.field(name="E")
-    symbol: str = msgspec.field(name="s")
     candle: Candle = msgspec.field(name="k")
 
 
-class TickerMessage(Message, gc=False):
+class TickerMessage(Event):
     """`<symbol>@ticker`."""
 
-    event_time: Millis = msgspec.field(name="E")
-    symbol: str = msgspec.field(name="s")
     price_change: SignedAmount = msgspec.field(name="p")
     price_change_percent: SignedAmount = msgspec.field(name="P")
     weighted_average_price: Amount = msgspec.field(name="w")
@@ -97,14 +99,14 @@ class TickerMessage(Message, gc=False):
     low_price: Amount = msgspec.field(name="l")
     volume: Amount = msgspec.field(name="v")
     quote_volume: Amount = msgspec.field(name="q")
-    open_time: Millis = msgspec.field(name="O")
-    close_time: Millis = msgspec.field(name="C")
+    statistics_open_time: Millis = msgspec.field(name="O")
+    statistics_close_time: Millis = msgspec.field(name="C")
     first_trade_id: Count = msgspec.field(name="F")
     last_trade_id: Count = msgspec.field(name="L")
     count: Id = msgspec.field(name="n")
 
 
-class BookMessage(Message, gc=False):
+class BookMessage(Message):
     """`<symbol>@depth10@100ms` of spot: no symbol, no time."""
 
     last_update_id: Id = msgspec.field(name="lastUpdateId")
@@ -112,7 +114,7 @@ class BookMessage(Message, gc=False):
     asks: list[tuple[str, str]]
 
 
-class BookTickerMessage(Message, gc=False):
+class BookTickerMessage(Message):
     """`<symbol>@bookTicker` of spot: no time."""
 
     update_id: Id = msgspec.field(name="u")
@@ -123,22 +125,18 @@ class BookTickerMessage(Message, gc=False):
     ask_quantity: str = msgspec.field(name="A")
 
 
-class DepthMessage(Message, gc=False):
+class DepthMessage(Event):
     """`<symbol>@depth@100ms` of spot."""
 
-    event_time: Millis = msgspec.field(name="E")
-    symbol: str = msgspec.field(name="s")
     first_update_id: Id = msgspec.field(name="U")
     last_update_id: Id = msgspec.field(name="u")
     bids: list[tuple[str, str]] = msgspec.field(name="b")
     asks: list[tuple[str, str]] = msgspec.field(name="a")
 
 
-class MarkPriceMessage(Message, gc=False):
+class MarkPriceMessage(Event):
     """`<symbol>@markPrice@1s` of USD-M; a delivery contract has no funding rate, its text is empty."""
 
-    event_time: Millis = msgspec.field(name="E")
-    symbol: str = msgspec.field(name="s")
     mark_price: Amount = msgspec.field(name="p")
     index_price: Amount = msgspec.field(name="i")
     estimated_settle_price: Amount = msgspec.field(name="P")
@@ -146,7 +144,7 @@ class MarkPriceMessage(Message, gc=False):
     next_funding_time: Millis = msgspec.field(name="T")
 
 
-class LiquidationOrder(Message, gc=False):
+class LiquidationOrder(Message):
     """The order of a `forceOrder` message."""
 
     symbol: str = msgspec.field(name="s")
@@ -162,7 +160,7 @@ class LiquidationOrder(Message, gc=False):
     trade_time: Millis = msgspec.field(name="T")
 
 
-class LiquidationMessage(Message, gc=False):
+class LiquidationMessage(Message):
     """`<symbol>@forceOrder` of USD-M."""
 
     event_time: Millis = msgspec.field(name="E")

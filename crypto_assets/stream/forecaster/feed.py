@@ -6,7 +6,7 @@ were seen to their end; what lies before it, and after what bronze took, is read
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,11 +21,11 @@ from crypto_assets.binance.typed_rows import as_table
 from crypto_assets.errors import ServiceUnavailable
 from crypto_assets.lake.manifest import Position
 from crypto_assets.schemas import BRONZE_KLINES
-from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode_key, unframed
-from crypto_assets.stream.columns import Raw, read_columns
-from crypto_assets.stream.consuming import header_pairs
-from crypto_assets.stream.reader import TopicState
+from crypto_assets.stream.avro import encode_key, unframed
+from crypto_assets.stream.columns import read_columns
+from crypto_assets.stream.reader import raw_of
 from crypto_assets.stream.rows import kept, rows_of
+from crypto_assets.stream.topic_states import TopicState
 from crypto_assets.stream.topics import KLINES
 
 ANSWER_S = 10.0
@@ -172,7 +172,7 @@ class Feed:
         wanted.sort(key=lambda m: (m.partition() or 0, m.key() or b""))  # the order of a symbol's stays
         for (partition, key), group in groupby(wanted, key=lambda m: (m.partition() or 0, m.key() or b"")):
             symbol = self._keys[key]
-            columns = read_columns(KLINES.name, [_raw(message) for message in group], symbol=symbol)
+            columns = read_columns(KLINES.name, [raw_of(message) for message in group], symbol=symbol)
             rejected += len(columns.undecodable)
             for is_new, part in _parted(columns.frame, at=self._seen.get(partition, -1)):
                 closed = part.filter("closed")
@@ -214,9 +214,3 @@ def _parted(frame: pl.DataFrame, *, at: int) -> Iterator[tuple[bool, pl.DataFram
         part = frame.filter(is_new if value else ~is_new)
         if part.height:
             yield value, part
-
-
-def _raw(message: Message) -> Raw:
-    pairs: Mapping[str, bytes | str | None] = dict(header_pairs(message))
-    stamp = pairs.get(FINGERPRINT_HEADER)
-    return Raw(message.offset() or 0, message.value() or b"", stamp if isinstance(stamp, bytes) else None)

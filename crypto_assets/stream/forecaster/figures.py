@@ -6,11 +6,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
 from crypto_assets.metrics.declared import counter, gauge, histogram
+from crypto_assets.stream.flow import Flow
 from crypto_assets.stream.heartbeat import StreamState
 from crypto_assets.stream.topics import PREDICTIONS
 
@@ -20,15 +20,6 @@ RATE_OVER_S = 300.0
 COUNTED = ("candles", "predictions", "unforetold", "rejected")
 """Candles of a minute that were taken, rows published, candles of which nothing could be foretold though there was a
 model, messages that could not be used."""
-
-
-@dataclass(slots=True)
-class _Stream:
-    predictions: int = 0
-    as_of_us: int | None = None
-    published_us: int | None = None
-    close_s: float | None = None
-    beats: deque[tuple[float, int]] = field(default_factory=deque)
 
 
 class Figures:
@@ -44,7 +35,7 @@ class Figures:
         self._times: dict[str, deque[float]] = {
             name: deque(maxlen=KEPT) for name in ("close_to_published", "received_to_published", "computing")
         }
-        self._streams: dict[str, _Stream] = {}
+        self._streams: dict[str, Flow] = {}
         self._totals = {name: counter(f"forecaster_{name}", self.registry) for name in COUNTED}
         self._histograms = {name: histogram(f"forecaster_{name}_seconds", self.registry) for name in self._times}
         self._with_model = gauge("forecaster_models", self.registry)
@@ -73,10 +64,10 @@ class Figures:
             for name, seconds in times.items():
                 self._times[name].append(seconds)
                 self._histograms[name].observe(seconds)
-            stream = self._streams.setdefault(symbol, _Stream())
-            stream.predictions += rows
-            stream.as_of_us, stream.published_us = as_of_us, published_us
-            stream.close_s = close_s if self._with_the_clock else None
+            flow = self._streams.setdefault(symbol, Flow())
+            flow.messages += rows
+            flow.last_event_us, flow.last_received_us = as_of_us, published_us
+            flow.lag_s = close_s if self._with_the_clock else None
 
     def figures(self) -> dict[str, float]:
         """Counters, symbols with a model, and percentiles of the last candles, such as close_to_published_p99_s."""
@@ -93,18 +84,10 @@ class Figures:
         """The predictions of each symbol that has some; called once a beat, for the rates."""
         now = self._monotonic()
         with self._lock:
-            return tuple(self._state(symbol, stream, now) for symbol, stream in sorted(self._streams.items()))
-
-    def _state(self, symbol: str, stream: _Stream, now: float) -> StreamState:
-        beats = stream.beats
-        beats.append((now, stream.predictions))
-        while now - beats[0][0] > RATE_OVER_S:
-            beats.popleft()
-        since, before = beats[0]
-        rate = (stream.predictions - before) / (now - since) if now > since else 0.0
-        return StreamState(
-            PREDICTIONS.name, symbol, stream.predictions, rate, stream.as_of_us, stream.published_us, stream.close_s
-        )
+            streams = sorted(self._streams.items(), key=lambda entry: entry[0])
+            return tuple(
+                flow.state(PREDICTIONS.name, symbol, now_s=now, rate_over_s=RATE_OVER_S) for symbol, flow in streams
+            )
 
 
 def _share(ordered: Sequence[float], percent: int) -> float:

@@ -34,10 +34,6 @@ class Foretold:
     predictions: tuple[Prediction, ...] = ()
     """Of the newest candle and of those before it that were asked for, ascending."""
 
-    def of(self, as_of_us: int) -> list[Prediction]:
-        """Those of one candle, the shortest horizon first."""
-        return [one for one in self.predictions if to_us(one.as_of) == as_of_us]
-
 
 def foretell(
     rows: LiveRows, model: Model, *, as_of_us: Sequence[int], newest_us: int, exchange: str, now: datetime

@@ -24,7 +24,7 @@ from crypto_assets.forecast.checkpoint import load_checkpoint, read_card
 from crypto_assets.forecast.promotions import Promotion, Promotions
 from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray
 
-POLL_S = 2.0
+POLL_S = 5.0  # a request for each symbol, of a store that may count them
 MOST_WINDOW = 1_440
 """Rows of the longest window that is served: a day."""
 NO_MODEL = "no promoted model"

@@ -5,6 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from crypto_assets.spans import to_us
+from crypto_assets.stream.avro import encode
+from crypto_assets.stream.publisher import Outgoing
+from crypto_assets.stream.topics import PREDICTIONS
+
 
 class Prediction(NamedTuple):
     """Fields are columns of `public.predictions`; exchange, symbol, as_of, horizon_s and model_id name it."""
@@ -28,3 +33,7 @@ class Prediction(NamedTuple):
     model_id: str
     is_simulated: bool
     notice: str
+
+    def message(self) -> Outgoing:
+        """As the topic `predictions` carries it."""
+        return Outgoing(self.symbol, encode(PREDICTIONS.name, self._asdict()), to_us(self.known_at) // 1_000)

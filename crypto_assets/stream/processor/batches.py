@@ -5,74 +5,52 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import psycopg2
 import redis
 
-from crypto_assets.errors import ConfigurationError, CryptoAssetsError
-from crypto_assets.stream.processor.dead_letters import DeadLetters
+from crypto_assets.stream.letters import encode_letter
+from crypto_assets.stream.life import Life, Stopping
 from crypto_assets.stream.processor.figures import Figures
 from crypto_assets.stream.processor.last_prices import LastPrices
-from crypto_assets.stream.processor.messages import Batch, from_columns, sort_out
+from crypto_assets.stream.processor.messages import Batch, Rejected, from_columns, sort_out
 from crypto_assets.stream.processor.store import Store, Written
+from crypto_assets.stream.publisher import Outgoing, Publisher
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 5.0
-
 log = logging.getLogger(__name__)
-
-
-class Stopping(Exception):
-    """Raised into Spark's thread when the processor ends: this batch is read again by the next one."""
 
 
 class Batches:
     """The function of `foreachBatch`: returns once everything of the batch is committed, however long that takes."""
 
     def __init__(
-        self,
-        *,
-        store: Store,
-        dead_letters: DeadLetters,
-        last_prices: LastPrices,
-        figures: Figures,
-        stop: threading.Event,
+        self, life: Life, *, store: Store, dead_letters: Publisher, last_prices: LastPrices, figures: Figures
     ) -> None:
+        self._life = life
         self._store = store
         self._dead_letters = dead_letters
         self._last_prices = last_prices
         self._figures = figures
-        self._stop = stop
         self._busy = threading.Lock()
-        self.redis_answers = threading.Event()
-        """Whether it is worth telling Redis at once; what it missed is told with a heartbeat."""
-        self.redis_answers.set()
-        self.trouble = ""
-        """Why the batch at hand does not get through; empty while all is well."""
         self.done = 0
 
     def __call__(self, frame: DataFrame, _number: int) -> None:
         """Write a batch; raises Stopping when the processor ends before that."""
         with self._busy:
-            if self._stop.is_set():
+            if self._life.stop.is_set():
                 raise Stopping
             begun = time.monotonic()
             columns = frame.toArrow().to_pydict()
             batch = sort_out(from_columns(columns, topic_name=lambda name: name.rpartition(".")[2]))
-            self._until_done(lambda: self._dead_letters.send(batch.rejected))
-            written = self._until_done(lambda: self._store.write(batch))
+            letters = [_letter_of(rejected) for rejected in batch.rejected]
+            self._life.until_done(lambda: self._dead_letters.send(letters))
+            written = self._life.until_done(lambda: self._store.write(batch))
             committed_us = time.time_ns() // 1_000
             self._publish(written)
             self._note(batch, written, took_s=time.monotonic() - begun, committed_us=committed_us)
-
-    def open_store(self) -> None:
-        """Read the state of PostgreSQL, as soon as it answers; raises Stopping."""
-        self._until_done(self._store.open)
 
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Whether the batch at hand was finished in time; after `stop` no other begins."""
@@ -92,32 +70,25 @@ class Batches:
             log.warning("%d trades contradict an earlier one of the same id, which stays", written.contradictions)
 
     def _publish(self, written: Written) -> None:
-        if not self.redis_answers.is_set():
+        if not self._life.redis_answers.is_set():
             return
         try:
             self._last_prices.merge(written.newest)
         except redis.RedisError as error:
             log.warning("Redis does not take last prices, they follow when it does: %s", type(error).__name__)
-            self.redis_answers.clear()
+            self._life.redis_answers.clear()
 
-    def _until_done[T](self, act: Callable[[], T]) -> T:
-        """The outcome, after as many attempts as it takes: PostgreSQL or Kafka may be away for long."""
-        pause_s = FIRST_PAUSE_S
-        while True:
-            try:
-                outcome = act()
-            except ConfigurationError:
-                raise
-            except (CryptoAssetsError, psycopg2.Error) as error:
-                reason = str(error).strip().partition("\n")[0] or type(error).__name__
-                if not self.trouble:
-                    log.warning("A batch waits: %s", reason)
-                self.trouble = reason
-            else:
-                if self.trouble:
-                    log.warning("The batch got through again")
-                self.trouble = ""
-                return outcome
-            if self._stop.wait(pause_s):
-                raise Stopping
-            pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+
+def _letter_of(rejected: Rejected) -> Outgoing:
+    """The dead letter of a message; a batch that is read again gives the same."""
+    message = rejected.message
+    stream = f"{message.topic}[{message.partition}]"
+    value = encode_letter(
+        message.value or b"",
+        received_at=message.timestamp_us,
+        connection="processor",
+        sequence=message.offset,
+        stream=stream,
+        reason=rejected.reason,
+    )
+    return Outgoing(stream, value, message.timestamp_us // 1_000)

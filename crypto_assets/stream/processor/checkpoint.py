@@ -8,45 +8,28 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import cast
 
 import msgspec
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import (
-    AdminClient,
-    OffsetSpec,  # pyright: ignore[reportPrivateImportUsage]  documented as public
-    TopicDescription,  # pyright: ignore[reportPrivateImportUsage]
-)
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from crypto_assets.access import kafka_options, refused_or
 from crypto_assets.errors import ServiceUnavailable
+from crypto_assets.stream.topic_states import TopicState, read_ids, read_states
 
-ANSWER_S = 5.0
 KEPT_ASIDE = 3
 """How many checkpoints that were put aside are kept for whoever wants to know."""
 IDS = "topics.json"
-
-_EARLIEST = cast("OffsetSpec", OffsetSpec.earliest())
-_LATEST = cast("OffsetSpec", OffsetSpec.latest())
 
 type Offsets = dict[str, dict[str, int]]
 """Topic -> partition -> offset, as Spark writes it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
-    """What Kafka holds of a topic: its id, and of each partition the offsets [first, end)."""
-
-    id: str
-    ranges: Mapping[int, tuple[int, int]]
-
-
 class Topics:
-    """The topics that are read, as Kafka knows them."""
+    """The topics that are read, as Kafka knows them; methods raise ServiceUnavailable where it does not answer."""
 
     def __init__(self, servers: str, names: Sequence[str]) -> None:
         self.names = tuple(names)
@@ -54,45 +37,20 @@ class Topics:
         self._admin = AdminClient(kafka_options(servers))
 
     def ids(self) -> dict[str, str] | None:
-        """Id of each topic, another one where it was deleted and made again; None until all of them exist.
+        """Id of each topic, another one where it was deleted and made again; None until all of them exist."""
+        return self._all_of(read_ids)
 
-        Raises ServiceUnavailable where Kafka does not answer.
-        """
-        described = self._describe()
-        return None if described is None else {name: str(topic.topic_id) for name, topic in described.items()}
+    def states(self) -> dict[str, TopicState] | None:
+        """What is there of each topic; None until all of them exist."""
+        return self._all_of(read_states)
 
-    def logs(self) -> dict[str, Log] | None:
-        """The same with the offsets that are there."""
-        described = self._describe()
-        if described is None:
-            return None
-        places = [TopicPartition(name, p.id) for name, topic in described.items() for p in topic.partitions]
-        first = self._offsets(places, _EARLIEST)
-        end = self._offsets(places, _LATEST)
-        return {
-            name: Log(str(topic.topic_id), {p.id: (first[name, p.id], end[name, p.id]) for p in topic.partitions})
-            for name, topic in described.items()
-        }
-
-    def _describe(self) -> dict[str, TopicDescription] | None:
+    def _all_of[T](self, read: Callable[[AdminClient, Sequence[str]], dict[str, T]]) -> dict[str, T] | None:
         try:
-            asked = self._admin.describe_topics(TopicCollection(list(self.names)), request_timeout=ANSWER_S)
-            return {name: cast("TopicDescription", answer.result()) for name, answer in asked.items()}
+            found = read(self._admin, self.names)
         except KafkaException as error:
-            if _code(error) == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                return None
-            raise self._unavailable(error) from error
-
-    def _offsets(self, places: Sequence[TopicPartition], spec: OffsetSpec) -> dict[tuple[str, int], int]:
-        try:
-            asked = self._admin.list_offsets(dict.fromkeys(places, spec), request_timeout=ANSWER_S)
-            return {(place.topic, place.partition): answer.result().offset for place, answer in asked.items()}
-        except KafkaException as error:
-            raise self._unavailable(error) from error
-
-    def _unavailable(self, error: KafkaException) -> ServiceUnavailable:
-        reason = refused_or(self._servers, str(error.args[0]))
-        return ServiceUnavailable(f"Kafka at {self._servers} does not answer: {reason}")
+            reason = refused_or(self._servers, str(error.args[0]))
+            raise ServiceUnavailable(f"Kafka at {self._servers} does not answer: {reason}") from error
+        return found if len(found) == len(self.names) else None
 
 
 class Checkpoint:
@@ -106,14 +64,14 @@ class Checkpoint:
         """What Spark is told."""
         return str(self.folder / "spark")
 
-    def fit(self, logs: Mapping[str, Log], *, now: datetime) -> str | None:
+    def fit(self, topics: Mapping[str, TopicState], *, now: datetime) -> str | None:
         """Make sure that Spark can go on from here; returns why the old checkpoint was put aside, if it was."""
-        reason = self._misfit(logs)
+        reason = self._misfit(topics)
         if reason:
             self.put_aside(now=now)
         self.folder.mkdir(parents=True, exist_ok=True)
         beside = self.folder / f"{IDS}.new"
-        beside.write_bytes(msgspec.json.encode({name: log.id for name, log in logs.items()}))
+        beside.write_bytes(msgspec.json.encode({name: topic.topic_id for name, topic in topics.items()}))
         beside.replace(self.folder / IDS)
         return reason
 
@@ -125,7 +83,7 @@ class Checkpoint:
         for old in aside[:-KEPT_ASIDE]:
             shutil.rmtree(old, ignore_errors=True)
 
-    def _misfit(self, logs: Mapping[str, Log]) -> str | None:
+    def _misfit(self, topics: Mapping[str, TopicState]) -> str | None:
         if not (self.folder / "spark").exists():
             return None
         try:
@@ -133,9 +91,9 @@ class Checkpoint:
             begun, planned = _offsets_of(self.folder / "spark")
         except (OSError, ValueError, LookupError, msgspec.MsgspecError) as error:
             return f"it cannot be read ({error!r})"
-        if changed := sorted(name for name, log in logs.items() if ids.get(name) != log.id):
+        if changed := sorted(name for name, topic in topics.items() if ids.get(name) != topic.topic_id):
             return f"{' and '.join(changed)} was made again"
-        return _cut(begun, planned, logs)
+        return _cut(begun, planned, topics)
 
 
 def _offsets_of(location: Path) -> tuple[Offsets, Offsets]:
@@ -157,17 +115,12 @@ def _read_offsets(file: Path) -> Offsets:
     return json.loads(file.read_text(encoding="utf-8").splitlines()[2])
 
 
-def _cut(begun: Offsets, planned: Offsets, logs: Mapping[str, Log]) -> str | None:
-    for name, log in logs.items():
-        for partition, (first, end) in log.ranges.items():
+def _cut(begun: Offsets, planned: Offsets, topics: Mapping[str, TopicState]) -> str | None:
+    for name, topic in topics.items():
+        for partition, (first, end) in enumerate(topic.bounds):
             here = f"{name}[{partition}]"
             if (at := planned.get(name, {}).get(str(partition), 0)) > end:
                 return f"{here} was read to offset {at:,}, but now ends at {end:,}"
             if (at := begun.get(name, {}).get(str(partition), first)) < first:
                 return f"{here} lost {first - at:,} messages to its retention before they were read"
     return None
-
-
-def _code(error: KafkaException) -> int | None:
-    cause = error.args[0]
-    return cause.code() if isinstance(cause, KafkaError) else None

@@ -6,12 +6,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
 from crypto_assets.metrics.declared import counter, gauge, histogram
 from crypto_assets.spans import to_us
+from crypto_assets.stream.flow import Flow
 from crypto_assets.stream.heartbeat import StreamState
 from crypto_assets.stream.processor.messages import Batch
 from crypto_assets.stream.processor.store import Written
@@ -26,16 +26,6 @@ RATE_OVER_S = 60.0
 COUNTED = ("batches", "prices", "trades", "repeated", "late", "behind_watermark", "contradictions", "dead_letters")
 
 
-@dataclass(slots=True)
-class _Stream:
-    messages: int = 0
-    last_event_us: int | None = None
-    last_received_us: int | None = None
-    lag_s: float | None = None
-    beats: deque[tuple[float, int]] = field(default_factory=deque)
-    """Moment and number of messages at the last beats, for the rate."""
-
-
 class Figures:
     """Counters since the start; written by the thread of the batches, read by that of the heartbeat."""
 
@@ -47,7 +37,7 @@ class Figures:
         self._last: dict[str, float] = {}
         self._lags: deque[tuple[int, float]] = deque(maxlen=LAGS_KEPT)
         """When a message was committed (us), and how long that was after it was received (s)."""
-        self._streams: dict[tuple[str, str], _Stream] = {}
+        self._streams: dict[tuple[str, str], Flow] = {}
         self._newest_event_us = 0
         self._totals = {name: counter(f"processor_{name}", self.registry) for name in COUNTED}
         self._batch_s = histogram("processor_batch_seconds", self.registry)
@@ -96,13 +86,14 @@ class Figures:
         """How each symbol of each topic flows; called once a beat, for the rates."""
         now = self._monotonic()
         with self._lock:
-            return tuple(self._state(*key, stream, now) for key, stream in sorted(self._streams.items()))
+            streams = sorted(self._streams.items(), key=lambda entry: entry[0])
+            return tuple(flow.state(*key, now_s=now, rate_over_s=RATE_OVER_S) for key, flow in streams)
 
     def _note_events(self, events: Iterable[tuple[str, str, int, int]], committed_us: int) -> None:
         while self._lags and committed_us - self._lags[0][0] > LAGS_OVER_US:
             self._lags.popleft()
         for topic, symbol, event_us, received_us in events:
-            stream = self._streams.setdefault((topic, symbol), _Stream())
+            stream = self._streams.setdefault((topic, symbol), Flow())
             stream.messages += 1
             stream.last_event_us = max(event_us, stream.last_event_us or event_us)
             stream.last_received_us = received_us
@@ -111,14 +102,3 @@ class Figures:
             lag_s = (committed_us - received_us) / 1_000_000
             self._lags.append((committed_us, lag_s))
             self._lag_s.observe(lag_s)
-
-    def _state(self, topic: str, symbol: str, stream: _Stream, now: float) -> StreamState:
-        beats = stream.beats
-        beats.append((now, stream.messages))
-        while now - beats[0][0] > RATE_OVER_S:
-            beats.popleft()
-        first_at, first_count = beats[0]
-        rate = (stream.messages - first_count) / (now - first_at) if now > first_at else 0.0
-        return StreamState(
-            topic, symbol, stream.messages, rate, stream.last_event_us, stream.last_received_us, stream.lag_s
-        )

@@ -45,8 +45,6 @@ class Chained:
 
     added: list[Price]
     """New prices, in the order of their offsets."""
-    repeated: int
-    """Tickers that were there already."""
     late: int
     """New prices that are older than the newest known when they arrived."""
     newest: dict[str, Price]
@@ -79,21 +77,21 @@ def chain(tickers: Iterable[Ticker], *, newest: Mapping[str, Price], known: Mapp
     before the span and those within it, in their order.
     """
     histories = _histories(newest, known)
-    result = Chained([], 0, 0, {})
-    repeated = late = 0
+    added: list[Price] = []
+    late = 0
+    latest: dict[str, Price] = {}
     for ticker in tickers:
         history = histories.setdefault(ticker.symbol, [])
         if _is_known(ticker, history):
-            repeated += 1
             continue
         place = bisect_left(history, ticker.order, key=_order)
         price = Price(ticker, history[place - 1].ticker.price if place else None)
         late += place < len(history)
-        result.added.append(price)
+        added.append(price)
         if place == len(history):
-            result.newest[ticker.symbol] = price
+            latest[ticker.symbol] = price
         insort(history, price, key=_order)
-    return Chained(result.added, repeated, late, result.newest)
+    return Chained(added, late, latest)
 
 
 def _histories(newest: Mapping[str, Price], known: Mapping[str, Sequence[Price]]) -> dict[str, list[Price]]:

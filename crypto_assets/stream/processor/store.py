@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,12 +36,12 @@ class LastTrade:
         return self.trade_us, self.trade_id
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class State:
-    """Newest ticker price and newest trade of each symbol, as committed."""
+    """Newest ticker price and newest trade of each symbol, as committed; it does not change under who reads it."""
 
-    prices: dict[str, Price]
-    trades: dict[str, LastTrade]
+    prices: Mapping[str, Price]
+    trades: Mapping[str, LastTrade]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,8 @@ class Store:
         except BaseException:
             self.close()
             raise
-        self._state.prices.update(written.newest.prices)
-        self._state.trades.update(written.newest.trades)
+        prices, trades = written.newest.prices, written.newest.trades
+        self._state = State({**self._state.prices, **prices}, {**self._state.trades, **trades})
         return written
 
     def close(self) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto_assets.stream.avro import encode, schema_of
-from crypto_assets.stream.collector.encoding import encoder, long, text
+from crypto_assets.stream.collector.encoding import encoder, long, message_encoder, text
 from crypto_assets.stream.collector.routes import ROUTES
+from crypto_assets.stream.collector.wire import BookMessage
 
 ASCII = st.text(st.characters(max_codepoint=127), max_size=300)
 LONGS = st.integers(-(2**63), 2**63 - 1)
@@ -51,6 +52,11 @@ def test_fields_may_come_prepared(name: str, data: st.DataObject) -> None:
     prepared = {key: text(record[key]) for key in ("symbol", "connection", "source")}
     prepared["received_at"] = long(record["received_at"])
     assert encoder(name, *prepared)(**{**record, **prepared}) == encode(name, record)
+
+
+def test_a_message_that_lacks_a_field_of_its_topic_is_refused_before_the_first_one_comes() -> None:
+    with pytest.raises(TypeError, match="BookMessage has no field trade_id of trades"):
+        message_encoder("trades", BookMessage)
 
 
 def test_a_text_that_is_not_ascii_is_refused_instead_of_written_wrong() -> None:

@@ -159,6 +159,17 @@ def test_a_message_that_cannot_be_used_is_kept_with_the_reason_and_the_connectio
     assert feeder.opened == 1
 
 
+def test_a_price_longer_than_any_costs_its_message_only(feeder: Feeder, collect: Collect) -> None:
+    collector = collect("depth10@100ms")
+    feeder.wait_for_listener(BOOK)
+    feeder.send(BOOK, {**book(1), "bids": [["1" * 10_000, "1"]]})
+    feeder.send(BOOK, book(2))
+    assert [record["last_update_id"] for record in collector.wait_records("orderbook", 1)] == [2]
+    (letter,) = collector.wait_records("dead_letters", 1)
+    assert "longer than any" in letter["reason"]
+    assert feeder.opened == 1
+
+
 def test_an_answer_and_another_order_of_keys_are_no_faults(feeder: Feeder, collect: Collect) -> None:
     collector = collect("trade")
     feeder.wait_for_listener(TRADE)

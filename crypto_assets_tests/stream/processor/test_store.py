@@ -37,6 +37,15 @@ def test_a_batch_that_is_written_again_changes_nothing(database: str, connection
     assert (fetch(connection, PRICES), fetch(connection, TRADES)) == before
 
 
+def test_the_state_that_a_heartbeat_reads_does_not_change_under_it(database: str) -> None:
+    store = Store(database, EXCHANGE)
+    store.write(batch(ticker("100", seconds=1), trade(1, seconds=1)))
+    seen = store.state
+    store.write(batch(ticker("7", seconds=1, symbol="ETHUSDT"), trade(2, seconds=2), first_offset=1))
+    assert (set(seen.prices), seen.trades["BTCUSDT"].trade_id) == ({"BTCUSDT"}, 1)
+    assert (set(store.state.prices), store.state.trades["BTCUSDT"].trade_id) == ({"BTCUSDT", "ETHUSDT"}, 2)
+
+
 def test_rates_go_on_from_what_is_committed_after_a_restart(database: str, connection: Connection) -> None:
     Store(database, EXCHANGE).write(batch(ticker("100", seconds=1), ticker("110", seconds=5)))
     store = Store(database, EXCHANGE)

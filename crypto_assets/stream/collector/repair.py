@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 
-from crypto_assets.binance.printed import PAGE, PrintedKline, PrintedRest, PrintedTrade
+from crypto_assets.binance.spot import PAGE, SpotClient
+from crypto_assets.binance.wire import PrintedKline, PrintedTrade
 from crypto_assets.errors import BadPayload, Blocked, ExchangeError, Refused
 from crypto_assets.spans import to_us
 from crypto_assets.stream.collector.encoding import AvroText, encoder, long, text
@@ -36,7 +37,7 @@ type Rows = Sequence[PrintedTrade] | Sequence[PrintedKline]
 class Repairer:
     """Works through the open gaps of a ledger, the oldest first."""
 
-    def __init__(self, rest: PrintedRest, ledger: Ledger, sink: Sink, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, rest: SpotClient, ledger: Ledger, sink: Sink, *, now: Callable[[], datetime]) -> None:
         self.repaired = 0
         """Rows that came from REST."""
         self._rest = rest
@@ -105,22 +106,22 @@ class Repairer:
         recovered, wanted = 0, first
         while wanted <= last:
             limit = min(PAGE, last - wanted + 2)  # one more than is missing: it proves that no other lies before it
-            rows = await asyncio.to_thread(self._rest.trades, gap.symbol, wanted, limit=limit)
+            rows = await asyncio.to_thread(self._rest.printed_trades, gap.symbol, wanted, limit=limit)
             if not rows:
                 return recovered, False
             recovered += self._emit_trades([row for row in rows if first <= row.trade_id <= last], state)
             wanted = max(row.trade_id for row in rows) + 1
         return recovered, wanted > last + 1 or bool(
-            await asyncio.to_thread(self._rest.trades, gap.symbol, last + 1, limit=1)
+            await asyncio.to_thread(self._rest.printed_trades, gap.symbol, last + 1, limit=1)
         )
 
     async def _klines(self, gap: Gap, state: StreamState) -> tuple[int, bool]:
         start_ms, end_ms = (to_us(moment) // 1000 for moment in (gap.start, gap.end))
         rows = await asyncio.to_thread(
-            self._rest.klines, gap.symbol, gap.timeframe or "1m", start_ms=start_ms, end_ms=end_ms
+            self._rest.printed_klines, gap.symbol, gap.timeframe or "1m", start_ms=start_ms, end_ms=end_ms
         )
-        clock_ms = await asyncio.to_thread(self._rest.server_time_ms)
-        return self._emit_klines(rows, state), clock_ms > end_ms + 5_000
+        clock = await asyncio.to_thread(self._rest.server_time)
+        return self._emit_klines(rows, state), to_us(clock) // 1000 > end_ms + 5_000
 
     def _emit_trades(self, rows: Sequence[PrintedTrade], state: StreamState) -> int:
         connection, received_us = self._request()

@@ -195,17 +195,6 @@ def month_of(day: date) -> str:
     return f"{day:%Y-%m}"
 
 
-def metrics_covering(symbol: str, span: Span) -> tuple[ArchiveFile, ...]:
-    """The metrics files that hold every row *known* in the span, oldest first.
-
-    The file of a day ends with the row that was known at the next midnight, so that the rows known on one day lie in
-    its own file and in the one before.
-    """
-    first = span.start.astimezone(UTC).date() - _DAY
-    last = (span.end.astimezone(UTC) - timedelta(microseconds=1)).date()
-    return tuple(ArchiveFile.metrics(symbol, first + n * _DAY) for n in range((last - first).days + 1))
-
-
 def _span(period: str) -> Span:
     if len(period) == 10:
         return day_span(date.fromisoformat(period))

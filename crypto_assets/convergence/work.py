@@ -12,7 +12,7 @@ import pyarrow as pa
 from crypto_assets.convergence.delivery import Delivery, Question, content_version
 from crypto_assets.errors import ConfigurationError, InputIncomplete
 from crypto_assets.lake.lake import Lake
-from crypto_assets.lake.manifest import Answer, Interval, Manifest, Part, Position
+from crypto_assets.lake.manifest import Answer, Manifest, Part, Position
 from crypto_assets.schemas import Dataset
 from crypto_assets.spans import Span, day_span, from_us, missing_spans, times_us
 
@@ -164,7 +164,7 @@ class PartitionWork:
         manifest = Manifest(
             parts=tuple(sorted(self.parts, key=lambda part: part.path)),
             answers=tuple(self._answers),
-            halts=tuple(Interval(span.start, span.end) for span in halts),
+            halts=halts,
             rejected=self._rejected,
             duplicates=self.duplicates,
             positions=self.positions,

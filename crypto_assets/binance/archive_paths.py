@@ -95,6 +95,11 @@ class ArchiveFile:
         return f"{self.symbol}-{self._archive_timeframe or self.kind}-{self.period}.zip"
 
     @property
+    def checksum_name(self) -> str:
+        """Name of the file with its sum, such as `BTCUSDT-1m-2024-08-01.zip.CHECKSUM`."""
+        return self.name + CHECKSUM_SUFFIX
+
+    @property
     def path(self) -> str:
         """Path below the archive's base URL, such as `data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2024-08-01.zip`."""
         pace = "monthly" if self.monthly else "daily"

@@ -101,20 +101,18 @@ def read_capture(
     start: datetime,
     end: datetime,
     want: Collection[Dataset] = CAPTURED,
-    book_pace_ms: int | None = None,
 ) -> CaptureTables:
     """Rows whose time is in [start, end), from files in the order of their recording.
 
     A file of the day before gives the book its state over midnight, and the rows of a recorder whose clock is behind;
     one of the day after, the rows of a clock that is ahead. Of both only what is needed is decoded. Datasets that are
-    not in `want` stay empty and cost next to nothing. `book_pace_ms` keeps the last book state of each slot of that
-    length instead of every one.
+    not in `want` stay empty and cost next to nothing.
 
     Never raises on content: what cannot be used is rejected with its bytes and the reason. OSError where a file
     cannot be opened or read.
     """
     reading = Reading(symbol=symbol, market=market, start_us=to_us(start), end_us=to_us(end))
-    book = BookTaker(reading, pace_us=book_pace_ms * 1000 if book_pace_ms else None)
+    book = BookTaker(reading)
     takers: dict[str, Taker] = {
         BRONZE_ORDERBOOK.name: book,
         BRONZE_TRADES.name: TradeTaker(reading),

@@ -282,14 +282,6 @@ def test_after_a_missing_change_states_stop_until_the_next_snapshot() -> None:
     assert (tables.book.breaks, tables.book.snapshots) == (1, 2)
 
 
-def test_with_a_pace_the_last_state_of_each_slot_stays() -> None:
-    lines = [line(ms, partial(ms)) for ms in (0, 300, 900, 1000, 2500, 2999, 3000)]
-
-    rows = read(lines, book_pace_ms=1000).orderbook.rows
-
-    assert rows["last_update_id"].to_pylist() == [900, 1000, 2999, 3000]
-
-
 def test_where_several_book_streams_were_recorded_a_lesser_one_speaks_only_in_their_silence() -> None:
     lines = [
         line(0, rest(100)),

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
-from crypto_assets.binance.capture import CaptureFile, CaptureTables, read_capture
-from crypto_assets.binance.capture_messages import Market
+from crypto_assets.binance.capture.files import CaptureFile, CaptureTables, read_capture
+from crypto_assets.binance.capture.messages import Market
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.convergence.captures import CaptureName, CaptureStore
 from crypto_assets.convergence.delivery import Delivery, Question, content_version, stored_rows

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import BinaryIO
 
-from crypto_assets.binance.capture_messages import Market
+from crypto_assets.binance.capture.messages import Market
 from crypto_assets.errors import Unavailable
 from crypto_assets.lake.files import filesystem_of
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_assets.binance.capture import (
+from crypto_assets.binance.capture.files import (
     CAPTURED,
     LATE_LINES,
     MOST_NAMES,
@@ -27,8 +27,8 @@ from crypto_assets.binance.capture import (
     CaptureTables,
     read_capture,
 )
-from crypto_assets.binance.capture_messages import Market
-from crypto_assets.binance.capture_rows import captured_schema
+from crypto_assets.binance.capture.messages import Market
+from crypto_assets.binance.capture.rows import captured_schema
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.schemas import (
     BRONZE_LIQUIDATIONS,

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from crypto_assets.binance.capture_messages import Clocked, Framed, Market
-from crypto_assets.binance.capture_rows import Line, RejectedLines
-from crypto_assets.binance.recorder_clock import RecorderClock
+from crypto_assets.binance.capture.messages import Clocked, Framed, Market
+from crypto_assets.binance.capture.recorder_clock import RecorderClock
+from crypto_assets.binance.capture.rows import Line, RejectedLines
 from crypto_assets.binance.typed_rows import MICROSECONDS_FROM
 
 MAX_CLOCK_ERROR_US = 600_000_000

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crypto_assets.binance.capture_messages import Level
+from crypto_assets.binance.capture.messages import Level
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.binance.typed_rows import UTC_TIME, Column, TypedRows, as_table, read_rows
 from crypto_assets.schemas import (

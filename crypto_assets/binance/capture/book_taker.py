@@ -9,11 +9,11 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from crypto_assets.binance.book import LocalBook
-from crypto_assets.binance.capture_messages import DepthDiff, DepthSnapshot, Framed, StreamKind
-from crypto_assets.binance.capture_reading import UNREADABLE, Reading
-from crypto_assets.binance.capture_rows import BookRows, Line
-from crypto_assets.binance.capture_takers import Take, Taker
+from crypto_assets.binance.capture.local_book import LocalBook
+from crypto_assets.binance.capture.messages import DepthDiff, DepthSnapshot, Framed, StreamKind
+from crypto_assets.binance.capture.reading import UNREADABLE, Reading
+from crypto_assets.binance.capture.rows import BookRows, Line
+from crypto_assets.binance.capture.takers import Take, Taker
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.schemas import BOOK_LEVELS
 from crypto_assets.spans import times_us

@@ -18,12 +18,12 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 import numpy as np
 
-from crypto_assets.binance.capture_book import BookTaker
-from crypto_assets.binance.capture_lines import GzipLines
-from crypto_assets.binance.capture_messages import Frame, Market, StreamKind, stream_kind
-from crypto_assets.binance.capture_reading import MAX_CLOCK_ERROR_US, UNREADABLE, Reading
-from crypto_assets.binance.capture_rows import Line
-from crypto_assets.binance.capture_takers import LiquidationTaker, MarkPriceTaker, Take, Taker, TradeTaker
+from crypto_assets.binance.capture.book_taker import BookTaker
+from crypto_assets.binance.capture.gzip_lines import GzipLines
+from crypto_assets.binance.capture.messages import Frame, Market, StreamKind, stream_kind
+from crypto_assets.binance.capture.reading import MAX_CLOCK_ERROR_US, UNREADABLE, Reading
+from crypto_assets.binance.capture.rows import Line
+from crypto_assets.binance.capture.takers import LiquidationTaker, MarkPriceTaker, Take, Taker, TradeTaker
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.schemas import BRONZE_LIQUIDATIONS, BRONZE_MARK_PRICE, BRONZE_ORDERBOOK, BRONZE_TRADES, Dataset
 from crypto_assets.spans import to_us

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import msgspec
 
-from crypto_assets.binance.capture_messages import ForceOrder, Framed, MarkPrice, StreamKind, Trade
-from crypto_assets.binance.capture_reading import Reading, micros
-from crypto_assets.binance.capture_rows import EventRows, Line, RejectedLines, with_quote_quantity
+from crypto_assets.binance.capture.messages import ForceOrder, Framed, MarkPrice, StreamKind, Trade
+from crypto_assets.binance.capture.reading import Reading, micros
+from crypto_assets.binance.capture.rows import EventRows, Line, RejectedLines, with_quote_quantity
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.schemas import BRONZE_LIQUIDATIONS, BRONZE_MARK_PRICE, BRONZE_TRADES, Dataset
 

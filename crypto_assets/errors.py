@@ -15,6 +15,7 @@ CryptoAssetsError
 ├── TrainingFailed          a model could not be fitted: diverged, out of memory, too little data
 ├── LakeError               the lake cannot be read or written
 │   └── LakeBusy            its store does not answer, or asks for a pause: try again
+├── WarehouseError          a day may not be loaded into Redshift, or is not there as its files say
 ├── ServiceFailed           an embedded service does not come up
 ├── ServiceUnavailable      PostgreSQL, Redis or Kafka does not answer: try again
 ├── AlertsError             the ledger of alerts cannot be kept

@@ -1,4 +1,4 @@
-"""What a symbol, a day and a name of a dataset may look like where somebody types or sends one.
+"""What a symbol, a day and the name of an exchange may look like where somebody types or sends one.
 
 They become parts of paths, of topics and of SQL; what is let through here can be nothing but itself in each of them.
 """
@@ -11,7 +11,6 @@ from datetime import date
 SYMBOL = re.compile(r"[A-Z0-9]{2,20}", re.ASCII)
 _EXCHANGE = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_DATASET = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 _SHOWN = 40
 
 
@@ -45,13 +44,6 @@ def checked_day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{shown(text)} is a day that no calendar has") from None
-
-
-def checked_dataset(text: str) -> str:
-    """The name of a dataset, table or asset; raises ValueError where it cannot be one."""
-    if _DATASET.fullmatch(text) is None:
-        raise ValueError(f"{shown(text)} is no name of a dataset: small letters, digits and _, as silver_klines_1m")
-    return text
 
 
 def shown(text: str) -> str:

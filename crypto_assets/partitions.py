@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -96,16 +97,8 @@ class DaySymbol:
                 f"{key!r} names no symbol of this graph, which are {', '.join(self.symbols)}. Take one of them, or add "
                 "yours to SYMBOLS."
             )
-        if day < self.first_day:
-            raise ValueError(
-                f"{key!r} is before the first day, {self.first_day}. Set PARTITIONS_START (2017-08-17 or later) to go "
-                "further back."
-            )
-        if day > today:
-            raise ValueError(
-                f"{key!r} lies in the future: it is {now:%Y-%m-%d %H:%M} UTC. The newest partition is "
-                f"{today}|{symbol}; it holds what is known so far."
-            )
+        newest = f"{today}|{symbol}; it holds what is known so far"
+        _check_day(day, key=key, first_day=self.first_day, today=today, now=now, newest=newest)
         return Partition(symbol, day)
 
     def of_run(self, tags: Mapping[str, str], *, now: datetime) -> tuple[Partition, ...]:
@@ -139,15 +132,9 @@ class DaySymbol:
     @property
     def how_to_name(self) -> str:
         """What a run that was started without a partition lacks."""
-        one, day = f'{{"{PARTITION_TAG}": "{self.example.key}"}}', self.example
-        many = "{" + ", ".join(f'"{k}": "{v}"' for k, v in range_tags(day, day.moved(6)).items()) + "}"
-        return (
-            "Which partition? A run is about a day of a symbol, or a range of days. For a day give it\n"
-            f"    --tags '{one}'\n"
-            "and for a range, both ends included,\n"
-            f"    --tags '{many}'\n"
-            f"Symbols are {', '.join(self.symbols)}; the first day is {self.first_day}."
-        )
+        tags = _tags_to_give(self.example, self.example.moved(6))
+        known = f"Symbols are {', '.join(self.symbols)}; the first day is {self.first_day}."
+        return f"Which partition? A run is about a day of a symbol, or a range of days. {tags}{known}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -183,15 +170,7 @@ class WholeDays:
             day = date.fromisoformat(key)
         except ValueError:
             raise ValueError(f"{key!r} is no day. Days are written like {self.example.key}.") from None
-        if day < self.first_day:
-            raise ValueError(
-                f"{key!r} is before the first day, {self.first_day}. Set PARTITIONS_START (2017-08-17 or later) to go "
-                "further back."
-            )
-        if day > today:
-            raise ValueError(
-                f"{key!r} lies in the future: it is {now:%Y-%m-%d %H:%M} UTC. The newest partition is {today}."
-            )
+        _check_day(day, key=key, first_day=self.first_day, today=today, now=now, newest=str(today))
         return WholeDay(day)
 
     def of_run(self, tags: Mapping[str, str], *, now: datetime) -> tuple[WholeDay, ...]:
@@ -216,22 +195,34 @@ class WholeDays:
     @property
     def how_to_name(self) -> str:
         """What a run that was started without a partition lacks."""
-        day = self.example
-        one = f'{{"{PARTITION_TAG}": "{day.key}"}}'
-        tags = range_tags(day, WholeDay(day.day + timedelta(days=6)))
-        many = "{" + ", ".join(f'"{k}": "{v}"' for k, v in tags.items()) + "}"
-        return (
-            "Which day? A run is about a UTC day, or a range of days. For a day give it\n"
-            f"    --tags '{one}'\n"
-            "and for a range, both ends included,\n"
-            f"    --tags '{many}'\n"
-            f"The first day is {self.first_day}."
-        )
+        tags = _tags_to_give(self.example, WholeDay(self.example.day + timedelta(days=6)))
+        return f"Which day? A run is about a UTC day, or a range of days. {tags}The first day is {self.first_day}."
 
 
 def range_tags(first: Keyed, last: Keyed) -> dict[str, str]:
     """Tags of one run over all days from `first` to `last`, both included."""
     return {RANGE_START_TAG: first.key, RANGE_END_TAG: last.key}
+
+
+def _tags_to_give(first: Keyed, last: Keyed) -> str:
+    return (
+        "For a day give it\n"
+        f"    --tags '{json.dumps({PARTITION_TAG: first.key})}'\n"
+        "and for a range, both ends included,\n"
+        f"    --tags '{json.dumps(range_tags(first, last))}'\n"
+    )
+
+
+def _check_day(day: date, *, key: str, first_day: date, today: date, now: datetime, newest: str) -> None:
+    if day < first_day:
+        raise ValueError(
+            f"{key!r} is before the first day, {first_day}. Set PARTITIONS_START (2017-08-17 or later) to go "
+            "further back."
+        )
+    if day > today:
+        raise ValueError(
+            f"{key!r} lies in the future: it is {now:%Y-%m-%d %H:%M} UTC. The newest partition is {newest}."
+        )
 
 
 def look_back(days: int) -> dg.MultiPartitionMapping:

@@ -85,7 +85,7 @@ def test_a_download_that_fails_at_first_ends_whole(world: World, fault: dict[str
     result = world.converge()
 
     assert dict(result.added) == {"archive": 1440}
-    assert result.rejected == 0
+    assert result.manifest.rejected == 0
 
 
 @pytest.mark.parametrize("status", [429, 418])
@@ -143,8 +143,8 @@ def test_a_halt_of_the_market_is_confirmed_by_both_and_stays_a_hole(world: World
 
     result = world.converge()
 
-    assert result.rows == 1320
-    assert result.halts == (Span(start, end),)
+    assert result.manifest.rows == 1320
+    assert result.manifest.halts == (Span(start, end),)
 
 
 def test_a_republished_file_makes_the_day_new_data(world: World) -> None:
@@ -153,8 +153,8 @@ def test_a_republished_file_makes_the_day_new_data(world: World) -> None:
 
     first, second = world.converge(), world.converge()
 
-    assert (first.rows, second.rows) == (7 * 60, 1440)
-    assert first.data_version != second.data_version
+    assert (first.manifest.rows, second.manifest.rows) == (7 * 60, 1440)
+    assert first.manifest.data_version != second.manifest.data_version
 
 
 def test_a_symbol_that_the_exchange_does_not_know_is_told_with_its_words(world: World) -> None:
@@ -163,7 +163,7 @@ def test_a_symbol_that_the_exchange_does_not_know_is_told_with_its_words(world: 
 
 
 def test_days_of_a_delisted_symbol_come_from_the_archive_and_end_with_it(world: World) -> None:
-    assert world.converge("LUNAUSDT", day=date(2022, 5, 5)).rows == 1440
+    assert world.converge("LUNAUSDT", day=date(2022, 5, 5)).manifest.rows == 1440
     with pytest.raises(InputIncomplete, match=r"LUNAUSDT-1m-2024-08-05\.zip is not published"):
         world.converge("LUNAUSDT")
 
@@ -172,14 +172,15 @@ def test_captures_of_a_day_become_books_and_liquidations(world: World) -> None:
     books = converge(BRONZE_ORDERBOOK, symbol="BTCUSDT", day=DAY, lake=world.lake, sources=world.sources)
     liquidations = converge(BRONZE_LIQUIDATIONS, symbol="BTCUSDT", day=DAY, lake=world.lake, sources=world.sources)
 
-    assert books.rows == 86_400
-    assert liquidations.rows > 0
+    assert books.manifest.rows == 86_400
+    assert liquidations.manifest.rows > 0
     assert not converge(BRONZE_ORDERBOOK, symbol="BTCUSDT", day=DAY, lake=world.lake, sources=world.sources).changed
 
 
 def test_a_day_that_was_not_recorded_is_empty_and_one_that_cannot_be_asked_for_is_an_error(world: World) -> None:
     def books(day: date) -> int:
-        return converge(BRONZE_ORDERBOOK, symbol="BTCUSDT", day=day, lake=world.lake, sources=world.sources).rows
+        found = converge(BRONZE_ORDERBOOK, symbol="BTCUSDT", day=day, lake=world.lake, sources=world.sources)
+        return found.manifest.rows
 
     assert books(date(2024, 8, 20) - timedelta(days=3000)) == 0
     world.fault(action="status", path="/recordings/*", status=503)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import zipfile
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from crypto_assets.binance.archive_paths import CHECKSUM_SUFFIX, ArchiveFile
+from crypto_assets.binance.archive_paths import ArchiveFile
 from crypto_assets.binance.archive_zip import read_blocks
 from crypto_assets.binance.csv_rows import line_bounds
 
@@ -24,32 +23,8 @@ _MILLISECOND_DIGITS, _MICROSECOND_DIGITS = 13, 16
 _POWERS = 10 ** np.arange(_MICROSECOND_DIGITS - 1, -1, -1, dtype=np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class DayZip:
-    """A day's file, as the archive would have named it."""
-
-    file: ArchiveFile
-    content: bytes
-    """The zip; the same lines give the same bytes."""
-
-    @property
-    def sha256(self) -> str:
-        """Sum of the zip."""
-        return hashlib.sha256(self.content).hexdigest()
-
-
-def checksum_line(sha256: str, file: ArchiveFile) -> bytes:
-    """What the `.CHECKSUM` beside a file says, in the archive's own form."""
-    return f"{sha256}  {file.name}\n".encode()
-
-
-def checksum_name(file: ArchiveFile) -> str:
-    """Name of a file's checksum."""
-    return file.name + CHECKSUM_SUFFIX
-
-
-def split_month(path: Path, month: ArchiveFile, *, days: Collection[date]) -> dict[date, DayZip]:
-    """Zips of those of the `days` that the month's candles at `path` have lines of.
+def split_month(path: Path, month: ArchiveFile, *, days: Collection[date]) -> dict[date, bytes]:
+    """Zips of those of the `days` that the month's candles at `path` have lines of; the same lines, the same bytes.
 
     A line is of the day of its open time, in milliseconds or microseconds as its size tells. One that begins with no
     such time, or with one outside the month, goes with the line before it (the first ones with the month's first day):
@@ -68,13 +43,9 @@ def split_month(path: Path, month: ArchiveFile, *, days: Collection[date]) -> di
             day = current
             if day in days:
                 if day not in writers:
-                    writers[day] = _DayWriter(_of_day(month, day), header)
+                    writers[day] = _DayWriter(replace(month, period=day), header)
                 writers[day].write(text)
-    return {day: DayZip(_of_day(month, day), writer.close()) for day, writer in sorted(writers.items())}
-
-
-def _of_day(month: ArchiveFile, day: date) -> ArchiveFile:
-    return ArchiveFile(month.market, month.kind, month.symbol, day, month.timeframe)
+    return {day: writer.close() for day, writer in sorted(writers.items())}
 
 
 class _DayWriter:

@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
-from crypto_assets.archive.monthly import DayZip, checksum_line, checksum_name, split_month
-from crypto_assets.binance.archive import ArchiveClient
+from crypto_assets.archive.monthly import split_month
+from crypto_assets.binance.archive import ArchiveClient, FetchedFile
 from crypto_assets.binance.archive_paths import ArchiveFile, month_of
 from crypto_assets.errors import BadPayload, InputIncomplete, LakeError
 from crypto_assets.lake.files import Files
@@ -106,7 +106,8 @@ class RawDays:
         self._wanted = frozenset(wanted)
         self._published: dict[ArchiveFile, str | None] = {}
         self._absent: set[ArchiveFile] = set()
-        self._split: tuple[ArchiveFile, Origin, dict[date, DayZip]] | None = None
+        self._split: tuple[FetchedFile, dict[date, bytes]] | None = None
+        """The month that was split last, and its days."""
 
     def write(self, symbol: str, day: date) -> RawDay:
         """Make the day what the archive publishes; nothing is written where it is so already.
@@ -137,7 +138,7 @@ class RawDays:
             found = read_zip(self._files, symbol, day)
         except LakeError:
             return None  # damaged: the archive's own is put in its place
-        if found is None or self._files.size(f"{folder_of(symbol, day)}/{checksum_name(file_of(symbol, day))}") is None:
+        if found is None or self._files.size(f"{folder_of(symbol, day)}/{file_of(symbol, day).checksum_name}") is None:
             return None
         return found[1]
 
@@ -152,25 +153,14 @@ class RawDays:
     def _is_whole(self, monthly: ArchiveFile) -> bool:
         return all((monthly.symbol, day) in self._wanted for day in _days_of(monthly))
 
-    def _from_day(self, daily: ArchiveFile, _: ArchiveFile) -> tuple[bytes, Origin] | None:
+    def _from_day(self, daily: ArchiveFile, _: ArchiveFile) -> tuple[bytes, FetchedFile] | None:
         fetched = self._archive.fetch(daily)
-        if fetched is None:
-            return None
-        content = fetched.path.read_bytes()
-        origin = Origin(
-            fetched.sha256,
-            len(content),
-            daily.path,
-            fetched.published_sha256,
-            fetched.received_at,
-            fetched.remark,
-        )
-        return content, origin
+        return None if fetched is None else (fetched.path.read_bytes(), fetched)
 
-    def _from_month(self, daily: ArchiveFile, monthly: ArchiveFile) -> tuple[bytes, Origin] | None:
+    def _from_month(self, daily: ArchiveFile, monthly: ArchiveFile) -> tuple[bytes, FetchedFile] | None:
         if monthly in self._absent:
             return None
-        if self._split is None or self._split[0] != monthly:
+        if self._split is None or self._split[0].file != monthly:
             self._tell(f"{NAME} asks for {monthly.name}, once for all of its days in this run")
             fetched = self._archive.fetch(monthly)
             if fetched is None:
@@ -179,26 +169,30 @@ class RawDays:
                 return None
             days = [day for day in _days_of(monthly) if (monthly.symbol, day) in self._wanted]
             self._tell(f"{NAME} splits {monthly.name}, {fetched.path.stat().st_size:,} bytes, into {len(days)} days")
-            split = split_month(fetched.path, monthly, days=days)
-            whole = Origin("", 0, monthly.path, fetched.published_sha256, fetched.received_at, fetched.remark)
-            self._split = monthly, whole, split
-        _, whole, split = self._split
-        zipped = split.get(daily.span.start.date())
-        if zipped is None:
-            return None
-        return zipped.content, msgspec.structs.replace(whole, sha256=zipped.sha256, bytes=len(zipped.content))
+            self._split = fetched, split_month(fetched.path, monthly, days=days)
+        whole, split = self._split
+        content = split.get(daily.span.start.date())
+        return None if content is None else (content, whole)
 
-    def _publish(self, symbol: str, day: date, content: bytes, origin: Origin) -> RawDay:
+    def _publish(self, symbol: str, day: date, content: bytes, fetched: FetchedFile) -> RawDay:
+        """Publish the zip of a day that is the file fetched, or a part of it."""
         file, folder = file_of(symbol, day), folder_of(symbol, day)
-        if origin.bytes != len(content) or not content:
+        if not content:
             raise BadPayload(f"{file.name} is empty")
+        origin = Origin(
+            sha256=hashlib.sha256(content).hexdigest(),
+            bytes=len(content),
+            path=fetched.file.path,
+            published_sha256=fetched.published_sha256,
+            received_at=fetched.received_at,
+            remark=fetched.remark,
+        )
         changed = self._files.publish(f"{folder}/{file.name}", content)
-        self._files.publish(f"{folder}/{checksum_name(file)}", checksum_line(origin.sha256, file))
+        self._files.publish(f"{folder}/{file.checksum_name}", f"{origin.sha256}  {file.name}\n".encode())
         # Written last: without it, or with one of another sum, the day counts as not there.
         self._files.publish(f"{folder}/{RECORD}", msgspec.json.encode(origin))
-        return RawDay(
-            self._files.uri_of(f"{folder}/{file.name}"), origin, changed, downloaded=True, remark=origin.remark
-        )
+        uri = self._files.uri_of(path_of(symbol, day))
+        return RawDay(uri, origin, changed, downloaded=True, remark=origin.remark)
 
     def _unchanged(self, symbol: str, day: date, held: Origin, remark: str) -> RawDay:
         uri = self._files.uri_of(path_of(symbol, day))

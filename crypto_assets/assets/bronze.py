@@ -90,24 +90,25 @@ def _ends_of(tags: Mapping[str, str]) -> Ends | None:
 
 def describe(found: Convergence, *, uri: str) -> Written:
     """What a converged day holds and what each source answered."""
+    held = found.manifest
     return Written(
-        rows=found.rows,
-        data_version=found.data_version,
+        rows=held.rows,
+        data_version=held.data_version,
         metadata={
-            "dagster/row_count": found.rows,
+            "dagster/row_count": held.rows,
             "dagster/uri": uri,
-            "bytes": found.bytes,
+            "bytes": held.bytes,
             "changed": found.changed,
-            "rejected": found.rejected,
-            "duplicates": found.manifest.duplicates,
+            "rejected": held.rejected,
+            "duplicates": held.duplicates,
             "missing_minutes": sum(span.minutes for span in found.missing),
-            "halt_minutes": sum(span.minutes for span in found.halts),
+            "halt_minutes": sum(span.minutes for span in held.halts),
             "missing": _listed(found.missing),
-            "halts": _listed(found.halts),
+            "halts": _listed(held.halts),
             "answers": dg.MetadataValue.md("\n".join(f"- {answer}" for answer in found.answers)),
             **_by_source(found),
         },
-        warning=None if found.rows else " ".join(found.answers),
+        warning=None if held.rows else " ".join(found.answers),
     )
 
 

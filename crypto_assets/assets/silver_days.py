@@ -104,7 +104,7 @@ class KlinesDays:
             self._lake.manifest(BRONZE_KLINES[timeframe], partition.symbol, partition.day)
             for timeframe in dict.fromkeys((self._timeframe, "1m"))
         )
-        return [halt for manifest in manifests if manifest is not None for halt in manifest.halt_spans]
+        return [halt for manifest in manifests if manifest is not None for halt in manifest.halts]
 
 
 class OrderbookDays:

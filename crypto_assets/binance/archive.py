@@ -28,7 +28,6 @@ class FetchedFile:
 
     path: Path
     file: ArchiveFile
-    url: str
     sha256: str
     """Sum of the zip's bytes."""
     published_sha256: str | None
@@ -80,20 +79,14 @@ class ArchiveClient:
         self._http = http or Http()
         self._now = now
 
-    def url_of(self, file: ArchiveFile) -> str:
-        """Address of the zip."""
-        return f"{self._base_url}/{file.path}"
-
     def published(self, file: ArchiveFile) -> str | None:
         """What is published now: the sha256 that the `.CHECKSUM` gives, or None where there is no such file (yet).
 
         A zip without a `.CHECKSUM` is told by the words "published without a checksum" in its place. Raises BadPayload
         for a checksum that is none, or another file's.
         """
-        body = self._http.find(f"{self.url_of(file)}{CHECKSUM_SUFFIX}")
-        if body is not None:
-            return self._read_checksum(body, file)
-        return UNSIGNED if self._http.exists(self.url_of(file)) else None
+        published, _ = self._checksum(file)
+        return published or (UNSIGNED if self._http.exists(self._url_of(file)) else None)
 
     def fetch(self, file: ArchiveFile) -> FetchedFile | None:
         """The zip, downloaded unless what is here is what is published; None where nothing is.
@@ -116,31 +109,34 @@ class ArchiveClient:
         part = target.with_name(f".{target.name}.part")
         # Of a file whose sum is wrong or missing, nothing could tell whether an old beginning belongs to it.
         has_checksum = published is not None and file.name not in self._accepted
-        if not self._http.download(self.url_of(file), part, has_checksum=has_checksum):
+        if not self._http.download(self._url_of(file), part, has_checksum=has_checksum):
             return None
         actual = _sha256(part)
         if published is not None and actual != published and file.name not in self._accepted:
             part.unlink()
             published, text = self._checksum(file)  # it may have been published anew in between
-            if not self._http.download(self.url_of(file), part, has_checksum=published is not None):
+            if not self._http.download(self._url_of(file), part, has_checksum=published is not None):
                 return None
             actual = _sha256(part)
             if published is not None and actual != published:
                 raise self._mismatch(file, part, text=text, expected=published, actual=actual)
         return self._keep(file, target, part, text=text, published=published, actual=actual)
 
+    def _url_of(self, file: ArchiveFile) -> str:
+        return f"{self._base_url}/{file.path}"
+
     def _checksum(self, file: ArchiveFile) -> tuple[str | None, bytes]:
         """The published sum, None where there is no checksum, and the bytes it was read from."""
-        body = self._http.find(f"{self.url_of(file)}{CHECKSUM_SUFFIX}")
+        body = self._http.find(f"{self._url_of(file)}{CHECKSUM_SUFFIX}")
         return (None, b"") if body is None else (self._read_checksum(body, file), body)
 
     def _read_checksum(self, body: bytes, file: ArchiveFile) -> str:
         text = body[:4096].decode(errors="replace")
         match = _CHECKSUM.fullmatch(text)
         if match is None:
-            raise BadPayload(f"{file.name}{CHECKSUM_SUFFIX} is not a checksum: {text[:80]!r}")
+            raise BadPayload(f"{file.checksum_name} is not a checksum: {text[:80]!r}")
         if match[2] != file.name and file.name not in self._accepted:
-            raise BadPayload(f"{file.name}{CHECKSUM_SUFFIX} is the checksum of another file, {match[2]}")
+            raise BadPayload(f"{file.checksum_name} is the checksum of another file, {match[2]}")
         return match[1].lower()
 
     def _held(self, file: ArchiveFile, target: Path, published: str | None) -> FetchedFile | None:
@@ -151,16 +147,14 @@ class ArchiveClient:
         accepted = record.sha256 != published
         if (accepted and file.name not in self._accepted) or _sha256(target) != record.sha256:
             return None
-        return FetchedFile(
-            target, file, self.url_of(file), record.sha256, published, record.received_at, accepted_mismatch=accepted
-        )
+        return FetchedFile(target, file, record.sha256, published, record.received_at, accepted_mismatch=accepted)
 
     def _keep(
         self, file: ArchiveFile, target: Path, part: Path, *, text: bytes, published: str | None, actual: str
     ) -> FetchedFile:
         before = _read_record(target)
         received_at = before.received_at if before and before.sha256 == actual else self._now()
-        checksum = target.with_name(target.name + CHECKSUM_SUFFIX)
+        checksum = target.with_name(file.checksum_name)
         if text:
             checksum.write_bytes(text)
         else:
@@ -169,7 +163,7 @@ class ArchiveClient:
         # Written last: without it, or with one of another sum, the zip beside it is downloaded again.
         _record_path(target).write_bytes(msgspec.json.encode(_Record(actual, published, received_at)))
         accepted = published is not None and actual != published
-        return FetchedFile(target, file, self.url_of(file), actual, published, received_at, accepted_mismatch=accepted)
+        return FetchedFile(target, file, actual, published, received_at, accepted_mismatch=accepted)
 
     def _mismatch(self, file: ArchiveFile, part: Path, *, text: bytes, expected: str, actual: str) -> ChecksumMismatch:
         evidence = self._downloads / EVIDENCE_FOLDER / f"{file.path.removesuffix('.zip')}.{actual[:12]}.zip"

@@ -95,6 +95,11 @@ class ArchiveFile:
         return f"{self.symbol}-{self._archive_timeframe or self.kind}-{self.period}.zip"
 
     @property
+    def checksum_name(self) -> str:
+        """Name of the file with its sum, such as `BTCUSDT-1m-2024-08-01.zip.CHECKSUM`."""
+        return self.name + CHECKSUM_SUFFIX
+
+    @property
     def path(self) -> str:
         """Path below the archive's base URL, such as `data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2024-08-01.zip`."""
         pace = "monthly" if self.monthly else "daily"
@@ -193,17 +198,6 @@ def read_file_name(name: str) -> NamedFile | None:
 def month_of(day: date) -> str:
     """The month of a day as the archive writes it, such as "2024-08"."""
     return f"{day:%Y-%m}"
-
-
-def metrics_covering(symbol: str, span: Span) -> tuple[ArchiveFile, ...]:
-    """The metrics files that hold every row *known* in the span, oldest first.
-
-    The file of a day ends with the row that was known at the next midnight, so that the rows known on one day lie in
-    its own file and in the one before.
-    """
-    first = span.start.astimezone(UTC).date() - _DAY
-    last = (span.end.astimezone(UTC) - timedelta(microseconds=1)).date()
-    return tuple(ArchiveFile.metrics(symbol, first + n * _DAY) for n in range((last - first).days + 1))
 
 
 def _span(period: str) -> Span:

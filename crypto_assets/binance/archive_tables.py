@@ -118,8 +118,9 @@ def parse_agg_trades(path: Path, *, start: datetime, end: datetime) -> Parsed:
 def parse_metrics(path: Path, *, start: datetime, end: datetime) -> Parsed:
     """Figures *known* in [start, end), payload of BRONZE_OPEN_INTEREST, in the file's order, which may be any.
 
-    The file of a day ends with the row known at the next midnight: see `archive_paths.metrics_covering`. Until the file
-    of 2026-06-24 a label is the moment its figures were known, since then it lies five minutes before.
+    The file of a day ends with the row known at the next midnight, so that rows known on a day lie in its own file and
+    in the one before. Until the file of 2026-06-24 a label is the moment its figures were known, since then it lies
+    five minutes before.
     """
     named = _named(path)
     lead = METRICS_PERIOD if named.span.start >= METRICS_LABEL_SWITCH else timedelta()

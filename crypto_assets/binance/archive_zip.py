@@ -14,7 +14,8 @@ BLOCK_BYTES = 32 << 20
 LARGEST_CSV_BYTES = 64 << 30  # several times a month of the busiest symbol's trades
 LARGEST_RATIO = 250  # candles of an idle symbol reach about 60; deflate's limit, a bomb's, is 1,032
 RATIO_MATTERS_FROM = 1 << 20  # bytes; a tiny file may compress as well as it likes
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, struct.error)
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, struct.error)
+"""What zipfile, gzip and zlib raise on bytes that are not what they should be, encrypted members included."""
 
 
 def read_blocks(
@@ -39,7 +40,7 @@ def read_blocks(
                     empty = empty and not begun[:end].strip()
                     yield begun[:end]
                     begun = begun[end:]
-    except _BROKEN as error:
+    except BROKEN as error:
         raise BadPayload(f"{path.name} is not a zip that can be read: {error}") from error
     except OSError as error:
         if not path.exists():

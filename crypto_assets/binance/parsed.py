@@ -20,14 +20,9 @@ class Parsed:
     """Columns of `schemas.REJECTED`."""
 
 
-def no_rejected() -> pa.Table:
-    """An empty table of `schemas.REJECTED`."""
-    return REJECTED.empty_table()
-
-
 def join_parsed(parts: Sequence[Parsed], *, payload: pa.Schema) -> Parsed:
     """All parts as one, in the order given; empty tables where there is no part."""
     return Parsed(
         rows=pa.concat_tables([payload.empty_table(), *(part.rows for part in parts)]).combine_chunks(),
-        rejected=pa.concat_tables([no_rejected(), *(part.rejected for part in parts)]).combine_chunks(),
+        rejected=pa.concat_tables([REJECTED.empty_table(), *(part.rejected for part in parts)]).combine_chunks(),
     )

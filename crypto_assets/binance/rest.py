@@ -15,7 +15,7 @@ from crypto_assets.binance.parsed import Parsed
 from crypto_assets.binance.rate_limit import Cost, Quota, SharedLimits
 from crypto_assets.binance.rest_rows import Page, read_page
 from crypto_assets.binance.typed_rows import UTC_TIME, Column
-from crypto_assets.binance.wire import ExchangeInfo, ServerTime, decode_answer
+from crypto_assets.binance.wire import ServerTime, decode_answer
 from crypto_assets.errors import ConfigurationError, Refused
 from crypto_assets.schemas import BRONZE_KLINES
 from crypto_assets.spans import EPOCH, Span
@@ -43,29 +43,20 @@ class Rest:
         self._weight = weight
         self._time_seen = EPOCH
 
-    def get(self, path: str, *, params: Params | None = None, weight: int = 1, cost: Cost | None = None) -> bytes:
-        """The body of the answer; raises what `Http.get` raises."""
-        return self._http.get(self._base_url + path, params=params, cost=cost or Cost(self._weight, weight))
-
-    def get_as[T](
-        self, kind: type[T], path: str, *, params: Params | None = None, weight: int = 1, cost: Cost | None = None
-    ) -> T:
-        """The answer as a struct; raises BadPayload where it is none."""
-        body = self.get(path, params=params, weight=weight, cost=cost)
-        return decode_answer(body, kind, origin=origin_of(path, params))
+    def get_as[T](self, kind: type[T], path: str, *, params: Params | None = None, weight: int = 1) -> T:
+        """The answer as a struct; raises BadPayload where it is none, and what `Http.get` raises."""
+        body = self._http.get(self._base_url + path, params=params, cost=Cost(self._weight, weight))
+        return decode_answer(body, kind, origin=_origin(path, params))
 
     def get_page(
-        self,
-        path: str,
-        columns: tuple[Column, ...],
-        *,
-        params: Params,
-        weight: int = 1,
-        cost: Cost | None = None,
+        self, path: str, columns: tuple[Column, ...], *, params: Params, weight: int = 1, cost: Cost | None = None
     ) -> Page:
-        """The answer as a page of rows; raises BadPayload where it is none."""
-        body = self.get(path, params=params, weight=weight, cost=cost)
-        return read_page(body, columns, origin=origin_of(path, params))
+        """The answer as a page of rows; raises BadPayload where it is none, and what `Http.get` raises.
+
+        It costs `weight`, or what `cost` says where the exchange counts it otherwise.
+        """
+        body = self._http.get(self._base_url + path, params=params, cost=cost or Cost(self._weight, weight))
+        return read_page(body, columns, origin=_origin(path, params))
 
     def server_time(self) -> datetime:
         """The exchange's clock."""
@@ -73,12 +64,9 @@ class Rest:
         self._time_seen = max(self._time_seen, moment)
         return moment
 
-    def exchange_info(self, path: str, *, params: Params | None, weight: int) -> ExchangeInfo:
-        """Symbols and limits; the weight limit given there counts from now on for all processes of this machine."""
-        info = self.get_as(ExchangeInfo, path, params=params, weight=weight)
-        if info.weight_per_minute:
-            self._http.learn_limit(self._base_url, self._weight, limit=info.weight_per_minute)
-        return info
+    def learn_limit(self, weight_per_minute: int) -> None:
+        """Take what the exchange has told instead of the default, for all processes of this machine."""
+        self._http.learn_limit(self._base_url, self._weight, limit=weight_per_minute)
 
     def klines(
         self, path: str, *, symbol: Params, timeframe: str, span: Span, most: int, weigh: Mapping[int, int]
@@ -116,6 +104,6 @@ def time_params(span: Span) -> dict[str, int]:
     return {"startTime": to_ms(span.start), "endTime": to_ms(span.end) - 1}
 
 
-def origin_of(path: str, params: Params | None) -> str:
+def _origin(path: str, params: Params | None) -> str:
     """The request as text, for messages and rejected rows."""
     return f"{path}?{'&'.join(f'{name}={value}' for name, value in params.items())}" if params else path

@@ -9,7 +9,6 @@ import msgspec
 import polars as pl
 import pyarrow as pa
 
-from crypto_assets.binance.parsed import no_rejected
 from crypto_assets.binance.typed_rows import Column, TypedRows, read_rows, rejected_rows
 from crypto_assets.errors import BadPayload
 
@@ -35,10 +34,8 @@ class Page:
 
     def rejected(self) -> pa.Table:
         """Rows with a fault, as a table of `schemas.REJECTED`."""
-        bad = self.rows.rejected()
-        if not bad:
-            return no_rejected()
-        return rejected_rows([(self.raws[i], reason, i + 1) for i, reason in bad], origin=self.origin)
+        bad = [(self.raws[i], reason, i + 1) for i, reason in self.rows.rejected()]
+        return rejected_rows(bad, origin=self.origin)
 
 
 def read_page(body: bytes, columns: Sequence[Column], *, origin: str) -> Page:

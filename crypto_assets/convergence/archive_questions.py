@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
 from crypto_assets.binance import archive_tables
 from crypto_assets.binance.archive import FetchedFile
-from crypto_assets.binance.archive_paths import ArchiveFile, metrics_covering, month_of
+from crypto_assets.binance.archive_paths import ArchiveFile, month_of
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.convergence.delivery import Delivery, Question, stored_rows
 from crypto_assets.convergence.sources import Sources
@@ -17,65 +21,47 @@ from crypto_assets.errors import Unavailable
 from crypto_assets.schemas import BRONZE_MARK_PRICE, Dataset
 from crypto_assets.spans import Span
 
-ReadFiles = Callable[[Sequence[FetchedFile]], Parsed]
+
+class _ParseFile(Protocol):
+    def __call__(self, path: Path, *, start: datetime, end: datetime) -> Parsed: ...
 
 
 def kline_question(dataset: Dataset, symbol: str, span: Span, sources: Sources, *, timeframe: str) -> Question:
     """The daily file of spot candles, or its part of the monthly one where only that is published."""
-
-    def read(files: Sequence[FetchedFile]) -> Parsed:
-        return archive_tables.parse_klines(files[0].path, timeframe=timeframe, start=span.start, end=span.end)
-
     day = span.start.date()
-    daily, monthly = (ArchiveFile.spot_klines(symbol, timeframe, period) for period in (day, month_of(day)))
-    return _question(dataset, sources, [daily], read, instead=[monthly])
+    choices = [[ArchiveFile.spot_klines(symbol, timeframe, period)] for period in (day, month_of(day))]
+    return _question(dataset, span, sources, choices, partial(archive_tables.parse_klines, timeframe=timeframe))
 
 
 def trade_question(dataset: Dataset, symbol: str, span: Span, sources: Sources) -> Question:
     """The daily file of spot trades."""
-
-    def read(files: Sequence[FetchedFile]) -> Parsed:
-        return archive_tables.parse_trades(files[0].path, start=span.start, end=span.end)
-
-    return _question(dataset, sources, [ArchiveFile.spot_trades(symbol, span.start.date())], read)
+    file = ArchiveFile.spot_trades(symbol, span.start.date())
+    return _question(dataset, span, sources, [[file]], archive_tables.parse_trades)
 
 
 def funding_question(dataset: Dataset, symbol: str, span: Span, sources: Sources) -> Question:
     """The monthly file of funding rates, of which the rows of the day are taken."""
     file = ArchiveFile.funding_rate(symbol, month_of(span.start.date()))
-
-    def read(files: Sequence[FetchedFile]) -> Parsed:
-        return archive_tables.parse_funding_rates(files[0].path, start=span.start, end=span.end)
-
-    return _question(dataset, sources, [file], read)
+    return _question(dataset, span, sources, [[file]], archive_tables.parse_funding_rates)
 
 
-def metrics_questions(dataset: Dataset, symbol: str, span: Span, sources: Sources) -> list[Question]:
-    """The daily metrics files that hold rows known on the day: its own, and the one before, which ends at midnight."""
+def metrics_question(dataset: Dataset, symbol: str, span: Span, sources: Sources, *, days_before: int) -> Question:
+    """The daily metrics file of the day (0) or of the one before (1).
 
-    def question(file: ArchiveFile) -> Question:
-        def read(files: Sequence[FetchedFile]) -> Parsed:
-            return archive_tables.parse_metrics(files[0].path, start=span.start, end=span.end)
-
-        return _question(dataset, sources, [file], read)
-
-    return [question(file) for file in metrics_covering(symbol, span)]
+    A file ends with the row that was known at the next midnight: rows known on a day lie in both.
+    """
+    file = ArchiveFile.metrics(symbol, span.start.date() - timedelta(days=days_before))
+    return _question(dataset, span, sources, [[file]], archive_tables.parse_metrics)
 
 
 def mark_price_question(dataset: Dataset, symbol: str, span: Span, sources: Sources) -> Question:
     """The daily files of mark and index price candles, whose closes are joined."""
     day = span.start.date()
-    kinds = ("markPriceKlines", "indexPriceKlines")
-
-    def read(files: Sequence[FetchedFile]) -> Parsed:
-        mark, index = (
-            archive_tables.parse_klines(file.path, timeframe="1m", start=span.start, end=span.end) for file in files
-        )
-        return mark_prices_of(mark, index)
-
-    return _question(
-        dataset, sources, [ArchiveFile.futures_klines(symbol, "1m", day, kind=kind) for kind in kinds], read
-    )
+    pair = [
+        ArchiveFile.futures_klines(symbol, "1m", day, kind=kind) for kind in ("markPriceKlines", "indexPriceKlines")
+    ]
+    parse = partial(archive_tables.parse_klines, timeframe="1m")
+    return _question(dataset, span, sources, [pair], parse, join=mark_prices_of)
 
 
 def mark_prices_of(mark: Parsed, index: Parsed) -> Parsed:
@@ -96,17 +82,21 @@ def mark_prices_of(mark: Parsed, index: Parsed) -> Parsed:
     return Parsed(rows=rows, rejected=pa.concat_tables([mark.rejected, index.rejected]))
 
 
+def _only(parsed: Parsed) -> Parsed:
+    return parsed
+
+
 def _question(
     dataset: Dataset,
+    span: Span,
     sources: Sources,
-    files: Sequence[ArchiveFile],
-    read: ReadFiles,
+    choices: Sequence[Sequence[ArchiveFile]],
+    parse: _ParseFile,
     *,
-    instead: Sequence[ArchiveFile] = (),
+    join: Callable[..., Parsed] = _only,
 ) -> Question:
-    """Asks for files that give rows only together, or where they are not all published for those `instead`."""
-    choices = [choice for choice in (files, instead) if choice]
-    origin = _named(files)
+    """Asks for the first choice of which all files are published; `join` makes one of what its files hold."""
+    origin = _named(choices[0])
 
     def identity() -> str | None:
         for choice in choices:
@@ -123,7 +113,7 @@ def _question(
         raise Unavailable(f"{origin} was withdrawn from the archive while it was fetched. Run the partition again.")
 
     def delivery(fetched: Sequence[FetchedFile], name: str) -> Delivery:
-        parsed = read(fetched)
+        parsed = join(*(parse(file.path, start=span.start, end=span.end) for file in fetched))
         rows = stored_rows(
             parsed.rows,
             dataset,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 
-from crypto_assets.binance.capture import CaptureFile, CaptureTables, read_capture
+from crypto_assets.binance.capture.files import CaptureFile, CaptureTables, read_capture
+from crypto_assets.binance.capture.messages import Market
 from crypto_assets.binance.parsed import Parsed
-from crypto_assets.convergence.captures import CaptureName, CaptureStore, Market
+from crypto_assets.convergence.captures import CaptureName, CaptureStore
 from crypto_assets.convergence.delivery import Delivery, Question, content_version, stored_rows
 from crypto_assets.convergence.sources import Sources
 from crypto_assets.schemas import BRONZE_ORDERBOOK, Dataset
 from crypto_assets.spans import Span
 
-DAY = timedelta(days=1)
 BOOK_STARTS_WITHIN = timedelta(minutes=1)
 """A book that begins later in the day has its start in the file of the day before."""
 
@@ -84,8 +85,7 @@ def _reaches_back(tables: CaptureTables, dataset: Dataset, span: Span) -> bool:
 
 
 def _beside(name: CaptureName, days: int) -> CaptureName:
-    day: date = name.day + days * DAY
-    return CaptureName(name.market, name.symbol, day)
+    return replace(name, day=name.day + timedelta(days=days))
 
 
 def _of(tables: CaptureTables, dataset: Dataset) -> Parsed:

@@ -7,14 +7,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
+from crypto_assets.binance.capture.messages import Market
 from crypto_assets.errors import Unavailable
 from crypto_assets.lake.files import filesystem_of
 
 NOT_FOUND = 404
-
-Market = Literal["spot", "usdm"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_assets.cleaning.deduplicate import SOURCES
-from crypto_assets.convergence.delivery import content_version
+from crypto_assets.convergence.delivery import content_version, row_hashes
 from crypto_assets.convergence.work import LIVE, PartitionWork
 from crypto_assets.lake.manifest import Part
 
@@ -35,15 +35,15 @@ def keep_one_copy(work: PartitionWork, columns: Sequence[str]) -> None:
         if held:
             parts = [kept for part in parts if (kept := _without(work, part, pl.concat(held), columns)) is not None]
         if parts:
-            held.append(_hashes(_read(work, parts, columns)))
+            held.append(row_hashes(work.read(parts, columns)))
 
 
 def _without(work: PartitionWork, part: Part, held: pl.Series, columns: Sequence[str]) -> Part | None:
     """The part, or what takes its place, less the rows whose hashes are held; None where nothing is left."""
-    is_new = ~_hashes(_read(work, [part], columns)).is_in(held.implode())
+    is_new = ~row_hashes(work.read([part], columns)).is_in(held.implode())
     if is_new.all():
         return part
-    rows = _read(work, [part], work.dataset.schema.names).filter(is_new.to_arrow())
+    rows = work.read([part], work.dataset.schema.names).filter(is_new.to_arrow())
     work.duplicates += part.rows - rows.num_rows
     version = content_version(rows)
     path = f"{part.path.removesuffix('.parquet')}-{version[:8]}.parquet"
@@ -55,7 +55,7 @@ def _without(work: PartitionWork, part: Part, held: pl.Series, columns: Sequence
 def _merged(work: PartitionWork, folder: str, parts: Sequence[Part]) -> Part:
     versions = tuple(sorted({version for part in parts for version in part.holds}))
     version = hashlib.sha256("\n".join(versions).encode()).hexdigest()
-    tables = _gathered(_read(work, [part], work.dataset.schema.names) for part in parts)
+    tables = _gathered(work.read([part], work.dataset.schema.names) for part in parts)
     return _written(
         work, f"{folder}{LIVE}-{version[:16]}.parquet", tables, like=_spanning(parts), version=version, merged=versions
     )
@@ -70,15 +70,7 @@ def _written(
     version: str,
     merged: tuple[str, ...] = (),
 ) -> Part:
-    rows = 0
-
-    def counted() -> Iterator[pa.Table]:
-        nonlocal rows
-        for table in tables:
-            rows += table.num_rows
-            yield table
-
-    size = work.lake.write_file(work.dataset, work.symbol, work.day, path, counted())
+    rows, size = work.lake.write_file(work.dataset, work.symbol, work.day, path, tables)
     return Part(
         path=path,
         rows=rows,
@@ -110,16 +102,6 @@ def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
             waiting = []
     if waiting:
         yield pa.concat_tables(waiting).combine_chunks()
-
-
-def _read(work: PartitionWork, parts: Sequence[Part], columns: Sequence[str]) -> pa.Table:
-    return work.lake.read_parts(work.dataset, work.symbol, work.day, parts, columns=columns)
-
-
-def _hashes(table: pa.Table) -> pl.Series:
-    frame = pl.from_arrow(table.replace_schema_metadata(None))
-    assert isinstance(frame, pl.DataFrame)
-    return frame.hash_rows(seed=0)
 
 
 def _folder(path: str) -> str:

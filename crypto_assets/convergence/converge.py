@@ -14,7 +14,6 @@ from crypto_assets.convergence.compact import compact, keep_one_copy
 from crypto_assets.convergence.delivery import Delivery, content_version, stored_rows
 from crypto_assets.convergence.live import commit, drain
 from crypto_assets.convergence.live_ranges import Ends
-from crypto_assets.convergence.plan import confirmed_halts, plan_requests
 from crypto_assets.convergence.recipes import RECIPES, Recipe
 from crypto_assets.convergence.sources import Sources
 from crypto_assets.convergence.work import PartitionWork
@@ -33,9 +32,6 @@ LEFT_TO_NEXT = timedelta(minutes=2)
 class Convergence:
     """What a partition holds after it was converged, and what each source said."""
 
-    dataset: str
-    symbol: str
-    day: date
     manifest: Manifest
     added: Mapping[str, int]
     """Rows written by this call, by source."""
@@ -44,31 +40,6 @@ class Convergence:
     answers: tuple[str, ...]
     """A sentence for each source that was asked."""
     changed: bool
-
-    @property
-    def rows(self) -> int:
-        """Rows stored, copies from several sources counted each."""
-        return self.manifest.rows
-
-    @property
-    def bytes(self) -> int:
-        """Size of the partition."""
-        return self.manifest.bytes
-
-    @property
-    def rejected(self) -> int:
-        """Rows kept in `_rejected`."""
-        return self.manifest.rejected
-
-    @property
-    def halts(self) -> tuple[Span, ...]:
-        """Spans that the exchange confirms to hold no candle."""
-        return self.manifest.halt_spans
-
-    @property
-    def data_version(self) -> str:
-        """sha256 that changes when, and only when, the rows of the partition change."""
-        return self.manifest.data_version
 
 
 def converge(
@@ -93,7 +64,8 @@ def converge(
         raise InputIncomplete(f"{dataset.name} {day} {symbol}: the day has not begun, there is nothing to fetch yet.")
     with lake.writing(dataset, symbol):
         work = PartitionWork(dataset, symbol, day, lake=lake, exchange=sources.exchange)
-        for question in recipe.questions(dataset, symbol, day_span(day), sources):
+        for about in recipe.questions:
+            question = about(dataset, symbol, day_span(day), sources)
             work.leave(question) if is_flush else work.put(question)
         is_drained = _drain(work, sources, ends)
         missing = _missing(work, recipe, span)
@@ -105,11 +77,10 @@ def converge(
                 f"{dataset.name} {day} {symbol}: no source has a row of this day. {' '.join(work.sentences)} "
                 "Check the symbol and the day, or import the day with history_klines."
             )
-        halts = (
-            confirmed_halts(missing, archive_published=work.holds("archive"), rest_answered=rest_answered)
-            if recipe.required
-            else ()
-        )
+        # The exchange says twice that it has no candle: its archive of the day lacks it, and REST gave none. Before the
+        # archive is published, a hole may still be filled.
+        is_confirmed = recipe.required and rest_answered and work.holds("archive")
+        halts = missing if is_confirmed else ()
         if recipe.one_copy and work.added:
             keep_one_copy(work, recipe.one_copy)
         if is_over:
@@ -119,7 +90,7 @@ def converge(
         if is_drained and sources.live is not None:
             commit(work, sources.live)
     missing = missing if recipe.pace else ()
-    return Convergence(dataset.name, symbol, day, manifest, work.added, missing, tuple(work.sentences), changed)
+    return Convergence(manifest, work.added, missing, tuple(work.sentences), changed)
 
 
 def _drain(work: PartitionWork, sources: Sources, ends: Ends | None) -> bool:
@@ -157,7 +128,7 @@ def _ask_rest(work: PartitionWork, recipe: Recipe, missing: Sequence[Span], sour
     """
     if recipe.rest is None:
         return False
-    requests = plan_requests(missing, timeframe=recipe.pace, page=recipe.page) if recipe.pace else list(missing)
+    requests = _plan_requests(missing, longest=recipe.page * recipe.pace) if recipe.pace else missing
     try:
         answers = [recipe.rest(sources, work.symbol, request) for request in requests]
     except ExchangeError as error:
@@ -174,6 +145,17 @@ def _ask_rest(work: PartitionWork, recipe: Recipe, missing: Sequence[Span], sour
     work.take(Delivery("rest", f"rest {version[:16]}", version, rows, parsed.rejected, note))
     work.sentences.append(f"rest: {note}")
     return True
+
+
+def _plan_requests(missing: Sequence[Span], *, longest: timedelta) -> list[Span]:
+    """Spans to request so that all of the ascending `missing` is covered; holes share a request that holds them."""
+    requests: list[Span] = []
+    for span in missing:
+        if requests and span.end - requests[-1].start <= longest:
+            requests[-1] = Span(requests[-1].start, span.end)
+        else:
+            requests.append(span)
+    return requests
 
 
 def _inside(rows: pa.Table, column: str, spans: Sequence[Span]) -> pa.Table:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+import polars as pl
 import pyarrow as pa
 
 from crypto_assets.schemas import TIMESTAMP, Dataset
@@ -58,6 +59,11 @@ def stored_rows(
         "offset": pa.nulls(count, pa.int64()),
     }
     return pa.table({**columns, **provenance}).cast(dataset.schema)
+
+
+def row_hashes(rows: pa.Table) -> pl.Series:
+    """A 64-bit hash of each row, the same for rows of equal values within this process."""
+    return pl.DataFrame(rows.replace_schema_metadata(None)).hash_rows(seed=0)
 
 
 def content_version(rows: pa.Table) -> str:

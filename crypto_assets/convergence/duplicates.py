@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow as pa
 
+from crypto_assets.convergence.delivery import row_hashes
 from crypto_assets.convergence.work import PartitionWork
 from crypto_assets.lake.manifest import Part
 from crypto_assets.spans import times_us, to_us
@@ -55,19 +56,13 @@ class Seen:
         """Take in the files with rows of the span of the new ones."""
         meeting = [part for part in self._unread if _meets(part, new)]
         for part in meeting:
-            columns = self._work.dataset.payload.names
-            held = self._work.lake.read_parts(
-                self._work.dataset, self._work.symbol, self._work.day, [part], columns=columns
-            )
-            self._spans.append(self._span(held))
+            self._spans.append(self._span(self._work.read([part], self._work.dataset.payload.names)))
         self._unread = [part for part in self._unread if part not in meeting]
 
     def _span(self, table: pa.Table) -> _Span:
         payload = self._work.dataset.payload
         times = times_us(table[self._work.dataset.time_column])
-        frame = pl.from_arrow(table.select(payload.names).cast(payload).replace_schema_metadata(None))
-        assert isinstance(frame, pl.DataFrame)
-        return _Span(int(times.min()), int(times.max()), frame.hash_rows(seed=0))
+        return _Span(int(times.min()), int(times.max()), row_hashes(table.select(payload.names).cast(payload)))
 
 
 def _meets(part: Part, new: _Span) -> bool:

@@ -19,8 +19,9 @@ from crypto_assets.convergence.duplicates import Seen
 from crypto_assets.convergence.live_ranges import Ends, Range, plan_range, position_of
 from crypto_assets.convergence.work import LIVE, PartitionWork
 from crypto_assets.errors import ServiceUnavailable
+from crypto_assets.lake.lake import by_place
 from crypto_assets.lake.manifest import Position
-from crypto_assets.spans import EPOCH, times_us
+from crypto_assets.spans import EPOCH
 from crypto_assets.stream.columns import OFFSET, Columns, Raw, read_columns
 from crypto_assets.stream.feeds import FEEDS
 from crypto_assets.stream.rows import days_of, kept, rows_of
@@ -34,7 +35,6 @@ LOOKED_BACK = 8
 """Days before this one whose positions are looked for: Kafka keeps messages for seven."""
 MOST_ROWS = 400_000
 """Rows that are collected for one file; of a dataset with few columns some 60 MB."""
-_HOUR_US = 3_600_000_000
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ class _Drain:
         if not table.num_rows:
             return set()
         touched: set[str] = set()
-        for place, rows in _by_place(table, hourly=self._work.dataset.hourly, column=self._work.dataset.time_column):
+        for place, rows in by_place(table, self._work.dataset):
             places.setdefault(place, _Collected(start)).tables.append(rows)
             touched.add(place)
         return touched
@@ -218,11 +218,3 @@ class _Drain:
         rows = [(values[offset], reason, offset) for offset, reason in faulty]
         self._work.reject(rejected_rows(rows, origin=f"{self._state.name}/{partition} {self._state.topic_id}"))
         self._rejected += len(rows)
-
-
-def _by_place(table: pa.Table, *, hourly: bool, column: str) -> Sequence[tuple[str, pa.Table]]:
-    """Rows by the folder that they lie in."""
-    if not hourly:
-        return [("", table)]
-    hours = times_us(table[column]) // _HOUR_US % 24
-    return [(f"hour={hour:02d}/", table.filter(pa.array(hours == hour))) for hour in np.unique(hours)]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from crypto_assets.binance.archive import ArchiveClient
+from crypto_assets.binance.futures import FuturesClient
+from crypto_assets.binance.spot import SpotClient
 from crypto_assets.convergence.captures import CaptureStore
 
 if TYPE_CHECKING:
-    from crypto_assets.binance.archive import ArchiveClient
-    from crypto_assets.binance.futures import FuturesClient
-    from crypto_assets.binance.spot import SpotClient
     from crypto_assets.stream.reader import LiveTopics
 
 

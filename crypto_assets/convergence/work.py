@@ -12,7 +12,7 @@ import pyarrow as pa
 from crypto_assets.convergence.delivery import Delivery, Question, content_version
 from crypto_assets.errors import ConfigurationError, InputIncomplete
 from crypto_assets.lake.lake import Lake
-from crypto_assets.lake.manifest import Answer, Interval, Manifest, Part, Position
+from crypto_assets.lake.manifest import Answer, Manifest, Part, Position
 from crypto_assets.schemas import Dataset
 from crypto_assets.spans import Span, day_span, from_us, missing_spans, times_us
 
@@ -104,6 +104,10 @@ class PartitionWork:
         ):
             self._rejected += delivery.rejected.num_rows
 
+    def read(self, parts: Sequence[Part], columns: Sequence[str]) -> pa.Table:
+        """Columns of some of the parts."""
+        return self.lake.read_parts(self.dataset, self.symbol, self.day, parts, columns=columns)
+
     def lists(self, path: str) -> bool:
         """Whether a file of this path belongs to the partition."""
         return any(part.path == path for part in self.parts)
@@ -111,9 +115,9 @@ class PartitionWork:
     def write_live(self, path: str, rows: pa.Table, *, origin: str, version: str) -> None:
         """Write rows of the live streams as a file of this path."""
         times = times_us(rows[self.dataset.time_column])
-        size = self.lake.write_file(self.dataset, self.symbol, self.day, path, [rows])
+        count, size = self.lake.write_file(self.dataset, self.symbol, self.day, path, [rows])
         start, last = from_us(int(times.min())), from_us(int(times.max()))
-        self.parts.append(Part(path, rows.num_rows, size, LIVE, origin, version, self._exchange, start, last))
+        self.parts.append(Part(path, count, size, LIVE, origin, version, self._exchange, start, last))
         self._times[origin] = np.concatenate([self._times.get(origin, np.empty(0, np.int64)), times])
         self.added[LIVE] = self.added.get(LIVE, 0) + rows.num_rows
 
@@ -164,7 +168,7 @@ class PartitionWork:
         manifest = Manifest(
             parts=tuple(sorted(self.parts, key=lambda part: part.path)),
             answers=tuple(self._answers),
-            halts=tuple(Interval(span.start, span.end) for span in halts),
+            halts=halts,
             rejected=self._rejected,
             duplicates=self.duplicates,
             positions=self.positions,
@@ -175,7 +179,5 @@ class PartitionWork:
         if origin not in self._times:
             column = self.dataset.time_column
             held = [part for part in self.parts if part.origin == origin]
-            self._times[origin] = times_us(
-                self.lake.read_parts(self.dataset, self.symbol, self.day, held, columns=[column])[column]
-            )
+            self._times[origin] = times_us(self.read(held, [column])[column])
         return self._times[origin]

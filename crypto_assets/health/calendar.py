@@ -81,7 +81,7 @@ def _of_parts(lake: Lake, dataset: Dataset, symbol: str, day: date, *, now: date
         return _Found("absent") if retired is None else _Found("retired", retired.keys)
     if dataset.name not in TIMEFRAME_OF:
         return _uncounted(manifest.rows)
-    expected, halted = _slots(dataset, day, halts=manifest.halt_spans, until=now)
+    expected, halted = _slots(dataset, day, halts=manifest.halts, until=now)
     several = len({part.source for part in manifest.parts}) > 1
     # Copies of one candle from two sources hide what is missing.
     return _counted(manifest.rows, expected=expected, halted=halted, surely=not several)

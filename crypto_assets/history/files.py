@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
@@ -12,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from crypto_assets.binance.archive_zip import BROKEN
 from crypto_assets.errors import BadPayload, InputIncomplete
 from crypto_assets.history.columns import EXCHANGE_ORDER
 from crypto_assets.history.opening import open_parquet, open_table, plain_texts
@@ -25,7 +24,6 @@ BATCH_ROWS = 200_000
 LONGEST_HEADER = 64 << 10
 SCHEMES = frozenset({"file", "local", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "hdfs", "viewfs", "hf", "https"})
 """Where files may lie. fsspec knows others, among them chains of them, that reach what nobody meant."""
-_BROKEN = (EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ def read_pieces(file: HistoryFile) -> Iterator[Piece]:
     """The file's rows in order. Raises BadPayload where it is not what its name says."""
     try:
         yield from _parquet_pieces(file) if file.path.endswith(PARQUET_SUFFIXES) else _csv_pieces(file)
-    except (*_BROKEN, pa.ArrowException) as error:
+    except (*BROKEN, pa.ArrowException) as error:
         raise BadPayload(f"{file.name} cannot be read: {_first_line(error)}") from error
     except OSError as error:
         if error.errno is not None:  # the way to the file, not what is in it

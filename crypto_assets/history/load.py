@@ -141,7 +141,7 @@ def _add(delivery: Delivery, dataset: Dataset, symbol: str, day: date, *, lake: 
         work.take(delivery)
         work.keep_answers()
         held = work.held
-        _, changed = work.publish(held.halt_spans if held else ())
+        _, changed = work.publish(held.halts if held else ())
         return changed
 
 

@@ -109,19 +109,11 @@ class Files:
 
     def read(self, path: str) -> bytes | None:
         """Content of a file, or None where it does not exist; raises LakeError."""
-        with self.explained("read", path):
-            try:
-                return self._fs.cat_file(self._full(path))
-            except FileNotFoundError:
-                return None
+        return self._found(path, self._fs.cat_file)
 
     def read_end(self, path: str, most: int) -> bytes | None:
         """The last bytes of a file, at least `most` of them or all, or None where it does not exist."""
-        with self.explained("read", path):
-            try:
-                return self._fs.cat_file(self._full(path), start=-most)
-            except FileNotFoundError:
-                return None
+        return self._found(path, lambda full: self._fs.cat_file(full, start=-most))
 
     def open(self, path: str) -> Opened:
         """A file to be read in pieces; raises FileNotFoundError where it does not exist."""
@@ -138,27 +130,15 @@ class Files:
 
     def size(self, path: str) -> int | None:
         """Bytes of a file, or None where it does not exist."""
-        with self.explained("read", path):
-            try:
-                return self._fs.info(self._full(path))["size"]
-            except FileNotFoundError:
-                return None
+        return self._found(path, lambda full: self._fs.info(full)["size"])
 
     def written_at(self, path: str) -> datetime | None:
         """When a file was last written, by the clock of its store; None where it does not exist."""
-        with self.explained("read", path):
-            try:
-                return self._fs.modified(self._full(path)).astimezone(UTC)
-            except FileNotFoundError:
-                return None
+        return self._found(path, lambda full: self._fs.modified(full).astimezone(UTC))
 
     def names(self, folder: str) -> list[str]:
-        """Names of all files below a folder, relative to it, hidden ones left out; empty where it does not exist."""
-        with self.explained("list", folder):
-            full = self._full(folder)
-            found = self._fs.find(full) if self._fs.exists(full) else []
-        names = (name[len(full.rstrip("/")) + 1 :] for name in found)
-        return sorted(name for name in names if not name.rpartition("/")[2].startswith("."))
+        """Names of the files that `listed` lists, relative to the folder."""
+        return [file.path.removeprefix(f"{folder}/") for file in self.listed(folder)]
 
     def listed(self, folder: str = "") -> list[Listed]:
         """All files below a folder with size and age, by path, hidden files and folders left out; empty where it does
@@ -227,10 +207,18 @@ class Files:
     def _full(self, path: str) -> str:
         return f"{self._root}/{within(path)}"
 
+    def _found[T](self, path: str, look: Callable[[str], T]) -> T | None:
+        """What `look` finds at the full path of a file; None where it does not exist."""
+        with self.explained("read", path):
+            try:
+                return look(self._full(path))
+            except FileNotFoundError:
+                return None
+
     def _publish_local(self, target: Path, content: bytes) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(target)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}-{uuid4().hex[:8]}.tmp")
+        temporary = target.with_name(_temporary_name(target.name))
         try:
             temporary.write_bytes(content)
             temporary.replace(target)
@@ -245,7 +233,7 @@ class Files:
         for found in self._fs.ls(folder, detail=False):
             if _TEMPORARY.match(found.rpartition("/")[2]) and found.rpartition("/")[2].startswith(f".{name}."):
                 self._fs.rm_file(found)  # left by a writer that was killed; one that still writes fails and says so
-        temporary = f"{folder}/.{name}.{os.getpid()}-{uuid4().hex[:8]}.tmp"
+        temporary = f"{folder}/{_temporary_name(name)}"
         try:
             self._fs.pipe_file(temporary, content)
             self._fs.mv(temporary, target, overwrite=True)
@@ -286,6 +274,10 @@ def _moment(entry: Mapping[str, Any]) -> datetime:
     """When a file of a listing was written: S3 and HDFS give a datetime, a local disk seconds since 1970."""
     moment = entry.get("LastModified") or entry["mtime"]
     return moment.astimezone(UTC) if isinstance(moment, datetime) else datetime.fromtimestamp(moment, UTC)
+
+
+def _temporary_name(name: str) -> str:
+    return f".{name}.{os.getpid()}-{uuid4().hex[:8]}.tmp"
 
 
 def _remove_abandoned(target: Path) -> None:

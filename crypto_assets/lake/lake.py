@@ -133,11 +133,8 @@ class Lake:
 
     def footer(self, dataset: Dataset, symbol: str, day: date) -> dict[str, str] | None:
         """The notes published with a single-file day; None where it was never published."""
-        raw = self.files.read(dataset.partition_path(symbol, day))
-        if raw is None:
-            return None
-        stored = pq.read_schema(io.BytesIO(raw)).metadata or {}
-        return {key.decode(): value.decode() for key, value in stored.items() if not key.startswith(b"ARROW:")}
+        held = self.outline(dataset, symbol, day)
+        return None if held is None else dict(held.notes)
 
     def outline(self, dataset: Dataset, symbol: str, day: date) -> Outline | None:
         """Rows and notes of a single-file day, for some kB of reading; None where it was never published.
@@ -190,22 +187,25 @@ class Lake:
         """Write rows (stored schema) as new files of a day; they belong to it once `publish_manifest` lists them."""
         folder = dataset.partition_path(symbol, day)
         parts: list[Part] = []
-        for place, rows in _by_hour(table, dataset) if dataset.hourly else [("", table)]:
+        for place, rows in by_place(table, dataset):
             path = f"{place}{source}-{version[:16]}.parquet"
             content = _to_parquet(rows, dataset.schema, {})
             self.files.publish(f"{folder}/{path}", content)
             parts.append(Part(path, rows.num_rows, len(content), source, origin, version, exchange))
         return parts
 
-    def write_file(self, dataset: Dataset, symbol: str, day: date, path: str, tables: Iterable[pa.Table]) -> int:
-        """Write tables (stored schema) one after the other as one new file of a day; its bytes. The same file for the
-        same rows in the same tables; it belongs to the day once `publish_manifest` lists it."""
-        sink = io.BytesIO()
+    def write_file(
+        self, dataset: Dataset, symbol: str, day: date, path: str, tables: Iterable[pa.Table]
+    ) -> tuple[int, int]:
+        """Write tables (stored schema) one after the other as one new file of a day; its rows and bytes. The same file
+        for the same rows in the same tables; it belongs to the day once `publish_manifest` lists it."""
+        sink, rows = io.BytesIO(), 0
         with pq.ParquetWriter(sink, dataset.schema, **_options(dataset.schema)) as writer:
             for table in tables:
                 writer.write_table(table)
+                rows += table.num_rows
         self.files.publish(f"{dataset.partition_path(symbol, day)}/{path}", sink.getvalue())
-        return sink.getbuffer().nbytes
+        return rows, sink.getbuffer().nbytes
 
     def read_parts(
         self, dataset: Dataset, symbol: str, day: date, parts: Sequence[Part], *, columns: Sequence[str]
@@ -337,10 +337,12 @@ def _options(schema: pa.Schema) -> dict[str, Any]:
     return {"compression": "zstd", "coerce_timestamps": "us", "use_dictionary": words}
 
 
-def _by_hour(table: pa.Table, dataset: Dataset) -> Iterable[tuple[str, pa.Table]]:
-    hours = (times_us(table[dataset.time_column]) // HOUR_US) % 24
-    for hour in np.unique(hours):
-        yield f"hour={hour:02d}/", table.filter(pa.array(hours == hour))
+def by_place(table: pa.Table, dataset: Dataset) -> list[tuple[str, pa.Table]]:
+    """Rows of a day by the folder in the day's own that their files lie in, such as `hour=00/`, or an empty text."""
+    if not dataset.hourly:
+        return [("", table)]
+    hours = times_us(table[dataset.time_column]) // HOUR_US % 24
+    return [(f"hour={hour:02d}/", table.filter(pa.array(hours == hour))) for hour in np.unique(hours)]
 
 
 def _between(table: pa.Table, column: str, start: datetime | None, end: datetime | None) -> pa.Table:

@@ -64,19 +64,12 @@ class Answer(msgspec.Struct, frozen=True):
     """The answer in words, for people."""
 
 
-class Interval(msgspec.Struct, frozen=True):
-    """A span of time as it is stored."""
-
-    start: datetime
-    end: datetime
-
-
 class Manifest(msgspec.Struct, frozen=True):
     """Everything that belongs to one partition. A file that it does not list does not exist for readers."""
 
     parts: tuple[Part, ...] = ()
     answers: tuple[Answer, ...] = ()
-    halts: tuple[Interval, ...] = ()
+    halts: tuple[Span, ...] = ()
     """Spans without candles, as every source that answered confirms."""
     rejected: int = 0
     """Rows of the origins that could not be used and lie in `_rejected`."""
@@ -100,11 +93,6 @@ class Manifest(msgspec.Struct, frozen=True):
         """sha256 that changes when, and only when, the rows of the partition change, however they lie in files."""
         versions = sorted({version for part in self.parts for version in part.holds})
         return hashlib.sha256("\n".join(versions).encode()).hexdigest()
-
-    @property
-    def halt_spans(self) -> tuple[Span, ...]:
-        """The halts as spans."""
-        return tuple(Span(i.start, i.end) for i in self.halts)
 
 
 class Retired(msgspec.Struct, frozen=True):

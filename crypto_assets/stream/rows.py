@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from crypto_assets.binance.capture_rows import with_quote_quantity
+from crypto_assets.binance.capture.rows import with_quote_quantity
 from crypto_assets.binance.typed_rows import Column, TypedRows, read_rows
 from crypto_assets.schemas import (
     AMOUNT,

@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from crypto_assets.binance.archive import ArchiveClient
-from crypto_assets.binance.parsed import Parsed, no_rejected
+from crypto_assets.binance.parsed import Parsed
 from crypto_assets.config import Settings
 from crypto_assets.convergence.sources import Sources
 from crypto_assets.definitions import build_definitions
 from crypto_assets.partitions import DaySymbol, Partition, range_tags
-from crypto_assets.schemas import BRONZE_FUNDING_RATE, BRONZE_KLINES, BRONZE_OPEN_INTEREST
+from crypto_assets.schemas import BRONZE_FUNDING_RATE, BRONZE_KLINES, BRONZE_OPEN_INTEREST, REJECTED
 from crypto_assets.spans import to_us
 from crypto_assets.stream.reader import LiveTopics
 from resources.exchange import ExchangeResource
@@ -57,7 +57,7 @@ class SmallRest:
             raise self.errors[start.date()].pop(0)
         schema = BRONZE_KLINES[timeframe].payload
         if timeframe != "1m":
-            return Parsed(schema.empty_table(), no_rejected())
+            return Parsed(schema.empty_table(), REJECTED.empty_table())
         opened = np.arange(to_us(start), to_us(end), MINUTE_US)
         for first, last in self.holes:
             opened = opened[(opened < to_us(first)) | (opened >= to_us(last))]
@@ -78,7 +78,7 @@ class SmallRest:
             "taker_buy_volume": np.round(volume / 2, 3),
             "taker_buy_quote_volume": np.round(volume * close / 2, 4),
         }
-        return Parsed(_table(columns, schema), no_rejected())
+        return Parsed(_table(columns, schema), REJECTED.empty_table())
 
     def funding_rates(self, symbol: str, start: datetime, end: datetime) -> Parsed:
         times = np.arange(to_us(start), to_us(end), 8 * 60 * MINUTE_US)
@@ -88,13 +88,13 @@ class SmallRest:
             "mark_price": np.full(times.size, self.price),
             "interval_hours": np.full(times.size, 8),
         }
-        return Parsed(_table(columns, BRONZE_FUNDING_RATE.payload), no_rejected())
+        return Parsed(_table(columns, BRONZE_FUNDING_RATE.payload), REJECTED.empty_table())
 
     def open_interest_history(self, symbol: str, start: datetime, end: datetime) -> Parsed:
-        return Parsed(BRONZE_OPEN_INTEREST.payload.empty_table(), no_rejected())
+        return Parsed(BRONZE_OPEN_INTEREST.payload.empty_table(), REJECTED.empty_table())
 
     def mark_price_klines(self, symbol: str, timeframe: str, start: datetime, end: datetime) -> Parsed:
-        return Parsed(BRONZE_KLINES["1m"].payload.empty_table(), no_rejected())
+        return Parsed(BRONZE_KLINES["1m"].payload.empty_table(), REJECTED.empty_table())
 
     index_price_klines = mark_price_klines
 

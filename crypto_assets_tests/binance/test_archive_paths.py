@@ -12,11 +12,10 @@ from crypto_assets.binance.archive_paths import (
     FUTURES_TIMEFRAMES,
     SPOT_TIMEFRAMES,
     ArchiveFile,
-    metrics_covering,
     month_of,
     read_file_name,
 )
-from crypto_assets.spans import Span, day_span
+from crypto_assets.spans import Span
 
 DAY = date(2024, 8, 1)
 
@@ -122,8 +121,3 @@ def test_the_name_of_a_monthly_file_gives_its_whole_month() -> None:
     assert named is not None
     assert (named.symbol, named.what) == ("BTCUSDT", "trades")
     assert named.span == Span(datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC))
-
-
-def test_metrics_known_on_a_day_lie_in_its_file_and_the_one_before() -> None:
-    files = metrics_covering("BTCUSDT", day_span(DAY))
-    assert [file.period for file in files] == [date(2024, 7, 31), DAY]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crypto_assets.binance import archive_zip
-from crypto_assets.binance.archive_paths import ArchiveFile, metrics_covering, read_file_name
+from crypto_assets.binance.archive_paths import ArchiveFile, read_file_name
 from crypto_assets.binance.archive_tables import (
     parse_agg_trades,
     parse_book_depth,
@@ -334,7 +334,7 @@ def test_metrics_were_known_at_their_label_until_the_labels_changed(tmp_path: Pa
 
 def test_two_metrics_files_hold_every_row_known_on_a_day_once(tmp_path: Path) -> None:
     known: list[datetime] = []
-    for file in metrics_covering("BTCUSDT", SPAN):
+    for file in (ArchiveFile.metrics("BTCUSDT", DAY - timedelta(days=n)) for n in (1, 0)):
         labels = [file.span.start + timedelta(minutes=5) * n for n in range(1, 289)]
         rows = [f"{label:%Y-%m-%d %H:%M:%S},BTCUSDT,1,1,1,1,1,1" for label in reversed(labels)]
         path = write_zip(tmp_path, file, "\n".join([METRICS_HEADER, *rows]))

@@ -11,11 +11,11 @@ import pytest
 from crypto_assets.binance.futures import FuturesClient
 from crypto_assets.binance.http import Http
 from crypto_assets.binance.rate_limit import FUNDING_REQUESTS, SharedLimits
-from crypto_assets.schemas import AGG_TRADES, BRONZE_FUNDING_RATE, BRONZE_KLINES, BRONZE_OPEN_INTEREST
+from crypto_assets.schemas import BRONZE_FUNDING_RATE, BRONZE_KLINES, BRONZE_OPEN_INTEREST
 from crypto_assets.spans import from_us
 from crypto_assets_tests.binance.clocks import FakeClock
-from crypto_assets_tests.binance.local_server import LocalServer, Reply, json_reply
-from crypto_assets_tests.binance.rest_exchange import MINUTE_MS, agg_trade, kline, serve, serve_time
+from crypto_assets_tests.binance.local_server import LocalServer
+from crypto_assets_tests.binance.rest_exchange import MINUTE_MS, kline, serve, serve_time
 
 START = datetime(2024, 8, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -33,10 +33,8 @@ def client(server: LocalServer, http: Http) -> FuturesClient:
 @pytest.mark.parametrize(
     ("method", "path", "names_symbol"),
     [
-        ("klines", "/fapi/v1/klines", "symbol"),
         ("mark_price_klines", "/fapi/v1/markPriceKlines", "symbol"),
         ("index_price_klines", "/fapi/v1/indexPriceKlines", "pair"),
-        ("premium_index_klines", "/fapi/v1/premiumIndexKlines", "symbol"),
     ],
 )
 def test_a_day_of_candles_of_every_price_takes_one_page(
@@ -117,66 +115,3 @@ def test_open_interest_is_known_five_minutes_after_its_label_since_the_labels_ch
     parsed = client.open_interest_history("BTCUSDT", start, start + timedelta(hours=1))
     assert parsed.rows["time"].to_pylist() == [start + n * timedelta(minutes=5) for n in range(12)]
     assert parsed.rows["label"].to_pylist()[0] == start - timedelta(minutes=5)
-
-
-def serve_agg_trades(server: LocalServer, rows: list[dict]) -> None:
-    path = "/fapi/v1/aggTrades"
-    serve(server, path, rows, time=lambda row: row["T"], key=lambda row: row["a"], change=lambda page: page[:4])
-    answer = server.routes[path]
-
-    def at_most_an_hour(asked) -> Reply:
-        if "startTime" in asked.query and int(asked.query["endTime"]) - int(asked.query["startTime"]) >= 3_600_000:
-            return json_reply({"code": -4166, "msg": "Search window is restricted to recent 1 hour."}, status=400)
-        return answer(asked)
-
-    server.routes[path] = at_most_an_hour
-
-
-def test_trades_after_hours_of_silence_are_found_within_the_exchanges_hour(
-    server: LocalServer, client: FuturesClient
-) -> None:
-    times = [START_MS + 3 * 3_600_000 + n for n in (0, 0, 0, 0, 0, 1, 2, 3_600_000)]
-    serve_agg_trades(server, [agg_trade(n, ms, nq="1") for n, ms in enumerate(times)])
-    parsed = client.agg_trades("BTCUSDT", START, START + timedelta(hours=4))
-    assert parsed.rows.schema.equals(AGG_TRADES)
-    assert parsed.rows["agg_trade_id"].to_pylist() == [0, 1, 2, 3, 4, 5, 6]
-    assert parsed.rejected.num_rows == 0
-
-
-def test_a_span_of_silence_is_empty(server: LocalServer, client: FuturesClient) -> None:
-    serve_agg_trades(server, [])
-    assert client.agg_trades("BTCUSDT", START, START + timedelta(hours=3)).rows.num_rows == 0
-    assert client.agg_trades_from("BTCUSDT", 5).rows.num_rows == 0
-
-
-def test_single_answers_are_exact(server: LocalServer, client: FuturesClient) -> None:
-    server.routes["/fapi/v1/depth"] = lambda _: Reply(
-        body=b'{"lastUpdateId":7,"E":1589436922972,"T":1589436922959,"bids":[["4.1","431"]],"asks":[],"st":1}'
-    )
-    server.routes["/fapi/v1/openInterest"] = lambda _: Reply(
-        body=b'{"openInterest":"10659.509","symbol":"BTCUSDT","time":1589437530011}'
-    )
-    server.routes["/fapi/v1/premiumIndex"] = lambda _: Reply(
-        body=b'{"symbol":"BTCUSDT","markPrice":"11793.63104562","indexPrice":"11781.80495970",'
-        b'"estimatedSettlePrice":"11781.16138815","lastFundingRate":"0.00038246","interestRate":"0.00010000",'
-        b'"nextFundingTime":1597392000000,"time":1597370495002}'
-    )
-    server.routes["/fapi/v1/fundingInfo"] = lambda _: Reply(
-        body=b'[{"symbol":"BLZUSDT","adjustedFundingRateCap":"0.025","adjustedFundingRateFloor":"-0.025",'
-        b'"fundingIntervalHours":4,"disclaimer":false}]'
-    )
-    assert client.depth("BTCUSDT", 5).event_time_ms == 1589436922972
-    assert client.open_interest("BTCUSDT").open_interest == Decimal("10659.509")
-    assert client.premium_index("BTCUSDT").mark_price == Decimal("11793.63104562")
-    assert client.premium_index("BTCUSDT").time == from_us(1597370495002000)
-    assert client.funding_info()[0].funding_interval_hours == 4
-
-
-def test_symbols_and_the_clock_are_read(server: LocalServer, client: FuturesClient) -> None:
-    server.routes["/fapi/v1/exchangeInfo"] = lambda _: Reply(
-        body=b'{"serverTime":1,"rateLimits":[],"symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC",'
-        b'"quoteAsset":"USDT","contractType":"PERPETUAL"}]}'
-    )
-    info = client.exchange_info()
-    assert (info.weight_per_minute, info.symbols[0].tick_size) == (None, None)
-    assert client.server_time() == from_us((START_MS + 1000 * 86_400_000) * 1000)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from crypto_assets.binance.http import Http
 from crypto_assets.binance.spot import SpotClient
 from crypto_assets.errors import BadPayload, ConfigurationError, Refused
-from crypto_assets.schemas import AGG_TRADES, BRONZE_KLINES, BRONZE_TRADES
+from crypto_assets.schemas import AGG_TRADES, BRONZE_KLINES
 from crypto_assets.spans import from_us
 from crypto_assets_tests.binance.clocks import FakeClock
 from crypto_assets_tests.binance.local_server import LocalServer, Reply, json_reply
@@ -24,6 +24,7 @@ DAY = timedelta(days=1)
 START_MS = 1_722_470_400_000
 KLINES = "/api/v3/klines"
 AGG = "/api/v3/aggTrades"
+TRADES = "/api/v3/historicalTrades"
 
 
 def at(ms: int) -> datetime:
@@ -236,13 +237,6 @@ def test_trades_of_one_millisecond_are_all_found_however_pages_cut_them(
     assert parsed.rows.schema.equals(AGG_TRADES)
 
 
-def test_trades_from_an_id_are_one_page(server: LocalServer, client: SpotClient) -> None:
-    serve_agg_trades(server, [agg_trade(n, START_MS + n, M=True, new=1) for n in range(50)])
-    parsed = client.agg_trades_from("BTCUSDT", 7, limit=5)
-    assert parsed.rows["agg_trade_id"].to_pylist() == [7, 8, 9, 10, 11]
-    assert server.asked[-1].query == {"symbol": "BTCUSDT", "fromId": "7", "limit": "5"}
-
-
 def test_an_id_page_that_begins_too_early_is_cut_and_told(server: LocalServer, client: SpotClient) -> None:
     rows = [agg_trade(n, START_MS + n) for n in range(6)]
     server.routes[AGG] = lambda asked: json_reply(rows[:3] if "startTime" in asked.query else rows)
@@ -251,45 +245,37 @@ def test_an_id_page_that_begins_too_early_is_cut_and_told(server: LocalServer, c
     assert "has the id 2, but 3 was asked for" in parsed.rejected["reason"].to_pylist()
 
 
-def test_single_trades_are_found_by_the_time_of_their_group(server: LocalServer, client: SpotClient) -> None:
-    serve_agg_trades(server, [agg_trade(n, START_MS + n * 10) for n in range(20)])
-    serve(
-        server,
-        "/api/v3/historicalTrades",
-        [trade(n, START_MS + n // 2 * 10) for n in range(40)],
-        time=lambda row: row["time"],
-        key=lambda row: row["id"],
-    )
-    parsed = client.trades("BTCUSDT", at(START_MS + 50), at(START_MS + 100))
-    assert parsed.rows["trade_id"].to_pylist() == list(range(10, 20))
-    assert parsed.rows.schema.equals(BRONZE_TRADES.payload)
-
-
 def test_a_span_without_trades_is_empty(server: LocalServer, client: SpotClient) -> None:
     serve_agg_trades(server, [agg_trade(1, START_MS - 10)])
-    assert client.trades("BTCUSDT", START, START + DAY).rows.num_rows == 0
     assert client.agg_trades("BTCUSDT", START, START + DAY).rows.num_rows == 0
 
 
-def test_the_book_is_exact_and_its_new_fields_are_ignored(server: LocalServer, client: SpotClient) -> None:
-    body = b'{"lastUpdateId":1027024,"bids":[["4.00000001","431.5"]],"asks":[["4.1","12"]],"new":{}}'
-    server.routes["/api/v3/depth"] = lambda _: Reply(body=body)
-    depth = client.depth("BTCUSDT", 5000)
-    assert (depth.last_update_id, depth.bids, depth.asks) == (
-        1027024,
-        [(Decimal("4.00000001"), Decimal("431.5"))],
-        [(Decimal("4.1"), Decimal(12))],
-    )
+def test_printed_trades_from_an_id_keep_their_text(server: LocalServer, client: SpotClient) -> None:
+    rows = [trade(n, START_MS + n) for n in range(50)]
+    serve(server, TRADES, rows, time=lambda row: row["time"], key=lambda row: row["id"])
+    found = client.printed_trades("BTCUSDT", 7, limit=5)
+    assert [row.trade_id for row in found] == [7, 8, 9, 10, 11]
+    assert (found[0].price, found[0].quantity, found[0].time_ms) == ("64000.10", "0.5", START_MS + 7)
+    assert server.asked[-1].query == {"symbol": "BTCUSDT", "fromId": "7", "limit": "5"}
 
 
 @pytest.mark.parametrize(
-    "body",
-    [b'{"bids":[],"asks":[]}', b'{"lastUpdateId":1,"bids":[["NaN","1"]],"asks":[]}', b"[]", b"", b"\xff"],
+    "body", [b'[{"id":1,"price":"NaN","qty":"1","time":1,"isBuyerMaker":true}]', b"{}", b"", b"\xff"]
 )
-def test_a_book_that_is_none_is_refused(server: LocalServer, client: SpotClient, body: bytes) -> None:
-    server.routes["/api/v3/depth"] = lambda _: Reply(body=body)
-    with pytest.raises(BadPayload, match=r"/api/v3/depth\?symbol=BTCUSDT"):
-        client.depth("BTCUSDT")
+def test_printed_trades_that_are_none_are_refused(server: LocalServer, client: SpotClient, body: bytes) -> None:
+    server.routes[TRADES] = lambda _: Reply(body=body)
+    with pytest.raises(BadPayload, match=r"/api/v3/historicalTrades\?symbol=BTCUSDT"):
+        client.printed_trades("BTCUSDT", 1)
+
+
+def test_printed_candles_keep_their_text_and_leave_out_the_open_one(server: LocalServer, client: SpotClient) -> None:
+    serve_klines(server, minutes(3))
+    serve_time(server, "/api/v3/time", START_MS + 2 * MINUTE_MS)
+    found = client.printed_klines("BTCUSDT", "1m", start_ms=START_MS, end_ms=START_MS + 3 * MINUTE_MS)
+    assert [(row.open_time_ms, row.close, row.count) for row in found] == [
+        (START_MS, "64000.10", 3),
+        (START_MS + MINUTE_MS, "64000.10", 3),
+    ]
 
 
 def test_the_exchanges_own_limit_is_obeyed_once_it_was_read(
@@ -318,21 +304,12 @@ def test_the_exchanges_own_limit_is_obeyed_once_it_was_read(
     }
     server.routes["/api/v3/exchangeInfo"] = lambda _: json_reply(info)
     found = client.exchange_info(["BTCUSDT"]).symbols[0]
-    assert (found.tick_size, found.lot_size, found.status) == (Decimal("0.01"), Decimal("0.00001"), "CANCEL_ONLY")
+    assert (found.symbol, found.base_asset, found.quote_asset) == ("BTCUSDT", "BTC", "USDT")
     assert server.asked[0].query == {"symbols": '["BTCUSDT"]'}
     serve_klines(server, minutes(1))
     for _ in range(5):
         opens(client)
     assert len(clock.slept) == 1
-
-
-def test_a_ticker_is_exact(server: LocalServer, client: SpotClient) -> None:
-    numbers = ("priceChange", "priceChangePercent", "weightedAvgPrice", "lastPrice", "lastQty", "openPrice")
-    more = ("highPrice", "lowPrice", "volume", "quoteVolume", "bidPrice")
-    ticker = dict.fromkeys((*numbers, *more), "0.10000001")
-    ticker |= {"symbol": "BTCUSDT", "openTime": 1, "closeTime": 2, "firstId": -1, "lastId": -1, "count": 0}  # type: ignore[dict-item]
-    server.routes["/api/v3/ticker/24hr"] = lambda _: json_reply(ticker)
-    assert client.ticker_24h("BTCUSDT").last_price == Decimal("0.10000001")
 
 
 def test_the_exchanges_clock_is_read(server: LocalServer, client: SpotClient) -> None:

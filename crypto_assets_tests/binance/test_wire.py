@@ -1,39 +1,31 @@
-"""REST answers that are one object."""
+"""REST answers as structs."""
 
 from __future__ import annotations
-
-from decimal import Decimal
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_assets.binance.wire import Depth, OpenInterest, decode_answer
+from crypto_assets.binance.wire import ExchangeInfo, PrintedTrade, decode_answer
 from crypto_assets.errors import BadPayload
 
-LEVELS = st.lists(st.tuples(st.decimals(0, 10**9, places=8), st.decimals(0, 10**9, places=8)), max_size=5)
+
+@given(st.decimals(0, 10**9, places=8).map("{:f}".format))
+def test_a_printed_number_stays_the_text_that_it_was(price: str) -> None:
+    row = {"id": 1, "price": price, "qty": "0.10", "time": 1, "isBuyerMaker": True}
+    (found,) = decode_answer(msgspec.json.encode([row]), list[PrintedTrade], origin="trades")
+    assert (found.price, found.quantity) == (price, "0.10")
 
 
-@given(bids=LEVELS, asks=LEVELS, quoted=st.booleans())
-def test_every_level_survives_to_the_last_digit(
-    bids: list[tuple[Decimal, Decimal]], asks: list[tuple[Decimal, Decimal]], quoted: bool
-) -> None:
-    body = msgspec.json.Encoder(decimal_format="string" if quoted else "number").encode(
-        {"lastUpdateId": 1, "bids": bids, "asks": asks}
-    )
-    depth = decode_answer(body, Depth, origin="depth")
-    assert (depth.bids, depth.asks) == (bids, asks)
-
-
-@pytest.mark.parametrize("value", ['"NaN"', '"Infinity"', '"-sNaN"', '"x"', "null", "[]"])
+@pytest.mark.parametrize("value", ['"NaN"', '"Infinity"', '"-1"', '"1e5"', '"1\\n"', '"x"', "null", "[]"])
 def test_a_value_that_is_no_number_is_refused_with_its_place(value: str) -> None:
-    body = f'{{"symbol":"BTCUSDT","time":1,"openInterest":{value}}}'.encode()
-    with pytest.raises(BadPayload, match="openInterest of BTCUSDT: "):
-        decode_answer(body, OpenInterest, origin="openInterest of BTCUSDT")
+    body = f'[{{"id":1,"price":{value},"qty":"1","time":1,"isBuyerMaker":true}}]'.encode()
+    with pytest.raises(BadPayload, match=r"trades of BTCUSDT: .* `\$\[0\]\.price`"):
+        decode_answer(body, list[PrintedTrade], origin="trades of BTCUSDT")
 
 
 @given(st.binary(max_size=60))
 def test_no_answer_fails_in_another_way(body: bytes) -> None:
     with pytest.raises(BadPayload):
-        decode_answer(body, Depth, origin="depth")
+        decode_answer(body, ExchangeInfo, origin="exchangeInfo")

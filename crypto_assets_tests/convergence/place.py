@@ -10,11 +10,11 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_assets.binance.archive import ArchiveClient
-from crypto_assets.binance.parsed import Parsed, no_rejected
+from crypto_assets.binance.parsed import Parsed
 from crypto_assets.convergence.converge import Convergence, converge
 from crypto_assets.convergence.sources import Sources
 from crypto_assets.lake.lake import Lake
-from crypto_assets.schemas import BRONZE_FUNDING_RATE, BRONZE_KLINES
+from crypto_assets.schemas import BRONZE_FUNDING_RATE, BRONZE_KLINES, REJECTED
 from crypto_assets.spans import Span, day_span, to_us
 from crypto_assets_tests.convergence.archive_folder import DAY
 
@@ -42,7 +42,7 @@ class Rest:
         rows = pl.DataFrame({**amounts, "open_time": opened, "count": [1] * count}).with_columns(
             close_time=pl.Series(opened, dtype=pl.Datetime("us", "UTC")) + timedelta(milliseconds=59_999)
         )
-        return Parsed(_payload(rows, KLINES.payload), no_rejected())
+        return Parsed(_payload(rows, KLINES.payload), REJECTED.empty_table())
 
     def funding_rates(self, symbol: str, start: datetime, end: datetime) -> Parsed:
         self._ask(start, end)
@@ -56,7 +56,7 @@ class Rest:
                 "interval_hours": pl.Series([None] * len(times), dtype=pl.Int32),
             }
         )
-        return Parsed(_payload(rows, BRONZE_FUNDING_RATE.payload), no_rejected())
+        return Parsed(_payload(rows, BRONZE_FUNDING_RATE.payload), REJECTED.empty_table())
 
     def _ask(self, start: datetime, end: datetime) -> None:
         self.asked.append(Span(start, end))

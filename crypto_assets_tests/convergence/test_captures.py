@@ -90,7 +90,7 @@ def test_a_message_received_after_midnight_is_found_in_the_file_of_the_next_day(
         trade(4, late + SECOND, received=late + SECOND),
     ])  # fmt: skip
 
-    assert captured(place, BRONZE_TRADES).rows == 4
+    assert captured(place, BRONZE_TRADES).manifest.rows == 4
     assert trade_ids(place) == [0, 1, 2, 3]
 
 
@@ -118,7 +118,7 @@ def test_a_book_that_began_the_day_before_goes_on_over_midnight(place: Place) ->
     put(place, DAY - timedelta(days=1), [*recorded, *(change(11 + n, evening + n * SECOND) for n in range(300))])
     put(place, DAY, [change(311 + n, START + n * SECOND) for n in range(60)])
 
-    assert captured(place, BRONZE_ORDERBOOK).rows == 60
+    assert captured(place, BRONZE_ORDERBOOK).manifest.rows == 60
 
 
 def test_a_capture_is_read_again_only_when_it_changed(place: Place) -> None:
@@ -130,7 +130,7 @@ def test_a_capture_is_read_again_only_when_it_changed(place: Place) -> None:
     put(place, DAY, [*lines, book(100, received=START + 100 * SECOND)])
 
     after = captured(place, BRONZE_ORDERBOOK)
-    assert (first.rows, after.rows) == (100, 101)
+    assert (first.manifest.rows, after.manifest.rows) == (100, 101)
     assert {part.origin for part in after.manifest.parts} == {"spot/btcusdt_20240809.gz"}
 
 
@@ -141,14 +141,14 @@ def test_a_torn_capture_gives_what_can_be_read_and_keeps_the_rest(place: Place) 
 
     result = captured(place, BRONZE_ORDERBOOK)
 
-    assert 0 < result.rows < 2000
-    assert result.rejected >= 1
+    assert 0 < result.manifest.rows < 2000
+    assert result.manifest.rejected >= 1
 
 
 def test_without_a_capture_the_day_is_empty_and_says_where_it_looked(place: Place) -> None:
     result = captured(place, BRONZE_ORDERBOOK)
 
-    assert result.rows == 0
+    assert result.manifest.rows == 0
     assert "there is no spot/btcusdt_20240809.gz below" in " ".join(result.answers)
 
 

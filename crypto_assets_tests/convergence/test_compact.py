@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from crypto_assets.binance.parsed import no_rejected
 from crypto_assets.convergence.compact import keep_one_copy
 from crypto_assets.convergence.delivery import Delivery, content_version, stored_rows
 from crypto_assets.convergence.recipes import RECIPES
 from crypto_assets.convergence.work import PartitionWork
 from crypto_assets.lake.lake import Lake
-from crypto_assets.schemas import BRONZE_TRADES
+from crypto_assets.schemas import BRONZE_TRADES, REJECTED
 
 DAY = date(2024, 8, 5)
 START = datetime(2024, 8, 5, tzinfo=UTC)
@@ -39,7 +38,7 @@ def trades(ids: Iterable[int], *, price: str = "61000.1") -> pa.Table:
 
 def deliver(work: PartitionWork, source: str, payload: pa.Table, *, origin: str = "") -> None:
     rows = stored_rows(payload, BRONZE_TRADES, source=source, exchange="simulator-7", received_at=START)
-    work.take(Delivery(source, origin or source, content_version(payload), rows, no_rejected(), ""))
+    work.take(Delivery(source, origin or source, content_version(payload), rows, REJECTED.empty_table(), ""))
     keep_one_copy(work, COLUMNS)
 
 

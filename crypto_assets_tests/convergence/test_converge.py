@@ -25,7 +25,8 @@ def test_a_published_day_comes_from_the_archive_alone(place: Place) -> None:
 
     result = place.converge()
 
-    assert (result.rows, dict(result.added), result.missing, result.halts) == (1440, {"archive": 1440}, (), ())
+    assert (result.manifest.rows, dict(result.added)) == (1440, {"archive": 1440})
+    assert (result.missing, result.manifest.halts) == ((), ())
     assert place.rest.asked == []
     assert place.minutes() == list(range(1440))
 
@@ -38,7 +39,7 @@ def test_a_repeat_with_nothing_new_writes_nothing(place: Place) -> None:
     again = place.converge()
 
     assert place.contents() == before
-    assert (again.changed, dict(again.added), again.data_version) == (False, {}, first.data_version)
+    assert (again.changed, dict(again.added), again.manifest.data_version) == (False, {}, first.manifest.data_version)
 
 
 def test_an_unpublished_day_is_taken_from_rest_up_to_the_last_closed_candle(place: Place) -> None:
@@ -87,7 +88,7 @@ def test_minutes_that_archive_and_rest_lack_are_a_halt(place: Place) -> None:
     put_klines(place.archive, DAY, set(range(1440)) - set(range(600, 660)))
     place.rest.minutes = set(range(600))
 
-    assert place.converge().halts == (Span(START + timedelta(hours=10), START + timedelta(hours=11)),)
+    assert place.converge().manifest.halts == (Span(START + timedelta(hours=10), START + timedelta(hours=11)),)
 
 
 def test_holes_before_the_archive_is_published_are_no_halt(place: Place) -> None:
@@ -95,7 +96,7 @@ def test_holes_before_the_archive_is_published_are_no_halt(place: Place) -> None
 
     result = place.converge()
 
-    assert result.halts == ()
+    assert result.manifest.halts == ()
     assert result.missing == (Span(START + timedelta(hours=10), day_span(DAY).end),)
 
 
@@ -105,7 +106,7 @@ def test_a_halt_is_not_confirmed_while_rest_does_not_answer(place: Place) -> Non
 
     result = place.converge()
 
-    assert result.halts == ()
+    assert result.manifest.halts == ()
     assert any("503" in sentence for sentence in result.answers)
 
 
@@ -130,7 +131,7 @@ def test_a_republished_file_replaces_its_rows(place: Place) -> None:
     after = place.converge()
 
     assert after.changed
-    assert after.data_version != before.data_version
+    assert after.manifest.data_version != before.manifest.data_version
     table = place.lake.read(KLINES, "BTCUSDT", DAY)
     assert table is not None
     assert {str(close) for close in table["close"].to_pylist()} == {"61009.99000000"}
@@ -144,10 +145,10 @@ def test_a_day_that_only_the_monthly_file_has_is_taken_from_it_until_the_daily_o
 
     first = place.converge()
 
-    assert (first.rows, first.rejected, place.rest.asked) == (1440, 0, [])
+    assert (first.manifest.rows, first.manifest.rejected, place.rest.asked) == (1440, 0, [])
     assert any("BTCUSDT-1m-2024-08.zip: 1,440 rows" in answer for answer in first.answers)
     put_klines(place.archive, DAY, range(1440), close="61009.99")
-    assert place.converge().rows == 1440
+    assert place.converge().manifest.rows == 1440
     table = place.lake.read(KLINES, "BTCUSDT", DAY)
     assert table is not None
     assert {str(close) for close in table["close"].to_pylist()} == {"61009.99000000"}
@@ -208,7 +209,7 @@ def test_another_exchange_is_not_mixed_into_a_lake(place: Place) -> None:
 def test_an_optional_dataset_that_nobody_has_is_an_empty_partition(place: Place) -> None:
     result = converge(BRONZE_ORDERBOOK, symbol="BTCUSDT", day=DAY, lake=place.lake, sources=place.sources)
 
-    assert (result.rows, result.manifest.parts) == (0, ())
+    assert (result.manifest.rows, result.manifest.parts) == (0, ())
     assert place.lake.has(BRONZE_ORDERBOOK, "BTCUSDT", DAY)
     assert "CAPTURE_URI" in " ".join(result.answers)
 
@@ -218,7 +219,7 @@ def test_funding_payments_of_the_rest_of_a_day_are_added_as_they_come(place: Pla
 
     def funding_at(hour: int) -> int:
         sources = replace(place.sources, now=lambda: START + timedelta(hours=hour))
-        return converge(BRONZE_FUNDING_RATE, symbol="BTCUSDT", day=DAY, lake=place.lake, sources=sources).rows
+        return converge(BRONZE_FUNDING_RATE, symbol="BTCUSDT", day=DAY, lake=place.lake, sources=sources).manifest.rows
 
     assert [funding_at(9), funding_at(10), funding_at(17), funding_at(48)] == [2, 2, 3, 3]
 

@@ -54,7 +54,7 @@ def test_every_message_becomes_one_row_with_where_it_came_from(world: LiveWorld)
     assert (row["source"], row["exchange"], row["topic"]) == ("live", world.exchange, f"{world.exchange}.trades")
     assert (row["offset"], row["received_at"]) == (3, START + timedelta(seconds=3, milliseconds=50))
     assert found.added == {"live": 200}
-    assert (found.rejected, found.manifest.duplicates) == (0, 0)
+    assert (found.manifest.rejected, found.manifest.duplicates) == (0, 0)
 
 
 def test_a_repeat_takes_nothing_and_what_came_since_is_taken_once(world: LiveWorld) -> None:
@@ -64,13 +64,13 @@ def test_a_repeat_takes_nothing_and_what_came_since_is_taken_once(world: LiveWor
 
     again = world.converge()
 
-    assert (again.changed, again.data_version) == (False, first.data_version)
+    assert (again.changed, again.manifest.data_version) == (False, first.manifest.data_version)
     assert world.place.contents() == before
     world.send(*(trade(n) for n in range(100, 130)))
     more = world.converge()
     assert world.ids() == list(range(130))
     assert more.added == {"live": 30}
-    assert more.data_version != first.data_version
+    assert more.manifest.data_version != first.manifest.data_version
 
 
 def test_a_run_stops_at_the_offsets_it_was_given(world: LiveWorld) -> None:
@@ -160,8 +160,8 @@ def test_what_cannot_be_read_is_rejected_with_its_bytes_and_origin_and_costs_nob
     assert "price 'a lot'" in rejected[2]["reason"]
     assert "another symbol" in rejected[4]["reason"]
     assert "schema" in rejected[5]["reason"]
-    assert found.rejected == 6
-    assert world.converge().rejected == 6
+    assert found.manifest.rejected == 6
+    assert world.converge().manifest.rejected == 6
 
 
 def test_what_cannot_be_read_belongs_to_the_day_of_the_message_before_it(world: LiveWorld) -> None:
@@ -170,7 +170,7 @@ def test_what_cannot_be_read_belongs_to_the_day_of_the_message_before_it(world: 
     world.send(trade(1, at=MIDNIGHT))
     world.send_raw(b"of the second day")
 
-    days = [world.converge(day=day, now=SETTLED).rejected for day in (DAY, NEXT)]
+    days = [world.converge(day=day, now=SETTLED).manifest.rejected for day in (DAY, NEXT)]
 
     assert days == [1, 1]
     assert sorted(row["raw"] for row in world.rejected()) == [b"of the first day", b"of the second day"]
@@ -240,14 +240,14 @@ def test_a_day_that_ended_is_compacted_without_changing_its_data_version(world: 
 
     assert world.ids() == list(range(60))
     assert len(ended.manifest.parts) == 1
-    assert ended.data_version == running.data_version
-    assert (again.changed, again.data_version) == (False, running.data_version)
+    assert ended.manifest.data_version == running.manifest.data_version
+    assert (again.changed, again.manifest.data_version) == (False, running.manifest.data_version)
     assert [name for name in world.place.contents() if "trades" in name and "live" in name] == [
         f"bronze/trades/symbol={SYMBOL}/date={DAY}/{ended.manifest.parts[0].path}"
     ]
     world.send(trade(60))
     late = world.converge(now=SETTLED)
-    assert (len(late.manifest.parts), late.data_version != ended.data_version) == (1, True)
+    assert (len(late.manifest.parts), late.manifest.data_version != ended.manifest.data_version) == (1, True)
 
 
 def test_live_trades_that_another_source_holds_too_are_not_kept_twice(world: LiveWorld) -> None:
@@ -323,7 +323,7 @@ def test_a_run_that_is_killed_loses_and_doubles_nothing(world: LiveWorld, moment
     found = world.converge()
 
     assert world.ids() == list(range(260))
-    assert found.rejected == 1
+    assert found.manifest.rejected == 1
     on_disk = sorted(name for name in world.place.contents() if "/trades/symbol" in name and name.endswith("parquet"))
     assert on_disk == sorted(f"bronze/trades/symbol={SYMBOL}/date={DAY}/{part.path}" for part in found.manifest.parts)
 
@@ -400,7 +400,7 @@ def test_a_flush_of_the_running_day_leaves_its_last_minutes_to_the_next(world: L
     flushed = world.converge(BRONZE_KLINES["1m"], now=ten, ends=world.ends(KLINES))
     assert (flushed.added, world.place.rest.asked) == ({"live": 8}, [])
     early = world.converge(BRONZE_KLINES["15m"], now=ten, ends=world.ends(KLINES))
-    assert (early.rows, early.missing) == (0, ())
+    assert (early.manifest.rows, early.missing) == (0, ())
 
 
 def test_candles_are_taken_once_they_closed_and_by_timeframe(world: LiveWorld) -> None:
@@ -456,7 +456,7 @@ def test_order_books_keep_ten_levels_and_a_short_book_has_nulls(world: LiveWorld
     assert [second[f"bid_price_{n}"] for n in (2, 3)] == [101.1, None]
     assert second["ask_price_1"] is None
     assert second["time"] == START + timedelta(microseconds=1)
-    assert found.rejected == 2
+    assert found.manifest.rejected == 2
 
 
 def test_mark_prices_and_liquidations_come_with_their_times(world: LiveWorld) -> None:

@@ -21,7 +21,7 @@ def test_runs_of_one_partition_at_once_end_as_one_run_would(place: Place) -> Non
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda _: place.converge(), range(4)))
 
-    assert [result.rows for result in results] == [1440] * 4
+    assert [result.manifest.rows for result in results] == [1440] * 4
     assert sorted(sum(result.added.values()) for result in results) == [0, 0, 0, 1440]
     assert place.minutes() == list(range(1440))
     manifest = place.lake.manifest(KLINES, "BTCUSDT", DAY)

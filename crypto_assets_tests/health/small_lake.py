@@ -12,9 +12,9 @@ from crypto_assets.cleaning.gaps import Gap as SilverGap
 from crypto_assets.cleaning.gaps import GapCause, gaps_as_json
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
 from crypto_assets.lake.lake import Lake
-from crypto_assets.lake.manifest import Interval, Manifest, Part
+from crypto_assets.lake.manifest import Manifest, Part
 from crypto_assets.schemas import BRONZE_KLINES, SILVER_KLINES, Dataset
-from crypto_assets.spans import day_span
+from crypto_assets.spans import Span, day_span
 from crypto_assets.stream.gaps import Gap, State
 
 DAY = date(2024, 8, 5)
@@ -74,7 +74,7 @@ def put_bronze(
     parts: list[Part] = []
     for source in sources:
         parts += lake.write_part(dataset, symbol, day, table, source=source, origin=source, version=source * 8)
-    manifest = Manifest(parts=tuple(parts), halts=tuple(Interval(start, end) for start, end in halts))
+    manifest = Manifest(parts=tuple(parts), halts=tuple(Span(start, end) for start, end in halts))
     lake.publish_manifest(dataset, symbol, day, manifest)
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from crypto_assets.binance.archive_tables import parse_klines
-from crypto_assets.binance.capture import CaptureFile, read_capture
+from crypto_assets.binance.capture.files import CaptureFile, read_capture
 from crypto_assets.cleaning.aggregate import klines_from_trades
 from crypto_assets.schemas import BRONZE_TRADES
 from crypto_assets.spans import Span

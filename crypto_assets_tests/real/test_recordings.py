@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from crypto_assets.binance.capture import CaptureFile, CaptureTables, read_capture
-from crypto_assets.binance.capture_messages import Market
+from crypto_assets.binance.capture.files import CaptureFile, CaptureTables, read_capture
+from crypto_assets.binance.capture.messages import Market
 from crypto_assets.spans import to_us
 
 MIDNIGHT = datetime(2024, 8, 9, tzinfo=UTC)

@@ -18,7 +18,7 @@ from crypto_assets.binance.archive_paths import ArchiveFile
 from crypto_assets.config import Settings
 from crypto_assets.errors import LakeError
 from crypto_assets.forecast.checkpoints import Checkpoints
-from crypto_assets.identifiers import checked_dataset, checked_day, checked_symbol
+from crypto_assets.identifiers import checked_day, checked_symbol
 from crypto_assets.lake.files import Files
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol
@@ -78,17 +78,6 @@ def _is_a_day(text: str) -> bool:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
-
-
-@given(text=st.text(max_size=40))
-@example(text="silver_klines_1m")
-@example(text="../x")
-def test_a_dataset_has_a_plain_name(text: str) -> None:
-    if re.fullmatch(r"[a-z][a-z0-9_]{0,62}", text):
-        assert checked_dataset(text) == text
-    else:
-        with pytest.raises(ValueError, match="is no name of a dataset"):
-            checked_dataset(text)
 
 
 @given(symbol=anything)

@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from crypto_assets.binance.archive_paths import ArchiveFile
-from crypto_assets.binance.capture import CaptureFile, read_capture
+from crypto_assets.binance.capture.files import CaptureFile, read_capture
 from crypto_assets.simulator.clock import Clock
 from crypto_assets_tests.simulator.conftest import Start
 from crypto_assets_tests.simulator.reading import archive_rows

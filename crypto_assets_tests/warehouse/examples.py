@@ -78,6 +78,5 @@ def candles_of(rows: pa.Table) -> pa.Table:
 def dim_symbol(*symbols: str) -> pa.Table:
     """The dimension of these symbols, all paid in USDT."""
     return symbol_dimension(
-        SymbolInfo(symbol=name, status="TRADING", base_asset=name.removesuffix("USDT"), quote_asset="USDT")
-        for name in symbols
+        SymbolInfo(symbol=name, base_asset=name.removesuffix("USDT"), quote_asset="USDT") for name in symbols
     )

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pytest
 
 from crypto_assets.binance.archive_tables import parse_klines
-from crypto_assets.binance.capture import CaptureFile, read_capture
+from crypto_assets.binance.capture.files import CaptureFile, read_capture
 from crypto_assets.schemas import BRONZE_TRADES
 from crypto_assets.spans import Span, day_span
 from crypto_assets.warehouse.extract_plan import plan_extract

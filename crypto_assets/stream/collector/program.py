@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from crypto_assets.binance.http import Http, Patience
-from crypto_assets.binance.printed import PrintedRest
+from crypto_assets.binance.spot import SpotClient
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name, exchange_urls, kafka_servers, redis_url, schema_registry
 from crypto_assets.metrics.serving import serve_metrics
@@ -72,7 +72,7 @@ class Collector:
         ]
         self._states = [state for feed in self._feeds for state in feed.states]
         self._ledger = Ledger(outlets[GAPS.name], self._sink, self._states)
-        rest = PrintedRest(urls.spot_rest, http=Http(patience=PATIENCE))
+        rest = SpotClient(urls.spot_rest, http=Http(patience=PATIENCE))
         self._repairer = Repairer(rest, self._ledger, self._sink, now=_now)
         self._kafka = KafkaCare(
             servers, self.exchange, sink=self._sink, spool=self._spool, ledger=self._ledger, feeds=self._feeds

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from itertools import count
 
-from crypto_assets.binance.printed import PAGE, PrintedKline, PrintedRest, PrintedTrade
+from crypto_assets.binance.spot import PAGE, SpotClient
+from crypto_assets.binance.wire import PrintedKline, PrintedTrade
 from crypto_assets.errors import BadPayload, Blocked, ExchangeError, Refused
 from crypto_assets.spans import to_us
 from crypto_assets.stream.collector.encoding import PREPARED, AvroText, Encoder, encoder, long, text
@@ -36,7 +37,7 @@ type Fields = tuple[str | int | bool, ...]
 class Repairer:
     """Works through the open gaps of a ledger, the oldest first."""
 
-    def __init__(self, rest: PrintedRest, ledger: Ledger, sink: Sink, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, rest: SpotClient, ledger: Ledger, sink: Sink, *, now: Callable[[], datetime]) -> None:
         self.repaired = 0
         """Rows that came from REST."""
         self._rest = rest
@@ -105,23 +106,25 @@ class Repairer:
         recovered, wanted = 0, first
         while wanted <= last:
             limit = min(PAGE, last - wanted + 2)  # one more than is missing: it proves that no other lies before it
-            rows = await asyncio.to_thread(self._rest.trades, gap.symbol, wanted, limit=limit)
+            rows = await asyncio.to_thread(self._rest.printed_trades, gap.symbol, wanted, limit=limit)
             if not rows:
                 return recovered, False
             within = [(row.trade_id, _fields_of_trade(row)) for row in rows if first <= row.trade_id <= last]
             recovered += self._emit(state, _trade, within)
             wanted = max(row.trade_id for row in rows) + 1
         return recovered, wanted > last + 1 or bool(
-            await asyncio.to_thread(self._rest.trades, gap.symbol, last + 1, limit=1)
+            await asyncio.to_thread(self._rest.printed_trades, gap.symbol, last + 1, limit=1)
         )
 
     async def _klines(self, gap: Gap, state: StreamState) -> tuple[int, bool]:
         start_ms, end_ms = (to_us(moment) // 1000 for moment in (gap.start, gap.end))
         timeframe = gap.timeframe or "1m"
-        rows = await asyncio.to_thread(self._rest.klines, gap.symbol, timeframe, start_ms=start_ms, end_ms=end_ms)
-        clock_ms = await asyncio.to_thread(self._rest.server_time_ms)
+        rows = await asyncio.to_thread(
+            self._rest.printed_klines, gap.symbol, timeframe, start_ms=start_ms, end_ms=end_ms
+        )
+        clock = await asyncio.to_thread(self._rest.server_time)
         numbered = [(row.open_time_ms * 1000 // state.step_us, _fields_of_kline(row, timeframe)) for row in rows]
-        return self._emit(state, _kline, numbered), clock_ms > end_ms + 5_000
+        return self._emit(state, _kline, numbered), to_us(clock) // 1000 > end_ms + 5_000
 
     def _emit(self, state: StreamState, encode: Encoder, rows: Iterable[tuple[int, Fields]]) -> int:
         """Send the rows that are missing still, each with its number; how many there were."""

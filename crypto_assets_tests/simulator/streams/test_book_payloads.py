@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from crypto_assets.binance.book import LocalBook
-from crypto_assets.binance.capture_messages import DepthDiff, DepthSnapshot
+from crypto_assets.binance.capture.local_book import LocalBook
+from crypto_assets.binance.capture.messages import DepthDiff, DepthSnapshot
 from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.faults import Fault, FlashCrash, Halt
 from crypto_assets.simulator.market import Venue

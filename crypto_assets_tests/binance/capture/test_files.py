@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_assets.binance.capture import (
+from crypto_assets.binance.capture.files import (
     CAPTURED,
     LATE_LINES,
     MOST_NAMES,
@@ -27,8 +27,8 @@ from crypto_assets.binance.capture import (
     CaptureTables,
     read_capture,
 )
-from crypto_assets.binance.capture_messages import Market
-from crypto_assets.binance.capture_rows import captured_schema
+from crypto_assets.binance.capture.messages import Market
+from crypto_assets.binance.capture.rows import captured_schema
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.schemas import (
     BRONZE_LIQUIDATIONS,
@@ -280,14 +280,6 @@ def test_after_a_missing_change_states_stop_until_the_next_snapshot() -> None:
 
     assert tables.orderbook.rows["last_update_id"].to_pylist() == [100, 102, 108, 110]
     assert (tables.book.breaks, tables.book.snapshots) == (1, 2)
-
-
-def test_with_a_pace_the_last_state_of_each_slot_stays() -> None:
-    lines = [line(ms, partial(ms)) for ms in (0, 300, 900, 1000, 2500, 2999, 3000)]
-
-    rows = read(lines, book_pace_ms=1000).orderbook.rows
-
-    assert rows["last_update_id"].to_pylist() == [900, 1000, 2999, 3000]
 
 
 def test_where_several_book_streams_were_recorded_a_lesser_one_speaks_only_in_their_silence() -> None:

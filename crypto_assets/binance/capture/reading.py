@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from crypto_assets.binance.capture_messages import Clocked, Framed, Market
-from crypto_assets.binance.capture_rows import Line, RejectedLines
-from crypto_assets.binance.recorder_clock import RecorderClock
+from crypto_assets.binance.capture.messages import Clocked, Framed, Market
+from crypto_assets.binance.capture.recorder_clock import RecorderClock
+from crypto_assets.binance.capture.rows import Line, RejectedLines
 from crypto_assets.binance.typed_rows import MICROSECONDS_FROM
 
 MAX_CLOCK_ERROR_US = 600_000_000
@@ -78,7 +78,7 @@ class Reading:
 
     def event_us(self, event_time: int, line: Line, rejected: RejectedLines) -> int | None:
         """An event time in microseconds, noted for the clock; None, and the line rejected, where it cannot be."""
-        event_us = event_time * 1000 if event_time < MICROSECONDS_FROM else event_time
+        event_us = micros(event_time)
         lead_us = event_us - line.received_us
         if -MAX_CLOCK_ERROR_US <= lead_us <= MAX_CLOCK_ERROR_US:
             if len(self._leads_us) < CLOCKED_A_MINUTE:
@@ -92,9 +92,9 @@ class Reading:
         event_us = self.event_us(event_time, line, rejected)
         if event_us is None:
             return None
-        own_us = own_time * 1000 if own_time < MICROSECONDS_FROM else own_time
+        own_us = micros(own_time)
         if -MAX_CLOCK_ERROR_US <= own_us - event_us <= MAX_CLOCK_ERROR_US:
-            return own_us if self.start_us <= own_us < self.end_us else None
+            return own_us if self.covers(own_us) else None
         self.reject(line, IMPLAUSIBLE, rejected)
         return None
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_assets.binance.book import RECENT_DIFFS, LocalBook
-from crypto_assets.binance.capture_messages import DepthDiff, DepthSnapshot, Level, Market
+from crypto_assets.binance.capture.local_book import RECENT_DIFFS, LocalBook
+from crypto_assets.binance.capture.messages import DepthDiff, DepthSnapshot, Level, Market
 
 BIDS: list[Level] = [(99.0, 1.0), (98.0, 2.0)]
 ASKS: list[Level] = [(101.0, 3.0), (102.0, 4.0)]

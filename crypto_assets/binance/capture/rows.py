@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crypto_assets.binance.capture_messages import Level
+from crypto_assets.binance.capture.messages import Level
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.binance.typed_rows import UTC_TIME, Column, TypedRows, as_table, read_rows
 from crypto_assets.schemas import (
@@ -20,7 +20,6 @@ from crypto_assets.schemas import (
     BOOK_FIELDS,
     BOOK_LEVELS,
     BRONZE_ORDERBOOK,
-    BRONZE_TRADES,
     REJECTED,
     TIMESTAMP,
     Dataset,
@@ -38,8 +37,7 @@ RECEIVED_AT = pa.field(
 )
 
 _WIDE = pa.decimal256(28, 8)
-_SIDE_VALUES = 2 * BOOK_LEVELS
-_NO_LEVELS = (float("nan"),) * _SIDE_VALUES
+_NO_LEVELS = (float("nan"),) * 2 * BOOK_LEVELS
 
 
 def captured_schema(dataset: Dataset) -> pa.Schema:
@@ -140,12 +138,6 @@ class EventRows:
         return pl.Series(name, values)
 
 
-def trade_rows(rejected: RejectedLines) -> EventRows:
-    """Rows of BRONZE_TRADES; the quote quantity, which the stream does not carry, is price times quantity."""
-    names = ("time", "trade_id", "price", "quantity", "is_buyer_maker")
-    return EventRows(BRONZE_TRADES, names, rejected=rejected, derive=with_quote_quantity)
-
-
 def with_quote_quantity(rows: TypedRows) -> TypedRows:
     """The rows of trades with price times quantity, exactly; rows where that is too large are rejected."""
     product = pl.col("price").cast(pl.Float64) * pl.col("quantity").cast(pl.Float64)
@@ -159,11 +151,9 @@ def with_quote_quantity(rows: TypedRows) -> TypedRows:
 
 
 class BookRows:
-    """Rows of BRONZE_ORDERBOOK; with a pace, the last state of each slot of it."""
+    """Rows of BRONZE_ORDERBOOK."""
 
-    def __init__(self, *, pace_us: int | None) -> None:
-        self._pace_us = pace_us
-        self._slot = -1
+    def __init__(self) -> None:
         self._tables = [captured_schema(BRONZE_ORDERBOOK).empty_table()]
         self._clear()
 
@@ -171,11 +161,6 @@ class BookRows:
         self, time_us: int, last_update_id: int, bids: Sequence[Level], asks: Sequence[Level], *, received_us: int
     ) -> None:
         """Take a state: levels of price and quantity, best first; what exceeds BOOK_LEVELS is left out."""
-        if self._pace_us:
-            slot = time_us // self._pace_us
-            if slot == self._slot:
-                self._drop_last()
-            self._slot = slot
         if len(self._times) >= BOOK_CHUNK_ROWS:
             self._convert()
         self._times.append(time_us)
@@ -190,9 +175,6 @@ class BookRows:
         """All rows so far, columns of `captured_schema`; levels that a book did not have are null."""
         self._convert()
         return pa.concat_tables(self._tables)
-
-    def _drop_last(self) -> None:
-        del self._times[-1], self._ids[-1], self._received[-1], self._levels[-2 * _SIDE_VALUES :]
 
     def _convert(self) -> None:
         if not self._times:

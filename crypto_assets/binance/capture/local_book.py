@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from crypto_assets.binance.capture_messages import DepthDiff, DepthSnapshot, Level, Market
+from crypto_assets.binance.capture.messages import DepthDiff, DepthSnapshot, Level, Market
 
 RECENT_DIFFS = 2048
 """Changes kept for a snapshot that arrives after them: 200 s of a 100 ms stream, where REST answers within seconds."""

@@ -9,11 +9,11 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from crypto_assets.binance.book import LocalBook
-from crypto_assets.binance.capture_messages import DepthDiff, DepthSnapshot, Framed, StreamKind
-from crypto_assets.binance.capture_reading import UNREADABLE, Reading
-from crypto_assets.binance.capture_rows import BookRows, Line, RejectedLines
-from crypto_assets.binance.capture_takers import Take
+from crypto_assets.binance.capture.local_book import LocalBook
+from crypto_assets.binance.capture.messages import DepthDiff, DepthSnapshot, Framed, StreamKind
+from crypto_assets.binance.capture.reading import UNREADABLE, Reading
+from crypto_assets.binance.capture.rows import BookRows, Line
+from crypto_assets.binance.capture.takers import Take, Taker
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.schemas import BOOK_LEVELS
 from crypto_assets.spans import times_us
@@ -33,16 +33,12 @@ _DIFF = msgspec.json.Decoder(Framed[DepthDiff], strict=False)
 _SPOT_PARTIAL = msgspec.json.Decoder(Framed[DepthSnapshot], strict=False)
 
 
-class BookTaker:
+class BookTaker(Taker):
     """Rows of BRONZE_ORDERBOOK, by the time they were known."""
 
-    by_time_known = True
-
-    def __init__(self, reading: Reading, *, pace_us: int | None) -> None:
-        self._reading = reading
-        self._rows = {kind: BookRows(pace_us=pace_us) for kind in BOOK_KINDS}
-        self._silence_us = max(SILENCE_US, pace_us or 0)
-        self.rejected = RejectedLines()
+    def __init__(self, reading: Reading) -> None:
+        super().__init__(reading)
+        self._rows = {kind: BookRows() for kind in BOOK_KINDS}
         self.local = LocalBook(market=reading.market)
         self.snapshots = 0
         """REST snapshots that the local book started from."""
@@ -74,7 +70,7 @@ class BookTaker:
         """States of the best stream, by time, and of the lesser ones where it was silent."""
         best, *others = (self._rows[kind].table() for kind in BOOK_KINDS)
         for lesser in others:
-            best = _with_silences_filled(best, lesser, silence_us=self._silence_us)
+            best = _with_silences_filled(best, lesser)
         return Parsed(rows=best, rejected=self.rejected.table())
 
     def _take_change(self, body: bytes, line: Line, *, settle: Settle) -> None:
@@ -111,11 +107,11 @@ class BookTaker:
             self._rows[StreamKind.DEPTH_DIFF].add(known_us, ids, bids, asks, received_us=line.received_us)
 
 
-def _with_silences_filled(best: pa.Table, lesser: pa.Table, *, silence_us: int) -> pa.Table:
+def _with_silences_filled(best: pa.Table, lesser: pa.Table) -> pa.Table:
     if not (best.num_rows and lesser.num_rows):
         return best if best.num_rows else lesser
     spoken, said = (np.sort(times_us(table["time"])) for table in (best, lesser))
     before = np.searchsorted(spoken, said, side="right") - 1
-    silent = (before < 0) | (said - spoken[before] > silence_us)
+    silent = (before < 0) | (said - spoken[before] > SILENCE_US)
     lesser = lesser.sort_by("time").filter(pa.array(silent))
     return pa.concat_tables([best, lesser]).sort_by("time") if lesser.num_rows else best

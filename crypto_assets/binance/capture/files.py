@@ -18,12 +18,12 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 import numpy as np
 
-from crypto_assets.binance.capture_book import BookTaker
-from crypto_assets.binance.capture_lines import GzipLines
-from crypto_assets.binance.capture_messages import Frame, Market, StreamKind, stream_kind
-from crypto_assets.binance.capture_reading import MAX_CLOCK_ERROR_US, UNREADABLE, Reading
-from crypto_assets.binance.capture_rows import Line
-from crypto_assets.binance.capture_takers import LiquidationTaker, MarkPriceTaker, Take, Taker, TradeTaker
+from crypto_assets.binance.capture.book_taker import BookTaker
+from crypto_assets.binance.capture.gzip_lines import GzipLines
+from crypto_assets.binance.capture.messages import Frame, Market, StreamKind, stream_kind
+from crypto_assets.binance.capture.reading import MAX_CLOCK_ERROR_US, UNREADABLE, Reading
+from crypto_assets.binance.capture.rows import Line
+from crypto_assets.binance.capture.takers import LiquidationTaker, MarkPriceTaker, Take, Taker, TradeTaker
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.schemas import BRONZE_LIQUIDATIONS, BRONZE_MARK_PRICE, BRONZE_ORDERBOOK, BRONZE_TRADES, Dataset
 from crypto_assets.spans import to_us
@@ -101,20 +101,18 @@ def read_capture(
     start: datetime,
     end: datetime,
     want: Collection[Dataset] = CAPTURED,
-    book_pace_ms: int | None = None,
 ) -> CaptureTables:
     """Rows whose time is in [start, end), from files in the order of their recording.
 
     A file of the day before gives the book its state over midnight, and the rows of a recorder whose clock is behind;
     one of the day after, the rows of a clock that is ahead. Of both only what is needed is decoded. Datasets that are
-    not in `want` stay empty and cost next to nothing. `book_pace_ms` keeps the last book state of each slot of that
-    length instead of every one.
+    not in `want` stay empty and cost next to nothing.
 
     Never raises on content: what cannot be used is rejected with its bytes and the reason. OSError where a file
     cannot be opened or read.
     """
     reading = Reading(symbol=symbol, market=market, start_us=to_us(start), end_us=to_us(end))
-    book = BookTaker(reading, pace_us=book_pace_ms * 1000 if book_pace_ms else None)
+    book = BookTaker(reading)
     takers: dict[str, Taker] = {
         BRONZE_ORDERBOOK.name: book,
         BRONZE_TRADES.name: TradeTaker(reading),

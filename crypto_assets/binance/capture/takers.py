@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import ClassVar
 
 import msgspec
 
-from crypto_assets.binance.capture_messages import ForceOrder, Framed, MarkPrice, StreamKind, Trade
-from crypto_assets.binance.capture_reading import Reading, micros
-from crypto_assets.binance.capture_rows import EventRows, Line, RejectedLines, trade_rows
+from crypto_assets.binance.capture.messages import ForceOrder, Framed, MarkPrice, StreamKind, Trade
+from crypto_assets.binance.capture.reading import Reading, micros
+from crypto_assets.binance.capture.rows import EventRows, Line, RejectedLines, with_quote_quantity
 from crypto_assets.binance.parsed import Parsed
-from crypto_assets.schemas import BRONZE_LIQUIDATIONS, BRONZE_MARK_PRICE
+from crypto_assets.schemas import BRONZE_LIQUIDATIONS, BRONZE_MARK_PRICE, BRONZE_TRADES, Dataset
 
 Take = Callable[[bytes, Line], None]
 """Takes the JSON of a line, frame included."""
@@ -25,39 +26,56 @@ _MARK_PRICE = msgspec.json.Decoder(Framed[MarkPrice], strict=False)
 _FORCE_ORDER = msgspec.json.Decoder(Framed[ForceOrder], strict=False)
 
 
-class Taker(Protocol):
+class Taker(ABC):
     """Makes the rows of one dataset."""
 
-    rejected: RejectedLines
-    by_time_known: bool
+    by_time_known = True
     """Whether its rows need the recorder's clock."""
-
-    @property
-    def takes(self) -> Mapping[StreamKind, Take]:
-        """The kinds of streams that it reads, and what to call with a message."""
-        ...
-
-    def parsed(self) -> Parsed:
-        """All rows so far with `received_at`, and the rejected lines."""
-        ...
-
-
-class TradeTaker:
-    """Rows of BRONZE_TRADES, by the time of the match."""
-
-    by_time_known = False
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self.rejected = RejectedLines()
-        self._rows = trade_rows(self.rejected)
+
+    @property
+    @abstractmethod
+    def takes(self) -> Mapping[StreamKind, Take]:
+        """The kinds of streams that it reads, and what to call with a message."""
+
+    @abstractmethod
+    def parsed(self) -> Parsed:
+        """All rows so far with `received_at`, and the rejected lines."""
+
+
+class _EventTaker(Taker):
+    """Of one kind of stream, each of whose messages becomes a row at most."""
+
+    kind: ClassVar[StreamKind]
+    dataset: ClassVar[Dataset]
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__(reading)
+        self._rows = EventRows(self.dataset, self.dataset.payload.names, rejected=self.rejected)
 
     @property
     def takes(self) -> Mapping[StreamKind, Take]:
-        return {StreamKind.TRADE: self._take}
+        return {self.kind: self._take}
 
     def parsed(self) -> Parsed:
         return self._rows.parsed()
+
+    @abstractmethod
+    def _take(self, body: bytes, line: Line) -> None: ...
+
+
+class TradeTaker(_EventTaker):
+    """Rows of BRONZE_TRADES, by the time of the match."""
+
+    kind, dataset, by_time_known = StreamKind.TRADE, BRONZE_TRADES, False
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__(reading)
+        names = [name for name in self.dataset.payload.names if name != "quote_quantity"]
+        self._rows = EventRows(self.dataset, names, rejected=self.rejected, derive=with_quote_quantity)
 
     def _take(self, body: bytes, line: Line) -> None:
         trade = self._reading.message(_TRADE, body, line, self.rejected)
@@ -72,22 +90,10 @@ class TradeTaker:
         self._rows.add(line, time_us, trade.trade_id, trade.price, trade.quantity, trade.is_buyer_maker)
 
 
-class MarkPriceTaker:
+class MarkPriceTaker(_EventTaker):
     """Rows of BRONZE_MARK_PRICE, by the time they were known."""
 
-    by_time_known = True
-
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
-        self.rejected = RejectedLines()
-        self._rows = EventRows(BRONZE_MARK_PRICE, BRONZE_MARK_PRICE.payload.names, rejected=self.rejected)
-
-    @property
-    def takes(self) -> Mapping[StreamKind, Take]:
-        return {StreamKind.MARK_PRICE: self._take}
-
-    def parsed(self) -> Parsed:
-        return self._rows.parsed()
+    kind, dataset = StreamKind.MARK_PRICE, BRONZE_MARK_PRICE
 
     def _take(self, body: bytes, line: Line) -> None:
         mark = self._reading.message(_MARK_PRICE, body, line, self.rejected)
@@ -107,22 +113,10 @@ class MarkPriceTaker:
             self._rows.add(line, known_us, mark.mark_price, mark.index_price, mark.estimated_funding_rate, next_us)
 
 
-class LiquidationTaker:
+class LiquidationTaker(_EventTaker):
     """Rows of BRONZE_LIQUIDATIONS, by the time of the order; `received_at` says when it was known."""
 
-    by_time_known = False
-
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
-        self.rejected = RejectedLines()
-        self._rows = EventRows(BRONZE_LIQUIDATIONS, BRONZE_LIQUIDATIONS.payload.names, rejected=self.rejected)
-
-    @property
-    def takes(self) -> Mapping[StreamKind, Take]:
-        return {StreamKind.FORCE_ORDER: self._take}
-
-    def parsed(self) -> Parsed:
-        return self._rows.parsed()
+    kind, dataset, by_time_known = StreamKind.FORCE_ORDER, BRONZE_LIQUIDATIONS, False
 
     def _take(self, body: bytes, line: Line) -> None:
         event = self._reading.message(_FORCE_ORDER, body, line, self.rejected)

@@ -13,7 +13,7 @@ from crypto_assets.binance.archive_tables import METRICS_LABEL_SWITCH
 from crypto_assets.simulator.clock import DAY_US, MINUTE_US, day_start_us
 from crypto_assets.simulator.decimal_text import decimal_text, decimals_of
 from crypto_assets.simulator.futures import check_order
-from crypto_assets.simulator.market import SymbolSpec, Ticker24h
+from crypto_assets.simulator.market import SymbolSpec
 from crypto_assets.simulator.parameters import (
     read_limit,
     read_optional_symbol,
@@ -25,7 +25,7 @@ from crypto_assets.simulator.replies import ApiError
 from crypto_assets.simulator.rest import Endpoint, Handler
 from crypto_assets.simulator.rows import RowReader
 from crypto_assets.simulator.simulated_data import SimulatedData
-from crypto_assets.simulator.spot_market import book_sides
+from crypto_assets.simulator.state_answers import book_sides, futures_ticker
 from crypto_assets.spans import to_us
 
 FUTURES_WEIGHT_LIMIT = 2400
@@ -98,7 +98,7 @@ class FuturesMarketRest:
         now_us = self._reader.now_us()
         with self._data.market() as market:
             book = market.depth(symbol, now_us, levels=limit, venue="usdm")
-        bids, asks = book_sides(book, **self._data.decimals(symbol, "usdm"))
+        bids, asks = book_sides(book, self._data.digits(symbol, "usdm"))
         times = {"E": now_us // 1000, "T": now_us // 1000}
         return {"lastUpdateId": int(book.last_update_id[0]), **times, "bids": bids, "asks": asks}
 
@@ -108,8 +108,8 @@ class FuturesMarketRest:
         now_us = self._reader.now_us()
         found = self._data.open_interest(symbol, np.array([now_us], dtype=np.int64))
         held = int(found["open_interest"].cast(pl.Decimal(38, 8)).to_physical()[0])
-        decimals = self._data.decimals(symbol, "usdm")["lot_decimals"]
-        return {"openInterest": decimal_text(held, decimals=decimals), "symbol": symbol, "time": now_us // 1000}
+        contracts = self._data.digits(symbol, "usdm").lot_text(held)
+        return {"openInterest": contracts, "symbol": symbol, "time": now_us // 1000}
 
     def premium_index(self, request: Request) -> object:
         """Mark price, index price and funding of one symbol or of all."""
@@ -137,7 +137,7 @@ class FuturesMarketRest:
         now_us = self._reader.now_us()
         with self._data.market() as market:
             tickers = [market.ticker_24h(each, now_us, venue="usdm") for each in ([symbol] if symbol else known)]
-        found = [_ticker(ticker, **self._data.decimals(ticker.symbol, "usdm")) for ticker in tickers]
+        found = [futures_ticker(each, self._data.digits(each.symbol, "usdm"), unit_us=1000) for each in tickers]
         return found[0] if symbol else found
 
     def _premium(self, symbol: str) -> dict[str, object]:
@@ -253,30 +253,6 @@ def _symbol_info(spec: SymbolSpec) -> dict[str, object]:
         ],
         "orderTypes": ["LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET"],
         "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
-    }
-
-
-def _ticker(ticker: Ticker24h, *, price_decimals: int, lot_decimals: int) -> dict[str, object]:
-    def price(value: int) -> str:
-        return decimal_text(value, decimals=price_decimals)
-
-    return {
-        "symbol": ticker.symbol,
-        "priceChange": price(ticker.price_change),
-        "priceChangePercent": f"{ticker.price_change_percent / 1000:.3f}",
-        "weightedAvgPrice": price(ticker.weighted_average_price),
-        "lastPrice": price(ticker.last_price),
-        "lastQty": decimal_text(ticker.last_quantity, decimals=lot_decimals),
-        "openPrice": price(ticker.open_price),
-        "highPrice": price(ticker.high_price),
-        "lowPrice": price(ticker.low_price),
-        "volume": decimal_text(ticker.volume, decimals=lot_decimals),
-        "quoteVolume": decimal_text(ticker.quote_volume, decimals=min(8, price_decimals + lot_decimals)),
-        "openTime": ticker.open_time_us // 1000,
-        "closeTime": ticker.close_time_us // 1000,
-        "firstId": ticker.first_trade_id,
-        "lastId": ticker.last_trade_id,
-        "count": ticker.count,
     }
 
 

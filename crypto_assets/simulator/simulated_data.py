@@ -10,7 +10,7 @@ from typing import Literal
 
 import polars as pl
 
-from crypto_assets.simulator.decimal_text import decimals_of
+from crypto_assets.simulator.decimal_text import Digits, decimals_of
 from crypto_assets.simulator.exchange_data import KlineKind
 from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.faults import Halt as HaltFault
@@ -25,9 +25,6 @@ from crypto_assets.simulator.frames import (
 )
 from crypto_assets.simulator.market import Event, FlashCrash, Halt, Market, SymbolSpec, Venue
 from crypto_assets.simulator.market.results import Ints
-
-SPOT_DECIMALS = {"price_decimals": 8, "lot_decimals": 8}
-"""Spot prints every amount with 8 decimals; USD-M as many as the tick and the lot have."""
 
 _PRICES: dict[KlineKind, Literal["mark", "index", "premium"]] = {
     "markPriceKlines": "mark",
@@ -75,15 +72,12 @@ class SimulatedData:
         spec = self.spec(symbol)
         return spec.listed_on if venue == "spot" else spec.futures_listed_on
 
-    def decimals(self, symbol: str, venue: Venue) -> dict[str, int]:
-        """Printed decimals of prices and quantities, as arguments of the frame functions."""
+    def digits(self, symbol: str, venue: Venue) -> Digits:
+        """How many digits the venue prints of the symbol's prices and quantities."""
         if venue == "spot":
-            return SPOT_DECIMALS
+            return Digits()
         spec = self.spec(symbol)
-        return {
-            "price_decimals": decimals_of(spec.futures_tick_size),
-            "lot_decimals": decimals_of(spec.futures_lot_size),
-        }
+        return Digits(price=decimals_of(spec.futures_tick_size), lot=decimals_of(spec.futures_lot_size))
 
     def klines(
         self, symbol: str, interval: str, start_us: int, end_us: int, *, venue: Venue, kind: KlineKind, until_us: int
@@ -92,7 +86,7 @@ class SimulatedData:
         with self.market() as market:
             if kind == "klines":
                 candles = market.klines(symbol, interval, start_us, end_us, venue=venue, until_us=until_us)
-                return kline_frame(candles, **self.decimals(symbol, venue))
+                return kline_frame(candles, self.digits(symbol, venue))
             price = _PRICES[kind]
             return price_kline_frame(market.price_klines(symbol, price, interval, start_us, end_us, until_us=until_us))
 
@@ -100,25 +94,25 @@ class SimulatedData:
         """Trades of the span."""
         with self.market() as market:
             found = market.trades(symbol, start_us, end_us, venue=venue)
-            return trade_frame(found, **self.decimals(symbol, venue))
+            return trade_frame(found, self.digits(symbol, venue))
 
     def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
         """`count` trades from an id on."""
         with self.market() as market:
             found = market.trades_by_id(symbol, first_id, count, venue=venue)
-            return trade_frame(found, **self.decimals(symbol, venue))
+            return trade_frame(found, self.digits(symbol, venue))
 
     def agg_trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue) -> pl.DataFrame:
         """Aggregated trades of the span."""
         with self.market() as market:
             found = market.agg_trades(symbol, start_us, end_us, venue=venue)
-            return agg_trade_frame(found, **self.decimals(symbol, venue))
+            return agg_trade_frame(found, self.digits(symbol, venue))
 
     def agg_trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
         """`count` aggregated trades from an id on."""
         with self.market() as market:
             found = market.agg_trades_by_id(symbol, first_id, count, venue=venue)
-            return agg_trade_frame(found, **self.decimals(symbol, venue))
+            return agg_trade_frame(found, self.digits(symbol, venue))
 
     def funding(self, symbol: str, start_us: int, end_us: int) -> pl.DataFrame:
         """Funding payments of the span."""

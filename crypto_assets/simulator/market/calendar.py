@@ -87,12 +87,16 @@ class TradingCalendar:
             times_us = np.where((times_us >= start) & (times_us < end), max(start - 1, self.listing_us), times_us)
         return times_us
 
+    @property
+    def closed_spans(self) -> Closed:
+        """All spans without trading: before the listing, in halts, after the delisting."""
+        return _merge([(FIRST_DAY * DAY_US, self.listing_us), *self._halts, (self.end_us, END_DAY * DAY_US)])
+
     def silent_days(self) -> list[int]:
-        """Days closed from end to end: before listing, after delisting, in halts."""
-        life = [(FIRST_DAY * DAY_US, self.listing_us), (self.end_us, END_DAY * DAY_US)]
+        """Days closed from end to end."""
         return [
             day
-            for start, end in _merge([*life, *self._halts])
+            for start, end in self.closed_spans
             for day in range(-(-start // DAY_US), end // DAY_US)
             if FIRST_DAY <= day < END_DAY
         ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crypto_assets.simulator.market.calendar import FIRST_DAY, SLOTS_PER_DAY
-from crypto_assets.simulator.market.exact import ONE, Floats, draw_words, exp2, gaussian, interpolate, uniform
+from crypto_assets.simulator.market.exact import LOG2_E, ONE, Floats, draw_words, exp2, gaussian, interpolate, uniform
 from crypto_assets.simulator.market.history import History, Stream
 from crypto_assets.simulator.market.noise import DAY_S, Noise
 from crypto_assets.simulator.market.results import Ints
@@ -145,8 +145,7 @@ def make_path(seed: int, spec: SymbolSpec, history: History, common: Moves, *, d
     moment = exp2(hours + mixed) * (1.0 + common.shocks + own.shocks)
     liveliness = moment * exp2(regime)
     weekend = 0.7 if (day_number + 3) % 7 >= 5 else 1.0
-    # log_price counts powers of two; a volatility of ln is 1 / ln 2 = 1.4427 times as large there
-    usual = spec.temper.daily_volatility * 1.4426950408889634 * ONE * weekend
+    usual = spec.temper.daily_volatility * LOG2_E * ONE * weekend
     deviation = liveliness * (usual / float(np.sqrt(DAY_S * _TYPICAL_SQUARE)))
     steps = (_COMMON_SHARE * common.seconds + _OWN_SHARE * own.seconds) * np.repeat(deviation, STEP_S)
     spread = spec.temper.spread_bps * 1e-4

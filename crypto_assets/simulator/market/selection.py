@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -49,17 +49,3 @@ def chain[T: (Trades, AggTrades)](kind: type[T], parts: Sequence[T]) -> T:
         none = np.empty(0, dtype=np.bool_ if name == "is_buyer_maker" else np.int64)
         columns[name] = np.concatenate([getattr(part, name) for part in parts]) if parts else none
     return kind(**columns)
-
-
-def cut(tape: Tape, until_us: int) -> Tape:
-    """The trades of a tape before `until_us`, for candles: aggregates stay as they are."""
-    rows = slice(0, int(np.searchsorted(tape.time_us, until_us)))
-    return replace(
-        tape,
-        time_us=tape.time_us[rows],
-        price=tape.price[rows],
-        quantity=tape.quantity[rows],
-        quote_quantity=tape.quote_quantity[rows],
-        is_buyer_maker=tape.is_buyer_maker[rows],
-        agg_index=tape.agg_index[rows],
-    )

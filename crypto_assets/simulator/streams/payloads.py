@@ -90,16 +90,16 @@ def force_order_payloads(data: SimulatedData, symbol: str, start_us: int, end_us
 
 
 def _liquidations_of_day(data: SimulatedData, symbol: str, number: int) -> pl.DataFrame:
-    decimals = data.decimals(symbol, "usdm")
+    digits = data.digits(symbol, "usdm")
     with data.market() as market:
         found = market.liquidations(symbol, day_of(number * DAY_US))
     return pl.DataFrame(
         {
             "time_us": found.time_us,
             "side": np.where(found.is_sell, "SELL", "BUY"),
-            "price": amounts(found.price, decimals=decimals["price_decimals"]),
-            "average": amounts(found.average_price, decimals=decimals["price_decimals"]),
-            "quantity": amounts(found.quantity, decimals=decimals["lot_decimals"]),
+            "price": amounts(found.price, decimals=digits.price),
+            "average": amounts(found.average_price, decimals=digits.price),
+            "quantity": amounts(found.quantity, decimals=digits.lot),
         },
         schema_overrides={"side": pl.String},
     )

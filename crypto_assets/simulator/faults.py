@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -232,8 +233,8 @@ def parse_faults_json(body: bytes) -> tuple[Fault, ...]:
         raise ConfigurationError(f"The faults cannot be used: {error}") from error
 
 
-def describe_target(path: str, *, symbol: str | None = None, interval: str | None = None) -> Target:
-    """What an address is about; `symbol` and `interval` are those of its query."""
+def describe_target(path: str, query: Mapping[str, str] | None = None) -> Target:
+    """What an address is about, with its query."""
     file = ArchiveFile.parse(path.lstrip("/").removesuffix(CHECKSUM_SUFFIX))
     if file is not None:
         day = file.period if isinstance(file.period, date) else None
@@ -241,7 +242,9 @@ def describe_target(path: str, *, symbol: str | None = None, interval: str | Non
     if path.startswith("/recordings/"):
         capture, _, digits = path.rpartition("/")[2].removesuffix(".gz").rpartition("_")
         return Target(path, "recordings", capture.upper(), day=parse_compact_day(digits))
-    return Target(path, _REST_DATASETS.get(path), symbol, interval)
+    asked = query or {}
+    symbol = asked.get("symbol") or asked.get("pair")
+    return Target(path, _REST_DATASETS.get(path), symbol, asked.get("interval"))
 
 
 def parse_compact_day(digits: str) -> date | None:

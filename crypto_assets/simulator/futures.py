@@ -35,7 +35,7 @@ class FuturesRest:
         self._reader = reader
 
     def endpoints(self) -> list[Endpoint]:
-        """Addresses and their weights."""
+        """Addresses and their weights; funding rates share a limit of their own with `fundingInfo`."""
         return [
             Endpoint("/fapi/v1/ping", lambda _request: {}),
             Endpoint("/fapi/v1/time", self.time),
@@ -44,11 +44,8 @@ class FuturesRest:
             Endpoint("/fapi/v1/indexPriceKlines", self._klines("indexPriceKlines"), _kline_weight),
             Endpoint("/fapi/v1/premiumIndexKlines", self._klines("premiumIndexKlines"), _kline_weight),
             Endpoint("/fapi/v1/aggTrades", self.agg_trades, 20),
+            Endpoint("/fapi/v1/fundingRate", self.funding_rate, limit="funding"),
         ]
-
-    def funding_endpoints(self) -> list[Endpoint]:
-        """Addresses that share a limit of their own."""
-        return [Endpoint("/fapi/v1/fundingRate", self.funding_rate)]
 
     def time(self, _request: Request) -> object:
         """The exchange's clock."""

@@ -22,13 +22,12 @@ from crypto_assets.simulator.parameters import (
     read_time_range,
 )
 from crypto_assets.simulator.replies import ApiError
-from crypto_assets.simulator.rest import Endpoint, Handler
+from crypto_assets.simulator.rest import FUTURES_WEIGHT_LIMIT, Endpoint, Handler
 from crypto_assets.simulator.rows import RowReader
 from crypto_assets.simulator.simulated_data import SimulatedData
 from crypto_assets.simulator.state_answers import book_sides, futures_ticker
 from crypto_assets.spans import to_us
 
-FUTURES_WEIGHT_LIMIT = 2400
 _DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
 _DEPTH_WEIGHTS = {100: 5, 500: 10, 1000: 20}
 FIGURES_PERIOD_US = 5 * MINUTE_US
@@ -44,30 +43,25 @@ class FuturesMarketRest:
         self._reader = reader
 
     def endpoints(self) -> list[Endpoint]:
-        """Addresses and their weights."""
+        """Addresses and their weights; those of `/futures/data` have a limit of their own."""
+        ratios = {
+            "globalLongShortAccountRatio": "account_ratio",
+            "topLongShortAccountRatio": "top_trader_account_ratio",
+            "topLongShortPositionRatio": "top_trader_position_ratio",
+        }
+        figures = {
+            "openInterestHist": _open_interest_rows,
+            "takerlongshortRatio": _taker_rows,
+            **{name: _ratio_rows(column) for name, column in ratios.items()},
+        }
         return [
             Endpoint("/fapi/v1/exchangeInfo", self.exchange_info),
             Endpoint("/fapi/v1/depth", self.depth, _depth_weight),
             Endpoint("/fapi/v1/openInterest", self.open_interest),
             Endpoint("/fapi/v1/premiumIndex", self.premium_index, _one_or(10)),
             Endpoint("/fapi/v1/ticker/24hr", self.ticker_24h, _one_or(40)),
-        ]
-
-    def funding_endpoints(self) -> list[Endpoint]:
-        """Addresses that share the limit of funding rates."""
-        return [Endpoint("/fapi/v1/fundingInfo", self.funding_info)]
-
-    def figure_endpoints(self) -> list[Endpoint]:
-        """Addresses of `/futures/data`, which have a limit of their own."""
-        ratios = {
-            "globalLongShortAccountRatio": "account_ratio",
-            "topLongShortAccountRatio": "top_trader_account_ratio",
-            "topLongShortPositionRatio": "top_trader_position_ratio",
-        }
-        return [
-            Endpoint("/futures/data/openInterestHist", self._figures(_open_interest_rows)),
-            Endpoint("/futures/data/takerlongshortRatio", self._figures(_taker_rows)),
-            *(Endpoint(f"/futures/data/{name}", self._figures(_ratio_rows(of))) for name, of in ratios.items()),
+            Endpoint("/fapi/v1/fundingInfo", self.funding_info, limit="funding"),
+            *(Endpoint(f"/futures/data/{n}", self._figures(d), limit="figures") for n, d in figures.items()),
         ]
 
     def exchange_info(self, _request: Request) -> object:

@@ -78,10 +78,7 @@ class RowReader:
         return self._with_faults(found.filter(pl.col("time_us") <= self.now_us()), request)
 
     def _with_faults(self, frame: pl.DataFrame, request: Request) -> pl.DataFrame:
-        query = request.query_params
-        target = describe_target(
-            request.url.path, symbol=query.get("symbol") or query.get("pair"), interval=query.get("interval")
-        )
+        target = describe_target(request.url.path, request.query_params)
         return apply_row_faults(frame, self.faults.content_faults(target, source="rest"))
 
 

@@ -14,13 +14,11 @@ from crypto_assets.simulator.faults import Halt
 from crypto_assets.simulator.market import SymbolSpec, Ticker24h
 from crypto_assets.simulator.parameters import read_limit, read_symbol
 from crypto_assets.simulator.replies import ApiError
-from crypto_assets.simulator.rest import Endpoint, time_unit_us
+from crypto_assets.simulator.rest import SPOT_WEIGHT_LIMIT, Endpoint, time_unit_us
 from crypto_assets.simulator.rows import RowReader
 from crypto_assets.simulator.simulated_data import SimulatedData
 from crypto_assets.simulator.state_answers import best_prices, book_sides, mini_ticker, spot_ticker
 from crypto_assets.spans import from_us
-
-SPOT_WEIGHT_LIMIT = 6000
 
 
 class SpotMarketRest:

@@ -33,9 +33,7 @@ def make_tickers(
             close_time_us=time_us,
             price_change=int(last[row] - opening[row]),
             price_change_percent=divide_half_even(int(last[row] - opening[row]) * 100_000, int(opening[row])),
-            weighted_average_price=divide_half_even(int(quote_volume[row]) * UNIT, int(volume[row]))
-            if volume[row]
-            else 0,
+            weighted_average_price=_average_price(int(quote_volume[row]), int(volume[row])),
             previous_close_price=int(before[row]),
             last_price=int(last[row]),
             last_quantity=int(trades.quantity[stop - 1]) if stop > begin else 0,
@@ -54,6 +52,10 @@ def make_tickers(
         )
         for row, (time_us, begin, stop) in enumerate(zip(times_us.tolist(), first.tolist(), end.tolist(), strict=True))
     ]
+
+
+def _average_price(quote_volume: int, volume: int) -> int:
+    return divide_half_even(quote_volume * UNIT, volume) if volume else 0
 
 
 def divide_half_even(dividend: int, divisor: int) -> int:

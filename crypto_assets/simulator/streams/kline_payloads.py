@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from crypto_assets.simulator.clock import DAY_US, SECOND_US, day_of
+from crypto_assets.simulator.decimal_text import Digits
 from crypto_assets.simulator.frames import kline_frame
 from crypto_assets.simulator.market import Tape, Venue
 from crypto_assets.simulator.market.calendar import Closed
@@ -35,6 +36,7 @@ def kline_payloads(
     """Messages that are due in [start, end): every 250 ms on USD-M; every second of 1s candles, else every two."""
     width_us = SECONDS[interval] * SECOND_US
     pace_us = min(width_us, _SPOT_PACE_US) if venue == "spot" else _FUTURES_PACE_US
+    digits = data.digits(symbol, venue)
     with data.market() as market:
         times_us = market.open_times(symbol, start_us, end_us, pace_us=pace_us, venue=venue)
         closed = market.closed(symbol, venue=venue)
@@ -43,9 +45,7 @@ def kline_payloads(
             _late_closes(closed, width_us=width_us, start_us=start_us, end_us=end_us),
         )
         states = [
-            _states(
-                data, market.tape(symbol, day_of(number * DAY_US), venue=venue), part, venue=venue, width_us=width_us
-            )
+            _states(market.tape(symbol, day_of(number * DAY_US), venue=venue), part, digits, width_us=width_us)
             for number, part in _by_day(updates)
         ]
     if not states:
@@ -97,10 +97,10 @@ def _by_day(updates: _Updates) -> list[tuple[int, _Updates]]:
     ]
 
 
-def _states(data: SimulatedData, tape: Tape, updates: _Updates, *, venue: Venue, width_us: int) -> pl.DataFrame:
+def _states(tape: Tape, updates: _Updates, digits: Digits, *, width_us: int) -> pl.DataFrame:
     candles = growing_klines(tape, updates.open_us, updates.until_us, width_us=width_us)
     first_id = np.where(candles.count, tape.first_trade_id + np.searchsorted(tape.time_us, updates.open_us), -1)
-    return kline_frame(candles, data.digits(tape.symbol, venue)).with_columns(
+    return kline_frame(candles, digits).with_columns(
         open_us=pl.col("time_us"),
         time_us=pl.Series(updates.time_us),
         until_us=pl.Series(updates.until_us),

@@ -17,8 +17,8 @@ from crypto_assets.simulator.built_files import BuiltFiles
 from crypto_assets.simulator.capture_lines import STREAMS, USUAL_STREAMS, capture_lines
 from crypto_assets.simulator.clock import DAY_US, HOUR_US, Clock, day_of, day_start_us
 from crypto_assets.simulator.fault_book import FaultBook
-from crypto_assets.simulator.faults import MarketEvent, MissingDay, describe_target, parse_compact_day
-from crypto_assets.simulator.market import Venue
+from crypto_assets.simulator.faults import MissingDay, describe_target, parse_compact_day
+from crypto_assets.simulator.market import Event, Venue
 from crypto_assets.simulator.parameters import read_integer
 from crypto_assets.simulator.replies import ApiError, error_reply, not_found
 from crypto_assets.simulator.simulated_data import SimulatedData
@@ -45,7 +45,7 @@ class CaptureRequest:
 @dataclass(frozen=True, slots=True)
 class _ContentKey:
     request: CaptureRequest
-    events: tuple[MarketEvent, ...]
+    events: tuple[Event, ...]
 
 
 class Captures:

@@ -10,7 +10,8 @@ from starlette.routing import Route
 
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.simulator.fault_book import FaultBook
-from crypto_assets.simulator.faults import Fault, FlashCrash, Halt, parse_faults_json
+from crypto_assets.simulator.faults import Fault, parse_faults_json
+from crypto_assets.simulator.market import FlashCrash, Halt
 from crypto_assets.simulator.options import SimulatorOptions
 from crypto_assets.simulator.replies import json_reply
 from crypto_assets.simulator.streams.exchange_streams import ExchangeStreams

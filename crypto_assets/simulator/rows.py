@@ -8,6 +8,7 @@ import polars as pl
 from starlette.requests import Request
 
 from crypto_assets.simulator.clock import Clock, day_of, day_start_us
+from crypto_assets.simulator.content_faults import apply_row_faults
 from crypto_assets.simulator.exchange_data import ExchangeData, KlineKind
 from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.faults import describe_target
@@ -15,7 +16,6 @@ from crypto_assets.simulator.frames import KLINE_AMOUNTS
 from crypto_assets.simulator.market import Venue
 from crypto_assets.simulator.pages import Fetch, select_rows
 from crypto_assets.simulator.parameters import TimeRange, read_time_range
-from crypto_assets.simulator.row_faults import apply_row_faults
 
 KLINE_COLUMNS = (
     "time_us", "open", "high", "low", "close", "volume", "close_time_us", "quote_volume", "count",

@@ -13,8 +13,6 @@ import polars as pl
 from crypto_assets.simulator.decimal_text import Digits, decimals_of
 from crypto_assets.simulator.exchange_data import KlineKind
 from crypto_assets.simulator.fault_book import FaultBook
-from crypto_assets.simulator.faults import Halt as HaltFault
-from crypto_assets.simulator.faults import MarketEvent
 from crypto_assets.simulator.frames import (
     agg_trade_frame,
     funding_frame,
@@ -23,7 +21,7 @@ from crypto_assets.simulator.frames import (
     price_kline_frame,
     trade_frame,
 )
-from crypto_assets.simulator.market import Event, FlashCrash, Halt, Market, SymbolSpec, Venue
+from crypto_assets.simulator.market import Event, Market, SymbolSpec, Venue
 from crypto_assets.simulator.market.results import Ints
 
 _PRICES: dict[KlineKind, Literal["mark", "index", "premium"]] = {
@@ -45,7 +43,7 @@ class SimulatedData:
         self._market = self._make()
 
     @property
-    def events(self) -> tuple[MarketEvent, ...]:
+    def events(self) -> tuple[Event, ...]:
         """The incidents that the market has now."""
         return self._faults.market_events()
 
@@ -125,10 +123,4 @@ class SimulatedData:
             return open_interest_frame(market.open_interest(symbol, times_us))
 
     def _make(self) -> Market:
-        return Market(self._seed, self._symbols, events=[_as_market_event(e) for e in self._events])
-
-
-def _as_market_event(event: MarketEvent) -> Event:
-    if isinstance(event, HaltFault):
-        return Halt(event.start, event.end, event.symbol)
-    return FlashCrash(event.symbol, event.start, int(event.price * 10**8), max(1, round(event.duration_s * 1000)))
+        return Market(self._seed, self._symbols, events=self._events)

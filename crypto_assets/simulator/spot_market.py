@@ -10,8 +10,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from crypto_assets.simulator.decimal_text import Digits, decimal_text
-from crypto_assets.simulator.faults import Halt
-from crypto_assets.simulator.market import SymbolSpec, Ticker24h
+from crypto_assets.simulator.market import Halt, SymbolSpec, Ticker24h
 from crypto_assets.simulator.parameters import read_limit, read_symbol
 from crypto_assets.simulator.replies import ApiError
 from crypto_assets.simulator.rest import SPOT_WEIGHT_LIMIT, Endpoint, time_unit_us

@@ -34,8 +34,8 @@ from crypto_assets.simulator.rows import RowReader
 from crypto_assets.simulator.simulated_data import SimulatedData
 from crypto_assets.simulator.spot import SpotRest
 from crypto_assets.simulator.spot_market import SpotMarketRest
-from crypto_assets.simulator.streams.exchange_streams import ExchangeStreams
 from crypto_assets.simulator.streams.recordings import Recordings
+from crypto_assets.simulator.streams.server import StreamServer
 
 
 def create_app(
@@ -51,7 +51,7 @@ def create_app(
     check_events(options.faults, options)
     faults = FaultBook()
     faults.add(options.faults)
-    streams = ExchangeStreams(options, faults)
+    streams = StreamServer(options, faults)
     metrics = SimulatorMetrics(connections=lambda: streams.connections, faults=lambda: len(faults.describe()))
     # Built files are worthless without this process: they go with it.
     folder = tempfile.TemporaryDirectory(prefix="crypto-assets-simulator-")

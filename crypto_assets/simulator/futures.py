@@ -7,7 +7,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from crypto_assets.binance.archive_paths import FUTURES_TIMEFRAMES
-from crypto_assets.simulator.clock import DAY_US, HOUR_US, MINUTE_US, longest_candle_us
+from crypto_assets.simulator.clock import DAY_US, HOUR_US
 from crypto_assets.simulator.exchange_data import KlineKind
 from crypto_assets.simulator.parameters import (
     TimeRange,
@@ -63,15 +63,7 @@ class FuturesRest:
         if span.start_us is not None and span.end_us is not None and span.end_us - span.start_us >= HOUR_US:
             raise ApiError(-1127, "More than 1 hours between startTime and endTime.")
         oldest_us = self._reader.now_us() - _AGG_TRADE_REACH_US
-        if from_id is not None:
-            found = self._reader.happened(
-                request, self._reader.data.agg_trades_by_id(symbol, from_id, limit, venue="usdm")
-            )
-        else:
-            found = self._reader.select(
-                request, lambda start, end: self._reader.data.agg_trades(symbol, start, end, venue="usdm"),
-                symbol=symbol, venue="usdm", limit=limit, width_us=MINUTE_US,
-            )  # fmt: skip
+        found = self._reader.trades(request, symbol, venue="usdm", kind="aggTrades", limit=limit, from_id=from_id)
         return _agg_trade_rows(found.filter(pl.col("time_us") >= oldest_us))
 
     def funding_rate(self, request: Request) -> object:
@@ -107,11 +99,7 @@ class FuturesRest:
             interval = read_interval(request, FUTURES_TIMEFRAMES)
             limit = read_limit(request, default=_DEFAULT, largest=_LARGEST_KLINES, clamp=False)
             check_order(read_time_range(request))
-            found = self._reader.select(
-                request,
-                lambda start, end: self._reader.klines(symbol, interval, start, end, venue="usdm", kind=kind),
-                symbol=symbol, venue="usdm", limit=limit, width_us=longest_candle_us(interval) * limit,
-            )  # fmt: skip
+            found = self._reader.klines(request, symbol, interval, venue="usdm", kind=kind, limit=limit)
             return kline_rows(found, unit_us=1000)
 
         return answer

@@ -11,7 +11,7 @@ from typing import Literal
 import polars as pl
 
 from crypto_assets.simulator.decimal_text import Digits, decimals_of
-from crypto_assets.simulator.exchange_data import KlineKind
+from crypto_assets.simulator.exchange_data import KlineKind, TradeKind
 from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.frames import (
     agg_trade_frame,
@@ -88,29 +88,21 @@ class SimulatedData:
             price = _PRICES[kind]
             return price_kline_frame(market.price_klines(symbol, price, interval, start_us, end_us, until_us=until_us))
 
-    def trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue) -> pl.DataFrame:
-        """Trades of the span."""
+    def trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue, kind: TradeKind) -> pl.DataFrame:
+        """Trades or aggregates of the span."""
+        digits = self.digits(symbol, venue)
         with self.market() as market:
-            found = market.trades(symbol, start_us, end_us, venue=venue)
-            return trade_frame(found, self.digits(symbol, venue))
+            if kind == "trades":
+                return trade_frame(market.trades(symbol, start_us, end_us, venue=venue), digits)
+            return agg_trade_frame(market.agg_trades(symbol, start_us, end_us, venue=venue), digits)
 
-    def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
-        """`count` trades from an id on."""
+    def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue, kind: TradeKind) -> pl.DataFrame:
+        """`count` trades or aggregates from an id on."""
+        digits = self.digits(symbol, venue)
         with self.market() as market:
-            found = market.trades_by_id(symbol, first_id, count, venue=venue)
-            return trade_frame(found, self.digits(symbol, venue))
-
-    def agg_trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue) -> pl.DataFrame:
-        """Aggregated trades of the span."""
-        with self.market() as market:
-            found = market.agg_trades(symbol, start_us, end_us, venue=venue)
-            return agg_trade_frame(found, self.digits(symbol, venue))
-
-    def agg_trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
-        """`count` aggregated trades from an id on."""
-        with self.market() as market:
-            found = market.agg_trades_by_id(symbol, first_id, count, venue=venue)
-            return agg_trade_frame(found, self.digits(symbol, venue))
+            if kind == "trades":
+                return trade_frame(market.trades_by_id(symbol, first_id, count, venue=venue), digits)
+            return agg_trade_frame(market.agg_trades_by_id(symbol, first_id, count, venue=venue), digits)
 
     def funding(self, symbol: str, start_us: int, end_us: int) -> pl.DataFrame:
         """Funding payments of the span."""

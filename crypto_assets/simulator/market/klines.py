@@ -142,10 +142,3 @@ def long_span(day: date, interval: str) -> tuple[date, date]:
 def select(candles: KlineArrays, rows: np.ndarray | slice) -> KlineArrays:
     """Some of the candles."""
     return KlineArrays(*(getattr(candles, column.name)[rows] for column in fields(KlineArrays)))
-
-
-def concatenate(parts: list[KlineArrays]) -> KlineArrays:
-    """Candles one after the other; none of no parts."""
-    if not parts:
-        return KlineArrays(*(np.empty(0, dtype=np.int64) for _ in fields(KlineArrays)))
-    return KlineArrays(*(np.concatenate([getattr(p, column.name) for p in parts]) for column in fields(KlineArrays)))

@@ -17,7 +17,6 @@ from crypto_assets.simulator.market.klines import (
     END_OF_TIME_US,
     LONG_INTERVALS,
     SECONDS,
-    concatenate,
     klines,
     long_span,
     merge,
@@ -125,13 +124,8 @@ class Market:
 
     def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue = "spot") -> Trades:
         """The `count` trades from `first_id` on (fewer at the end of time)."""
-        parts: list[Trades] = []
-        for tape, row in self._tapes_from(self.locate_trade, symbol, first_id, venue=venue):
-            parts.append(trades_of(tape, slice(row, row + count)))
-            count -= parts[-1].trade_id.size
-            if count <= 0:
-                break
-        return chain(Trades, parts)
+        place = self.locate_trade(symbol, first_id, venue=venue)
+        return chain(Trades, self._run(place, count, trades_of, symbol=symbol, venue=venue))
 
     def agg_trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue = "spot") -> AggTrades:
         """Aggregates in [start, end)."""
@@ -141,13 +135,8 @@ class Market:
 
     def agg_trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue = "spot") -> AggTrades:
         """The `count` aggregates from `first_id` on."""
-        parts: list[AggTrades] = []
-        for tape, row in self._tapes_from(self.locate_agg, symbol, first_id, venue=venue):
-            parts.append(agg_trades_of(tape, slice(row, row + count)))
-            count -= parts[-1].agg_id.size
-            if count <= 0:
-                break
-        return chain(AggTrades, parts)
+        place = self.locate_agg(symbol, first_id, venue=venue)
+        return chain(AggTrades, self._run(place, count, agg_trades_of, symbol=symbol, venue=venue))
 
     def locate_trade(self, symbol: str, trade_id: int, *, venue: Venue = "spot") -> tuple[date, int]:
         """Day and row in its tape of a trade; LookupError where no such trade will ever be."""
@@ -260,14 +249,18 @@ class Market:
         for number in range(max(start_us // DAY_US, open_days.start), min(-(-end_us // DAY_US), open_days.stop)):
             yield self._days.tape(symbol, venue, number)
 
-    def _tapes_from(
-        self, locate: Callable[..., tuple[date, int]], symbol: str, first_id: int, *, venue: Venue
-    ) -> Iterator[tuple[Tape, int]]:
-        """The tape that holds an id with the id's row, and the tapes after it."""
-        day, row = locate(symbol, first_id, venue=venue)
+    def _run[T: (Trades, AggTrades)](
+        self, place: tuple[date, int], count: int, part: Callable[[Tape, slice], T], *, symbol: str, venue: Venue
+    ) -> list[T]:
+        """`count` rows from a day and its row on, over as many days as they take."""
+        day, row = place
+        parts: list[T] = []
         for number in range(number_of(day), self._days.trading_days(symbol, venue).stop):
-            yield self._days.tape(symbol, venue, number), row
-            row = 0
+            parts.append(part(self._days.tape(symbol, venue, number), slice(row, row + count)))
+            row, count = 0, count - parts[-1].time_us.size
+            if count <= 0:
+                break
+        return parts
 
     def _jitter(self, symbol: str, due: Ints) -> Ints:
         late = [
@@ -290,21 +283,21 @@ def _candles(
     end_us = min(end_us, until_us)
     if interval in SECONDS:
         wanted = range(max(start_us // DAY_US, days.start), min(-(-end_us // DAY_US), days.stop))
-        whole = concatenate([candles_of(number, SECONDS[interval]) for number in wanted])
+        whole = chain(KlineArrays, [candles_of(number, SECONDS[interval]) for number in wanted])
         return select(whole, rows_between(whole.open_time_us, start_us, end_us))
     if interval not in LONG_INTERVALS:
         raise ValueError(f"{interval!r} is none of the intervals {', '.join((*SECONDS, *LONG_INTERVALS))}")
     # a candle may open up to a month before the first day of trading
     spans = _long_spans(interval, max(start_us, (days.start - 31) * DAY_US), min(end_us, days.stop * DAY_US))
     if not spans:
-        return concatenate([])
+        return chain(KlineArrays, [])
     wanted = range(
         max(spans[0][0] // DAY_US, days.start), min(spans[-1][1] // DAY_US, days.stop, -(-until_us // DAY_US))
     )
-    daily = concatenate([candles_of(number, SECONDS["1d"]) for number in wanted])
+    daily = chain(KlineArrays, [candles_of(number, SECONDS["1d"]) for number in wanted])
     held = [(a, b) for a, b in spans if (rows := rows_between(daily.open_time_us, a, b)).stop > rows.start]
     if not held:
-        return concatenate([])
+        return chain(KlineArrays, [])
     bounds = np.array(held, dtype=np.int64)
     return merge(daily, opens=bounds[:, 0], ends=bounds[:, 1])
 

@@ -1,4 +1,4 @@
-"""Parts of tapes: spans of time, runs of ids."""
+"""Parts of tapes by row, and parts put together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from crypto_assets.simulator.market.results import AggTrades, Tape, Trades
+from crypto_assets.simulator.market.results import AggTrades, KlineArrays, Tape, Trades
 
 
 def trades_of(tape: Tape, rows: slice) -> Trades:
@@ -42,7 +42,7 @@ def rows_between(times_us: np.ndarray, start_us: int, end_us: int) -> slice:
     return slice(int(first), int(end))
 
 
-def chain[T: (Trades, AggTrades)](kind: type[T], parts: Sequence[T]) -> T:
+def chain[T: (Trades, AggTrades, KlineArrays)](kind: type[T], parts: Sequence[T]) -> T:
     """Parts one after the other; nothing of no parts."""
     columns: dict[str, Any] = {}
     for name in (column.name for column in fields(kind)):

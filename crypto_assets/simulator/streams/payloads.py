@@ -25,7 +25,7 @@ def trade_payloads(
 ) -> pl.DataFrame:
     """Spot trades of the span."""
     time = pl.col("time_us") // unit_us
-    trades = data.trades(symbol, start_us, end_us, venue="spot").with_columns(trade_id=pl.col("id"))
+    trades = data.trades(symbol, start_us, end_us, venue="spot", kind="trades").with_columns(trade_id=pl.col("id"))
     return messages(
         trades,
         [
@@ -42,7 +42,7 @@ def agg_trade_payloads(
     time = pl.col("time_us") // unit_us
     of_venue: list[Part] = ['","nq":"', pl.col("quantity")] if venue == "usdm" else []
     return messages(
-        data.agg_trades(symbol, start_us, end_us, venue=venue),
+        data.trades(symbol, start_us, end_us, venue=venue, kind="aggTrades"),
         [
             '{"e":"aggTrade","E":', time, f',"s":"{symbol}","a":', pl.col("id"), ',"p":"', pl.col("price"),
             '","q":"', pl.col("quantity"), *of_venue, '","f":', pl.col("first_id"), ',"l":', pl.col("last_id"),

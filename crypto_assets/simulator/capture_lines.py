@@ -44,11 +44,11 @@ _FASTEST_US: dict[Venue, int] = {"spot": 100_000, "usdm": SECOND_US}
 def capture_lines(
     data: SimulatedData, *, venue: Venue, symbol: str, streams: Sequence[str], start_us: int, end_us: int, pace_us: int
 ) -> bytes:
-    """The lines of all events in [start, end), which lies within one day; none while trading is halted."""
+    """The lines of all events in [start, end); none while trading is halted."""
     found = [_events(data, symbol, stream, (start_us, end_us)) for stream in streams if stream in _EVENT_STREAMS]
     with data.market() as market:
-        fastest_us = max(pace_us, _FASTEST_US[venue])
-        times_us = market.open_times(symbol, start_us, end_us, pace_us=fastest_us, venue=venue)
+        pace_us = max(pace_us, _FASTEST_US[venue])
+        times_us = market.open_times(symbol, start_us, end_us, pace_us=pace_us, venue=venue)
         if times_us.size and not _BOOK_STREAMS.isdisjoint(streams):
             book = market.book(symbol, times_us, levels=_LEVELS, venue=venue)
             found += [_of_book(stream, symbol, times_us, book) for stream in streams if stream in _BOOK_STREAMS]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 from starlette.requests import Request
 
-from crypto_assets.simulator.clock import MINUTE_US, Clock, day_of, day_start_us, longest_candle_us
+from crypto_assets.simulator.clock import MINUTE_US, Clock, day_at, day_start_us, longest_candle_us
 from crypto_assets.simulator.content_faults import apply_row_faults
 from crypto_assets.simulator.exchange_data import ExchangeData, KlineKind, TradeKind
 from crypto_assets.simulator.fault_book import FaultBook
@@ -37,7 +37,7 @@ class RowReader:
 
     def symbols(self, venue: Venue) -> tuple[str, ...]:
         """Symbols that are listed by now."""
-        today = day_of(self.now_us())
+        today = day_at(self.now_us())
         return tuple(
             symbol
             for symbol in self.data.symbols(venue)

@@ -62,7 +62,8 @@ def _sides(book: Book, digits: Digits) -> tuple[dict[str, pl.Series], list[Part]
             columns[quantity] = amounts(quantities[:, level], decimals=digits.lot)
             parts += ['["' if level == 0 else ',["', pl.col(price), '","', pl.col(quantity), '"]']
         sides.append([*parts, "]"])
-    return columns, *sides
+    bids, asks = sides
+    return columns, bids, asks
 
 
 def book_ticker_payloads(

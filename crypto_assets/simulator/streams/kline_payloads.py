@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from crypto_assets.simulator.clock import DAY_US, SECOND_US, day_of
+from crypto_assets.simulator.clock import DAY_US, SECOND_US
 from crypto_assets.simulator.decimal_text import Digits
 from crypto_assets.simulator.frames import kline_frame
 from crypto_assets.simulator.market import Tape, Venue
-from crypto_assets.simulator.market.calendar import Closed
+from crypto_assets.simulator.market.calendar import Closed, day_of
 from crypto_assets.simulator.market.klines import SECONDS, growing_klines
 from crypto_assets.simulator.market.results import Ints
 from crypto_assets.simulator.simulated_data import SimulatedData
@@ -45,7 +45,7 @@ def kline_payloads(
             _late_closes(closed, width_us=width_us, start_us=start_us, end_us=end_us),
         )
         states = [
-            _states(market.tape(symbol, day_of(number * DAY_US), venue=venue), part, digits, width_us=width_us)
+            _states(market.tape(symbol, day_of(number), venue=venue), part, digits, width_us=width_us)
             for number, part in _by_day(updates)
         ]
     if not states:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from crypto_assets.simulator.clock import DAY_US, day_of
+from crypto_assets.simulator.clock import DAY_US
 from crypto_assets.simulator.frames import amounts
 from crypto_assets.simulator.market import Venue
+from crypto_assets.simulator.market.calendar import day_of
 from crypto_assets.simulator.market.results import Ints
 from crypto_assets.simulator.simulated_data import SimulatedData
 
@@ -92,7 +93,7 @@ def force_order_payloads(data: SimulatedData, symbol: str, start_us: int, end_us
 def _liquidations_of_day(data: SimulatedData, symbol: str, number: int) -> pl.DataFrame:
     digits = data.digits(symbol, "usdm")
     with data.market() as market:
-        found = market.liquidations(symbol, day_of(number * DAY_US))
+        found = market.liquidations(symbol, day_of(number))
     return pl.DataFrame(
         {
             "time_us": found.time_us,

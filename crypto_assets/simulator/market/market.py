@@ -69,10 +69,6 @@ class Market:
         """The trades of one day, none before the listing; LookupError for a day outside of the market's time."""
         return self._days.tape(symbol, venue, number_of(day))
 
-    def futures_tape(self, symbol: str, day: date) -> Tape:
-        """The perpetual's trades of one day: `tape` with venue usdm."""
-        return self.tape(symbol, day, venue="usdm")
-
     def klines(
         self,
         symbol: str,

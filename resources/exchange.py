@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -22,14 +21,13 @@ from crypto_assets.config import Exchange, Settings, read_settings
 from crypto_assets.convergence.captures import CaptureStore
 from crypto_assets.convergence.sources import Sources
 from crypto_assets.endpoints import embedded_endpoint, exchange_name, exchange_urls, kafka_servers
-from crypto_assets.errors import ConfigurationError, Unavailable
+from crypto_assets.errors import Unavailable
 from crypto_assets.simulator.process import start_simulator
 from crypto_assets.spans import from_us
+from resources.services.simulator import HEALTH_TIMEOUT_S, replay_folder
 
 if TYPE_CHECKING:
     from crypto_assets.stream.reader import LiveTopics
-
-HEALTH_TIMEOUT_S = 2.0
 
 _starting = threading.Lock()
 
@@ -136,13 +134,7 @@ def _ask_health(url: str) -> datetime:
 
 
 def _embedded_url(settings: Settings) -> str:
-    replay = None
-    if settings.exchange is Exchange.REPLAY:
-        if settings.replay_uri is None:
-            raise ConfigurationError(
-                "EXCHANGE=replay needs REPLAY_URI, a folder that holds archive/data/… and recordings/…"
-            )
-        replay = Path(settings.replay_uri.removeprefix("file://")).expanduser()
+    replay = replay_folder(settings) if settings.exchange is Exchange.REPLAY else None
     log = settings.data_dir / "exchange" / f"{exchange_name(settings)}-{os.getpid()}.log"
     server = start_simulator(seed=settings.simulator_seed, symbols=settings.symbols, replay=replay, log_path=log)
     atexit.register(server.stop)

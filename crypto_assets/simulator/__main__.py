@@ -20,7 +20,7 @@ from crypto_assets.simulator.options import (
     DEFAULT_SYMBOLS,
     SimulatorOptions,
 )
-from crypto_assets.simulator.parent import end_with_parent
+from crypto_assets.simulator.parent import stop_with_parent
 from crypto_assets.simulator.streams.limits import StreamLimits
 from crypto_assets.simulator.streams.server import HOST, bind_listener
 
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         config = uvicorn.Config(app, log_level=given.log_level, access_log=given.log_level == "debug")
         server = _AnnouncingServer(config, url=f"http://{HOST}:{listener.getsockname()[1]}")
         if given.parent is not None:
-            end_with_parent(given.parent, stop=lambda: setattr(server, "should_exit", True))
+            stop_with_parent(given.parent, stop=lambda: setattr(server, "should_exit", True))
         server.run(sockets=[listener])
     return 0
 

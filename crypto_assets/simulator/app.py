@@ -17,13 +17,12 @@ from starlette.routing import Route
 from crypto_assets.simulator.archive import Archive
 from crypto_assets.simulator.built_files import BuiltFiles
 from crypto_assets.simulator.captures import Captures
-from crypto_assets.simulator.clock import MINUTE_US, read_wall_us
+from crypto_assets.simulator.clock import read_wall_us
 from crypto_assets.simulator.controls import check_events, control_routes
 from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.fault_middleware import FaultMiddleware
 from crypto_assets.simulator.futures import FuturesRest
-from crypto_assets.simulator.futures_market import FUTURES_WEIGHT_LIMIT, FuturesMarketRest
-from crypto_assets.simulator.limits import WeightLimit
+from crypto_assets.simulator.futures_market import FuturesMarketRest
 from crypto_assets.simulator.metrics import CountingMiddleware, SimulatorMetrics
 from crypto_assets.simulator.options import SimulatorOptions
 from crypto_assets.simulator.recorded_data import RecordedData
@@ -34,9 +33,9 @@ from crypto_assets.simulator.rest import Endpoint, rest_routes
 from crypto_assets.simulator.rows import RowReader
 from crypto_assets.simulator.simulated_data import SimulatedData
 from crypto_assets.simulator.spot import SpotRest
-from crypto_assets.simulator.spot_market import SPOT_WEIGHT_LIMIT, SpotMarketRest
-from crypto_assets.simulator.streams.exchange_streams import ExchangeStreams
+from crypto_assets.simulator.spot_market import SpotMarketRest
 from crypto_assets.simulator.streams.recordings import Recordings
+from crypto_assets.simulator.streams.server import StreamServer
 
 
 def create_app(
@@ -52,7 +51,7 @@ def create_app(
     check_events(options.faults, options)
     faults = FaultBook()
     faults.add(options.faults)
-    streams = ExchangeStreams(options, faults)
+    streams = StreamServer(options, faults)
     metrics = SimulatorMetrics(connections=lambda: streams.connections, faults=lambda: len(faults.describe()))
     # Built files are worthless without this process: they go with it.
     folder = tempfile.TemporaryDirectory(prefix="crypto-assets-simulator-")
@@ -64,9 +63,10 @@ def create_app(
                 yield
 
     if options.replay is None:
-        routes = _simulated_routes(options, faults, Path(folder.name), wall_us)
+        files, endpoints = _simulated(options, faults, Path(folder.name))
     else:
-        routes = _recorded_routes(options, options.replay, faults, wall_us)
+        files, endpoints = _recorded(options, options.replay, faults)
+    routes = [*files, *rest_routes(endpoints, wall_us=wall_us)]
     return Starlette(
         routes=[metrics.route(), *control_routes(faults, options, streams), *routes],
         middleware=[Middleware(CountingMiddleware, metrics=metrics), Middleware(FaultMiddleware, book=faults)],
@@ -75,63 +75,23 @@ def create_app(
     )
 
 
-def _simulated_routes(
-    options: SimulatorOptions, faults: FaultBook, folder: Path, wall_us: Callable[[], int]
-) -> list[Route]:
+def _simulated(options: SimulatorOptions, faults: FaultBook, folder: Path) -> tuple[list[Route], list[Endpoint]]:
+    """Addresses of files, and of REST."""
     data = SimulatedData(seed=options.seed, symbols=options.symbols, faults=faults)
     reader = RowReader(data, options.clock, faults)
     built = BuiltFiles(folder, limit_bytes=options.built_limit_bytes)
     archive = Archive(data, clock=options.clock, faults=faults, built=built, delay=options.publication_delay)
     captures = Captures(data, clock=options.clock, faults=faults, built=built)
-    spot, futures = SpotRest(reader), FuturesRest(reader)
-    spot_market, futures_market = SpotMarketRest(data, reader), FuturesMarketRest(data, reader)
-    rest = _limited_routes(
-        [*spot.endpoints(), *spot_market.endpoints()],
-        [*futures.endpoints(), *futures_market.endpoints()],
-        [*futures.funding_endpoints(), *futures_market.funding_endpoints()],
-        futures_market.figure_endpoints(),
-        wall_us=wall_us,
-    )
-    return [*archive.routes(), *captures.routes(), *rest]
+    parts = (SpotRest(reader), FuturesRest(reader), SpotMarketRest(data, reader), FuturesMarketRest(data, reader))
+    return [*archive.routes(), *captures.routes()], [endpoint for part in parts for endpoint in part.endpoints()]
 
 
-def _recorded_routes(
-    options: SimulatorOptions, folder: Path, faults: FaultBook, wall_us: Callable[[], int]
-) -> list[Route]:
+def _recorded(options: SimulatorOptions, folder: Path, faults: FaultBook) -> tuple[list[Route], list[Endpoint]]:
+    """The same of a folder."""
     files = RecordedFiles(folder)
     reader = RowReader(RecordedData(folder), options.clock, faults)
-    spot, futures, rest = SpotRest(reader), FuturesRest(reader), RecordedRest(reader, Recordings(folder))
-    limited = _limited_routes(
-        [*spot.endpoints(), *rest.endpoints("spot")],
-        [*futures.endpoints(), *rest.endpoints("usdm")],
-        futures.funding_endpoints(),
-        [],
-        wall_us=wall_us,
-    )
-    return [*files.routes(), *limited]
-
-
-def _limited_routes(
-    spot: list[Endpoint],
-    futures: list[Endpoint],
-    funding: list[Endpoint],
-    figures: list[Endpoint],
-    *,
-    wall_us: Callable[[], int],
-) -> list[Route]:
-    """Routes by the limit that they count against: two by weight, two by requests in five minutes."""
-
-    def by_requests(limit: int, header: str) -> WeightLimit:
-        return WeightLimit(
-            limit, wall_us, window_us=5 * MINUTE_US, unit="requests per 5 MINUTE", header=f"X-SIMULATOR-{header}-5M"
-        )
-
-    return [
-        *rest_routes(spot, limit=WeightLimit(SPOT_WEIGHT_LIMIT, wall_us)),
-        *rest_routes(futures, limit=WeightLimit(FUTURES_WEIGHT_LIMIT, wall_us)),
-        *rest_routes(funding, limit=by_requests(500, "FUNDING")),
-        *rest_routes(figures, limit=by_requests(1000, "FIGURES")),
-    ]
+    parts = (SpotRest(reader), FuturesRest(reader), RecordedRest(reader, Recordings(folder)))
+    return files.routes(), [endpoint for part in parts for endpoint in part.endpoints()]
 
 
 def _no_such_address(request: Request, _error: Exception) -> Response:

@@ -16,20 +16,24 @@ from crypto_assets.binance.archive_paths import CHECKSUM_SUFFIX, ArchiveFile
 from crypto_assets.simulator.archive_rows import archive_frames, columns_of, csv_lines
 from crypto_assets.simulator.built_files import BuiltFile, BuiltFiles
 from crypto_assets.simulator.clock import Clock
-from crypto_assets.simulator.content_faults import apply_line_faults, empties, truncate_zip, visible_until
+from crypto_assets.simulator.content_faults import (
+    apply_line_faults,
+    apply_row_faults,
+    empties,
+    truncate_zip,
+    visible_until,
+)
 from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.faults import (
     BadChecksum,
     ContentFault,
     ForeignChecksum,
-    MarketEvent,
     MissingDay,
     Target,
     describe_target,
 )
-from crypto_assets.simulator.market import Venue
+from crypto_assets.simulator.market import Event, Venue
 from crypto_assets.simulator.replies import http_date, not_found
-from crypto_assets.simulator.row_faults import apply_row_faults
 from crypto_assets.simulator.simulated_data import SimulatedData
 from crypto_assets.simulator.zip_file import write_zip
 from crypto_assets.spans import from_us, to_us
@@ -41,7 +45,7 @@ class _ContentKey:
 
     path: str
     faults: tuple[ContentFault, ...]
-    events: tuple[MarketEvent, ...]
+    events: tuple[Event, ...]
 
 
 class _NoRows(Exception):

@@ -55,7 +55,7 @@ _SPOT_COLUMNS = {
     "aggTrades": Columns("", (*_AGG_ORDER, "is_best_match"), None),
 }
 _PRICE_KLINES = Columns(_KLINES, (*KLINE_COLUMNS, "ignore"), _KLINE_HEADER_SINCE)
-_FUTURES_COLUMNS = {
+FUTURES_COLUMNS = {
     "klines": _PRICE_KLINES,
     "markPriceKlines": _PRICE_KLINES,
     "indexPriceKlines": _PRICE_KLINES,
@@ -81,7 +81,7 @@ _FUTURES_COLUMNS = {
 
 def columns_of(file: ArchiveFile) -> Columns:
     """How the file is written."""
-    return (_SPOT_COLUMNS if file.market == "spot" else _FUTURES_COLUMNS)[file.kind]
+    return (_SPOT_COLUMNS if file.market == "spot" else FUTURES_COLUMNS)[file.kind]
 
 
 def archive_frames(file: ArchiveFile, data: SimulatedData) -> Iterator[pl.DataFrame]:
@@ -111,10 +111,8 @@ def csv_lines(file: ArchiveFile, frame: pl.DataFrame) -> bytes:
 def _rows(file: ArchiveFile, data: SimulatedData, start_us: int, end_us: int) -> pl.DataFrame:
     venue: Venue = "spot" if file.market == "spot" else "usdm"
     match file.kind:
-        case "trades":
-            return data.trades(file.symbol, start_us, end_us, venue=venue)
-        case "aggTrades":
-            return data.agg_trades(file.symbol, start_us, end_us, venue=venue)
+        case "trades" | "aggTrades":
+            return data.trades(file.symbol, start_us, end_us, venue=venue, kind=file.kind)
         case "metrics":
             return _metrics(file, data, start_us, end_us)
         case "fundingRate":

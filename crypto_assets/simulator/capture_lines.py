@@ -7,15 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from crypto_assets.simulator.clock import SECOND_US, day_of
-from crypto_assets.simulator.frames import amounts
+from crypto_assets.simulator.clock import SECOND_US
+from crypto_assets.simulator.decimal_text import Digits
 from crypto_assets.simulator.market import Book, Venue
 from crypto_assets.simulator.market.results import Ints
 from crypto_assets.simulator.simulated_data import SimulatedData
+from crypto_assets.simulator.streams.book_payloads import (
+    best_quote_frame,
+    best_quotes,
+    spot_book_ticker,
+    spot_depth_messages,
+)
 from crypto_assets.simulator.streams.payloads import (
     agg_trade_payloads,
     force_order_payloads,
     mark_price_payloads,
+    messages,
     trade_payloads,
 )
 
@@ -29,19 +36,22 @@ USUAL_STREAMS: dict[Venue, tuple[str, ...]] = {"spot": ("depth10", "trade"), "us
 
 _LEVELS = 10
 _LATENCY_NS = 5_000_000  # from the exchange to the recorder
+_EVENT_STREAMS = frozenset({"trade", "aggTrade", "forceOrder"})
+_BOOK_STREAMS = frozenset({"bookTicker", "depth10"})
 _FASTEST_US: dict[Venue, int] = {"spot": 100_000, "usdm": SECOND_US}
-
-type _Part = pl.Expr | str
 
 
 def capture_lines(
     data: SimulatedData, *, venue: Venue, symbol: str, streams: Sequence[str], start_us: int, end_us: int, pace_us: int
 ) -> bytes:
-    """The lines of all events in [start, end), which lies within one day; none while trading is halted."""
-    span = (start_us, end_us)
-    found = [_events(data, symbol, stream, span) for stream in streams if stream in _EVENT_STREAMS]
-    times_us = _open_times(data, venue, symbol, span, max(pace_us, _FASTEST_US[venue]))
-    found += _books(data, venue, symbol, streams=[s for s in streams if s in _BOOK_STREAMS], times_us=times_us)
+    """The lines of all events in [start, end); none while trading is halted."""
+    found = [_events(data, symbol, stream, (start_us, end_us)) for stream in streams if stream in _EVENT_STREAMS]
+    with data.market() as market:
+        pace_us = max(pace_us, _FASTEST_US[venue])
+        times_us = market.open_times(symbol, start_us, end_us, pace_us=pace_us, venue=venue)
+        if times_us.size and not _BOOK_STREAMS.isdisjoint(streams):
+            book = market.book(symbol, times_us, levels=_LEVELS, venue=venue)
+            found += [_of_book(stream, symbol, times_us, book) for stream in streams if stream in _BOOK_STREAMS]
     if "markPrice" in streams:
         found.append(_named(f"{symbol.lower()}@markPrice@1s", mark_price_payloads(data, symbol, times_us)))
     parts = [part for part in found if part.height]
@@ -62,79 +72,16 @@ def _events(data: SimulatedData, symbol: str, stream: str, span: tuple[int, int]
     return _named(f"{symbol.lower()}@forceOrder", force_order_payloads(data, symbol, *span))
 
 
-def _books(
-    data: SimulatedData, venue: Venue, symbol: str, *, streams: Sequence[str], times_us: Ints
-) -> list[pl.DataFrame]:
-    """Messages made from the order book, which is computed once for all of them."""
-    if not times_us.size or not streams:
-        return []
-    with data.market() as market:
-        book = market.book(symbol, times_us, levels=_LEVELS, venue=venue)
-    return [_BOOK_STREAMS[stream](symbol, times_us, book) for stream in streams]
-
-
-def _open_times(data: SimulatedData, venue: Venue, symbol: str, span: tuple[int, int], pace_us: int) -> Ints:
-    """Moments of the pace at which the symbol is traded."""
-    start_us, end_us = span
-    times_us = np.arange(-(-start_us // pace_us) * pace_us, end_us, pace_us, dtype=np.int64)
-    with data.market() as market:
-        closed = market.tape(symbol, day_of(start_us), venue=venue).closed
-    for closed_us, opened_us in closed:
-        times_us = times_us[(times_us < closed_us) | (times_us >= opened_us)]
-    return times_us
-
-
-def _depths(symbol: str, times_us: Ints, book: Book) -> pl.DataFrame:
-    columns: dict[str, pl.Series] = {"update": pl.Series(book.last_update_id)}
-    parts: list[_Part] = [f'{{"stream":"{symbol.lower()}@depth10@100ms","data":{{"lastUpdateId":', pl.col("update")]
-    for key, prices, quantities in (
-        ("bids", book.bid_price, book.bid_quantity),
-        ("asks", book.ask_price, book.ask_quantity),
-    ):
-        parts.append(f',"{key}":[')
-        for level in range(prices.shape[1]):
-            price, quantity = f"{key}_price_{level}", f"{key}_quantity_{level}"
-            columns[price] = amounts(prices[:, level])
-            columns[quantity] = amounts(quantities[:, level])
-            parts += ['["' if level == 0 else ',["', pl.col(price), '","', pl.col(quantity), '"]']
-        parts.append("]")
-    return _messages(pl.DataFrame({"time_us": times_us, **columns}), [*parts, "}}"])
-
-
-def _book_tickers(symbol: str, times_us: Ints, book: Book) -> pl.DataFrame:
-    """The best prices, where they differ from those of the moment before."""
-    best = pl.DataFrame(
-        {
-            "time_us": times_us,
-            "u": book.last_update_id,
-            "b": amounts(book.bid_price[:, 0]),
-            "B": amounts(book.bid_quantity[:, 0]),
-            "a": amounts(book.ask_price[:, 0]),
-            "A": amounts(book.ask_quantity[:, 0]),
-        }
-    )
-    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in ("b", "B", "a", "A"))
-    changed = best.filter(~same.fill_null(value=False))
-    return _messages(
-        changed,
-        [
-            f'{{"stream":"{symbol.lower()}@bookTicker","data":{{"u":', pl.col("u"), f',"s":"{symbol}","b":"',
-            pl.col("b"), '","B":"', pl.col("B"), '","a":"', pl.col("a"), '","A":"', pl.col("A"), '"}}',
-        ],
-    )  # fmt: skip
+def _of_book(stream: str, symbol: str, times_us: Ints, book: Book) -> pl.DataFrame:
+    """The whole book, or the best prices where they differ from those of the moment before."""
+    if stream == "depth10":
+        return _named(f"{symbol.lower()}@depth10@100ms", spot_depth_messages(times_us, book))
+    changed = np.append(True, np.diff(best_quotes(book), axis=0).any(axis=1))
+    best = best_quote_frame(times_us, book, Digits()).filter(pl.Series(changed))
+    return _named(f"{symbol.lower()}@bookTicker", messages(best, spot_book_ticker(symbol)))
 
 
 def _named(stream: str, payloads: pl.DataFrame) -> pl.DataFrame:
     """Payloads as a combined connection gets them, with the name of their stream around them."""
     head = f'{{"stream":"{stream}","data":'
     return payloads.select("time_us", message=pl.concat_str(pl.lit(head), "message", pl.lit("}")))
-
-
-def _messages(frame: pl.DataFrame, parts: Sequence[_Part]) -> pl.DataFrame:
-    """The rows' messages: texts and columns put together in this order."""
-    pieces = [pl.lit(part) if isinstance(part, str) else part.cast(pl.String) for part in parts]
-    return frame.select("time_us", message=pl.concat_str(pieces))
-
-
-_EVENT_STREAMS = frozenset({"trade", "aggTrade", "forceOrder"})
-_BOOK_STREAMS = {"bookTicker": _book_tickers, "depth10": _depths}

@@ -15,10 +15,10 @@ from zlib_ng import zlib_ng
 from crypto_assets.simulator.archive import file_reply
 from crypto_assets.simulator.built_files import BuiltFiles
 from crypto_assets.simulator.capture_lines import STREAMS, USUAL_STREAMS, capture_lines
-from crypto_assets.simulator.clock import DAY_US, HOUR_US, Clock, day_of, day_start_us
+from crypto_assets.simulator.clock import DAY_US, HOUR_US, Clock, day_at, day_start_us
 from crypto_assets.simulator.fault_book import FaultBook
-from crypto_assets.simulator.faults import MarketEvent, MissingDay, describe_target, parse_compact_day
-from crypto_assets.simulator.market import Venue
+from crypto_assets.simulator.faults import MissingDay, describe_target, parse_compact_day
+from crypto_assets.simulator.market import Event, Venue
 from crypto_assets.simulator.parameters import read_integer
 from crypto_assets.simulator.replies import ApiError, error_reply, not_found
 from crypto_assets.simulator.simulated_data import SimulatedData
@@ -45,7 +45,7 @@ class CaptureRequest:
 @dataclass(frozen=True, slots=True)
 class _ContentKey:
     request: CaptureRequest
-    events: tuple[MarketEvent, ...]
+    events: tuple[Event, ...]
 
 
 class Captures:
@@ -92,7 +92,7 @@ class Captures:
         first_day, delisted_on = self._data.first_day(symbol, venue), self._data.spec(symbol).delisted_on
         if first_day is None or day < first_day or (delisted_on is not None and day >= delisted_on):
             return False
-        return day + timedelta(days=1) <= day_of(self._clock.now_us())
+        return day + timedelta(days=1) <= day_at(self._clock.now_us())
 
     def _build(self, wanted: CaptureRequest, path: Path) -> None:
         packer = zlib_ng.compressobj(_LEVEL, zlib_ng.DEFLATED, _GZIP)

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from crypto_assets.spans import EPOCH, from_us, to_us
+from crypto_assets.simulator.market.calendar import DAY_US, SECOND_US, number_of
+from crypto_assets.spans import from_us, to_us
 
-SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US
-DAY_US = 24 * HOUR_US
 
 _UNIT_US = {"s": SECOND_US, "m": MINUTE_US, "h": HOUR_US, "d": DAY_US, "w": 7 * DAY_US, "M": 31 * DAY_US}
 
@@ -65,10 +64,10 @@ class Clock:
 
 def day_start_us(day: date) -> int:
     """First microsecond of a UTC day."""
-    return (day - EPOCH.date()).days * DAY_US
+    return number_of(day) * DAY_US
 
 
-def day_of(time_us: int) -> date:
+def day_at(time_us: int) -> date:
     """UTC day of a moment."""
     return from_us(time_us).date()
 

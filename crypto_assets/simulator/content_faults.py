@@ -1,10 +1,12 @@
-"""Faults of whole archive files: their lines, and the zip around them."""
+"""Faults of what is told: rows of archive and REST, lines of archive files, and the zip around them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+
+import polars as pl
 
 from crypto_assets.simulator.faults import (
     ContentFault,
@@ -18,6 +20,17 @@ from crypto_assets.simulator.faults import (
     TruncatedZip,
     UnsortedRows,
 )
+from crypto_assets.spans import to_us
+
+
+def apply_row_faults(frame: pl.DataFrame, faults: Sequence[ContentFault]) -> pl.DataFrame:
+    """The rows without those that are to be missing, and with those that are to come twice."""
+    for fault in faults:
+        if isinstance(fault, MissingMinutes):
+            frame = frame.filter(~_inside(fault))
+        elif isinstance(fault, DuplicateRows):
+            frame = _repeat(frame, fault)
+    return frame
 
 
 def visible_until(faults: Sequence[ContentFault], start: datetime) -> datetime | None:
@@ -50,6 +63,30 @@ def truncate_zip(path: Path, faults: Sequence[ContentFault]) -> None:
         if isinstance(fault, TruncatedZip):
             with path.open("r+b") as file:
                 file.truncate(int(path.stat().st_size * fault.keep))
+
+
+def _repeat(frame: pl.DataFrame, fault: DuplicateRows) -> pl.DataFrame:
+    numbered = frame.with_row_index("row")
+    copies = numbered.filter(_inside(fault))
+    if fault.differing:
+        copies = copies.with_columns(_one_unit_more(copies[_amount_column(frame)]))
+    return pl.concat([numbered, copies]).sort("row", maintain_order=True).drop("row")
+
+
+def _inside(fault: MissingMinutes | DuplicateRows) -> pl.Expr:
+    return pl.col("time_us").is_between(to_us(fault.start), to_us(fault.end), closed="left")
+
+
+def _amount_column(frame: pl.DataFrame) -> str:
+    """The price that stays within the candle: its close; of other rows the first amount."""
+    return "close" if "close" in frame.columns else next(n for n, t in frame.schema.items() if t.is_decimal())
+
+
+def _one_unit_more(column: pl.Series) -> pl.Series:
+    """The amounts, greater by one in the last decimal."""
+    scale = column.dtype.scale if isinstance(column.dtype, pl.Decimal) else 0
+    step = pl.Series([f"{10**-scale:.{scale}f}"]).cast(column.dtype)
+    return (column + step[0]).cast(column.dtype).alias(column.name)
 
 
 def _changed(lines: list[str], fault: ContentFault) -> list[str]:

@@ -10,10 +10,11 @@ from starlette.routing import Route
 
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.simulator.fault_book import FaultBook
-from crypto_assets.simulator.faults import Fault, FlashCrash, Halt, parse_faults_json
+from crypto_assets.simulator.faults import Fault, parse_faults_json
+from crypto_assets.simulator.market import FlashCrash, Halt
 from crypto_assets.simulator.options import SimulatorOptions
 from crypto_assets.simulator.replies import json_reply
-from crypto_assets.simulator.streams.exchange_streams import ExchangeStreams
+from crypto_assets.simulator.streams.server import StreamServer
 
 
 def check_events(faults: Iterable[Fault], options: SimulatorOptions) -> None:
@@ -27,7 +28,7 @@ def check_events(faults: Iterable[Fault], options: SimulatorOptions) -> None:
             raise ConfigurationError(f"{fault.symbol} is none of the simulated symbols {', '.join(options.symbols)}")
 
 
-def control_routes(faults: FaultBook, options: SimulatorOptions, streams: ExchangeStreams) -> list[Route]:
+def control_routes(faults: FaultBook, options: SimulatorOptions, streams: StreamServer) -> list[Route]:
     """`/health`, `/simulator/faults` and `/simulator/published`, which no scripted fault touches."""
 
     async def health(_request: Request) -> Response:

@@ -9,6 +9,7 @@ import polars as pl
 
 from crypto_assets.simulator.market import Venue
 
+TradeKind = Literal["trades", "aggTrades"]
 KlineKind = Literal["klines", "markPriceKlines", "indexPriceKlines", "premiumIndexKlines"]
 
 
@@ -29,20 +30,12 @@ class ExchangeData(Protocol):
         """Candles that open in the span, the one that is still open at `until_us` included."""
         ...
 
-    def trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue) -> pl.DataFrame:
-        """Trades of the span."""
+    def trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue, kind: TradeKind) -> pl.DataFrame:
+        """Trades or aggregates of the span."""
         ...
 
-    def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
-        """`count` trades from an id on."""
-        ...
-
-    def agg_trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue) -> pl.DataFrame:
-        """Aggregated trades of the span."""
-        ...
-
-    def agg_trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
-        """`count` aggregated trades from an id on."""
+    def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue, kind: TradeKind) -> pl.DataFrame:
+        """`count` trades or aggregates from an id on."""
         ...
 
     def funding(self, symbol: str, start_us: int, end_us: int) -> pl.DataFrame:

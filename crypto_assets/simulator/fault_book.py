@@ -8,16 +8,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from crypto_assets.simulator.faults import (
-    ContentFault,
-    Fault,
-    FlashCrash,
-    Halt,
-    MarketEvent,
-    RequestFault,
-    Source,
-    Target,
-)
+from crypto_assets.simulator.faults import ContentFault, Fault, RequestFault, Source, Target
+from crypto_assets.simulator.market import Event
 from crypto_assets.simulator.stream_faults import ConnectionFault, StreamFault, StreamTarget
 
 
@@ -32,7 +24,7 @@ class _Entry:
     def is_spent(self) -> bool:
         if self.ended:
             return True
-        times = None if isinstance(self.fault, Halt | FlashCrash) else self.fault.times
+        times = None if isinstance(self.fault, Event) else self.fault.times
         return times is not None and self.acted >= times
 
 
@@ -77,10 +69,7 @@ class FaultBook:
     def take[F: RequestFault](self, kind: type[F], target: Target) -> F | None:
         """The first fault of this kind meant for the request, counted as used; None where there is none."""
         with self._lock:
-            for entry in self._entries.values():
-                fault = entry.fault
-                if not isinstance(fault, RequestFault) or not isinstance(fault, kind) or entry.is_spent:
-                    continue
+            for entry, fault in self._in_force(kind):
                 if fault.matches(target):
                     entry.acted += 1
                     return fault
@@ -89,10 +78,7 @@ class FaultBook:
     def take_stream[F: StreamFault](self, kind: type[F], target: StreamTarget) -> tuple[int, F] | None:
         """Number and first fault of this kind meant for the stream, counted as used; None where there is none."""
         with self._lock:
-            for entry in self._entries.values():
-                fault = entry.fault
-                if not isinstance(fault, StreamFault) or not isinstance(fault, kind) or entry.is_spent:
-                    continue
+            for entry, fault in self._in_force(kind):
                 if fault.matches(target):
                     entry.acted += 1
                     return entry.number, fault
@@ -101,8 +87,7 @@ class FaultBook:
     def connection_faults(self) -> list[tuple[int, ConnectionFault]]:
         """Those in force, with their numbers; counts nothing."""
         with self._lock:
-            entries = [e for e in self._entries.values() if not e.is_spent]
-            return [(e.number, e.fault) for e in entries if isinstance(e.fault, ConnectionFault)]
+            return [(entry.number, fault) for entry, fault in self._in_force(ConnectionFault)]
 
     def is_in_force(self, number: int) -> bool:
         """Whether a fault is there and not yet used up."""
@@ -127,26 +112,27 @@ class FaultBook:
     def content_faults(self, target: Target, *, source: Source) -> tuple[ContentFault, ...]:
         """What is wrong now inside an archive file, or in rows over REST; counts nothing."""
         with self._lock:
-            return tuple(fault for _, fault in self._in_force(target, source))
+            return tuple(fault for _, fault in self._of_content(target, source))
 
     def count_download(self, target: Target) -> None:
         """Count one download of an archive file against its content faults."""
         with self._lock:
-            for entry, _ in list(self._in_force(target, "archive")):
+            for entry, _ in self._of_content(target, "archive"):
                 entry.acted += 1
 
-    def market_events(self) -> tuple[MarketEvent, ...]:
+    def market_events(self) -> tuple[Event, ...]:
         """Halts and crashes, in the order in which they were given."""
         with self._lock:
-            return tuple(e.fault for e in self._entries.values() if isinstance(e.fault, Halt | FlashCrash))
+            return tuple(fault for _, fault in self._in_force(Event))
 
     def _look_for_stream_faults(self) -> None:
         self.touches_streams = any(isinstance(entry.fault, StreamFault) for entry in self._entries.values())
 
-    def _in_force(self, target: Target, source: Source) -> Iterator[tuple[_Entry, ContentFault]]:
+    def _of_content(self, target: Target, source: Source) -> list[tuple[_Entry, ContentFault]]:
+        found = self._in_force(ContentFault)
+        return [(e, f) for e, f in found if source in getattr(f, "sources", ("archive",)) and f.matches(target)]
+
+    def _in_force[F](self, kind: type[F]) -> Iterator[tuple[_Entry, F]]:
         for entry in self._entries.values():
-            fault = entry.fault
-            if not isinstance(fault, ContentFault) or entry.is_spent or not fault.matches(target):
-                continue
-            if source in getattr(fault, "sources", ("archive",)):
-                yield entry, fault
+            if isinstance(entry.fault, kind) and not entry.is_spent:
+                yield entry, entry.fault

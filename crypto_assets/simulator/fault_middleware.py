@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
 
 import anyio
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,10 +28,7 @@ class FaultMiddleware:
         if scope["type"] != "http" or scope["path"].startswith(_SPARED):
             await self.app(scope, receive, send)
             return
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        target = describe_target(
-            scope["path"], symbol=query.get("symbol") or query.get("pair"), interval=query.get("interval")
-        )
+        target = describe_target(scope["path"], QueryParams(scope["query_string"]))
         if status := self.book.take(Status, target):
             reply = Response(status.body, status.status, {"content-type": "application/json", **status.headers})
             await reply(scope, receive, send)

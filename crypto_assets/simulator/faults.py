@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Mapping
+from datetime import date
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
@@ -11,24 +11,13 @@ import msgspec
 
 from crypto_assets.binance.archive_paths import CHECKSUM_SUFFIX, ArchiveFile
 from crypto_assets.errors import ConfigurationError
-from crypto_assets.simulator.stream_faults import (
-    Burst,
-    ClockJump,
-    Disconnect,
-    DuplicateEvents,
-    LateEvents,
-    MalformedMessage,
-    OutOfOrder,
-    ServerShutdown,
-    SilentStream,
-    SlowStreamServer,
-)
+from crypto_assets.simulator.market.events import FlashCrash, Halt, Instant
+from crypto_assets.simulator.stream_faults import AnyStreamFault
 
 type Source = Literal["archive", "rest"]
 type _Count = Annotated[int, msgspec.Meta(ge=1)]
 type _Index = Annotated[int, msgspec.Meta(ge=0)]
 type _Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
-type _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 _HIGHEST_PRICE = 10**9
 _FOLDERS = {"spot": "spot", "futures": "futures/um"}
@@ -165,45 +154,24 @@ class Republished(ContentFault, frozen=True, tag="republished"):
 class MissingMinutes(ContentFault, frozen=True, tag="missing_minutes"):
     """Rows whose time lies in [start, end) are absent."""
 
-    start: _Instant
-    end: _Instant
+    start: Instant
+    end: Instant
     sources: tuple[Source, ...] = ("archive",)
 
 
 class DuplicateRows(ContentFault, frozen=True, tag="duplicate_rows"):
     """Rows whose time lies in [start, end) come twice; with `differing`, the last amount of the second is another."""
 
-    start: _Instant
-    end: _Instant
+    start: Instant
+    end: Instant
     differing: bool = False
     sources: tuple[Source, ...] = ("archive",)
 
 
-class Halt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="action", tag="halt"):
-    """Nothing is traded in [start, end); every source agrees on it."""
-
-    start: _Instant
-    end: _Instant
-    symbol: str | None = None
-
-
-class FlashCrash(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="action", tag="flash_crash"
-):
-    """Spot trades of `duration_s` from `start` on happen at `price`; every source agrees on it."""
-
-    symbol: str
-    start: _Instant
-    price: Decimal = Decimal(1)
-    duration_s: Annotated[float, msgspec.Meta(gt=0)] = 1.0
-
-
-type MarketEvent = Halt | FlashCrash
 Fault = (
     Status | Slow | Cut | MissingDay | BadChecksum | ForeignChecksum | TruncatedZip | MalformedRow | ExtraColumn
     | MissingColumn | UnsortedRows | EmptyFile | Republished | MissingMinutes | DuplicateRows | Halt | FlashCrash
-    | SilentStream | DuplicateEvents | LateEvents | OutOfOrder | Burst | MalformedMessage | ClockJump | Disconnect
-    | ServerShutdown | SlowStreamServer
+    | AnyStreamFault
 )  # fmt: skip
 
 
@@ -232,8 +200,8 @@ def parse_faults_json(body: bytes) -> tuple[Fault, ...]:
         raise ConfigurationError(f"The faults cannot be used: {error}") from error
 
 
-def describe_target(path: str, *, symbol: str | None = None, interval: str | None = None) -> Target:
-    """What an address is about; `symbol` and `interval` are those of its query."""
+def describe_target(path: str, query: Mapping[str, str] | None = None) -> Target:
+    """What an address is about, with its query."""
     file = ArchiveFile.parse(path.lstrip("/").removesuffix(CHECKSUM_SUFFIX))
     if file is not None:
         day = file.period if isinstance(file.period, date) else None
@@ -241,7 +209,9 @@ def describe_target(path: str, *, symbol: str | None = None, interval: str | Non
     if path.startswith("/recordings/"):
         capture, _, digits = path.rpartition("/")[2].removesuffix(".gz").rpartition("_")
         return Target(path, "recordings", capture.upper(), day=parse_compact_day(digits))
-    return Target(path, _REST_DATASETS.get(path), symbol, interval)
+    asked = query or {}
+    symbol = asked.get("symbol") or asked.get("pair")
+    return Target(path, _REST_DATASETS.get(path), symbol, asked.get("interval"))
 
 
 def parse_compact_day(digits: str) -> date | None:

@@ -7,7 +7,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from crypto_assets.binance.archive_paths import FUTURES_TIMEFRAMES
-from crypto_assets.simulator.clock import DAY_US, HOUR_US, MINUTE_US, longest_candle_us
+from crypto_assets.simulator.clock import DAY_US, HOUR_US
 from crypto_assets.simulator.exchange_data import KlineKind
 from crypto_assets.simulator.parameters import (
     TimeRange,
@@ -35,7 +35,7 @@ class FuturesRest:
         self._reader = reader
 
     def endpoints(self) -> list[Endpoint]:
-        """Addresses and their weights."""
+        """Addresses and their weights; funding rates share a limit of their own with `fundingInfo`."""
         return [
             Endpoint("/fapi/v1/ping", lambda _request: {}),
             Endpoint("/fapi/v1/time", self.time),
@@ -44,11 +44,8 @@ class FuturesRest:
             Endpoint("/fapi/v1/indexPriceKlines", self._klines("indexPriceKlines"), _kline_weight),
             Endpoint("/fapi/v1/premiumIndexKlines", self._klines("premiumIndexKlines"), _kline_weight),
             Endpoint("/fapi/v1/aggTrades", self.agg_trades, 20),
+            Endpoint("/fapi/v1/fundingRate", self.funding_rate, limit="funding"),
         ]
-
-    def funding_endpoints(self) -> list[Endpoint]:
-        """Addresses that share a limit of their own."""
-        return [Endpoint("/fapi/v1/fundingRate", self.funding_rate)]
 
     def time(self, _request: Request) -> object:
         """The exchange's clock."""
@@ -66,15 +63,7 @@ class FuturesRest:
         if span.start_us is not None and span.end_us is not None and span.end_us - span.start_us >= HOUR_US:
             raise ApiError(-1127, "More than 1 hours between startTime and endTime.")
         oldest_us = self._reader.now_us() - _AGG_TRADE_REACH_US
-        if from_id is not None:
-            found = self._reader.happened(
-                request, self._reader.data.agg_trades_by_id(symbol, from_id, limit, venue="usdm")
-            )
-        else:
-            found = self._reader.select(
-                request, lambda start, end: self._reader.data.agg_trades(symbol, start, end, venue="usdm"),
-                symbol=symbol, venue="usdm", limit=limit, width_us=MINUTE_US,
-            )  # fmt: skip
+        found = self._reader.trades(request, symbol, venue="usdm", kind="aggTrades", limit=limit, from_id=from_id)
         return _agg_trade_rows(found.filter(pl.col("time_us") >= oldest_us))
 
     def funding_rate(self, request: Request) -> object:
@@ -110,11 +99,7 @@ class FuturesRest:
             interval = read_interval(request, FUTURES_TIMEFRAMES)
             limit = read_limit(request, default=_DEFAULT, largest=_LARGEST_KLINES, clamp=False)
             check_order(read_time_range(request))
-            found = self._reader.select(
-                request,
-                lambda start, end: self._reader.klines(symbol, interval, start, end, venue="usdm", kind=kind),
-                symbol=symbol, venue="usdm", limit=limit, width_us=longest_candle_us(interval) * limit,
-            )  # fmt: skip
+            found = self._reader.klines(request, symbol, interval, venue="usdm", kind=kind, limit=limit)
             return kline_rows(found, unit_us=1000)
 
         return answer

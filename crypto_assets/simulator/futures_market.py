@@ -13,7 +13,7 @@ from crypto_assets.binance.archive_tables import METRICS_LABEL_SWITCH
 from crypto_assets.simulator.clock import DAY_US, MINUTE_US, day_start_us
 from crypto_assets.simulator.decimal_text import decimal_text, decimals_of
 from crypto_assets.simulator.futures import check_order
-from crypto_assets.simulator.market import SymbolSpec, Ticker24h
+from crypto_assets.simulator.market import SymbolSpec
 from crypto_assets.simulator.parameters import (
     read_limit,
     read_optional_symbol,
@@ -22,13 +22,12 @@ from crypto_assets.simulator.parameters import (
     read_time_range,
 )
 from crypto_assets.simulator.replies import ApiError
-from crypto_assets.simulator.rest import Endpoint, Handler
+from crypto_assets.simulator.rest import FUTURES_WEIGHT_LIMIT, Endpoint, Handler
 from crypto_assets.simulator.rows import RowReader
 from crypto_assets.simulator.simulated_data import SimulatedData
-from crypto_assets.simulator.spot_market import book_sides
+from crypto_assets.simulator.state_answers import book_sides, futures_ticker
 from crypto_assets.spans import to_us
 
-FUTURES_WEIGHT_LIMIT = 2400
 _DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
 _DEPTH_WEIGHTS = {100: 5, 500: 10, 1000: 20}
 FIGURES_PERIOD_US = 5 * MINUTE_US
@@ -44,30 +43,25 @@ class FuturesMarketRest:
         self._reader = reader
 
     def endpoints(self) -> list[Endpoint]:
-        """Addresses and their weights."""
+        """Addresses and their weights; those of `/futures/data` have a limit of their own."""
+        ratios = {
+            "globalLongShortAccountRatio": "account_ratio",
+            "topLongShortAccountRatio": "top_trader_account_ratio",
+            "topLongShortPositionRatio": "top_trader_position_ratio",
+        }
+        figures = {
+            "openInterestHist": _open_interest_rows,
+            "takerlongshortRatio": _taker_rows,
+            **{name: _ratio_rows(column) for name, column in ratios.items()},
+        }
         return [
             Endpoint("/fapi/v1/exchangeInfo", self.exchange_info),
             Endpoint("/fapi/v1/depth", self.depth, _depth_weight),
             Endpoint("/fapi/v1/openInterest", self.open_interest),
             Endpoint("/fapi/v1/premiumIndex", self.premium_index, _one_or(10)),
             Endpoint("/fapi/v1/ticker/24hr", self.ticker_24h, _one_or(40)),
-        ]
-
-    def funding_endpoints(self) -> list[Endpoint]:
-        """Addresses that share the limit of funding rates."""
-        return [Endpoint("/fapi/v1/fundingInfo", self.funding_info)]
-
-    def figure_endpoints(self) -> list[Endpoint]:
-        """Addresses of `/futures/data`, which have a limit of their own."""
-        ratios = {
-            "globalLongShortAccountRatio": "account_ratio",
-            "topLongShortAccountRatio": "top_trader_account_ratio",
-            "topLongShortPositionRatio": "top_trader_position_ratio",
-        }
-        return [
-            Endpoint("/futures/data/openInterestHist", self._figures(_open_interest_rows)),
-            Endpoint("/futures/data/takerlongshortRatio", self._figures(_taker_rows)),
-            *(Endpoint(f"/futures/data/{name}", self._figures(_ratio_rows(of))) for name, of in ratios.items()),
+            Endpoint("/fapi/v1/fundingInfo", self.funding_info, limit="funding"),
+            *(Endpoint(f"/futures/data/{n}", self._figures(d), limit="figures") for n, d in figures.items()),
         ]
 
     def exchange_info(self, _request: Request) -> object:
@@ -98,7 +92,7 @@ class FuturesMarketRest:
         now_us = self._reader.now_us()
         with self._data.market() as market:
             book = market.depth(symbol, now_us, levels=limit, venue="usdm")
-        bids, asks = book_sides(book, **self._data.decimals(symbol, "usdm"))
+        bids, asks = book_sides(book, self._data.digits(symbol, "usdm"))
         times = {"E": now_us // 1000, "T": now_us // 1000}
         return {"lastUpdateId": int(book.last_update_id[0]), **times, "bids": bids, "asks": asks}
 
@@ -108,8 +102,8 @@ class FuturesMarketRest:
         now_us = self._reader.now_us()
         found = self._data.open_interest(symbol, np.array([now_us], dtype=np.int64))
         held = int(found["open_interest"].cast(pl.Decimal(38, 8)).to_physical()[0])
-        decimals = self._data.decimals(symbol, "usdm")["lot_decimals"]
-        return {"openInterest": decimal_text(held, decimals=decimals), "symbol": symbol, "time": now_us // 1000}
+        contracts = self._data.digits(symbol, "usdm").lot_text(held)
+        return {"openInterest": contracts, "symbol": symbol, "time": now_us // 1000}
 
     def premium_index(self, request: Request) -> object:
         """Mark price, index price and funding of one symbol or of all."""
@@ -137,7 +131,7 @@ class FuturesMarketRest:
         now_us = self._reader.now_us()
         with self._data.market() as market:
             tickers = [market.ticker_24h(each, now_us, venue="usdm") for each in ([symbol] if symbol else known)]
-        found = [_ticker(ticker, **self._data.decimals(ticker.symbol, "usdm")) for ticker in tickers]
+        found = [futures_ticker(each, self._data.digits(each.symbol, "usdm"), unit_us=1000) for each in tickers]
         return found[0] if symbol else found
 
     def _premium(self, symbol: str) -> dict[str, object]:
@@ -253,30 +247,6 @@ def _symbol_info(spec: SymbolSpec) -> dict[str, object]:
         ],
         "orderTypes": ["LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET"],
         "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
-    }
-
-
-def _ticker(ticker: Ticker24h, *, price_decimals: int, lot_decimals: int) -> dict[str, object]:
-    def price(value: int) -> str:
-        return decimal_text(value, decimals=price_decimals)
-
-    return {
-        "symbol": ticker.symbol,
-        "priceChange": price(ticker.price_change),
-        "priceChangePercent": f"{ticker.price_change_percent / 1000:.3f}",
-        "weightedAvgPrice": price(ticker.weighted_average_price),
-        "lastPrice": price(ticker.last_price),
-        "lastQty": decimal_text(ticker.last_quantity, decimals=lot_decimals),
-        "openPrice": price(ticker.open_price),
-        "highPrice": price(ticker.high_price),
-        "lowPrice": price(ticker.low_price),
-        "volume": decimal_text(ticker.volume, decimals=lot_decimals),
-        "quoteVolume": decimal_text(ticker.quote_volume, decimals=min(8, price_decimals + lot_decimals)),
-        "openTime": ticker.open_time_us // 1000,
-        "closeTime": ticker.close_time_us // 1000,
-        "firstId": ticker.first_trade_id,
-        "lastId": ticker.last_trade_id,
-        "count": ticker.count,
     }
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from crypto_assets.binance.typed_rows import MICROSECONDS_FROM
 from crypto_assets.simulator.replies import ApiError
 
 _SYMBOL = re.compile(r"[A-Z0-9\-_.]{1,20}")
 _INTEGER = re.compile(r"[0-9]{1,20}")
-_MICROSECONDS_FROM = 10**15  # as milliseconds this would be the year 33658
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,6 @@ def read_time_range(request: Request) -> TimeRange:
 
 def _moment_us(value: int | None, rest_us: int = 0) -> int | None:
     """Microseconds of a moment; `rest_us` completes a millisecond that ends an inclusive range."""
-    if value is None or value >= _MICROSECONDS_FROM:
+    if value is None or value >= MICROSECONDS_FROM:
         return value
     return value * 1000 + rest_us

@@ -10,7 +10,7 @@ _LOOK_S = 0.5  # between looks at the parent's id
 _GRACE_S = 5.0  # for open answers, then the process ends at once
 
 
-def end_with_parent(pid: int, *, stop: Callable[[], None]) -> None:
+def stop_with_parent(pid: int, *, stop: Callable[[], None]) -> None:
     """Call `stop` as soon as this process has another parent than `pid`.
 
     Linux could send a signal at that moment, but it does so already when the *thread* that started this process ends;

@@ -19,6 +19,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from crypto_assets.errors import Unavailable
+from crypto_assets.processes import end_children
 
 _TAIL_BYTES = 2_000
 _STOP_S = 10.0
@@ -150,13 +151,7 @@ def _failure(process: subprocess.Popen[bytes], log_path: Path, *, timeout_s: flo
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(timeout=_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    end_children([process], grace_s=_STOP_S)
     if process.stdout is not None:
         process.stdout.close()
 

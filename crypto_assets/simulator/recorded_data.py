@@ -11,21 +11,16 @@ import polars as pl
 
 from crypto_assets.binance.archive_paths import ArchiveFile
 from crypto_assets.binance.archive_zip import read_blocks
-from crypto_assets.simulator.exchange_data import KlineKind
+from crypto_assets.binance.typed_rows import MICROSECONDS_FROM
+from crypto_assets.simulator.archive_rows import FUTURES_COLUMNS
+from crypto_assets.simulator.exchange_data import KlineKind, TradeKind
 from crypto_assets.simulator.market import Venue
-from crypto_assets.simulator.rows import KLINE_COLUMNS
 from crypto_assets.spans import to_us
 
-_MICROSECONDS_FROM = 10**15  # as milliseconds this would be the year 33658
 _OLDEST = date(2017, 7, 14)  # the exchange opened
 _KEPT_FILES = 64  # a day of one-minute candles takes 0.3 MB
 _LARGEST_CSV_BYTES = 2 << 30  # it is held whole
 _FOLDERS: dict[Venue, str] = {"spot": "spot", "usdm": "futures/um"}
-_COLUMNS = {
-    "trades": ("id", "price", "quantity", "quote_quantity", "time_us", "is_buyer_maker"),
-    "aggTrades": ("id", "price", "quantity", "first_id", "last_id", "time_us", "is_buyer_maker"),
-    "fundingRate": ("time_us", "interval_hours", "rate"),
-}
 _INTEGERS = ("time_us", "close_time_us", "count", "id", "first_id", "last_id")
 
 
@@ -51,21 +46,19 @@ class RecordedData:
         """Candles of exactly this interval: none are made from shorter ones."""
         return self._rows(venue, kind, symbol, start_us, min(end_us, until_us), timeframe=interval)
 
-    def trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue) -> pl.DataFrame:
-        """Trades of the span."""
-        return self._rows(venue, "trades", symbol, start_us, end_us)
+    def trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue, kind: TradeKind) -> pl.DataFrame:
+        """Trades or aggregates of the span."""
+        return self._rows(venue, kind, symbol, start_us, end_us)
 
-    def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
-        """`count` trades from an id on."""
-        return self._rows_by_id(venue, "trades", symbol, first_id, count)
-
-    def agg_trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue) -> pl.DataFrame:
-        """Aggregated trades of the span."""
-        return self._rows(venue, "aggTrades", symbol, start_us, end_us)
-
-    def agg_trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
-        """`count` aggregated trades from an id on."""
-        return self._rows_by_id(venue, "aggTrades", symbol, first_id, count)
+    def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue, kind: TradeKind) -> pl.DataFrame:
+        """`count` trades or aggregates from an id on."""
+        found = _empty(kind)
+        for file in self._held(venue, kind, symbol, None):
+            rows = self._rows_of(file).filter(pl.col("id") >= first_id)
+            found = pl.concat([found, rows]).unique("id", keep="first").sort("id")
+            if found.height >= count:
+                break
+        return found.head(count)
 
     def funding(self, symbol: str, start_us: int, end_us: int) -> pl.DataFrame:
         """Funding payments; the archive has no mark prices, which are empty as of early payments over REST."""
@@ -84,15 +77,6 @@ class RecordedData:
         inside = pl.col("time_us").is_between(start_us, end_us, closed="left")
         key = "id" if "id" in _columns(kind) else "time_us"
         return pl.concat(found).filter(inside).unique(key, keep="first").sort(key)
-
-    def _rows_by_id(self, venue: Venue, kind: str, symbol: str, first_id: int, count: int) -> pl.DataFrame:
-        found = _empty(kind)
-        for file in self._held(venue, kind, symbol, None):
-            rows = self._rows_of(file).filter(pl.col("id") >= first_id)
-            found = pl.concat([found, rows]).unique("id", keep="first").sort("id")
-            if found.height >= count:
-                break
-        return found.head(count)
 
     def _held(self, venue: Venue, kind: str, symbol: str, timeframe: str | None) -> list[ArchiveFile]:
         """Files that are there now, oldest first."""
@@ -127,7 +111,7 @@ def _read_file(path: Path, kind: str, _edition: int) -> pl.DataFrame:
 
 
 def _columns(kind: str) -> tuple[str, ...]:
-    return _COLUMNS.get(kind, KLINE_COLUMNS)
+    return tuple(name for name in FUTURES_COLUMNS[kind].order if name != "ignore")
 
 
 def _empty(kind: str) -> pl.DataFrame:
@@ -138,4 +122,4 @@ def _empty(kind: str) -> pl.DataFrame:
 def _microseconds(name: str, rest_us: int) -> pl.Expr:
     """A time in milliseconds or microseconds as the value says; `rest_us` completes the end of a millisecond."""
     value = pl.col(name)
-    return pl.when(value >= _MICROSECONDS_FROM).then(value).otherwise(value * 1000 + rest_us).alias(name)
+    return pl.when(value >= MICROSECONDS_FROM).then(value).otherwise(value * 1000 + rest_us).alias(name)

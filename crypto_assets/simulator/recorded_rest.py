@@ -21,12 +21,13 @@ class RecordedRest:
         self._reader = reader
         self._recordings = recordings
 
-    def endpoints(self, venue: Venue) -> list[Endpoint]:
+    def endpoints(self) -> list[Endpoint]:
         """Addresses and their weights."""
-        base, weight = ("/api/v3", 20) if venue == "spot" else ("/fapi/v1", 1)
         return [
-            Endpoint(f"{base}/exchangeInfo", self._exchange_info(venue), weight),
-            Endpoint(f"{base}/depth", self._depth(venue), weight),
+            Endpoint("/api/v3/exchangeInfo", self._exchange_info("spot"), 20),
+            Endpoint("/api/v3/depth", self._depth("spot"), 20),
+            Endpoint("/fapi/v1/exchangeInfo", self._exchange_info("usdm")),
+            Endpoint("/fapi/v1/depth", self._depth("usdm")),
         ]
 
     def _depth(self, venue: Venue) -> Handler:

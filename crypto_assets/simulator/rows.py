@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import polars as pl
 from starlette.requests import Request
 
-from crypto_assets.simulator.clock import Clock, day_of, day_start_us
-from crypto_assets.simulator.exchange_data import ExchangeData, KlineKind
+from crypto_assets.simulator.clock import MINUTE_US, Clock, day_at, day_start_us, longest_candle_us
+from crypto_assets.simulator.content_faults import apply_row_faults
+from crypto_assets.simulator.exchange_data import ExchangeData, KlineKind, TradeKind
 from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.faults import describe_target
 from crypto_assets.simulator.frames import KLINE_AMOUNTS
 from crypto_assets.simulator.market import Venue
 from crypto_assets.simulator.pages import Fetch, select_rows
 from crypto_assets.simulator.parameters import TimeRange, read_time_range
-from crypto_assets.simulator.row_faults import apply_row_faults
 
 KLINE_COLUMNS = (
     "time_us", "open", "high", "low", "close", "volume", "close_time_us", "quote_volume", "count",
@@ -37,7 +37,7 @@ class RowReader:
 
     def symbols(self, venue: Venue) -> tuple[str, ...]:
         """Symbols that are listed by now."""
-        today = day_of(self.now_us())
+        today = day_at(self.now_us())
         return tuple(
             symbol
             for symbol in self.data.symbols(venue)
@@ -45,10 +45,37 @@ class RowReader:
         )
 
     def klines(
-        self, symbol: str, interval: str, start_us: int, end_us: int, *, venue: Venue, kind: KlineKind
+        self, request: Request, symbol: str, interval: str, *, venue: Venue, kind: KlineKind, limit: int
     ) -> pl.DataFrame:
-        """Candles up to now."""
-        return self.data.klines(symbol, interval, start_us, end_us, venue=venue, kind=kind, until_us=self.now_us() + 1)
+        """Candles of the span that the request names, the one still open included."""
+
+        def fetch(start_us: int, end_us: int) -> pl.DataFrame:
+            until_us = self.now_us() + 1
+            return self.data.klines(symbol, interval, start_us, end_us, venue=venue, kind=kind, until_us=until_us)
+
+        width_us = longest_candle_us(interval) * limit
+        return self.select(request, fetch, symbol=symbol, venue=venue, limit=limit, width_us=width_us)
+
+    def trades(
+        self,
+        request: Request,
+        symbol: str,
+        *,
+        venue: Venue,
+        kind: TradeKind,
+        limit: int,
+        from_id: int | None = None,
+        span: TimeRange | None = None,
+    ) -> pl.DataFrame:
+        """Trades or aggregates from an id on where one is given, else of the span as in `select`."""
+        if from_id is not None:
+            found = self.data.trades_by_id(symbol, from_id, limit, venue=venue, kind=kind)
+            return self._with_faults(found.filter(pl.col("time_us") <= self.now_us()), request)
+
+        def fetch(start_us: int, end_us: int) -> pl.DataFrame:
+            return self.data.trades(symbol, start_us, end_us, venue=venue, kind=kind)
+
+        return self.select(request, fetch, symbol=symbol, venue=venue, limit=limit, width_us=MINUTE_US, span=span)
 
     def select(
         self,
@@ -73,15 +100,8 @@ class RowReader:
         )
         return self._with_faults(found, request)
 
-    def happened(self, request: Request, found: pl.DataFrame) -> pl.DataFrame:
-        """Of rows found by id those that are known by now."""
-        return self._with_faults(found.filter(pl.col("time_us") <= self.now_us()), request)
-
     def _with_faults(self, frame: pl.DataFrame, request: Request) -> pl.DataFrame:
-        query = request.query_params
-        target = describe_target(
-            request.url.path, symbol=query.get("symbol") or query.get("pair"), interval=query.get("interval")
-        )
+        target = describe_target(request.url.path, request.query_params)
         return apply_row_faults(frame, self.faults.content_faults(target, source="rest"))
 
 

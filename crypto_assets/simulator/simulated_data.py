@@ -10,11 +10,9 @@ from typing import Literal
 
 import polars as pl
 
-from crypto_assets.simulator.decimal_text import decimals_of
-from crypto_assets.simulator.exchange_data import KlineKind
+from crypto_assets.simulator.decimal_text import Digits, decimals_of
+from crypto_assets.simulator.exchange_data import KlineKind, TradeKind
 from crypto_assets.simulator.fault_book import FaultBook
-from crypto_assets.simulator.faults import Halt as HaltFault
-from crypto_assets.simulator.faults import MarketEvent
 from crypto_assets.simulator.frames import (
     agg_trade_frame,
     funding_frame,
@@ -23,11 +21,8 @@ from crypto_assets.simulator.frames import (
     price_kline_frame,
     trade_frame,
 )
-from crypto_assets.simulator.market import Event, FlashCrash, Halt, Market, SymbolSpec, Venue
+from crypto_assets.simulator.market import Event, Market, SymbolSpec, Venue
 from crypto_assets.simulator.market.results import Ints
-
-SPOT_DECIMALS = {"price_decimals": 8, "lot_decimals": 8}
-"""Spot prints every amount with 8 decimals; USD-M as many as the tick and the lot have."""
 
 _PRICES: dict[KlineKind, Literal["mark", "index", "premium"]] = {
     "markPriceKlines": "mark",
@@ -48,7 +43,7 @@ class SimulatedData:
         self._market = self._make()
 
     @property
-    def events(self) -> tuple[MarketEvent, ...]:
+    def events(self) -> tuple[Event, ...]:
         """The incidents that the market has now."""
         return self._faults.market_events()
 
@@ -75,15 +70,12 @@ class SimulatedData:
         spec = self.spec(symbol)
         return spec.listed_on if venue == "spot" else spec.futures_listed_on
 
-    def decimals(self, symbol: str, venue: Venue) -> dict[str, int]:
-        """Printed decimals of prices and quantities, as arguments of the frame functions."""
+    def digits(self, symbol: str, venue: Venue) -> Digits:
+        """How many digits the venue prints of the symbol's prices and quantities."""
         if venue == "spot":
-            return SPOT_DECIMALS
+            return Digits()
         spec = self.spec(symbol)
-        return {
-            "price_decimals": decimals_of(spec.futures_tick_size),
-            "lot_decimals": decimals_of(spec.futures_lot_size),
-        }
+        return Digits(price=decimals_of(spec.futures_tick_size), lot=decimals_of(spec.futures_lot_size))
 
     def klines(
         self, symbol: str, interval: str, start_us: int, end_us: int, *, venue: Venue, kind: KlineKind, until_us: int
@@ -92,33 +84,25 @@ class SimulatedData:
         with self.market() as market:
             if kind == "klines":
                 candles = market.klines(symbol, interval, start_us, end_us, venue=venue, until_us=until_us)
-                return kline_frame(candles, **self.decimals(symbol, venue))
+                return kline_frame(candles, self.digits(symbol, venue))
             price = _PRICES[kind]
             return price_kline_frame(market.price_klines(symbol, price, interval, start_us, end_us, until_us=until_us))
 
-    def trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue) -> pl.DataFrame:
-        """Trades of the span."""
+    def trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue, kind: TradeKind) -> pl.DataFrame:
+        """Trades or aggregates of the span."""
+        digits = self.digits(symbol, venue)
         with self.market() as market:
-            found = market.trades(symbol, start_us, end_us, venue=venue)
-            return trade_frame(found, **self.decimals(symbol, venue))
+            if kind == "trades":
+                return trade_frame(market.trades(symbol, start_us, end_us, venue=venue), digits)
+            return agg_trade_frame(market.agg_trades(symbol, start_us, end_us, venue=venue), digits)
 
-    def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
-        """`count` trades from an id on."""
+    def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue, kind: TradeKind) -> pl.DataFrame:
+        """`count` trades or aggregates from an id on."""
+        digits = self.digits(symbol, venue)
         with self.market() as market:
-            found = market.trades_by_id(symbol, first_id, count, venue=venue)
-            return trade_frame(found, **self.decimals(symbol, venue))
-
-    def agg_trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue) -> pl.DataFrame:
-        """Aggregated trades of the span."""
-        with self.market() as market:
-            found = market.agg_trades(symbol, start_us, end_us, venue=venue)
-            return agg_trade_frame(found, **self.decimals(symbol, venue))
-
-    def agg_trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue) -> pl.DataFrame:
-        """`count` aggregated trades from an id on."""
-        with self.market() as market:
-            found = market.agg_trades_by_id(symbol, first_id, count, venue=venue)
-            return agg_trade_frame(found, **self.decimals(symbol, venue))
+            if kind == "trades":
+                return trade_frame(market.trades_by_id(symbol, first_id, count, venue=venue), digits)
+            return agg_trade_frame(market.agg_trades_by_id(symbol, first_id, count, venue=venue), digits)
 
     def funding(self, symbol: str, start_us: int, end_us: int) -> pl.DataFrame:
         """Funding payments of the span."""
@@ -131,10 +115,4 @@ class SimulatedData:
             return open_interest_frame(market.open_interest(symbol, times_us))
 
     def _make(self) -> Market:
-        return Market(self._seed, self._symbols, events=[_as_market_event(e) for e in self._events])
-
-
-def _as_market_event(event: MarketEvent) -> Event:
-    if isinstance(event, HaltFault):
-        return Halt(event.start, event.end, event.symbol)
-    return FlashCrash(event.symbol, event.start, int(event.price * 10**8), max(1, round(event.duration_s * 1000)))
+        return Market(self._seed, self._symbols, events=self._events)

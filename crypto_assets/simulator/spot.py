@@ -6,7 +6,6 @@ import polars as pl
 from starlette.requests import Request
 
 from crypto_assets.binance.archive_paths import SPOT_TIMEFRAMES
-from crypto_assets.simulator.clock import MINUTE_US, longest_candle_us
 from crypto_assets.simulator.parameters import (
     TimeRange,
     read_integer,
@@ -49,11 +48,7 @@ class SpotRest:
         symbol = read_symbol(request, self._reader.symbols("spot"))
         interval = read_interval(request, SPOT_TIMEFRAMES)
         limit = read_limit(request, default=_DEFAULT, largest=_LARGEST, clamp=True)
-        width_us = longest_candle_us(interval) * limit
-        found = self._reader.select(
-            request, lambda start, end: self._reader.klines(symbol, interval, start, end, venue="spot", kind="klines"),
-            symbol=symbol, venue="spot", limit=limit, width_us=width_us,
-        )  # fmt: skip
+        found = self._reader.klines(request, symbol, interval, venue="spot", kind="klines", limit=limit)
         return kline_rows(found, unit_us=time_unit_us(request))
 
     def agg_trades(self, request: Request) -> object:
@@ -61,41 +56,26 @@ class SpotRest:
         symbol = read_symbol(request, self._reader.symbols("spot"))
         limit = read_limit(request, default=_DEFAULT, largest=_LARGEST, clamp=True)
         from_id = read_integer(request, "fromId")
-        span = read_time_range(request)
-        if from_id is not None:
-            if span != TimeRange(None, None):
-                raise ApiError(-1128, "Combination of optional parameters invalid.")
-            found = self._reader.happened(
-                request, self._reader.data.agg_trades_by_id(symbol, from_id, limit, venue="spot")
-            )
-        else:
-            found = self._reader.select(
-                request, lambda start, end: self._reader.data.agg_trades(symbol, start, end, venue="spot"),
-                symbol=symbol, venue="spot", limit=limit, width_us=MINUTE_US,
-            )  # fmt: skip
+        if from_id is not None and read_time_range(request) != TimeRange(None, None):
+            raise ApiError(-1128, "Combination of optional parameters invalid.")
+        found = self._reader.trades(request, symbol, venue="spot", kind="aggTrades", limit=limit, from_id=from_id)
         return _agg_trade_rows(found, unit_us=time_unit_us(request))
 
     def trades(self, request: Request) -> object:
         """The most recent trades."""
-        symbol = read_symbol(request, self._reader.symbols("spot"))
-        limit = read_limit(request, default=_DEFAULT, largest=_LARGEST, clamp=True)
-        return self._recent_trades(request, symbol, limit)
+        return self._trades(request, from_id=None)
 
     def historical_trades(self, request: Request) -> object:
         """Trades from an id on, or without one the most recent."""
+        return self._trades(request, from_id=read_integer(request, "fromId"))
+
+    def _trades(self, request: Request, *, from_id: int | None) -> object:
         symbol = read_symbol(request, self._reader.symbols("spot"))
         limit = read_limit(request, default=_DEFAULT, largest=_LARGEST, clamp=True)
-        from_id = read_integer(request, "fromId")
-        if from_id is None:
-            return self._recent_trades(request, symbol, limit)
-        found = self._reader.happened(request, self._reader.data.trades_by_id(symbol, from_id, limit, venue="spot"))
-        return _trade_rows(found, unit_us=time_unit_us(request))
-
-    def _recent_trades(self, request: Request, symbol: str, limit: int) -> object:
-        found = self._reader.select(
-            request, lambda start, end: self._reader.data.trades(symbol, start, end, venue="spot"),
-            symbol=symbol, venue="spot", limit=limit, width_us=MINUTE_US, span=TimeRange(None, None),
-        )  # fmt: skip
+        recent = TimeRange(None, None)
+        found = self._reader.trades(
+            request, symbol, venue="spot", kind="trades", limit=limit, from_id=from_id, span=recent
+        )
         return _trade_rows(found, unit_us=time_unit_us(request))
 
 

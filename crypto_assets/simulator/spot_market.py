@@ -9,17 +9,15 @@ import msgspec
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
-from crypto_assets.simulator.decimal_text import decimal_text
-from crypto_assets.simulator.faults import Halt
-from crypto_assets.simulator.market import Book, SymbolSpec, Ticker24h
+from crypto_assets.simulator.decimal_text import Digits, decimal_text
+from crypto_assets.simulator.market import Halt, SymbolSpec, Ticker24h
 from crypto_assets.simulator.parameters import read_limit, read_symbol
 from crypto_assets.simulator.replies import ApiError
-from crypto_assets.simulator.rest import Endpoint, time_unit_us
+from crypto_assets.simulator.rest import SPOT_WEIGHT_LIMIT, Endpoint, time_unit_us
 from crypto_assets.simulator.rows import RowReader
 from crypto_assets.simulator.simulated_data import SimulatedData
+from crypto_assets.simulator.state_answers import best_prices, book_sides, mini_ticker, spot_ticker
 from crypto_assets.spans import from_us
-
-SPOT_WEIGHT_LIMIT = 6000
 
 
 class SpotMarketRest:
@@ -60,7 +58,7 @@ class SpotMarketRest:
         limit = read_limit(request, default=100, largest=5000, clamp=True)
         with self._data.market() as market:
             book = market.depth(symbol, self._reader.now_us(), levels=limit)
-        bids, asks = book_sides(book)
+        bids, asks = book_sides(book, Digits())
         return {"lastUpdateId": int(book.last_update_id[0]), "bids": bids, "asks": asks}
 
     def ticker_24h(self, request: Request) -> object:
@@ -69,7 +67,8 @@ class SpotMarketRest:
         if kind not in ("FULL", "MINI"):
             raise ApiError(-1102, "Mandatory parameter 'type' was not sent, was empty/null, or malformed.")
         unit_us = time_unit_us(request)
-        return self._each(request, lambda ticker: _ticker(ticker, mini=kind == "MINI", unit_us=unit_us))
+        describe = spot_ticker if kind == "FULL" else mini_ticker
+        return self._each(request, lambda ticker: describe(ticker, Digits(), unit_us=unit_us))
 
     def ticker_price(self, request: Request) -> object:
         """The last price."""
@@ -77,16 +76,7 @@ class SpotMarketRest:
 
     def book_ticker(self, request: Request) -> object:
         """The best bid and ask."""
-        return self._each(
-            request,
-            lambda t: {
-                "symbol": t.symbol,
-                "bidPrice": decimal_text(t.bid_price),
-                "bidQty": decimal_text(t.bid_quantity),
-                "askPrice": decimal_text(t.ask_price),
-                "askQty": decimal_text(t.ask_quantity),
-            },
-        )
+        return self._each(request, lambda t: {"symbol": t.symbol, **best_prices(t, Digits())})
 
     def _each(self, request: Request, describe: Callable[[Ticker24h], object]) -> object:
         symbols, single = self._asked(request)
@@ -120,21 +110,6 @@ class SpotMarketRest:
         halts = (event for event in self._data.events if isinstance(event, Halt))
         halted = any(h.symbol in (None, symbol) and h.start <= now < h.end for h in halts)
         return "HALT" if halted else "TRADING"
-
-
-def book_sides(
-    book: Book, *, price_decimals: int = 8, lot_decimals: int = 8
-) -> tuple[list[list[str]], list[list[str]]]:
-    """Bids and asks of the first moment of a book, as pairs of texts."""
-    sides = []
-    for prices, quantities in ((book.bid_price, book.bid_quantity), (book.ask_price, book.ask_quantity)):
-        sides.append(
-            [
-                [decimal_text(price, decimals=price_decimals), decimal_text(quantity, decimals=lot_decimals)]
-                for price, quantity in zip(prices[0].tolist(), quantities[0].tolist(), strict=True)
-            ]
-        )
-    return sides[0], sides[1]
 
 
 def _rate_limit(kind: str, interval: str, count: int, limit: int) -> dict[str, object]:
@@ -171,37 +146,6 @@ def _symbol_info(spec: SymbolSpec, *, status: str) -> dict[str, object]:
         ],
         "permissions": [],
         "permissionSets": [["SPOT"]],
-    }
-
-
-def _ticker(ticker: Ticker24h, *, mini: bool, unit_us: int) -> dict[str, object]:
-    prices = {
-        "openPrice": decimal_text(ticker.open_price),
-        "highPrice": decimal_text(ticker.high_price),
-        "lowPrice": decimal_text(ticker.low_price),
-        "volume": decimal_text(ticker.volume),
-        "quoteVolume": decimal_text(ticker.quote_volume),
-        "openTime": ticker.open_time_us // unit_us,
-        "closeTime": ticker.close_time_us // unit_us,
-        "firstId": ticker.first_trade_id,
-        "lastId": ticker.last_trade_id,
-        "count": ticker.count,
-    }
-    if mini:
-        return {"symbol": ticker.symbol, "lastPrice": decimal_text(ticker.last_price), **prices}
-    return {
-        "symbol": ticker.symbol,
-        "priceChange": decimal_text(ticker.price_change),
-        "priceChangePercent": f"{ticker.price_change_percent / 1000:.3f}",
-        "weightedAvgPrice": decimal_text(ticker.weighted_average_price),
-        "prevClosePrice": decimal_text(ticker.previous_close_price),
-        "lastPrice": decimal_text(ticker.last_price),
-        "lastQty": decimal_text(ticker.last_quantity),
-        "bidPrice": decimal_text(ticker.bid_price),
-        "bidQty": decimal_text(ticker.bid_quantity),
-        "askPrice": decimal_text(ticker.ask_price),
-        "askQty": decimal_text(ticker.ask_quantity),
-        **prices,
     }
 
 

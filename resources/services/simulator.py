@@ -11,9 +11,9 @@ from typing import cast
 import httpx
 import msgspec
 
-from crypto_assets.config import Exchange
+from crypto_assets.config import Exchange, Settings
 from crypto_assets.endpoints import exchange_is_named, remove_endpoint, write_endpoint
-from crypto_assets.errors import ServiceFailed
+from crypto_assets.errors import ConfigurationError
 from resources.services.process import Launch
 from resources.services.service import HOST, Running, Service, ask
 
@@ -56,7 +56,7 @@ class Simulator(Service):
         ]
         arguments += [f"--symbols={','.join(settings.symbols)}", f"--speed={settings.simulator_speed}"]
         if settings.exchange is Exchange.REPLAY:
-            arguments.append(f"--replay={self._recordings()}")
+            arguments.append(f"--replay={replay_folder(settings)}")
         elif settings.simulator_speed != 1:
             anchor = self._anchor(wall=datetime.now(UTC))
             arguments += [f"--now={anchor.now.isoformat()}", f"--since={anchor.since.isoformat()}"]
@@ -80,11 +80,6 @@ class Simulator(Service):
         ports = self.folder.known_ports()
         return f"{HOST}:{ports['port']}, streams {HOST}:{ports['streams']}" if ports else ""
 
-    def _recordings(self) -> Path:
-        if self.settings.replay_uri is None:
-            raise ServiceFailed("EXCHANGE=replay needs REPLAY_URI, a folder that holds archive/data/… and recordings/…")
-        return Path(self.settings.replay_uri.removeprefix("file://")).expanduser().resolve()
-
     def _anchor(self, *, wall: datetime) -> Anchor:
         """The remembered anchor, begun anew at the same moment of the exchange where the speed is another now."""
         speed = self.settings.simulator_speed
@@ -102,6 +97,15 @@ class Simulator(Service):
         except httpx.TransportError:
             return None
         return cast("dict[str, object]", answer.json()) if answer.is_success else None
+
+
+def replay_folder(settings: Settings) -> Path:
+    """The folder of `REPLAY_URI`; raises ConfigurationError where none is named."""
+    if settings.replay_uri is None:
+        raise ConfigurationError(
+            "EXCHANGE=replay needs REPLAY_URI, a folder that holds archive/data/… and recordings/…"
+        )
+    return Path(settings.replay_uri.removeprefix("file://")).expanduser().resolve()
 
 
 def _url(ports: Mapping[str, int]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from crypto_assets.simulator.market.calendar import FIRST_DAY, SLOT_US, SLOTS_PER_DAY
-from crypto_assets.simulator.market.exact import Floats, Words, exp2, name_key, scatter_bits
+from crypto_assets.simulator.market.exact import Floats, below, exp2, name_key, scatter_bits
 from crypto_assets.simulator.market.history import Stream
 from crypto_assets.simulator.market.results import Book, Ints, Tape
 from crypto_assets.simulator.market.spec import UNIT
@@ -37,7 +37,7 @@ def make_book(today: VenueDay, tape: Tape, times_us: Ints, *, levels: int) -> Bo
     bids = bids[:, : int((bids > 0).sum(axis=1).min(initial=levels))]
     asks = _ladder(ask, levels=levels, gap=gap, direction=1, key=key)
     return Book(
-        last_update_id=global_slots * _IDS_PER_SLOT + _below(scatter_bits(global_slots.view(np.uint64)), _IDS_PER_SLOT),
+        last_update_id=global_slots * _IDS_PER_SLOT + below(scatter_bits(global_slots.view(np.uint64)), _IDS_PER_SLOT),
         bid_price=bids * tick,
         bid_quantity=_quantities(bids, global_slots, value * (1.0 + tilt), key=key) * lot,
         ask_price=asks * tick,
@@ -81,7 +81,7 @@ def _ladder(best: Ints, *, levels: int, gap: int, direction: int, key: np.uint64
 
 def _cell_price(cell: Ints, gap: int, key: np.uint64) -> Ints:
     """The one price of each grid cell [cell * gap, cell * gap + gap)."""
-    return cell * gap + (_below(scatter_bits(cell.view(np.uint64) ^ key), gap) if gap > 1 else 0)
+    return cell * gap + (below(scatter_bits(cell.view(np.uint64) ^ key), gap) if gap > 1 else 0)
 
 
 def _quantities(prices: Ints, slots: Ints, value: Floats, *, key: np.uint64) -> Ints:
@@ -97,10 +97,6 @@ def _quantities(prices: Ints, slots: Ints, value: Floats, *, key: np.uint64) -> 
     shape = np.minimum(0.45 + 0.06 * np.arange(prices.shape[1]), 2.0)
     lots = size * shape * (value[:, None] / prices)
     return np.maximum(np.rint(lots), 1.0).astype(np.int64)
-
-
-def _below(words: Words, bound: int) -> Ints:
-    return ((words >> np.uint64(32)) * np.uint64(bound) >> np.uint64(32)).astype(np.int64)
 
 
 def join_books(parts: list[Book], orders: list[Ints], *, n: int) -> Book:

@@ -10,7 +10,7 @@ import numpy as np
 
 from crypto_assets.simulator.market.events import Event, FlashCrash, Halt
 from crypto_assets.simulator.market.results import Ints
-from crypto_assets.simulator.market.spec import SymbolSpec, Venue
+from crypto_assets.simulator.market.spec import UNIT, SymbolSpec, Venue
 from crypto_assets.spans import from_us, to_us
 
 SECOND_US = 1_000_000
@@ -56,10 +56,7 @@ class TradingCalendar:
         halts = [e for e in events if isinstance(e, Halt) and e.symbol in (None, spec.symbol)]
         crashes = [e for e in events if isinstance(e, FlashCrash) and e.symbol == spec.symbol and venue == "spot"]
         self._halts = _merge((to_us(halt.start), to_us(halt.end)) for halt in halts)
-        self._crashes = tuple(
-            Crash(to_us(c.at), to_us(c.at) + c.duration_ms * 1_000, max(1, c.price // spec.tick) * spec.tick)
-            for c in crashes
-        )
+        self._crashes = tuple(_crash(crash, tick=spec.tick) for crash in crashes)
 
     def closed(self, day_number: int) -> Closed:
         """Spans of a day without trading; the whole day before listing and after delisting."""
@@ -87,12 +84,16 @@ class TradingCalendar:
             times_us = np.where((times_us >= start) & (times_us < end), max(start - 1, self.listing_us), times_us)
         return times_us
 
+    @property
+    def closed_spans(self) -> Closed:
+        """All spans without trading: before the listing, in halts, after the delisting."""
+        return _merge([(FIRST_DAY * DAY_US, self.listing_us), *self._halts, (self.end_us, END_DAY * DAY_US)])
+
     def silent_days(self) -> list[int]:
-        """Days closed from end to end: before listing, after delisting, in halts."""
-        life = [(FIRST_DAY * DAY_US, self.listing_us), (self.end_us, END_DAY * DAY_US)]
+        """Days closed from end to end."""
         return [
             day
-            for start, end in _merge([*life, *self._halts])
+            for start, end in self.closed_spans
             for day in range(-(-start // DAY_US), end // DAY_US)
             if FIRST_DAY <= day < END_DAY
         ]
@@ -100,6 +101,12 @@ class TradingCalendar:
     def is_scripted(self, day_number: int) -> bool:
         """Whether any event touches the day."""
         return bool(self.halts(day_number) or self.crashes(day_number))
+
+
+def _crash(scripted: FlashCrash, *, tick: int) -> Crash:
+    start_us, milliseconds = to_us(scripted.start), max(1, round(scripted.duration_s * 1_000))
+    price = max(1, int(scripted.price * UNIT) // tick) * tick
+    return Crash(start_us, start_us + milliseconds * 1_000, price)
 
 
 def _clip(spans: Closed, start: int) -> list[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 
 import numpy as np
@@ -10,10 +10,10 @@ import numpy as np
 from crypto_assets.errors import Refused
 from crypto_assets.simulator.market.calendar import DAY_US, END_DAY, FIRST_DAY, SECOND_US, TradingCalendar
 from crypto_assets.simulator.market.events import Event
-from crypto_assets.simulator.market.history import COMMON, History, Ledger, make_history, make_ledger
+from crypto_assets.simulator.market.history import COMMON, Ledger, make_history, make_ledger
 from crypto_assets.simulator.market.klines import klines
 from crypto_assets.simulator.market.noise import DAY_S
-from crypto_assets.simulator.market.path import DayPath, Moves, make_moves, make_path, quote
+from crypto_assets.simulator.market.path import DayPath, make_moves, make_path, quote
 from crypto_assets.simulator.market.perpetual import (
     OPEN_INTEREST_STEP_US,
     estimate_rates,
@@ -24,7 +24,7 @@ from crypto_assets.simulator.market.perpetual import (
     mark_price,
     premium_at_midnight,
 )
-from crypto_assets.simulator.market.results import Ints, KlineArrays, Liquidations, OpenInterest, Tape
+from crypto_assets.simulator.market.results import Ints, Liquidations, OpenInterest, Tape
 from crypto_assets.simulator.market.spec import SymbolSpec, Venue, make_spec
 from crypto_assets.simulator.market.tape import VenueDay, closing_price, make_tape
 
@@ -39,19 +39,18 @@ class MarketDays:
     def __init__(self, seed: int, symbols: tuple[str, ...], *, events: tuple[Event, ...]) -> None:
         self.seed = seed
         self.symbols = symbols
-        self._events = events
         self._specs = {symbol: make_spec(symbol) for symbol in symbols}
-        self.history = lru_cache(maxsize=None)(self._make_history)
-        self.calendar = lru_cache(maxsize=None)(self._make_calendar)
+        self.history = lru_cache(maxsize=None)(lambda symbol: make_history(seed, self.spec(symbol)))
+        self.calendar = lru_cache(maxsize=None)(lambda s, venue: TradingCalendar(self.spec(s), venue, events=events))
         self.ledger = lru_cache(maxsize=None)(self._make_ledger)
         self.path = lru_cache(maxsize=_KEPT_PATHS)(self._make_path)
-        self.premium = lru_cache(maxsize=_KEPT_PATHS)(self._make_premium)
+        self.premium = lru_cache(maxsize=_KEPT_PATHS)(partial(make_premium, seed))
         self.tape = lru_cache(maxsize=_KEPT_TAPES)(self._make_tape)
-        self.daily_candle = lru_cache(maxsize=_KEPT_CANDLES)(self._make_daily_candle)
+        self.daily_candle = lru_cache(maxsize=_KEPT_CANDLES)(lambda *of: klines(self.tape(*of), DAY_S))
         self.second_prices = lru_cache(maxsize=_KEPT_PATHS)(self._make_second_prices)
         self.open_interest = lru_cache(maxsize=_KEPT_PATHS)(self._make_open_interest)
-        self.funding_estimates = lru_cache(maxsize=64)(self._make_funding_estimates)
-        self._common = lru_cache(maxsize=4)(self._make_common)
+        self.funding_estimates = lru_cache(maxsize=64)(lambda *of: estimate_rates(self.premium(*of)))
+        self._common = lru_cache(maxsize=4)(partial(make_moves, seed, COMMON))
 
     def spec(self, symbol: str) -> SymbolSpec:
         """The spec of one of the market's symbols; Refused with -1121 for another."""
@@ -88,25 +87,13 @@ class MarketDays:
         """Liquidations of a day, none outside of the perpetual's life."""
         return make_liquidations(self.venue_day(symbol, "usdm", number), self.tape(symbol, "usdm", number))
 
-    def _make_history(self, symbol: str) -> History:
-        return make_history(self.seed, self.spec(symbol))
-
-    def _make_calendar(self, symbol: str, venue: Venue) -> TradingCalendar:
-        return TradingCalendar(self.spec(symbol), venue, events=self._events)
-
     def _make_ledger(self, symbol: str, venue: Venue) -> Ledger:
         calendar = self.calendar(symbol, venue)
         return make_ledger(self.seed, self.spec(symbol), self.history(symbol), calendar, venue=venue)
 
-    def _make_common(self, number: int) -> Moves:
-        return make_moves(self.seed, COMMON, number)
-
     def _make_path(self, symbol: str, number: int) -> DayPath:
         history = self.history(symbol)
         return make_path(self.seed, self.spec(symbol), history, self._common(number), day_number=number)
-
-    def _make_premium(self, symbol: str, number: int) -> Ints:
-        return make_premium(self.seed, symbol, number)
 
     def _make_tape(self, symbol: str, venue: Venue, number: int) -> Tape:
         if not FIRST_DAY <= number < END_DAY:
@@ -128,9 +115,6 @@ class MarketDays:
         premium = premium_at_midnight(self.seed, symbol, last + 1) if venue == "usdm" else 0
         return closing_price(self.seed, spec, history, venue=venue, day_number=last, closing_premium=premium)
 
-    def _make_daily_candle(self, symbol: str, venue: Venue, number: int) -> KlineArrays:
-        return klines(self.tape(symbol, venue, number), DAY_S)
-
     def _make_second_prices(self, symbol: str, kind: Literal["mark", "index", "premium"], number: int) -> Ints:
         """Mark price, index price (the last spot trade before) or premium at each second of a day, [86400]."""
         if kind == "premium":
@@ -139,9 +123,6 @@ class MarketDays:
             return mark_price(self.second_prices(symbol, "index", number), self.premium(symbol, number)[:DAY_S])
         seconds = number * DAY_US + np.arange(DAY_S, dtype=np.int64) * SECOND_US
         return last_prices(self.tape(symbol, "spot", number), seconds)
-
-    def _make_funding_estimates(self, symbol: str, number: int) -> Ints:
-        return estimate_rates(self.premium(symbol, number))
 
     def _make_open_interest(self, symbol: str, number: int) -> OpenInterest:
         second = np.arange(1, 289) * (OPEN_INTEREST_STEP_US // SECOND_US) - 1

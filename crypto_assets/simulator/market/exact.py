@@ -28,6 +28,8 @@ Floats = NDArray[np.float64]
 FRACTION_BITS = 40
 ONE = 1 << FRACTION_BITS
 LN2 = 0.6931471805599453
+LOG2_E = 1 / LN2
+"""A difference of natural logarithms is so many times as large to base 2."""
 
 _TABLE_BITS = 8
 _REST_BITS = FRACTION_BITS - _TABLE_BITS

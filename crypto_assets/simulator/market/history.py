@@ -33,7 +33,7 @@ COMMON = "the whole market"
 """Name of the streams that all symbols share: half of their moves and of their liveliness is common."""
 
 _REGIMES = ((128, 0.22), (32, 0.22), (8, 0.25), (2, 0.25))  # days between nodes, deviation of log2 liveliness
-_COMMON_SHARE, _OWN_SHARE = 0.8, 0.6  # squares add up to one
+COMMON_SHARE, OWN_SHARE = 0.8, 0.6  # squares add up to one
 
 
 class Stream(IntEnum):
@@ -73,9 +73,9 @@ class History:
 
 def make_history(seed: int, spec: SymbolSpec) -> History:
     """Midnight prices: a random walk, bent to pass through the spec's levels and the drawn ones after them."""
-    regimes = _COMMON_SHARE * _regimes(seed, COMMON) + _OWN_SHARE * _regimes(seed, spec.symbol)
+    regimes = COMMON_SHARE * _regimes(seed, COMMON) + OWN_SHARE * _regimes(seed, spec.symbol)
     liveliness = np.rint(regimes).astype(np.int64)
-    moves = _COMMON_SHARE * _daily_moves(seed, COMMON) + _OWN_SHARE * _daily_moves(seed, spec.symbol)
+    moves = COMMON_SHARE * _daily_moves(seed, COMMON) + OWN_SHARE * _daily_moves(seed, spec.symbol)
     scale = exp2((liveliness[:-1] + liveliness[1:]) >> 1) * (spec.temper.daily_volatility / LN2 * ONE)
     walk = np.concatenate(([0], np.cumsum(np.rint(moves * scale).astype(np.int64))))
     days, levels = _anchors(seed, spec)

@@ -27,42 +27,82 @@ SECONDS = {
 }
 """Intervals within a day."""
 
+END_OF_TIME_US = 2**62
+
 LONG_INTERVALS = ("3d", "1w", "1M")
 """Intervals of several days: threes counted from 1970-01-01, weeks from Monday, calendar months."""
 
 
-def klines(tape: Tape, seconds: int) -> KlineArrays:
-    """Candles of one day, [86400 / seconds] less those wholly in a closed span; raises ValueError for other seconds."""
+def klines(tape: Tape, seconds: int, *, until_us: int = END_OF_TIME_US) -> KlineArrays:
+    """Candles of one day, [86400 / seconds] less those wholly in a closed span; raises ValueError for other seconds.
+
+    No trade from `until_us` on is in them.
+    """
     if seconds <= 0 or 86_400 % seconds:
         raise ValueError(f"a candle of {seconds} s does not divide a day of 86400 s")
     width = seconds * SECOND_US
     start = number_of(tape.day) * DAY_US
     opens = np.arange(start, start + DAY_US, width, dtype=np.int64)
-    bounds = np.searchsorted(tape.time_us, np.append(opens, start + DAY_US))
-    count = np.diff(bounds)
-    traded = count > 0
-    first, last = bounds[:-1][traded], bounds[1:][traded] - 1
-    close = _carried(tape.price[last], traded, tape.previous_close)
+    for closed_us, opened_us in tape.closed:
+        opens = opens[(opens < closed_us) | (opens + width > opened_us)]
+    return growing_klines(tape, opens, np.clip(until_us, opens, opens + width), width_us=width)
+
+
+def growing_klines(tape: Tape, opens: Ints, until: Ints, *, width_us: int) -> KlineArrays:
+    """Candles of `width_us` that open at `opens`, each over the day's trades in [open, until) alone.
+
+    One without trades repeats the last price before it.
+    """
+    first, end = np.searchsorted(tape.time_us, opens), np.searchsorted(tape.time_us, until)
+    traded = end > first
+    close = np.append(tape.previous_close, tape.price)[end]
     open_, high, low = close.copy(), close.copy(), close.copy()
-    if first.size:
-        open_[traded] = tape.price[first]
-        high[traded] = np.maximum.reduceat(tape.price, first)
-        low[traded] = np.minimum.reduceat(tape.price, first)
+    if traded.any():
+        prices = np.append(tape.price, 0)  # so that `end` is a row also after the last trade
+        pairs = np.column_stack((first, end))[traded].ravel()
+        open_[traded] = prices[first[traded]]
+        high[traded] = np.maximum.reduceat(prices, pairs)[::2]
+        low[traded] = np.minimum.reduceat(prices, pairs)[::2]
     taken = np.where(tape.is_buyer_maker, 0, 1)
-    candles = KlineArrays(
+
+    def add(values: Ints) -> Ints:
+        running = np.append(0, np.cumsum(values))
+        return running[end] - running[first]
+
+    return KlineArrays(
         open_time_us=opens,
-        close_time_us=opens + width - 1,
+        close_time_us=opens + width_us - 1,
         open=open_,
         high=high,
         low=low,
         close=close,
-        volume=_sums(tape.quantity, bounds),
-        quote_volume=_sums(tape.quote_quantity, bounds),
-        count=count,
-        taker_buy_volume=_sums(tape.quantity * taken, bounds),
-        taker_buy_quote_volume=_sums(tape.quote_quantity * taken, bounds),
+        volume=add(tape.quantity),
+        quote_volume=add(tape.quote_quantity),
+        count=end - first,
+        taker_buy_volume=add(tape.quantity * taken),
+        taker_buy_quote_volume=add(tape.quote_quantity * taken),
     )
-    return select(candles, ~_closed_candles(tape, opens, width)) if tape.closed else candles
+
+
+def sampled_klines(samples: Ints, *, start_us: int, first: int, end: int, seconds: int) -> KlineArrays:
+    """Candles of the samples [first, end) of a day that begins at `start_us`; those without samples are absent."""
+    opens = np.arange(first // seconds * seconds, end, seconds, dtype=np.int64)
+    bounds = np.append(np.maximum(opens, first), end)
+    zeros = np.zeros(opens.size, dtype=np.int64)
+    window = samples[:end]
+    return KlineArrays(
+        open_time_us=start_us + opens * SECOND_US,
+        close_time_us=start_us + (opens + seconds) * SECOND_US - 1,
+        open=samples[bounds[:-1]],
+        high=np.maximum.reduceat(window, bounds[:-1]) if opens.size else zeros,
+        low=np.minimum.reduceat(window, bounds[:-1]) if opens.size else zeros,
+        close=samples[bounds[1:] - 1],
+        volume=zeros,
+        quote_volume=zeros,
+        count=np.diff(bounds),
+        taker_buy_volume=zeros,
+        taker_buy_quote_volume=zeros,
+    )
 
 
 def merge(candles: KlineArrays, *, opens: Ints, ends: Ints) -> KlineArrays:
@@ -102,27 +142,3 @@ def long_span(day: date, interval: str) -> tuple[date, date]:
 def select(candles: KlineArrays, rows: np.ndarray | slice) -> KlineArrays:
     """Some of the candles."""
     return KlineArrays(*(getattr(candles, column.name)[rows] for column in fields(KlineArrays)))
-
-
-def concatenate(parts: list[KlineArrays]) -> KlineArrays:
-    """Candles one after the other; none of no parts."""
-    if not parts:
-        return KlineArrays(*(np.empty(0, dtype=np.int64) for _ in fields(KlineArrays)))
-    return KlineArrays(*(np.concatenate([getattr(p, column.name) for p in parts]) for column in fields(KlineArrays)))
-
-
-def _carried(closes: Ints, traded: np.ndarray, previous_close: int) -> Ints:
-    """The last close at every candle."""
-    return np.append(previous_close, closes)[np.cumsum(traded)]
-
-
-def _sums(values: Ints, bounds: Ints) -> Ints:
-    running = np.append(0, np.cumsum(values))
-    return np.diff(running[bounds])
-
-
-def _closed_candles(tape: Tape, opens: Ints, width: int) -> np.ndarray:
-    closed = np.zeros(opens.size, dtype=np.bool_)
-    for start, end in tape.closed:
-        closed |= (opens >= start) & (opens + width <= end)
-    return closed

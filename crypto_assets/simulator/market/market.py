@@ -10,16 +10,17 @@ from typing import Literal
 import numpy as np
 
 from crypto_assets.simulator.market.book import join_books, make_book
-from crypto_assets.simulator.market.calendar import DAY_US, FIRST_DAY, SECOND_US, day_of, number_of
+from crypto_assets.simulator.market.calendar import DAY_US, FIRST_DAY, SECOND_US, Closed, day_of, number_of
 from crypto_assets.simulator.market.days import MarketDays
 from crypto_assets.simulator.market.events import Event
 from crypto_assets.simulator.market.klines import (
+    END_OF_TIME_US,
     LONG_INTERVALS,
     SECONDS,
-    concatenate,
     klines,
     long_span,
     merge,
+    sampled_klines,
     select,
 )
 from crypto_assets.simulator.market.perpetual import FUNDING_PERIOD_US, OPEN_INTEREST_STEP_US, funding_jitter_us
@@ -36,13 +37,11 @@ from crypto_assets.simulator.market.results import (
     Ticker24h,
     Trades,
 )
-from crypto_assets.simulator.market.sampled import sampled_klines
-from crypto_assets.simulator.market.selection import agg_trades_of, chain, cut, rows_between, trades_of
+from crypto_assets.simulator.market.selection import agg_trades_of, chain, rows_between, trades_of
 from crypto_assets.simulator.market.spec import SymbolSpec, Venue
-from crypto_assets.simulator.market.ticker import make_ticker
+from crypto_assets.simulator.market.ticker import make_tickers
 
 PriceKind = Literal["mark", "index", "premium"]
-_END_OF_TIME_US = 2**62
 
 
 class Market:
@@ -70,10 +69,6 @@ class Market:
         """The trades of one day, none before the listing; LookupError for a day outside of the market's time."""
         return self._days.tape(symbol, venue, number_of(day))
 
-    def futures_tape(self, symbol: str, day: date) -> Tape:
-        """The perpetual's trades of one day: `tape` with venue usdm."""
-        return self.tape(symbol, day, venue="usdm")
-
     def klines(
         self,
         symbol: str,
@@ -82,15 +77,14 @@ class Market:
         end_us: int,
         *,
         venue: Venue = "spot",
-        until_us: int | None = None,
+        until_us: int = END_OF_TIME_US,
     ) -> KlineArrays:
         """Candles that open in [start, end). `interval` is Binance's: 1s 1m 3m ... 12h 1d 3d 1w 1M."""
 
         def candles_of(number: int, seconds: int) -> KlineArrays:
-            if seconds == SECONDS["1d"] and (until_us is None or until_us >= (number + 1) * DAY_US):
+            if seconds == SECONDS["1d"] and until_us >= (number + 1) * DAY_US:
                 return self._days.daily_candle(symbol, venue, number)
-            tape = self._days.tape(symbol, venue, number)
-            return klines(tape if until_us is None else cut(tape, until_us), seconds)
+            return klines(self._days.tape(symbol, venue, number), seconds, until_us=until_us)
 
         open_days = self._days.trading_days(symbol, venue)
         return _candles(candles_of, interval, start_us, end_us, until_us=until_us, days=open_days)
@@ -103,7 +97,7 @@ class Market:
         start_us: int,
         end_us: int,
         *,
-        until_us: int | None = None,
+        until_us: int = END_OF_TIME_US,
     ) -> KlineArrays:
         """Candles over the perpetual's per-second prices; count is the number of samples, volumes are zero."""
         calendar = self._days.calendar(symbol, "usdm")
@@ -111,12 +105,12 @@ class Market:
         def candles_of(number: int, seconds: int) -> KlineArrays:
             start = number * DAY_US
             first = max(0, (calendar.listing_us - start) // SECOND_US)
-            last_us = min(start + DAY_US, _END_OF_TIME_US if until_us is None else until_us)
+            last_us = min(start + DAY_US, until_us)
             end = -(-(last_us - start) // SECOND_US)
             samples = self._days.second_prices(symbol, kind, number)
             return sampled_klines(samples, start_us=start, first=first, end=end, seconds=seconds)
 
-        days = range(calendar.listing_us // DAY_US, calendar.end_us // DAY_US)
+        days = self._days.trading_days(symbol, "usdm")
         return _candles(candles_of, interval, start_us, end_us, until_us=until_us, days=days)
 
     def trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue = "spot") -> Trades:
@@ -126,13 +120,8 @@ class Market:
 
     def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue = "spot") -> Trades:
         """The `count` trades from `first_id` on (fewer at the end of time)."""
-        parts: list[Trades] = []
-        for tape, row in self._tapes_from(self.locate_trade, symbol, first_id, venue=venue):
-            parts.append(trades_of(tape, slice(row, row + count)))
-            count -= parts[-1].trade_id.size
-            if count <= 0:
-                break
-        return chain(Trades, parts)
+        place = self.locate_trade(symbol, first_id, venue=venue)
+        return chain(Trades, self._run(place, count, trades_of, symbol=symbol, venue=venue))
 
     def agg_trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue = "spot") -> AggTrades:
         """Aggregates in [start, end)."""
@@ -142,13 +131,8 @@ class Market:
 
     def agg_trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue = "spot") -> AggTrades:
         """The `count` aggregates from `first_id` on."""
-        parts: list[AggTrades] = []
-        for tape, row in self._tapes_from(self.locate_agg, symbol, first_id, venue=venue):
-            parts.append(agg_trades_of(tape, slice(row, row + count)))
-            count -= parts[-1].agg_id.size
-            if count <= 0:
-                break
-        return chain(AggTrades, parts)
+        place = self.locate_agg(symbol, first_id, venue=venue)
+        return chain(AggTrades, self._run(place, count, agg_trades_of, symbol=symbol, venue=venue))
 
     def locate_trade(self, symbol: str, trade_id: int, *, venue: Venue = "spot") -> tuple[date, int]:
         """Day and row in its tape of a trade; LookupError where no such trade will ever be."""
@@ -172,17 +156,42 @@ class Market:
             rows.append(chosen)
         return join_books(parts, rows, n=times_us.size) if len(parts) != 1 else parts[0]
 
+    def closed(self, symbol: str, *, venue: Venue = "spot") -> Closed:
+        """Spans without trading, sorted: before the listing first, then halts, then after the delisting."""
+        return self._days.calendar(symbol, venue).closed_spans
+
+    def open_times(self, symbol: str, start_us: int, end_us: int, *, pace_us: int, venue: Venue = "spot") -> Ints:
+        """Multiples of `pace_us` in [start, end) at which the symbol is traded."""
+        times_us = np.arange(-(-start_us // pace_us) * pace_us, end_us, pace_us, dtype=np.int64)
+        for closed_us, opened_us in self.closed(symbol, venue=venue):
+            times_us = times_us[(times_us < closed_us) | (times_us >= opened_us)]
+        return times_us
+
     def depth(self, symbol: str, time_us: int, *, levels: int = 1000, venue: Venue = "spot") -> Book:
         """The order book of one moment, n = 1; fewer levels than asked for only near a price of zero."""
         return self.book(symbol, np.array([time_us]), levels=levels, venue=venue)
 
     def ticker_24h(self, symbol: str, time_us: int, *, venue: Venue = "spot") -> Ticker24h:
         """Statistics of the 24 hours that end at `time_us`."""
-        start_us = time_us - DAY_US
-        trades = self.trades(symbol, start_us, time_us + 1, venue=venue)
-        before = self._days.price_before(symbol, venue, start_us)
-        book = self.book(symbol, np.array([time_us]), levels=1, venue=venue)
-        return make_ticker(symbol, time_us, trades=trades, previous_close=before, book=book)
+        (ticker,) = self.tickers_24h(symbol, np.array([time_us]), venue=venue)
+        return ticker
+
+    def tickers_24h(self, symbol: str, times_us: Ints, *, venue: Venue = "spot") -> list[Ticker24h]:
+        """Statistics of the 24 hours up to each of the sorted moments, from one look at the trades."""
+        if not times_us.size:
+            return []
+        start_us = int(times_us[0]) - DAY_US
+        found = make_tickers(
+            symbol,
+            times_us,
+            trades=self.trades(symbol, start_us, int(times_us[-1]) + 1, venue=venue),
+            previous_close=self._days.price_before(symbol, venue, start_us),
+            book=self.book(symbol, times_us, levels=1, venue=venue),
+        )
+        if found is not None:
+            return found
+        halves = np.array_split(times_us, 2)
+        return [ticker for half in halves for ticker in self.tickers_24h(symbol, half, venue=venue)]
 
     def funding(self, symbol: str, start_us: int, end_us: int) -> Funding:
         """Payments whose time (with its jitter) lies in [start, end)."""
@@ -236,14 +245,18 @@ class Market:
         for number in range(max(start_us // DAY_US, open_days.start), min(-(-end_us // DAY_US), open_days.stop)):
             yield self._days.tape(symbol, venue, number)
 
-    def _tapes_from(
-        self, locate: Callable[..., tuple[date, int]], symbol: str, first_id: int, *, venue: Venue
-    ) -> Iterator[tuple[Tape, int]]:
-        """The tape that holds an id with the id's row, and the tapes after it."""
-        day, row = locate(symbol, first_id, venue=venue)
+    def _run[T: (Trades, AggTrades)](
+        self, place: tuple[date, int], count: int, part: Callable[[Tape, slice], T], *, symbol: str, venue: Venue
+    ) -> list[T]:
+        """`count` rows from a day and its row on, over as many days as they take."""
+        day, row = place
+        parts: list[T] = []
         for number in range(number_of(day), self._days.trading_days(symbol, venue).stop):
-            yield self._days.tape(symbol, venue, number), row
-            row = 0
+            parts.append(part(self._days.tape(symbol, venue, number), slice(row, row + count)))
+            row, count = 0, count - parts[-1].time_us.size
+            if count <= 0:
+                break
+        return parts
 
     def _jitter(self, symbol: str, due: Ints) -> Ints:
         late = [
@@ -259,29 +272,28 @@ def _candles(
     start_us: int,
     end_us: int,
     *,
-    until_us: int | None,
+    until_us: int,
     days: range,
 ) -> KlineArrays:
     """Candles of any interval from those of single days."""
-    if until_us is not None:
-        end_us = min(end_us, until_us)
+    end_us = min(end_us, until_us)
     if interval in SECONDS:
         wanted = range(max(start_us // DAY_US, days.start), min(-(-end_us // DAY_US), days.stop))
-        whole = concatenate([candles_of(number, SECONDS[interval]) for number in wanted])
+        whole = chain(KlineArrays, [candles_of(number, SECONDS[interval]) for number in wanted])
         return select(whole, rows_between(whole.open_time_us, start_us, end_us))
     if interval not in LONG_INTERVALS:
         raise ValueError(f"{interval!r} is none of the intervals {', '.join((*SECONDS, *LONG_INTERVALS))}")
     # a candle may open up to a month before the first day of trading
     spans = _long_spans(interval, max(start_us, (days.start - 31) * DAY_US), min(end_us, days.stop * DAY_US))
     if not spans:
-        return concatenate([])
-    wanted = range(max(spans[0][0] // DAY_US, days.start), min(spans[-1][1] // DAY_US, days.stop))
-    if until_us is not None:
-        wanted = range(wanted.start, min(wanted.stop, -(-until_us // DAY_US)))
-    daily = concatenate([candles_of(number, SECONDS["1d"]) for number in wanted])
+        return chain(KlineArrays, [])
+    wanted = range(
+        max(spans[0][0] // DAY_US, days.start), min(spans[-1][1] // DAY_US, days.stop, -(-until_us // DAY_US))
+    )
+    daily = chain(KlineArrays, [candles_of(number, SECONDS["1d"]) for number in wanted])
     held = [(a, b) for a, b in spans if (rows := rows_between(daily.open_time_us, a, b)).stop > rows.start]
     if not held:
-        return concatenate([])
+        return chain(KlineArrays, [])
     bounds = np.array(held, dtype=np.int64)
     return merge(daily, opens=bounds[:, 0], ends=bounds[:, 1])
 

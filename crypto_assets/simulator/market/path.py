@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from crypto_assets.simulator.market.calendar import FIRST_DAY, SLOTS_PER_DAY
-from crypto_assets.simulator.market.exact import ONE, Floats, draw_words, exp2, gaussian, interpolate, uniform
-from crypto_assets.simulator.market.history import History, Stream
+from crypto_assets.simulator.market.exact import LOG2_E, ONE, Floats, draw_words, exp2, gaussian, interpolate, uniform
+from crypto_assets.simulator.market.history import COMMON_SHARE, OWN_SHARE, History, Stream
 from crypto_assets.simulator.market.noise import DAY_S, Noise
 from crypto_assets.simulator.market.results import Ints
 from crypto_assets.simulator.market.spec import SymbolSpec
@@ -22,7 +22,6 @@ STEP_S = 10
 """Liveliness is constant over so many seconds."""
 STEPS = DAY_S // STEP_S
 
-_COMMON_SHARE, _OWN_SHARE = 0.8, 0.6
 _SCALES = ((14_400, 0.35), (3_600, 0.3), (1_200, 0.28), (300, 0.3), (60, 0.3))
 _SHOCKS_PER_DAY = 7
 _TYPICAL_SQUARE = 2.1  # mean square of the liveliness within a day, so that seconds add up to a day's usual volatility
@@ -141,14 +140,13 @@ def make_path(seed: int, spec: SymbolSpec, history: History, common: Moves, *, d
     index = day_number - FIRST_DAY
     regime = interpolate(history.liveliness[index : index + 2], STEPS)[:-1]
     hours = interpolate(np.rint(np.array([*_HOURS, _HOURS[0]]) * ONE).astype(np.int64), STEPS // 24)[:-1]
-    mixed = np.rint(_COMMON_SHARE * common.log_liveliness + _OWN_SHARE * own.log_liveliness).astype(np.int64)
+    mixed = np.rint(COMMON_SHARE * common.log_liveliness + OWN_SHARE * own.log_liveliness).astype(np.int64)
     moment = exp2(hours + mixed) * (1.0 + common.shocks + own.shocks)
     liveliness = moment * exp2(regime)
     weekend = 0.7 if (day_number + 3) % 7 >= 5 else 1.0
-    # log_price counts powers of two; a volatility of ln is 1 / ln 2 = 1.4427 times as large there
-    usual = spec.temper.daily_volatility * 1.4426950408889634 * ONE * weekend
+    usual = spec.temper.daily_volatility * LOG2_E * ONE * weekend
     deviation = liveliness * (usual / float(np.sqrt(DAY_S * _TYPICAL_SQUARE)))
-    steps = (_COMMON_SHARE * common.seconds + _OWN_SHARE * own.seconds) * np.repeat(deviation, STEP_S)
+    steps = (COMMON_SHARE * common.seconds + OWN_SHARE * own.seconds) * np.repeat(deviation, STEP_S)
     spread = spec.temper.spread_bps * 1e-4
     return DayPath(
         log_price=_bend(np.rint(steps).astype(np.int64), deviation, history.opening[index : index + 2]),

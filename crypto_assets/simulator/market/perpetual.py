@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from crypto_assets.simulator.market.calendar import DAY_US, FIRST_DAY, SECOND_US
-from crypto_assets.simulator.market.exact import ONE, draw_words, exp2, interpolate
+from crypto_assets.simulator.market.exact import LOG2_E, ONE, draw_words, exp2, interpolate
 from crypto_assets.simulator.market.history import History, Stream
 from crypto_assets.simulator.market.noise import DAY_S, Noise
 from crypto_assets.simulator.market.results import Ints, Liquidations, OpenInterest, Tape
@@ -118,7 +118,7 @@ def make_liquidations(today: VenueDay, tape: Tape) -> Liquidations:
     log_price = today.path.log_price
     second = (tape.agg_time_us - today.start_us) // SECOND_US
     move = log_price[:-1] - np.append(np.full(60, log_price[0]), log_price[: DAY_S - 60])
-    fast = _FAST_BPS * 1e-4 * 1.4426950408889634 * ONE * (today.spec.temper.daily_volatility / 0.026)
+    fast = _FAST_BPS * 1e-4 * LOG2_E * ONE * (today.spec.temper.daily_volatility / 0.026)
     excess = move / fast
     loser_sells = excess[second] < 0
     words = draw_words(today.seed, today.name, Stream.LIQUIDATIONS, today.day_number, count=DAY_S)

@@ -1,14 +1,14 @@
-"""Parts of tapes: spans of time, runs of ids."""
+"""Parts of tapes by row, and parts put together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-from crypto_assets.simulator.market.results import AggTrades, Tape, Trades
+from crypto_assets.simulator.market.results import AggTrades, KlineArrays, Tape, Trades
 
 
 def trades_of(tape: Tape, rows: slice) -> Trades:
@@ -42,24 +42,10 @@ def rows_between(times_us: np.ndarray, start_us: int, end_us: int) -> slice:
     return slice(int(first), int(end))
 
 
-def chain[T: (Trades, AggTrades)](kind: type[T], parts: Sequence[T]) -> T:
+def chain[T: (Trades, AggTrades, KlineArrays)](kind: type[T], parts: Sequence[T]) -> T:
     """Parts one after the other; nothing of no parts."""
     columns: dict[str, Any] = {}
     for name in (column.name for column in fields(kind)):
         none = np.empty(0, dtype=np.bool_ if name == "is_buyer_maker" else np.int64)
         columns[name] = np.concatenate([getattr(part, name) for part in parts]) if parts else none
     return kind(**columns)
-
-
-def cut(tape: Tape, until_us: int) -> Tape:
-    """The trades of a tape before `until_us`, for candles: aggregates stay as they are."""
-    rows = slice(0, int(np.searchsorted(tape.time_us, until_us)))
-    return replace(
-        tape,
-        time_us=tape.time_us[rows],
-        price=tape.price[rows],
-        quantity=tape.quantity[rows],
-        quote_quantity=tape.quote_quantity[rows],
-        is_buyer_maker=tape.is_buyer_maker[rows],
-        agg_index=tape.agg_index[rows],
-    )

@@ -21,7 +21,7 @@ from crypto_assets.simulator.market.calendar import (
     TradingCalendar,
     day_of,
 )
-from crypto_assets.simulator.market.exact import ONE, Floats, Words, draw_words, uniform
+from crypto_assets.simulator.market.exact import ONE, Floats, Words, below, draw_words, uniform
 from crypto_assets.simulator.market.history import History, Ledger, Stream
 from crypto_assets.simulator.market.noise import DAY_S, Noise
 from crypto_assets.simulator.market.path import STEP_S, DayPath, quote
@@ -237,10 +237,8 @@ def _fills(today: VenueDay, size: Floats, *, trades: int) -> Ints:
     if not large.size:
         large = np.arange(size.size)
     split = further // 2
-    high = words >> np.uint64(32)
-    anywhere = (high[:split] * np.uint64(size.size) >> np.uint64(32)).astype(np.int64)
-    among_large = (high[split:] * np.uint64(large.size) >> np.uint64(32)).astype(np.int64)
-    return 1 + np.bincount(np.append(anywhere, large[among_large]), minlength=size.size)
+    chosen = np.append(below(words[:split], size.size), large[below(words[split:], large.size)])
+    return 1 + np.bincount(chosen, minlength=size.size)
 
 
 def _split(words: Words, lots: Ints, fills: Ints, agg_index: Ints) -> Ints:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from crypto_assets.simulator.decimal_text import Digits
 from crypto_assets.simulator.frames import amounts
 from crypto_assets.simulator.market import Book, Market, Venue
 from crypto_assets.simulator.market.results import Ints
@@ -20,6 +21,10 @@ from crypto_assets.simulator.streams.payloads import Part, messages
 
 _DIFF_LEVELS = 500
 _SIDES = ("bid", "ask")
+_BEST_COLUMNS = {"b": "bid_price", "B": "bid_quantity", "a": "ask_price", "A": "ask_quantity"}
+_BEST: tuple[Part, ...] = (
+    *(',"b":"', pl.col("b"), '","B":"', pl.col("B"), '","a":"', pl.col("a"), '","A":"', pl.col("A"), '"'),
+)
 _FUTURES_TAIL = ',"ps":"{symbol}","st":1}}'
 
 
@@ -28,7 +33,24 @@ def depth_payloads(
 ) -> pl.DataFrame:
     """The best levels at each moment; messages of USD-M continue the ids of the one `pace_us` before."""
     book = _book(data, symbol, times_us, venue=venue, levels=levels)
-    decimals = data.decimals(symbol, venue)
+    if venue == "spot":
+        return spot_depth_messages(times_us, book)
+    columns, bids, asks = _sides(book, data.digits(symbol, venue))
+    following = Book(book.last_update_id, *(np.zeros((times_us.size, 1), dtype=np.int64) for _ in range(4)))
+    before = _book_before(data, symbol, times_us - pace_us, venue=venue, levels=1, following=following)
+    frame = pl.DataFrame({"time_us": times_us, **columns, "pu": pl.Series(before.last_update_id)})
+    return messages(frame, _update(symbol, venue=venue, unit_us=1000, bids=bids, asks=asks))
+
+
+def spot_depth_messages(times_us: Ints, book: Book) -> pl.DataFrame:
+    """All levels of the book at each moment."""
+    columns, bids, asks = _sides(book, Digits())
+    frame = pl.DataFrame({"time_us": times_us, **columns})
+    return messages(frame, ['{"lastUpdateId":', pl.col("u"), ',"bids":', *bids, ',"asks":', *asks, "}"])
+
+
+def _sides(book: Book, digits: Digits) -> tuple[dict[str, pl.Series], list[Part], list[Part]]:
+    """Columns of ids and levels, and the JSON lists of bids and asks made of them."""
     columns: dict[str, pl.Series] = {"u": pl.Series(book.last_update_id)}
     sides: list[list[Part]] = []
     for side in _SIDES:
@@ -36,17 +58,12 @@ def depth_payloads(
         prices, quantities = getattr(book, f"{side}_price"), getattr(book, f"{side}_quantity")
         for level in range(prices.shape[1]):
             price, quantity = f"{side}_price_{level}", f"{side}_quantity_{level}"
-            columns[price] = amounts(prices[:, level], decimals=decimals["price_decimals"])
-            columns[quantity] = amounts(quantities[:, level], decimals=decimals["lot_decimals"])
+            columns[price] = amounts(prices[:, level], decimals=digits.price)
+            columns[quantity] = amounts(quantities[:, level], decimals=digits.lot)
             parts += ['["' if level == 0 else ',["', pl.col(price), '","', pl.col(quantity), '"]']
         sides.append([*parts, "]"])
     bids, asks = sides
-    if venue == "spot":
-        frame = pl.DataFrame({"time_us": times_us, **columns})
-        return messages(frame, ['{"lastUpdateId":', pl.col("u"), ',"bids":', *bids, ',"asks":', *asks, "}"])
-    columns["pu"] = pl.Series(_ids_before(data, symbol, times_us - pace_us, venue=venue, ids=book.last_update_id))
-    frame = pl.DataFrame({"time_us": times_us, **columns})
-    return messages(frame, _update(symbol, venue=venue, unit_us=1000, bids=bids, asks=asks))
+    return columns, bids, asks
 
 
 def book_ticker_payloads(
@@ -55,34 +72,35 @@ def book_ticker_payloads(
     """The best prices and quantities, where they differ from those a slot before."""
     if not times_us.size:
         return messages(pl.DataFrame({"time_us": times_us}), [""])
-    decimals = data.decimals(symbol, venue)
     book = _book(data, symbol, times_us, venue=venue, levels=1)
     before = _book_before(data, symbol, times_us - slot_us, venue=venue, levels=1, following=book)
-    changed = np.zeros(times_us.size, dtype=np.bool_)
-    for side in _SIDES:
-        for what in ("price", "quantity"):
-            name = f"{side}_{what}"
-            changed |= (getattr(book, name) != getattr(before, name))[:, 0]
-    best = pl.DataFrame(
-        {
-            "time_us": times_us,
-            "u": book.last_update_id,
-            "b": amounts(book.bid_price[:, 0], decimals=decimals["price_decimals"]),
-            "B": amounts(book.bid_quantity[:, 0], decimals=decimals["lot_decimals"]),
-            "a": amounts(book.ask_price[:, 0], decimals=decimals["price_decimals"]),
-            "A": amounts(book.ask_quantity[:, 0], decimals=decimals["lot_decimals"]),
-        }
-    ).filter(pl.Series(changed))
+    changed = (best_quotes(book) != best_quotes(before)).any(axis=1)
+    best = best_quote_frame(times_us, book, data.digits(symbol, venue)).filter(pl.Series(changed))
+    if venue == "spot":
+        return messages(best, spot_book_ticker(symbol))
     time_ms = pl.col("time_us") // 1000
-    head: list[Part] = ['{"u":', pl.col("u"), f',"s":"{symbol}"']
-    tail: list[Part] = ["}"]
-    if venue == "usdm":
-        head = ['{"e":"bookTicker","u":', pl.col("u"), ',"E":', time_ms, ',"T":', time_ms]
-        head += [f',"s":"{symbol}","ps":"{symbol}"']
-        tail = [',"st":1}']
-    amounts_of: list[Part] = [',"b":"', pl.col("b"), '","B":"', pl.col("B")]
-    amounts_of += ['","a":"', pl.col("a"), '","A":"', pl.col("A"), '"']
-    return messages(best, [*head, *amounts_of, *tail])
+    head: list[Part] = ['{"e":"bookTicker","u":', pl.col("u"), ',"E":', time_ms, ',"T":', time_ms]
+    return messages(best, [*head, f',"s":"{symbol}","ps":"{symbol}"', *_BEST, ',"st":1}'])
+
+
+def best_quotes(book: Book) -> Ints:
+    """Prices and quantities of the best levels, [n, 4]."""
+    return np.column_stack([getattr(book, name)[:, 0] for name in _BEST_COLUMNS.values()])
+
+
+def best_quote_frame(times_us: Ints, book: Book, digits: Digits) -> pl.DataFrame:
+    """The best levels at each moment, by the names that messages have for them."""
+    decimals = {"price": digits.price, "quantity": digits.lot}
+    columns = {
+        short: amounts(getattr(book, name)[:, 0], decimals=decimals[name.partition("_")[2]])
+        for short, name in _BEST_COLUMNS.items()
+    }
+    return pl.DataFrame({"time_us": times_us, "u": book.last_update_id, **columns})
+
+
+def spot_book_ticker(symbol: str) -> list[Part]:
+    """The parts of a message, of the columns of `best_quote_frame`."""
+    return ['{"u":', pl.col("u"), f',"s":"{symbol}"', *_BEST, "}"]
 
 
 def diff_payloads(
@@ -123,12 +141,12 @@ def _changes(
     further = pl.DataFrame(gone, schema={"row": pl.UInt32, "price": pl.Int64}, orient="row")
     further = further.with_columns(quantity=pl.lit(0, dtype=pl.Int64))
     changed = pl.concat([changed.cast({"row": pl.UInt32}), further]).sort("row", pl.col("price") * -sign)
-    decimals = data.decimals(symbol, venue)
+    digits = data.digits(symbol, venue)
     text = pl.DataFrame(
         {
             "row": changed["row"],
-            "price": amounts(changed["price"].to_numpy(), decimals=decimals["price_decimals"]),
-            "quantity": amounts(changed["quantity"].to_numpy(), decimals=decimals["lot_decimals"]),
+            "price": amounts(changed["price"].to_numpy(), decimals=digits.price),
+            "quantity": amounts(changed["quantity"].to_numpy(), decimals=digits.lot),
         }
     ).with_columns(pl.col("price", "quantity").cast(pl.String))
     level = pl.concat_str(pl.lit('["'), "price", pl.lit('","'), "quantity", pl.lit('"]'))
@@ -171,11 +189,6 @@ def _update(symbol: str, *, venue: Venue, unit_us: int, bids: list[Part], asks: 
         return ['{"e":"depthUpdate","E":', time, *ids, *sides, "}"]
     tail = _FUTURES_TAIL.format(symbol=symbol)
     return ['{"e":"depthUpdate","E":', time, ',"T":', time, *ids, ',"pu":', pl.col("pu"), *sides, tail]
-
-
-def _ids_before(data: SimulatedData, symbol: str, times_us: Ints, *, venue: Venue, ids: Ints) -> Ints:
-    following = Book(ids, *(np.zeros((ids.size, 1), dtype=np.int64) for _ in range(4)))
-    return _book_before(data, symbol, times_us, venue=venue, levels=1, following=following).last_update_id
 
 
 def _book_before(

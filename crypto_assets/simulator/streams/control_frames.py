@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -50,54 +49,42 @@ class ControlState:
             return ControlReply(msgspec.json.encode({"code": refusal.code, "msg": str(refusal)}))
 
     def _act(self, request: dict[str, object], identity: object) -> ControlReply:
-        actions: dict[object, Callable[[object], tuple[object, tuple[str, ...], tuple[str, ...]]]] = {
-            "SUBSCRIBE": self._subscribe,
-            "UNSUBSCRIBE": self._unsubscribe,
-            "LIST_SUBSCRIPTIONS": self._list,
-            "SET_PROPERTY": self._set_property,
-            "GET_PROPERTY": self._get_property,
-        }
-        result, added, removed = actions[request["method"]](request.get("params"))
+        params = request.get("params")
+        result: object = None
+        added: tuple[str, ...] = ()
+        removed: tuple[str, ...] = ()
+        match request["method"]:
+            case "SUBSCRIBE":
+                added = self._subscribe(params)
+            case "UNSUBSCRIBE":
+                removed = self._unsubscribe(params)
+            case "LIST_SUBSCRIPTIONS":
+                if params:
+                    raise _too_many_parameters()
+                result = list(self.streams)
+            case "SET_PROPERTY":
+                self.combined = _value(_combined(params, largest=1))
+            case _:
+                _combined(params, largest=0)
+                result = self.combined
         return ControlReply(msgspec.json.encode({"result": result, "id": identity}), added, removed)
 
-    def _subscribe(self, params: object) -> tuple[object, tuple[str, ...], tuple[str, ...]]:
-        names = _names(params)
-        added = tuple(name for name in names if name not in self.streams)
+    def _subscribe(self, params: object) -> tuple[str, ...]:
+        added = tuple(name for name in _names(params) if name not in self.streams)
         if len(self.streams) + len(added) > self.limit:
-            raise _Refusal(2, "Invalid request: too many parameters")
+            raise _too_many_parameters()
         self.streams |= dict.fromkeys(added)
-        return None, added, ()
+        return added
 
-    def _unsubscribe(self, params: object) -> tuple[object, tuple[str, ...], tuple[str, ...]]:
+    def _unsubscribe(self, params: object) -> tuple[str, ...]:
         removed = tuple(name for name in _names(params) if name in self.streams)
         for name in removed:
             del self.streams[name]
-        return None, (), removed
+        return removed
 
-    def _list(self, params: object) -> tuple[object, tuple[str, ...], tuple[str, ...]]:
-        if params:
-            raise _Refusal(2, "Invalid request: too many parameters")
-        return list(self.streams), (), ()
 
-    def _set_property(self, params: object) -> tuple[object, tuple[str, ...], tuple[str, ...]]:
-        name, *values = _property(params)
-        if len(values) > 1:
-            raise _Refusal(2, "Invalid request: too many parameters")
-        if name != "combined":
-            raise _Refusal(0, "Unknown property")
-        value = values[0] if values else None
-        if not isinstance(value, bool):
-            raise _Refusal(1, "Invalid value type: expected Boolean")
-        self.combined = value
-        return None, (), ()
-
-    def _get_property(self, params: object) -> tuple[object, tuple[str, ...], tuple[str, ...]]:
-        name, *values = _property(params)
-        if values:
-            raise _Refusal(2, "Invalid request: too many parameters")
-        if name != "combined":
-            raise _Refusal(0, "Unknown property")
-        return self.combined, (), ()
+def _too_many_parameters() -> _Refusal:
+    return _Refusal(2, "Invalid request: too many parameters")
 
 
 def _parse(text: str | bytes) -> dict[str, object]:
@@ -115,7 +102,7 @@ def _parse(text: str | bytes) -> dict[str, object]:
         message = f"unknown variant `{request['method']}`, expected one of {options} at line 1 column {len(text)}"
         raise _Refusal(2, f"Invalid request: {message}")
     if set(request) - {"method", "params", "id"}:
-        raise _Refusal(2, "Invalid request: too many parameters")
+        raise _too_many_parameters()
     return request
 
 
@@ -137,7 +124,19 @@ def _names(params: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(params))
 
 
-def _property(params: object) -> list[object]:
+def _combined(params: object, *, largest: int) -> list[object]:
+    """What follows the name of the only property, at most so many values."""
     if not isinstance(params, list) or not params or not isinstance(params[0], str):
         raise _Refusal(2, "Invalid request: property name must be a string")
-    return params
+    if len(params) > 1 + largest:
+        raise _too_many_parameters()
+    if params[0] != "combined":
+        raise _Refusal(0, "Unknown property")
+    return params[1:]
+
+
+def _value(values: list[object]) -> bool:
+    value = values[0] if values else None
+    if not isinstance(value, bool):
+        raise _Refusal(1, "Invalid value type: expected Boolean")
+    return value

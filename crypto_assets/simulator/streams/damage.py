@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from crypto_assets.binance.typed_rows import MICROSECONDS_FROM
 from crypto_assets.simulator.stream_faults import Damage
 
 UNKNOWN_SYMBOL = "NOSUCHUSDT"
@@ -17,7 +18,6 @@ _EVENT_TIME = re.compile(rb'"E":(\d+)')
 _SYMBOL = re.compile(rb'"s":"[^"]*"')
 _ESSENTIAL = ("t", "a", "k", "o", "p", "u", "lastUpdateId")
 _DECIMAL = re.compile(r"-?\d+(\.\d+)?")
-_MICROSECONDS_FROM = 10**15
 
 
 def damaged(payload: bytes, damage: Damage, *, size_bytes: int) -> bytes:
@@ -30,7 +30,7 @@ def with_event_time_moved(payload: bytes, seconds: float) -> bytes:
 
     def move(found: re.Match[bytes]) -> bytes:
         time = int(found[1])
-        unit = 1_000_000 if time >= _MICROSECONDS_FROM else 1_000
+        unit = 1_000_000 if time >= MICROSECONDS_FROM else 1_000
         return b'"E":%d' % (time + int(seconds * unit))
 
     return _EVENT_TIME.sub(move, payload)

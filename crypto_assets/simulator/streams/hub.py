@@ -142,7 +142,7 @@ class Hub:
                     channel.offer(late)
         due.sort(key=lambda each: each[:2])
         for _, _, channel, message in due:
-            outgoing = Outgoing(channel.stream, channel.head, message.payload, channel.key.symbol, message.trade_id)
+            outgoing = Outgoing(channel.stream, channel.head, message.payload, message.trade_id)
             pipeline = channel.pipeline
             if pipeline.touched:
                 for each in pipeline.feed(outgoing, venue=channel.key.venue, now_us=until_us):

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from crypto_assets.simulator.clock import DAY_US, day_of
+from crypto_assets.simulator.clock import DAY_US
 from crypto_assets.simulator.frames import amounts
 from crypto_assets.simulator.market import Venue
+from crypto_assets.simulator.market.calendar import day_of
 from crypto_assets.simulator.market.results import Ints
 from crypto_assets.simulator.simulated_data import SimulatedData
 
@@ -25,7 +26,7 @@ def trade_payloads(
 ) -> pl.DataFrame:
     """Spot trades of the span."""
     time = pl.col("time_us") // unit_us
-    trades = data.trades(symbol, start_us, end_us, venue="spot").with_columns(trade_id=pl.col("id"))
+    trades = data.trades(symbol, start_us, end_us, venue="spot", kind="trades").with_columns(trade_id=pl.col("id"))
     return messages(
         trades,
         [
@@ -42,7 +43,7 @@ def agg_trade_payloads(
     time = pl.col("time_us") // unit_us
     of_venue: list[Part] = ['","nq":"', pl.col("quantity")] if venue == "usdm" else []
     return messages(
-        data.agg_trades(symbol, start_us, end_us, venue=venue),
+        data.trades(symbol, start_us, end_us, venue=venue, kind="aggTrades"),
         [
             '{"e":"aggTrade","E":', time, f',"s":"{symbol}","a":', pl.col("id"), ',"p":"', pl.col("price"),
             '","q":"', pl.col("quantity"), *of_venue, '","f":', pl.col("first_id"), ',"l":', pl.col("last_id"),
@@ -90,16 +91,16 @@ def force_order_payloads(data: SimulatedData, symbol: str, start_us: int, end_us
 
 
 def _liquidations_of_day(data: SimulatedData, symbol: str, number: int) -> pl.DataFrame:
-    decimals = data.decimals(symbol, "usdm")
+    digits = data.digits(symbol, "usdm")
     with data.market() as market:
-        found = market.liquidations(symbol, day_of(number * DAY_US))
+        found = market.liquidations(symbol, day_of(number))
     return pl.DataFrame(
         {
             "time_us": found.time_us,
             "side": np.where(found.is_sell, "SELL", "BUY"),
-            "price": amounts(found.price, decimals=decimals["price_decimals"]),
-            "average": amounts(found.average_price, decimals=decimals["price_decimals"]),
-            "quantity": amounts(found.quantity, decimals=decimals["lot_decimals"]),
+            "price": amounts(found.price, decimals=digits.price),
+            "average": amounts(found.average_price, decimals=digits.price),
+            "quantity": amounts(found.quantity, decimals=digits.lot),
         },
         schema_overrides={"side": pl.String},
     )

@@ -21,7 +21,6 @@ from crypto_assets.simulator.streams.payloads import (
     trade_payloads,
 )
 from crypto_assets.simulator.streams.ticker_payloads import ticker_payloads
-from crypto_assets.simulator.streams.trading_time import closed_spans, open_times, paced
 
 _SLOT_US = 100_000
 _DEPTH = re.compile(r"depth(?P<levels>\d*)(?:@(?P<pace>\d+)ms)?")
@@ -102,5 +101,4 @@ class Producer:
     def _times(self, key: StreamKey, start_us: int, end_us: int, *, pace_us: int) -> Ints:
         """The moments of a pace at which the market is open."""
         with self._data.market() as market:
-            spans = closed_spans(market, key.symbol, key.venue, start_us=start_us, end_us=end_us)
-        return open_times(paced(start_us, end_us, pace_us), spans)
+            return market.open_times(key.symbol, start_us, end_us, pace_us=pace_us, venue=key.venue)

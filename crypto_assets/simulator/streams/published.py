@@ -57,18 +57,18 @@ class IdRanges:
 
 
 class Published:
-    """The ids of trades that were sent, by symbol; used by the event loop alone."""
+    """The ids of trades that were sent, by stream; used by the event loop alone."""
 
     def __init__(self) -> None:
         self._ids: defaultdict[str, IdRanges] = defaultdict(IdRanges)
 
-    def add(self, symbol: str, trade_id: int) -> None:
-        """A trade was sent to a connection."""
-        self._ids[symbol].add(trade_id)
+    def add(self, stream: str, trade_id: int) -> None:
+        """A message of a stream such as `btcusdt@trade` was sent to a connection."""
+        self._ids[stream].add(trade_id)
 
     def describe(self, symbol: str) -> dict[str, object]:
         """First and last id sent, null where there was none, and the ranges in between that nobody was sent."""
-        ids = self._ids.get(symbol, IdRanges())
+        ids = self._ids.get(f"{symbol.lower()}@trade", IdRanges())
         return {
             "symbol": symbol,
             "first_trade_id": ids.first,

@@ -81,9 +81,8 @@ class Replay:
                 await session.drained()
             if message.stream not in session.control.streams:
                 continue
-            symbol = message.stream.partition("@")[0].upper()
             trade_id = trade_id_of(message) if venue == "spot" else -1
-            outgoing = Outgoing(message.stream, heads[message.stream], message.payload, symbol, trade_id)
+            outgoing = Outgoing(message.stream, heads[message.stream], message.payload, trade_id)
             if not pipeline.touched:
                 session.offer(outgoing)
                 continue

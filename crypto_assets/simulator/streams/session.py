@@ -31,7 +31,6 @@ class Outgoing(NamedTuple):
     head: bytes
     """What precedes the payload where the connection wants the name of the stream."""
     payload: bytes
-    symbol: str = ""
     trade_id: int = -1
 
 
@@ -181,7 +180,7 @@ class Session:
                 text = message.head + message.payload + b"}" if self.control.combined else message.payload
                 await self.connection.send(text, text=True)
                 if message.trade_id >= 0:
-                    self._published.add(message.symbol, message.trade_id)
+                    self._published.add(message.stream, message.trade_id)
                 sent += 1
                 if sent % _YIELD_EVERY == 0:
                     await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_halts_beside_each_other_are_one() -> None:
 
 
 def test_a_flash_crash_shows_in_its_candle_only(market: Market) -> None:
-    scripted = Market(7, ["BTCUSDT"], events=[FlashCrash("BTCUSDT", NOON, price=10**8, duration_ms=5_000)])
+    scripted = Market(7, ["BTCUSDT"], events=[FlashCrash("BTCUSDT", NOON, price=Decimal(1), duration_s=5)])
     crashed, calm = (m.klines("BTCUSDT", "1m", START, START + DAY_US) for m in (scripted, market))
     assert crashed.low[720] == 10**8
     different = np.flatnonzero((crashed.low != calm.low) | (crashed.high != calm.high) | (crashed.close != calm.close))
@@ -83,14 +84,14 @@ def test_a_flash_crash_without_a_trade_takes_the_next_one(market: Market) -> Non
     tape = market.tape("BTCUSDT", DAY)
     gap = int(np.argmax(np.diff(tape.agg_time_us)))
     at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(tape.agg_time_us[gap]) + 10)
-    scripted = Market(7, ["BTCUSDT"], events=[FlashCrash("BTCUSDT", at, price=123_456_789, duration_ms=1)])
+    scripted = Market(7, ["BTCUSDT"], events=[FlashCrash("BTCUSDT", at, price=Decimal("1.23456789"), duration_s=0.001)])
     changed = np.flatnonzero(scripted.tape("BTCUSDT", DAY).agg_price != tape.agg_price)
     assert changed.tolist() == [gap + 1]
     assert scripted.tape("BTCUSDT", DAY).agg_price[gap + 1] == 123_000_000
 
 
 def test_the_book_brackets_the_trades_of_a_flash_crash() -> None:
-    scripted = Market(7, ["BTCUSDT"], events=[FlashCrash("BTCUSDT", NOON, price=10**8, duration_ms=2_000)])
+    scripted = Market(7, ["BTCUSDT"], events=[FlashCrash("BTCUSDT", NOON, price=Decimal(1), duration_s=2)])
     tape = scripted.tape("BTCUSDT", DAY)
     times = to_us(NOON) + np.arange(-1_000, 4_000, 37) * 1_000
     book = scripted.book("BTCUSDT", times, levels=1)
@@ -101,7 +102,7 @@ def test_the_book_brackets_the_trades_of_a_flash_crash() -> None:
 
 def test_a_crash_at_the_end_of_a_day_is_the_next_days_previous_close() -> None:
     late = datetime(2024, 8, 5, 23, 59, 59, tzinfo=UTC)
-    scripted = Market(7, ["BTCUSDT"], events=[FlashCrash("BTCUSDT", late, price=10**8, duration_ms=1_000)])
+    scripted = Market(7, ["BTCUSDT"], events=[FlashCrash("BTCUSDT", late, price=Decimal(1), duration_s=1)])
     assert scripted.tape("BTCUSDT", date(2024, 8, 6)).previous_close == 10**8
 
 

@@ -101,3 +101,12 @@ def test_only_a_few_days_are_kept() -> None:
     for day in range(2, 20):
         market.tape("DOGEUSDT", date(2024, 1, day))
     assert market.tape("DOGEUSDT", date(2024, 1, 1)) is not first
+
+
+def test_the_moments_of_a_pace_begin_with_the_listing_and_end_with_the_delisting(market: Market) -> None:
+    hour, listed, gone = 3_600_000_000, number_of(date(2020, 8, 21)) * DAY_US, number_of(date(2022, 5, 13)) * DAY_US
+    first = market.open_times("LUNAUSDT", listed, listed + 6 * hour, pace_us=hour)
+    assert ((first - listed) // hour).tolist() == [4, 5]
+    last = market.open_times("LUNAUSDT", gone - hour, gone + hour, pace_us=hour // 2)
+    assert ((last - gone) // (hour // 2)).tolist() == [-2, -1]
+    assert market.closed("LUNAUSDT")[0][1] == listed + 4 * hour

@@ -39,7 +39,7 @@ def test_the_index_is_the_last_spot_trade_and_the_mark_is_the_premium_away(marke
 
 
 def test_perpetual_trades_stay_near_the_mark(market: Market) -> None:
-    tape = market.futures_tape("BTCUSDT", DAY)
+    tape = market.tape("BTCUSDT", DAY, venue="usdm")
     mark = market.mark_prices("BTCUSDT", tape.agg_time_us).mark_price
     assert abs(tape.agg_price / mark - 1).max() < 0.01
     assert abs(np.median(tape.agg_price / mark - 1)) < 0.0001
@@ -138,7 +138,7 @@ def test_open_interest_is_continuous_over_midnight(market: Market) -> None:
 
 
 def test_liquidations_are_aggregates_at_most_one_a_second_in_fast_moves(market: Market) -> None:
-    tape = market.futures_tape("BTCUSDT", DAY)
+    tape = market.tape("BTCUSDT", DAY, venue="usdm")
     struck = market.liquidations("BTCUSDT", DAY)
     assert 5 < struck.time_us.size < 3_000
     assert (np.diff(struck.time_us // 1_000_000) > 0).all()

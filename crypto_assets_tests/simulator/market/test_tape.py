@@ -38,7 +38,7 @@ def digest(tape: Tape) -> str:
 def test_a_known_day_has_the_bits_it_had_when_this_was_written(market: Market) -> None:
     """A change here changes every simulated price: do it on purpose, and say so in the changelog."""
     assert digest(market.tape("BTCUSDT", DAY)) == SPOT_DIGEST
-    assert digest(market.futures_tape("BTCUSDT", DAY)) == FUTURES_DIGEST
+    assert digest(market.tape("BTCUSDT", DAY, venue="usdm")) == FUTURES_DIGEST
 
 
 @settings(max_examples=8)
@@ -86,7 +86,7 @@ def test_every_tape_is_well_formed(market: Market, symbol: str, venue, day: date
 
 
 def test_an_order_has_a_lot_for_each_of_its_fills_even_where_lots_are_dear(market: Market) -> None:
-    tape = market.futures_tape("LUNAUSDT", date(2022, 1, 31))
+    tape = market.tape("LUNAUSDT", date(2022, 1, 31), venue="usdm")
     _, lot = market.spec("LUNAUSDT").grid("usdm")
     assert (tape.quantity >= lot).all()
     fills = tape.agg_last_id - tape.agg_first_id + 1

@@ -13,11 +13,12 @@ import pytest
 
 from crypto_assets.binance.capture.local_book import LocalBook
 from crypto_assets.binance.capture.messages import DepthDiff, DepthSnapshot
+from crypto_assets.simulator.decimal_text import Digits
 from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.faults import Fault, FlashCrash, Halt
 from crypto_assets.simulator.market import Venue
 from crypto_assets.simulator.simulated_data import SimulatedData
-from crypto_assets.simulator.spot_market import book_sides
+from crypto_assets.simulator.state_answers import book_sides
 from crypto_assets.simulator.streams.names import StreamKey
 from crypto_assets.simulator.streams.producer import Producer
 from crypto_assets.spans import to_us
@@ -49,7 +50,7 @@ def diffs_of(
 def snapshot_of(data: SimulatedData, venue: Venue, time_us: int, *, levels: int) -> DepthSnapshot:
     with data.market() as market:
         book = market.depth("BTCUSDT", time_us, levels=levels, venue=venue)
-    bids, asks = book_sides(book)
+    bids, asks = book_sides(book, Digits())
     wire = {"lastUpdateId": int(book.last_update_id[0]), "bids": bids, "asks": asks}
     return msgspec.convert(wire, DepthSnapshot, strict=False)
 

@@ -28,7 +28,7 @@ def run(*faults: Mapping[str, object], count: int = 10) -> list[int | str]:
     out: list[Outgoing] = []
     for number in range(count):
         now_us = number * 1_000_000
-        message = Outgoing("btcusdt@trade", head_of("btcusdt@trade"), TRADE % number, "BTCUSDT", number)
+        message = Outgoing("btcusdt@trade", head_of("btcusdt@trade"), TRADE % number, number)
         out += [*pipeline.release(now_us), *pipeline.feed(message, venue="spot", now_us=now_us)]
     book.remove()
     out += pipeline.release((count + 100) * 1_000_000)

@@ -21,8 +21,8 @@ def test_holes_are_what_a_set_lacks_between_its_ends(numbers: list[int]) -> None
 
 def test_a_symbol_of_which_nothing_was_sent_has_no_ids() -> None:
     published = Published()
-    published.add("BTCUSDT", 7)
+    published.add("btcusdt@trade", 7)
     empty = {"symbol": "ETHUSDT", "first_trade_id": None, "last_trade_id": None, "never": []}
     assert published.describe("ETHUSDT") == empty
-    published.add("BTCUSDT", 9)
+    published.add("btcusdt@trade", 9)
     assert published.describe("BTCUSDT")["never"] == [[8, 8]]

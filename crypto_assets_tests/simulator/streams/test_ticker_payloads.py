@@ -29,18 +29,16 @@ def test_rolling_tickers_are_those_of_the_market(venue: Venue, halts: tuple[Halt
     data = SimulatedData(seed=7, symbols=("BTCUSDT",), faults=faults)
     times_us = to_us(MIDNIGHT) + np.arange(-20, 20, dtype=np.int64) * step_s * 1_000_000
     texts = ticker_payloads(data, "BTCUSDT", times_us, venue=venue, mini=False)["message"].to_list()
-    decimals = data.decimals("BTCUSDT", venue)
+    digits = data.digits("BTCUSDT", venue)
     for time_us, text in zip(times_us.tolist(), texts, strict=True):
         with data.market() as market:
             ticker = market.ticker_24h("BTCUSDT", time_us, venue=venue)
         found = msgspec.json.decode(text)
         prices = (ticker.open_price, ticker.high_price, ticker.low_price, ticker.last_price)
         prices += (ticker.price_change, ticker.weighted_average_price)
-        assert [found[key] for key in "ohlcpw"] == [
-            decimal_text(p, decimals=decimals["price_decimals"]) for p in prices
-        ]
+        assert [found[key] for key in "ohlcpw"] == [digits.price_text(p) for p in prices]
         lots = (ticker.volume, ticker.last_quantity)
-        assert [found[key] for key in "vQ"] == [decimal_text(v, decimals=decimals["lot_decimals"]) for v in lots]
+        assert [found[key] for key in "vQ"] == [digits.lot_text(v) for v in lots]
         assert [found[key] for key in "FLn"] == [ticker.first_trade_id, ticker.last_trade_id, ticker.count]
         if venue == "spot":
             assert found["x"] == decimal_text(ticker.previous_close_price)

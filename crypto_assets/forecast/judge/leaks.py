@@ -7,10 +7,10 @@ code that made it says of itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import msgspec
 import numpy as np
@@ -25,7 +25,6 @@ RELATIVE_TOLERANCE = 1e-6
 CONSTANT = 1e-6
 """Deviation beside the mean at which a feature does not vary, and is divided by whatever the model likes."""
 PRICE_TOLERANCE = 1e-12
-PARTS = ("train", "validation", "test")
 
 
 class LeakKind(StrEnum):
@@ -152,8 +151,8 @@ def shuffled_split(evidence: Evidence) -> Iterator[Leak]:
     """Parts that are not in the order of time, or of which one begins before the other has ended."""
     as_of = evidence.table.as_of_us[evidence.samples.rows]
     for number, split in enumerate(evidence.splits):
-        parts = [as_of[_part(split, name)] for name in PARTS]
-        backwards = [name for name, times in zip(PARTS, parts, strict=True) if (np.diff(times) <= 0).any()]
+        parts = {name: as_of[part] for name, part in split.parts.items()}
+        backwards = [name for name, times in parts.items() if (np.diff(times) <= 0).any()]
         for name in backwards[:1]:
             yield Leak(LeakKind.SHUFFLED, f"fold {number + 1}: the {name} samples do not ascend in time.")
         for earlier, later in _following(parts):
@@ -161,8 +160,8 @@ def shuffled_split(evidence: Evidence) -> Iterator[Leak]:
             if inside:
                 yield Leak(
                     LeakKind.SHUFFLED,
-                    f"fold {number + 1}: {inside:,} of {parts[earlier].size:,} {PARTS[earlier]} samples are not older "
-                    f"than the first {PARTS[later]} sample, {_moment(int(parts[later].min()))}.",
+                    f"fold {number + 1}: {inside:,} of {parts[earlier].size:,} {earlier} samples are not older "
+                    f"than the first {later} sample, {_moment(int(parts[later].min()))}.",
                 )
     blocks = [as_of[split.test] for split in evidence.splits if split.test.size]
     for number, (block, following) in enumerate(pairwise(blocks)):
@@ -176,14 +175,14 @@ def no_embargo(evidence: Evidence) -> Iterator[Leak]:
     needed = (data.window + data.longest) * table.step_us
     as_of = table.as_of_us[evidence.samples.rows]
     for number, split in enumerate(evidence.splits):
-        parts = [as_of[_part(split, name)] for name in PARTS]
+        parts = {name: as_of[part] for name, part in split.parts.items()}
         for earlier, later in _following(parts):
             distance = int(parts[later].min() - parts[earlier].max())
             if 0 < distance < needed:
                 yield Leak(
                     LeakKind.EMBARGO,
-                    f"fold {number + 1}: the first {PARTS[later]} sample comes {distance // table.step_us} rows after "
-                    f"the last {PARTS[earlier]} sample; windows of {data.window} and targets of {data.longest} rows "
+                    f"fold {number + 1}: the first {later} sample comes {distance // table.step_us} rows after "
+                    f"the last {earlier} sample; windows of {data.window} and targets of {data.longest} rows "
                     f"need {needed // table.step_us}.",
                 )
 
@@ -274,14 +273,9 @@ GUARDS: tuple[Guard, ...] = (
 """All of them are asked of every evaluation."""
 
 
-def _part(split: Split, name: str) -> IntArray:
-    return {"train": split.train, "validation": split.validation, "test": split.test}[name]
-
-
-def _following(parts: Sequence[IntArray]) -> Iterator[tuple[int, int]]:
+def _following(parts: Mapping[str, IntArray]) -> Iterator[tuple[str, str]]:
     """Pairs of parts of which the second ought to come after the first, both with samples."""
-    held = [number for number, times in enumerate(parts) if times.size]
-    yield from ((a, b) for place, a in enumerate(held) for b in held[place + 1 :])
+    return combinations((name for name, times in parts.items() if times.size), 2)
 
 
 def _touched(evidence: Evidence, part: IntArray) -> BoolArray:

@@ -18,6 +18,7 @@ from crypto_assets.errors import CheckpointError, InputIncomplete, command_to_ma
 from crypto_assets.features.candles import NOT_READ
 from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.checkpoint import Checkpoint, load_checkpoint, read_card, refuse_other_features
+from crypto_assets.forecast.minutes import PRICE_READ
 from crypto_assets.forecast.options import Source
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, SECOND_US, STEP_S, predictions_of, realised
 from crypto_assets.forecast.promotions import Promotion, Promotions
@@ -25,7 +26,6 @@ from crypto_assets.forecast.samples import window_rows
 from crypto_assets.forecast.selection import known_features
 from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray
 from crypto_assets.forecast.training_sets_days import READ, ReadDays, days_of, read_rows
-from crypto_assets.forecast.training_sets_rows import PRICE_READ
 from crypto_assets.lake.lake import Lake
 from crypto_assets.spans import day_span, to_us
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
+from crypto_assets.errors import BadPayload
 from crypto_assets.forecast.options import Source
+from crypto_assets.spans import from_us
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -40,6 +44,22 @@ class FeatureTable:
         return self.open_us.size
 
 
+def from_first_real(days: Iterable[pl.DataFrame], *, named: str) -> pl.DataFrame:
+    """Rows of days, one after the other, from the first real one on; where one is not real, the last real close stands.
+
+    Columns `open_us`, `is_real` and `close` are read. Raises BadPayload, which calls the rows `named`, where they are
+    out of order.
+    """
+    rows = pl.concat(days)
+    behind = np.flatnonzero(np.diff(rows["open_us"].to_numpy()) <= 0)
+    if behind.size:
+        at = from_us(int(rows["open_us"][int(behind[0]) + 1]))
+        raise BadPayload(f"{named} are not in the order of their open times: that of {at} comes after a later one.")
+    real = pl.col("is_real")
+    close = pl.when(real).then("close").forward_fill()
+    return rows.with_columns(close=close).filter(real.cum_sum() > 0).rechunk()
+
+
 @dataclass(frozen=True, slots=True)
 class Samples:
     """What can be learnt from a table: windows, by the row that they end with, and what came after them."""
@@ -64,6 +84,11 @@ class Split:
     train: IntArray
     validation: IntArray
     test: IntArray
+
+    @property
+    def parts(self) -> dict[str, IntArray]:
+        """All of them by name, in the order of time."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 from crypto_assets.errors import InputIncomplete, LakeError
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.forecast import seconds
+from crypto_assets.forecast.minutes import GOLD_READ, PRICE_READ, count_not_numbers, gold_rows
 from crypto_assets.forecast.options import DataOptions, Source
 from crypto_assets.forecast.seconds import second_rows
 from crypto_assets.forecast.selection import select_features, wanted_features
 from crypto_assets.forecast.table import FeatureTable
-from crypto_assets.forecast.training_sets_rows import GOLD_READ, PRICE_READ, count_not_numbers, gold_rows
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import KLINES_1S, SILVER_KLINES, Dataset
 from crypto_assets.spans import day_span, to_us

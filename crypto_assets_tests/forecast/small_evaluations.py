@@ -15,7 +15,7 @@ import pyarrow as pa
 from crypto_assets.forecast.checkpoints import Checkpoints
 from crypto_assets.forecast.day_task import DayTask
 from crypto_assets.forecast.evaluating import EvaluateAnswer, MakeTrainer, evaluate_partition
-from crypto_assets.forecast.evaluating_fits import Fitted, Trainer
+from crypto_assets.forecast.evaluating_fits import Fitted, Trainer, network_trainer
 from crypto_assets.forecast.evaluations import Evaluations, StoredEvaluation
 from crypto_assets.forecast.options import DataOptions, ForecastOptions, JudgeOptions, NetworkOptions
 from crypto_assets.forecast.table import FeatureTable, Forecasts, Samples, Split
@@ -102,7 +102,7 @@ class SmallEvaluation:
             now=NOW,
         )
 
-    def evaluate(self, make_trainer: MakeTrainer | None = None, **judge: Any) -> EvaluateAnswer:
+    def evaluate(self, make_trainer: MakeTrainer = network_trainer, **judge: Any) -> EvaluateAnswer:
         return evaluate_partition(self.task(**judge), self.said.append, make_trainer=make_trainer)
 
 

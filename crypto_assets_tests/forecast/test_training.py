@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto_assets.errors import TrainingFailed
+from crypto_assets.forecast.kept import KeptArrays
 from crypto_assets.forecast.network import TrainedNetwork
 from crypto_assets.forecast.training import epoch_order
 from crypto_assets.forecast.training_state import Epoch, EpochKeeper
@@ -32,7 +33,7 @@ def undisturbed(lesson: Lesson) -> TrainedNetwork:
 
 
 def keeper(folder: Path, *, key: str = "key") -> EpochKeeper:
-    return EpochKeeper(Files(str(folder)), "_training", key=key)
+    return EpochKeeper(KeptArrays(Files(str(folder)), "_training"), key=key)
 
 
 class Ended(Exception):

@@ -14,8 +14,7 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from crypto_assets.assets.forecast_data import forecast_data_assets
-from crypto_assets.assets.forecast_data_metadata import warning_of
+from crypto_assets.assets.forecast_data import forecast_data_assets, warning_of
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.forecast.options import DataOptions
 from crypto_assets.forecast.table import FeatureTable

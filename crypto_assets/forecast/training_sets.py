@@ -54,29 +54,9 @@ class StoredSet:
         """sha256 of the file of each day that was read, by `<dataset>/<day>`."""
         return self.version.inputs
 
-    @property
-    def left_out(self) -> Mapping[str, str]:
-        """Features that were left out, with the reason."""
-        return self.version.left_out
-
-    @property
-    def made_at(self) -> datetime:
-        """When this version was first published."""
-        return self.version.made_at
-
-    @property
-    def known_until_us(self) -> int:
-        """Moment that the newest row was known at, us UTC; a target realised later is none."""
-        return int(self.table.as_of_us[-1]) if len(self.table) else 0
-
     def samples(self) -> Samples:
         """Its windows and their targets, as its options say."""
-        return samples_of(
-            self.table,
-            window=self.options.window,
-            horizons=self.options.horizons,
-            known_until_us=self.known_until_us,
-        )
+        return samples_of(self.table, self.options)
 
 
 class TrainingSets:

@@ -57,7 +57,7 @@ def train_partition(task: DayTask, say: Say) -> TrainAnswer:
 def _train_alone(task: DayTask, stored: StoredSet, checkpoints: Checkpoints, say: Say, *, where: str) -> TrainAnswer:
     network, data = task.options.network, stored.options
     samples = stored.samples()
-    split = walk_forward(stored.table, samples, window=data.window, longest=data.longest, judge=task.options.judge)[-1]
+    split = walk_forward(stored.table, samples, data=data, judge=task.options.judge)[-1]
     key = training_key(training_set_sha256=stored.sha256, split=split, data=data, network=network, seed=network.seed)
     former = checkpoints.read(task.symbol, task.day)
     card = None if former is None else _card_of_same(former, key=key)

@@ -57,8 +57,8 @@ def scalers_of(table: FeatureTable, samples: Samples, splits: tuple[Split, ...])
 
 def evidence_of(table: FeatureTable) -> Evidence:
     end = int(table.as_of_us[-1])
-    samples = samples_of(table, window=DATA.window, horizons=DATA.horizons, known_until_us=end)
-    splits = walk_forward(table, samples, window=DATA.window, longest=DATA.longest, judge=JUDGE)
+    samples = samples_of(table, DATA)
+    splits = walk_forward(table, samples, data=DATA, judge=JUDGE)
     return Evidence(
         table=table,
         samples=samples,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from crypto_assets.forecast.options import DataOptions
-from crypto_assets.forecast.table import BoolArray, FeatureTable, IntArray, Samples
+from crypto_assets.forecast.table import BoolArray, FeatureTable, IntArray, Samples, places_of
 
 
 def samples_of(table: FeatureTable, data: DataOptions) -> Samples:
@@ -22,10 +22,8 @@ def samples_of(table: FeatureTable, data: DataOptions) -> Samples:
     if not rows.size:
         return Samples(rows[:0], np.empty((0, ahead.size)))
     due_us = table.as_of_us[rows, None] + ahead * table.step_us
-    later = np.searchsorted(table.as_of_us, due_us)
-    found = np.minimum(later, len(table) - 1)
-    realised = (table.as_of_us[found] == due_us) & has_price(table)[found]
-    kept = realised.all(axis=1)
+    found, is_there = places_of(table.as_of_us, due_us)
+    kept = (is_there & has_price(table)[found]).all(axis=1)
     rows, found = rows[kept], found[kept]
     return Samples(rows, np.log(table.close[found]) - np.log(table.close[rows])[:, None])
 

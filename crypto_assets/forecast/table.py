@@ -44,6 +44,14 @@ class FeatureTable:
         return self.open_us.size
 
 
+def places_of(times: IntArray, wanted: IntArray) -> tuple[IntArray, BoolArray]:
+    """The index of each wanted time among ascending ones, and whether it is there; where it is not, any index."""
+    if not times.size:
+        return np.zeros(wanted.shape, np.int64), np.zeros(wanted.shape, dtype=bool)
+    place = np.minimum(np.searchsorted(times, wanted), times.size - 1)
+    return place, times[place] == wanted
+
+
 def from_first_real(days: Iterable[pl.DataFrame], *, named: str) -> pl.DataFrame:
     """Rows of days, one after the other, from the first real one on; where one is not real, the last real close stands.
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from crypto_assets.forecast.judge.leaks_target import find_foretold, misplaced_targets, rows_ahead
 from crypto_assets.forecast.options import DataOptions
-from crypto_assets.forecast.table import BoolArray, FeatureTable, FloatArray, IntArray, Samples, Split
+from crypto_assets.forecast.table import BoolArray, FeatureTable, FloatArray, IntArray, Samples, Split, places_of
 from crypto_assets.spans import from_us
 
 RELATIVE_TOLERANCE = 1e-6
@@ -208,7 +208,7 @@ def target_inside_the_features(evidence: Evidence) -> Iterator[Leak]:
 def interpolated_future(evidence: Evidence) -> Iterator[Leak]:
     """Rows of filled candles that hold more than the last real candle before them: what fills them came later."""
     table, candles = evidence.table, evidence.candles
-    place, has_candle = _candle_of(table, candles)
+    place, has_candle = places_of(candles.open_us, table.open_us)
     filled = has_candle & candles.filled[place]
     last_real = _last_real(candles)[place]
     wrong = filled & np.isfinite(last_real) & ~_equal(table.close, last_real)
@@ -246,7 +246,7 @@ def open_candle(evidence: Evidence) -> Iterator[Leak]:
             LeakKind.OPEN_CANDLE,
             f"{int(late.sum()):,} rows close after {_moment(evidence.known_until_us)}, the end of the last day.",
         )
-    place, has_candle = _candle_of(table, evidence.candles)
+    place, has_candle = places_of(evidence.candles.open_us, table.open_us)
     traded = has_candle & ~evidence.candles.filled[place] & np.isfinite(evidence.candles.close[place])
     other = traded & ~_equal(table.close, evidence.candles.close[place])
     if other.any():
@@ -325,12 +325,6 @@ def _listed(changed: Sequence[Changed]) -> str:
         f"{first.column} of {_moment(first.open_us)} is {first.stored:.10g}, and {first.recomputed:.10g} with all "
         f"after {_moment(first.as_of_us)} cut off."
     )
-
-
-def _candle_of(table: FeatureTable, candles: Candles) -> tuple[IntArray, BoolArray]:
-    """The candle of each row, and whether there is one; where there is none, any candle."""
-    place = np.minimum(np.searchsorted(candles.open_us, table.open_us), candles.open_us.size - 1)
-    return place, candles.open_us[place] == table.open_us
 
 
 def _moment(us: int) -> str:

@@ -113,15 +113,7 @@ class SetDays:
                 f"{error} {self._help(partition)} The former {LSTM_TRAINING_SET.name} stays."
             ) from None
         sets = TrainingSets(self.lake)
-        stored = sets.publish(
-            partition.symbol,
-            partition.day,
-            made.table,
-            inputs=made.read.inputs,
-            options=self.options.data,
-            left_out=made.left_out,
-            made_at=self.now,
-        )
+        stored = sets.publish(partition.symbol, partition.day, made, made_at=self.now)
         metadata = describe_set(
             stored,
             made,
@@ -191,32 +183,32 @@ def describe_set(
         "window": options.window,
         "horizons": ", ".join(map(str, options.horizons)),
         "days_asked": options.days,
-        "days_used": len(made.days) - len(made.read.missing),
-        "days_missing": len(made.read.missing),
-        **_missing(made.read.missing),
+        "days_used": len(made.days) - len(made.missing),
+        "days_missing": len(made.missing),
+        **_missing(made.missing),
         "features": len(table.features),
         "features_used": ", ".join(table.features),
         "features_left_out": dg.MetadataValue.md(_list(made.left_out)),
-        "values_not_a_number": sum(made.read.not_numbers.values()),
+        "values_not_a_number": sum(made.not_numbers.values()),
         "sha256": stored.sha256,
-        "inputs": dg.MetadataValue.json(dict(list(made.read.inputs.items())[-LISTED_INPUTS:])),
-        "input_files": len(made.read.inputs),
+        "inputs": dg.MetadataValue.json(dict(list(made.inputs.items())[-LISTED_INPUTS:])),
+        "input_files": len(made.inputs),
     }
 
 
 def warning_of(made: MadeSet) -> str | None:
     """What should be looked at: days that are not there, values that are no numbers."""
     said: list[str] = []
-    if made.read.missing:
-        days = sorted(made.read.missing)
+    if made.missing:
+        days = sorted(made.missing)
         said.append(
             f"{len(days)} of {len(made.days)} days are not in the set, the first {days[0]} "
-            f"({made.read.missing[days[0]]} was never materialised), the last {days[-1]}"
+            f"({made.missing[days[0]]} was never materialised), the last {days[-1]}"
         )
-    if made.read.not_numbers:
-        listed = ", ".join(f"{name} {count}" for name, count in list(made.read.not_numbers.items())[:5])
+    if made.not_numbers:
+        listed = ", ".join(f"{name} {count}" for name, count in list(made.not_numbers.items())[:5])
         said.append(
-            f"{sum(made.read.not_numbers.values())} stored values are NaN or infinite ({listed}): no window touches "
+            f"{sum(made.not_numbers.values())} stored values are NaN or infinite ({listed}): no window touches "
             "their rows. Materialise gold_features of their days again"
         )
     return ". ".join(said) + "." if said else None

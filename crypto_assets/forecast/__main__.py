@@ -54,15 +54,7 @@ def _train(settings: Settings, given: argparse.Namespace, options: ForecastOptio
         known_until=min(task.now, day_span(given.day).end),
         first_day=settings.partitions_start,
     )
-    TrainingSets(lake).publish(
-        given.symbol,
-        given.day,
-        made.table,
-        inputs=made.read.inputs,
-        options=options.data,
-        left_out=made.left_out,
-        made_at=task.now,
-    )
+    TrainingSets(lake).publish(given.symbol, given.day, made, made_at=task.now)
     answer = train_partition(task, _say)
     print(f"\n{as_markdown(answer.card)}\n{answer.uri}")
 

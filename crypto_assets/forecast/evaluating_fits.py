@@ -66,7 +66,7 @@ def network_trainer(table: FeatureTable, samples: Samples, data: DataOptions, op
 
 def published_fit(content: bytes, table: FeatureTable, samples: Samples, split: Split) -> Fitted:
     """What the model of a file foretells of a split; raises CheckpointError where it cannot be used."""
-    checkpoint = load_checkpoint(content, features=table.features)
+    checkpoint = load_checkpoint(content)
     config = msgspec.json.decode(read_member(open_model(content), CONFIG_MEMBER))
     return _fitted(checkpoint.predict, table, samples, split, layers=config["config"]["layers"])
 

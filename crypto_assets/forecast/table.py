@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,11 @@ class FeatureTable:
 
     def __len__(self) -> int:
         return self.open_us.size
+
+    def take(self, rows: slice | IntArray) -> FeatureTable:
+        """The table of these rows only."""
+        arrays = ("open_us", "as_of_us", "close", "is_real", "warm", "values")
+        return replace(self, **{name: getattr(self, name)[rows] for name in arrays})
 
 
 def places_of(times: IntArray, wanted: IntArray) -> tuple[IntArray, BoolArray]:

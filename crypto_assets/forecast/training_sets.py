@@ -11,6 +11,7 @@ from crypto_assets.errors import LakeError
 from crypto_assets.forecast.options import DataOptions
 from crypto_assets.forecast.samples import samples_of
 from crypto_assets.forecast.table import FeatureTable, Samples
+from crypto_assets.forecast.training_sets_days import MadeSet
 from crypto_assets.forecast.training_sets_files import (
     LSTM_TRAINING_SET,
     SetManifest,
@@ -70,41 +71,31 @@ class TrainingSets:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
 
-    def publish(
-        self,
-        symbol: str,
-        day: date,
-        table: FeatureTable,
-        *,
-        inputs: Mapping[str, str],
-        options: DataOptions,
-        made_at: datetime,
-        left_out: Mapping[str, str] | None = None,
-    ) -> StoredSet:
-        """Make the table the version in force of a day; where it is so already, nothing is written.
+    def publish(self, symbol: str, day: date, made: MadeSet, *, made_at: datetime) -> StoredSet:
+        """Make the set the version in force of a day; where its table is so already, nothing is written.
 
         `inputs` are those of the publication that made the version. Writers on this machine wait for one another; of
         two on different machines the later list stands.
         """
-        content = encode_set(table, options=options)
-        made = SetVersion(
+        content = encode_set(made.table, options=made.options)
+        new = SetVersion(
             made_at=made_at,
             sha256=hashlib.sha256(content).hexdigest(),
-            rows=len(table),
-            options=options,
-            inputs=dict(inputs),
-            left_out=dict(left_out or {}),
+            rows=len(made.table),
+            options=made.options,
+            inputs=dict(made.inputs),
+            left_out=dict(made.left_out),
         )
         folder = _folder(symbol, day)
-        self._lake.files.publish(f"{folder}/{made.file}", content)
+        self._lake.files.publish(f"{folder}/{new.file}", content)
         with self._lake.writing(LSTM_TRAINING_SET, symbol):
             versions = self.versions(symbol, day)
-            changed = not versions or versions[-1].sha256 != made.sha256
+            changed = not versions or versions[-1].sha256 != new.sha256
             if changed:
-                manifest = encode_manifest(SetManifest((*versions, made)))
+                manifest = encode_manifest(SetManifest((*versions, new)))
                 self._lake.files.publish(f"{folder}/{MANIFEST_FILE}", manifest)
-        version = made if changed else versions[-1]
-        return StoredSet(table, day, version, self._uri(symbol, day, version), len(content), changed)
+        version = new if changed else versions[-1]
+        return StoredSet(made.table, day, version, self._uri(symbol, day, version), len(content), changed)
 
     def read(
         self, symbol: str, day: date, *, known_at: datetime | None = None, sha256: str | None = None
@@ -132,10 +123,6 @@ class TrainingSets:
         path = f"{_folder(symbol, day)}/{MANIFEST_FILE}"
         content = self._lake.files.read(path)
         return () if content is None else decode_manifest(content, uri=self._lake.files.uri_of(path)).versions
-
-    def days(self, symbol: str) -> list[date]:
-        """Days of a symbol that have a set, ascending."""
-        return self._lake.days(LSTM_TRAINING_SET, symbol)
 
     def _uri(self, symbol: str, day: date, version: SetVersion) -> str:
         return self._lake.files.uri_of(f"{_folder(symbol, day)}/{version.file}")

@@ -72,9 +72,7 @@ class SmallEvaluation:
     def publish_set(self, change: Callable[[FeatureTable], FeatureTable] = lambda table: table) -> StoredSet:
         """The training set of the seconds, after `change`, as if it had been made so."""
         made = make_set(self.lake, SYMBOL, DAY, options=self.options.data, known_until=day_span(DAY).end)
-        return TrainingSets(self.lake).publish(
-            SYMBOL, DAY, change(made.table), inputs=made.read.inputs, options=self.options.data, made_at=NOW
-        )
+        return TrainingSets(self.lake).publish(SYMBOL, DAY, replace(made, table=change(made.table)), made_at=NOW)
 
     def train(self) -> None:
         """Fit the model of the day."""

@@ -139,29 +139,22 @@ class _Folds:
 
     def fit(self, split: Split, seed: int) -> Forecasts:
         """What the network foretells of the split; a line tells of each."""
-        folds = len(self._model.splits)
-        fold = next(number for number, other in enumerate(self._model.splits) if other is split)
-        is_published = fold == folds - 1 and seed == self._task.options.network.seed
-        fitted = self._fitted(split, seed, is_published=is_published)
+        model, folds = self._model, len(self._model.splits)
+        fold = next(number for number, other in enumerate(model.splits) if other is split)
+        key, how = _training_key(model.stored, split, model.card, seed=seed), f"seed {seed}"
+        if fold == folds - 1 and seed == self._task.options.network.seed:
+            fitted, how = published_fit(model.content, model.stored.table, model.samples, split), "the published model"
+        elif (kept := self._kept.read(key)) is not None:
+            fitted = Fitted.of_arrays(kept)
+            self.taken_over += 1
+        else:
+            fitted = self._train(split, seed)
+            self._kept.keep(key, fitted.as_arrays())
+            self.fitted += 1
         self.scalers.append(Scaler(fold, seed, fitted.mean, fitted.scale, fitted.target_scale))
-        how = "the published model" if is_published else f"seed {seed}"
         of_all = f"{len(self.scalers)} of {folds * self._task.options.judge.seeds} networks"
         self._tell(f"fold {fold + 1}/{folds}, {how}: {of_all}")
         return fitted.forecasts
-
-    def _fitted(self, split: Split, seed: int, *, is_published: bool) -> Fitted:
-        model = self._model
-        if is_published:
-            return published_fit(model.content, model.stored.table, model.samples, split)
-        key = _training_key(model.stored, split, model.card, seed=seed)
-        kept = self._kept.read(key)
-        if kept is not None:
-            self.taken_over += 1
-            return Fitted.of_arrays(kept)
-        fitted = self._train(split, seed)
-        self._kept.keep(key, fitted.as_arrays())
-        self.fitted += 1
-        return fitted
 
 
 def _read_model(task: DayTask, lake: Lake, *, where: str) -> _Model:

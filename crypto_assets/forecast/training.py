@@ -78,7 +78,7 @@ def fit_network(
     Raises TrainingFailed where the loss is not finite, or the best network is far worse than foretelling zero.
     """
     run = _Run(model, data, options=options)
-    state = (keep.read() if keep else None) or run.begin()
+    state = (keep.read() if keep else None) or run.state()
     run.restore(state)
     for number in range(len(state.history) + 1, options.epochs + 1):
         if _is_over(state.history, patience=options.patience):
@@ -139,19 +139,15 @@ class _Run:
         self._optimizer.build(model.trainable_variables)
         self._learn, self._judge = _compile(model, self._optimizer, data, batch=options.batch)
 
-    def begin(self) -> TrainingState:
-        """Before the first epoch."""
-        return TrainingState((), self._variables, self._optimizer_variables, self._weights)
-
     def epoch(self, order: IntArray) -> tuple[float, float]:
         """Losses of the training samples, learnt from in this order, and then of the validation samples."""
         loss = self._learn(np.asarray(order, np.int32))
         return float(loss), float(self._judge())
 
-    def state(self, history: tuple[Epoch, ...], *, former: TrainingState) -> TrainingState:
-        """After the last epoch of the history."""
-        best = self._weights if _best(history) is history[-1] else former.best
-        return TrainingState(history, self._variables, self._optimizer_variables, best)
+    def state(self, history: tuple[Epoch, ...] = (), *, former: TrainingState | None = None) -> TrainingState:
+        """After the last epoch of the history; before the first one without."""
+        best = _values_of(self._model.weights) if former is None or _best(history) is history[-1] else former.best
+        return TrainingState(history, _values_of(self._model.variables), _values_of(self._optimizer.variables), best)
 
     def restore(self, state: TrainingState) -> None:
         """Go back to where an epoch ended."""
@@ -163,18 +159,6 @@ class _Run:
     def restore_best(self, state: TrainingState) -> None:
         """Take the weights of the best epoch."""
         self._model.set_weights(list(state.best))
-
-    @property
-    def _weights(self) -> Arrays:
-        return _values_of(self._model.weights)
-
-    @property
-    def _variables(self) -> Arrays:
-        return _values_of(self._model.variables)
-
-    @property
-    def _optimizer_variables(self) -> Arrays:
-        return _values_of(self._optimizer.variables)
 
 
 def _values_of(variables: Any) -> Arrays:

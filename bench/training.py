@@ -283,7 +283,7 @@ def _loader(model: Any, values: Any, targets: Any, rows: Any, split: Split) -> C
 
 def _contend(name: str) -> None:
     import_module("keras")  # what it takes is no part of the measurement
-    from crypto_assets.forecast.training import device_name
+    from crypto_assets.forecast.fitting import device_name
 
     lesson = make_lesson()
     base_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -13,8 +13,8 @@ from crypto_assets.assets.forecast_data import GROUP
 from crypto_assets.assets.forecast_process import Workers
 from crypto_assets.forecast.card import ModelCard, as_markdown
 from crypto_assets.forecast.checkpoints import NAME
+from crypto_assets.forecast.training import TrainAnswer
 from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET
-from crypto_assets.forecast.worker_training import TrainAnswer
 from crypto_assets.partitions import DaySymbol, Partition
 from crypto_assets.pictures.losses import losses_picture
 from resources.checkpoints import CheckpointsResource

@@ -19,7 +19,7 @@ from crypto_assets.checks.day_checks import DayCheck, day_checks
 from crypto_assets.checks.findings import WARN, Finding
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.forecast.options import JudgeOptions
-from crypto_assets.forecast.training_sets_files import LSTM_TRAINING_SET
+from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET
 from crypto_assets.lake.lake import Lake
 from crypto_assets.lake.manifest import MANIFEST_FILE
 from crypto_assets.partitions import DaySymbol, Partition

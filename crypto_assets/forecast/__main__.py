@@ -41,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(settings: Settings, given: argparse.Namespace, options: ForecastOptions) -> None:
     from crypto_assets.forecast.card import as_markdown
+    from crypto_assets.forecast.training import train_partition
     from crypto_assets.forecast.training_sets import TrainingSets
     from crypto_assets.forecast.training_sets_days import make_set
-    from crypto_assets.forecast.worker_training import train_partition
 
     task, lake = _task(settings, given, options), Lake(settings.lake)
     made = make_set(

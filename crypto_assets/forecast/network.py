@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from crypto_assets.errors import InputIncomplete
+from crypto_assets.forecast.fitting import Epoch, FittingData, OnEpoch, device_name, fit_network
 from crypto_assets.forecast.options import DataOptions, NetworkOptions
 from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray, Samples, Split
-from crypto_assets.forecast.training import Epoch, FittingData, OnEpoch, device_name, fit_network
 from crypto_assets.forecast.training_state import EpochKeeper
 from crypto_assets.forecast.windows import Float32Array, Predict, as_float32, make_predictor, touched_rows
 

@@ -19,8 +19,8 @@ from dagster_pipes import open_dagster_pipes
 from crypto_assets.errors import CryptoAssetsError, TrainingFailed
 from crypto_assets.forecast.day_task import DayTask, Say
 from crypto_assets.forecast.evaluating import evaluate_partition
+from crypto_assets.forecast.training import train_partition
 from crypto_assets.forecast.worker_answer import AnswerFile
-from crypto_assets.forecast.worker_training import train_partition
 from crypto_assets.forecast.worker_watch import watched
 from crypto_assets.processes import end_with_parent, heed_signals
 

@@ -19,9 +19,9 @@ from crypto_assets.forecast.evaluating_fits import Fitted, Trainer, network_trai
 from crypto_assets.forecast.evaluations import Evaluations, StoredEvaluation
 from crypto_assets.forecast.options import DataOptions, ForecastOptions, JudgeOptions, NetworkOptions
 from crypto_assets.forecast.table import FeatureTable, Forecasts, Samples, Split
+from crypto_assets.forecast.training import train_partition
 from crypto_assets.forecast.training_sets import StoredSet, TrainingSets
 from crypto_assets.forecast.training_sets_days import make_set
-from crypto_assets.forecast.worker_training import train_partition
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import FLAGS, KLINES_1S
 from crypto_assets.spans import day_span

@@ -14,9 +14,8 @@ from crypto_assets.errors import LakeError
 from crypto_assets.forecast import training_sets
 from crypto_assets.forecast.options import DataOptions
 from crypto_assets.forecast.table import FeatureTable
-from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET, StoredSet, TrainingSets
+from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET, SetManifest, StoredSet, TrainingSets
 from crypto_assets.forecast.training_sets_days import MadeSet
-from crypto_assets.forecast.training_sets_files import SetManifest
 from crypto_assets.lake.lake import Lake
 from crypto_assets_tests.forecast.tables import random_walk, with_cold, with_filled, with_value, without_rows
 

@@ -18,9 +18,9 @@ from crypto_assets.errors import InputIncomplete, LakeBusy, LakeError, TrainingF
 from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.checkpoint import read_card
 from crypto_assets.forecast.day_task import DayTask
+from crypto_assets.forecast.training import TrainAnswer, train_partition
 from crypto_assets.forecast.worker import out_of_memory
 from crypto_assets.forecast.worker_answer import AnswerFile
-from crypto_assets.forecast.worker_training import TrainAnswer, train_partition
 from crypto_assets.forecast.worker_watch import MEMORY_EXIT, ORPHAN_EXIT
 from crypto_assets_tests.forecast.small_networks import DATA
 from crypto_assets_tests.forecast.small_trainings import DAY, SYMBOL, SmallTraining, make_training
@@ -77,7 +77,7 @@ def test_a_damaged_model_is_replaced(training: SmallTraining) -> None:
 PROGRAM = """
 import sys, msgspec
 from crypto_assets.forecast.day_task import DayTask
-from crypto_assets.forecast.worker_training import train_partition
+from crypto_assets.forecast.training import train_partition
 train_partition(msgspec.json.decode(sys.stdin.read(), type=DayTask), lambda line: print(line, flush=True))
 """
 

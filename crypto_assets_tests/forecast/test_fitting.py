@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto_assets.errors import TrainingFailed
+from crypto_assets.forecast.fitting import epoch_order
 from crypto_assets.forecast.kept import KeptArrays
 from crypto_assets.forecast.network import TrainedNetwork
-from crypto_assets.forecast.training import epoch_order
 from crypto_assets.forecast.training_state import Epoch, EpochKeeper
 from crypto_assets.lake.files import Files
 from crypto_assets_tests.forecast.small_networks import NETWORK, Lesson, same, signal

@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import msgspec
 
-from crypto_assets.errors import InputIncomplete, LakeError, command_to_materialise
+from crypto_assets.errors import InputIncomplete, LakeError
 from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.card_making import library_versions, training_key
 from crypto_assets.forecast.checkpoint import read_card
@@ -163,14 +163,14 @@ def _read_model(task: DayTask, lake: Lake, *, where: str) -> _Model:
     if content is None:
         raise InputIncomplete(
             f"{where}: {CHECKPOINT} was never materialised for this day: there is nothing to evaluate. Run: "
-            f"{_command(task, CHECKPOINT)}"
+            f"{task.command_to_make(CHECKPOINT)}"
         )
     card = read_card(content)
     stored = TrainingSets(lake).read(task.symbol, task.day, sha256=card.training_set_sha256)
     if stored is None:
         raise InputIncomplete(
             f"{where}: {card.model_id} was fitted on a training set (sha256 {card.training_set_sha256[:12]}…) that the "
-            f"lake has not. Run: {_command(task, LSTM_TRAINING_SET.name)}, then the same for {CHECKPOINT}"
+            f"lake has not. Run: {task.command_to_make(LSTM_TRAINING_SET.name)}, then the same for {CHECKPOINT}"
         )
     samples = stored.samples()
     splits = walk_forward(stored.table, samples, data=stored.options, judge=task.options.judge)
@@ -181,7 +181,7 @@ def _read_model(task: DayTask, lake: Lake, *, where: str) -> _Model:
         raise InputIncomplete(
             f"{where}: {card.model_id} was fitted otherwise than this run asks for: {other}. The former evaluation "
             f"stays. Give this run the config of {CHECKPOINT}, or fit it anew with this run's: "
-            f"{_command(task, CHECKPOINT)} --config-json '…'"
+            f"{task.command_to_make(CHECKPOINT)} --config-json '…'"
         )
     return _Model(content, card, stored, samples, splits)
 
@@ -242,7 +242,3 @@ def _answer(stored: StoredEvaluation, *, evaluated: bool, fitted: int, taken_ove
         changed=stored.changed,
         peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     )
-
-
-def _command(task: DayTask, asset: str) -> str:
-    return command_to_materialise(asset, f"{task.day}|{task.symbol}")

@@ -7,7 +7,7 @@ import resource
 
 import msgspec
 
-from crypto_assets.errors import CheckpointError, InputIncomplete, command_to_materialise
+from crypto_assets.errors import CheckpointError, InputIncomplete
 from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.card_making import Origin, make_card, training_key
 from crypto_assets.forecast.checkpoint import read_card, write_checkpoint
@@ -96,7 +96,7 @@ def epoch_line(epoch: Epoch, *, epochs: int) -> str:
 def _read_set(task: DayTask, *, where: str) -> StoredSet:
     asset = LSTM_TRAINING_SET.name
     stored = TrainingSets(Lake(task.lake_uri)).read(task.symbol, task.day)
-    command = command_to_materialise(asset, f"{task.day}|{task.symbol}")
+    command = task.command_to_make(asset)
     if stored is None:
         raise InputIncomplete(
             f"{where}: {asset} was never materialised for this day; the former {NAME} stays. Run: {command}"

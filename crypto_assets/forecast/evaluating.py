@@ -18,7 +18,7 @@ from crypto_assets.forecast.checkpoints import NAME as CHECKPOINT
 from crypto_assets.forecast.checkpoints import Checkpoints
 from crypto_assets.forecast.day_task import DayTask, Say
 from crypto_assets.forecast.evaluating_audit import Audit, audit, candles_of
-from crypto_assets.forecast.evaluating_fits import Fitted, Trainer, network_trainer, published_fit
+from crypto_assets.forecast.evaluating_fits import FoldFit, Trainer, network_trainer, published_fit
 from crypto_assets.forecast.evaluations import (
     LSTM_EVALUATION,
     Evaluations,
@@ -145,7 +145,7 @@ class _Folds:
         if fold == folds - 1 and seed == self._task.options.network.seed:
             fitted, how = published_fit(model.content, model.stored.table, model.samples, split), "the published model"
         elif (kept := self._kept.read(key)) is not None:
-            fitted = Fitted.of_arrays(kept)
+            fitted = FoldFit.of_arrays(kept)
             self.taken_over += 1
         else:
             fitted = self._train(split, seed)

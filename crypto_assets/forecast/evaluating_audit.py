@@ -85,7 +85,7 @@ def candles_of(lake: Lake, stored: StoredSet) -> Candles:
     """
     dataset, symbol = READ[stored.options.source][-1], stored.table.symbol
     parts: list[pl.DataFrame] = []
-    for day in days_of(stored.table):
+    for day in _days_in(stored.table):
         content = lake.files.read(dataset.partition_path(symbol, day))
         if content is None or not _is_input(stored, dataset, day, content):
             opened = [to_us(day_span(day).start)]
@@ -112,7 +112,7 @@ def audit(lake: Lake, stored: StoredSet, *, seed: int) -> Audit:
     """
     changed: list[Changed] = []
     looked_at: list[str] = []
-    tried = _days_to_try(days_of(stored.table), seed=seed)
+    tried = _days_to_try(_days_in(stored.table), seed=seed)
     for day in tried:
         if len(looked_at) == AUDITED_DAYS:
             break
@@ -133,13 +133,10 @@ def audit(lake: Lake, stored: StoredSet, *, seed: int) -> Audit:
     return Audit(tuple({change.column: change for change in reversed(changed)}.values()), tuple(looked_at))
 
 
-def days_of(table: FeatureTable) -> list[date]:
+def _days_in(table: FeatureTable) -> list[date]:
     """UTC days of which the table has rows, ascending."""
-    numbers = np.unique(table.open_us // _DAY_US)
-    return [from_us(int(number) * _DAY_US).date() for number in numbers]
-
-
-_DAY_US = 86_400_000_000
+    day_us = 86_400_000_000
+    return [from_us(int(number) * day_us).date() for number in np.unique(table.open_us // day_us)]
 
 
 def _days_to_try(days: Sequence[date], *, seed: int) -> list[date]:

@@ -18,7 +18,7 @@ from crypto_assets.forecast.table import FeatureTable, FloatArray, Forecasts, Sa
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FoldFit:
     """What a network foretold, and the normaliser that lies in it."""
 
     forecasts: Forecasts
@@ -30,7 +30,7 @@ class Fitted:
     """Shape (horizons,)."""
 
     @classmethod
-    def of_arrays(cls, arrays: Mapping[str, Any]) -> Fitted:
+    def of_arrays(cls, arrays: Mapping[str, Any]) -> FoldFit:
         """That of these arrays."""
         forecasts = Forecasts(arrays["validation"], arrays["test"])
         return cls(forecasts, arrays["mean"], arrays["scale"], arrays["target_scale"])
@@ -46,14 +46,14 @@ class Fitted:
         }
 
 
-type Trainer = Callable[[Split, int], Fitted]
+type Trainer = Callable[[Split, int], FoldFit]
 """Fits a network on a split with a seed."""
 
 
 def network_trainer(table: FeatureTable, samples: Samples, data: DataOptions, options: NetworkOptions) -> Trainer:
     """Fits networks as `lstm_checkpoint` does, and keeps none of them: memory is that of one."""
 
-    def train(split: Split, seed: int) -> Fitted:
+    def train(split: Split, seed: int) -> FoldFit:
         import keras
 
         keras.utils.clear_session(free_memory=True)  # the former network and its compiled steps
@@ -64,7 +64,7 @@ def network_trainer(table: FeatureTable, samples: Samples, data: DataOptions, op
     return train
 
 
-def published_fit(content: bytes, table: FeatureTable, samples: Samples, split: Split) -> Fitted:
+def published_fit(content: bytes, table: FeatureTable, samples: Samples, split: Split) -> FoldFit:
     """What the model of a file foretells of a split; raises CheckpointError where it cannot be used."""
     checkpoint = load_checkpoint(content)
     config = msgspec.json.decode(read_member(open_model(content), CONFIG_MEMBER))
@@ -78,10 +78,10 @@ def _fitted(
     split: Split,
     *,
     layers: Sequence[Mapping[str, Any]],
-) -> Fitted:
+) -> FoldFit:
     validation, test = (predict(table, samples.rows[part]) for part in (split.validation, split.test))
     mean, scale, target_scale = scaler_of_layers(layers)
-    return Fitted(Forecasts(validation, test), mean, scale, target_scale)
+    return FoldFit(Forecasts(validation, test), mean, scale, target_scale)
 
 
 def scaler_of_layers(layers: Sequence[Mapping[str, Any]]) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from crypto_assets.forecast.checkpoints import Checkpoints
 from crypto_assets.forecast.day_task import DayTask
 from crypto_assets.forecast.evaluating import EvaluateAnswer, MakeTrainer, evaluate_partition
-from crypto_assets.forecast.evaluating_fits import Fitted, Trainer, network_trainer
+from crypto_assets.forecast.evaluating_fits import FoldFit, Trainer, network_trainer
 from crypto_assets.forecast.evaluations import Evaluations, StoredEvaluation
 from crypto_assets.forecast.options import DataOptions, ForecastOptions, JudgeOptions, NetworkOptions
 from crypto_assets.forecast.table import FeatureTable, Forecasts, Samples, Split
@@ -136,7 +136,7 @@ class FastTrainer:
     fits: int = 0
 
     def __call__(self, table: FeatureTable, samples: Samples, data: DataOptions, options: NetworkOptions) -> Trainer:
-        def train(split: Split, seed: int) -> Fitted:
+        def train(split: Split, seed: int) -> FoldFit:
             self.fits += 1
             self.before(self.fits)
             rng = np.random.default_rng([seed, split.test.size])
@@ -146,7 +146,7 @@ class FastTrainer:
                 *(rng.normal(0, 1e-7, (part.size, targets.shape[1])) for part in (split.validation, split.test))
             )
             values = table.values[touched]
-            return Fitted(foretold, values.mean(axis=0), values.std(axis=0), targets.std(axis=0))
+            return FoldFit(foretold, values.mean(axis=0), values.std(axis=0), targets.std(axis=0))
 
         return train
 

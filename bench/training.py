@@ -173,8 +173,8 @@ def make_lesson() -> Lesson:
         warm=np.ones(ROWS, bool),
         values=rng.normal(0, 1, (ROWS, FEATURES)),
     )
-    samples = samples_of(table, window=DATA.window, horizons=DATA.horizons, known_until_us=int(table.as_of_us[-1]))
-    split = walk_forward(table, samples, window=DATA.window, longest=DATA.longest, judge=JudgeOptions())[-1]
+    samples = samples_of(table, DATA)
+    split = walk_forward(table, samples, data=DATA, judge=JudgeOptions())[-1]
     return Lesson(table, samples, split)
 
 
@@ -283,7 +283,7 @@ def _loader(model: Any, values: Any, targets: Any, rows: Any, split: Split) -> C
 
 def _contend(name: str) -> None:
     import_module("keras")  # what it takes is no part of the measurement
-    from crypto_assets.forecast.training import device_name
+    from crypto_assets.forecast.fitting import device_name
 
     lesson = make_lesson()
     base_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,17 +1,17 @@
 """Forecast: the rows that models are fitted on, as they were known at the end of a day."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
+from typing import Any
 
 import dagster as dg
 
 from crypto_assets.assets.columns import table_metadata
 from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.forecast_config import ForecastConfig
-from crypto_assets.assets.forecast_data_metadata import describe_set, warning_of
 from crypto_assets.assets.silver_days import never_materialised
 from crypto_assets.config import read_settings
 from crypto_assets.errors import InputIncomplete, command_to_materialise
@@ -20,13 +20,14 @@ from crypto_assets.forecast.options import ForecastOptions
 from crypto_assets.forecast.samples import samples_of
 from crypto_assets.forecast.splits import walk_forward
 from crypto_assets.forecast.table import Samples, Split
-from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET, TrainingSets
+from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET, StoredSet, TrainingSets
 from crypto_assets.forecast.training_sets_days import READ, MadeSet, days_of, make_set
-from crypto_assets.forecast.training_sets_usage import rows_by_day
+from crypto_assets.forecast.training_sets_usage import DayRows, rows_by_day
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol, Partition, look_back, range_tags
+from crypto_assets.pictures.training_rows import COLOURS, training_rows_picture
 from crypto_assets.schemas import KLINES_1S, SILVER_KLINES
-from crypto_assets.spans import day_span, to_us
+from crypto_assets.spans import day_span, from_us, to_us
 from resources.exchange import exchange_now
 from resources.lake import LakeResource
 
@@ -41,6 +42,10 @@ DESCRIPTION = (
 
 JOBS = {"gold_features": "medallion", "klines_1s": "archive"}
 """Job that makes the days of a source."""
+
+
+LISTED_INPUTS = 200
+"""Input files in an event, those of the newest days; the list beside the set names all."""
 
 
 def forecast_data_assets(days: DaySymbol, *, look_back_days: int) -> list[dg.AssetsDefinition]:
@@ -108,15 +113,7 @@ class SetDays:
                 f"{error} {self._help(partition)} The former {LSTM_TRAINING_SET.name} stays."
             ) from None
         sets = TrainingSets(self.lake)
-        stored = sets.publish(
-            partition.symbol,
-            partition.day,
-            made.table,
-            inputs=made.read.inputs,
-            options=self.options.data,
-            left_out=made.left_out,
-            made_at=self.now,
-        )
+        stored = sets.publish(partition.symbol, partition.day, made, made_at=self.now)
         metadata = describe_set(
             stored,
             made,
@@ -134,11 +131,8 @@ class SetDays:
 
     def _split(self, made: MadeSet) -> tuple[Samples, Split]:
         """The samples, and the split that the checkpoint will be fitted on."""
-        data = self.options.data
-        known_until_us = int(made.table.as_of_us[-1])
-        samples = samples_of(made.table, window=data.window, horizons=data.horizons, known_until_us=known_until_us)
-        splits = walk_forward(made.table, samples, window=data.window, longest=data.longest, judge=self.options.judge)
-        return samples, splits[-1]
+        samples = samples_of(made.table, self.options.data)
+        return samples, walk_forward(made.table, samples, data=self.options.data, judge=self.options.judge)[-1]
 
     def _help(self, partition: Partition) -> str:
         """What makes a set larger: the days that it lacks, or else more of them."""
@@ -160,3 +154,71 @@ class SetDays:
 
     def _is_there(self, symbol: str, day: date) -> bool:
         return all(self.lake.has(dataset, symbol, day) for dataset in READ[self.options.data.source])
+
+
+def describe_set(
+    stored: StoredSet,
+    made: MadeSet,
+    *,
+    samples: Samples,
+    newest: Split,
+    by_day: Mapping[date, DayRows],
+    versions: int,
+) -> dict[str, Any]:
+    """Metadata of a set: the picture first, then rows, samples, days, features, and what it was made from."""
+    table, options = stored.table, stored.options
+    return {
+        "rows_by_day": dg.MetadataValue.md(training_rows_picture(by_day)),
+        "dagster/row_count": len(table),
+        "dagster/uri": stored.uri,
+        "bytes": stored.bytes,
+        "changed": stored.changed,
+        "versions": versions,
+        "samples": len(samples),
+        **{f"samples_{name}": part.size for name, part in newest.parts.items()},
+        "first": dg.MetadataValue.timestamp(from_us(int(table.as_of_us[0]))),
+        "last": dg.MetadataValue.timestamp(from_us(int(table.as_of_us[-1]))),
+        **{f"rows_{name}": sum(getattr(day, name) for day in by_day.values()) for name in COLOURS},
+        "source": options.source,
+        "window": options.window,
+        "horizons": ", ".join(map(str, options.horizons)),
+        "days_asked": options.days,
+        "days_used": len(made.days) - len(made.missing),
+        "days_missing": len(made.missing),
+        **_missing(made.missing),
+        "features": len(table.features),
+        "features_used": ", ".join(table.features),
+        "features_left_out": dg.MetadataValue.md(_list(made.left_out)),
+        "values_not_a_number": sum(made.not_numbers.values()),
+        "sha256": stored.sha256,
+        "inputs": dg.MetadataValue.json(dict(list(made.inputs.items())[-LISTED_INPUTS:])),
+        "input_files": len(made.inputs),
+    }
+
+
+def warning_of(made: MadeSet) -> str | None:
+    """What should be looked at: days that are not there, values that are no numbers."""
+    said: list[str] = []
+    if made.missing:
+        days = sorted(made.missing)
+        said.append(
+            f"{len(days)} of {len(made.days)} days are not in the set, the first {days[0]} "
+            f"({made.missing[days[0]]} was never materialised), the last {days[-1]}"
+        )
+    if made.not_numbers:
+        listed = ", ".join(f"{name} {count}" for name, count in list(made.not_numbers.items())[:5])
+        said.append(
+            f"{sum(made.not_numbers.values())} stored values are NaN or infinite ({listed}): no window touches "
+            "their rows. Materialise gold_features of their days again"
+        )
+    return ". ".join(said) + "." if said else None
+
+
+def _missing(missing: Mapping[date, str]) -> dict[str, Any]:
+    if not missing:
+        return {}
+    return {"missing": dg.MetadataValue.md(_list({str(day): f"{name} is absent" for day, name in missing.items()}))}
+
+
+def _list(reasons: Mapping[str, str]) -> str:
+    return "\n".join(f"- `{name}`: {reason}" for name, reason in reasons.items()) or "none"

@@ -40,7 +40,11 @@ class Workers:
     now: datetime
 
     def ask[R: msgspec.Struct](self, command: str, partition: Partition, answer: type[R]) -> R:
-        """The answer of a worker about a day; raises as `run_worker` does."""
+        """The answer of `python -m crypto_assets.forecast.worker <command>` about a day; its lines appear in the run.
+
+        Where the run is cancelled, or this process ends however that be, the worker ends too. Raises the error that the
+        worker ended with, and TrainingFailed with its last words where it ended without a word of its own.
+        """
         task = DayTask(
             lake_uri=self.lake_uri,
             checkpoints_uri=self.checkpoints_uri,
@@ -50,58 +54,39 @@ class Workers:
             options=self.options,
             now=self.now,
         )
-        memory_mb = self.options.network.memory_mb
-        return run_worker(self.context, self.pipes, command, task=task, answer=answer, memory_mb=memory_mb)
-
-
-def run_worker[R: msgspec.Struct](
-    context: dg.AssetExecutionContext,
-    pipes: dg.PipesSubprocessClient,
-    command: str,
-    *,
-    task: msgspec.Struct,
-    answer: type[R],
-    memory_mb: int,
-) -> R:
-    """The answer of `python -m crypto_assets.forecast.worker <command>`, whose lines appear in the run's log.
-
-    Where the run is cancelled, or this process ends however that be, the worker ends too. Raises the error that the
-    worker ended with, and TrainingFailed with its last words where it ended without a word of its own.
-    """
-    with tempfile.TemporaryDirectory(prefix="crypto-assets-worker-") as folder:
-        errors, answered = Path(folder) / "stderr", AnswerFile(Path(folder) / "answer.json")
-        ending = "it ended well"
-        try:
-            with warnings.catch_warnings():
-                # Dagster warns of a part of its own that it uses itself.
-                warnings.filterwarnings("ignore", message=".*expected_writer_count", category=dg.PreviewWarning)
-                pipes.run(
-                    context=context,
-                    command=[
-                        *(sys.executable, "-m", WORKER, command),
-                        *("--errors", str(errors), "--parent", str(os.getpid())),
-                    ],
-                    extras={
-                        "task": msgspec.to_builtins(task),
-                        "answer": str(Path(folder) / "answer.json"),
-                        "memory_mb": memory_mb,
-                    },
-                    env={
-                        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
-                        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # or the first model would take the whole GPU
-                    },
+        with tempfile.TemporaryDirectory(prefix="crypto-assets-worker-") as folder:
+            errors, answered = Path(folder) / "stderr", AnswerFile(Path(folder) / "answer.json")
+            ending = "it ended well"
+            try:
+                with warnings.catch_warnings():
+                    # Dagster warns of a part of its own that it uses itself.
+                    warnings.filterwarnings("ignore", message=".*expected_writer_count", category=dg.PreviewWarning)
+                    self.pipes.run(
+                        context=self.context,
+                        command=[
+                            *(sys.executable, "-m", WORKER, command),
+                            *("--errors", str(errors), "--parent", str(os.getpid())),
+                        ],
+                        extras={
+                            "task": msgspec.to_builtins(task),
+                            "answer": str(Path(folder) / "answer.json"),
+                        },
+                        env={
+                            "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+                            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # or the first model would take the whole GPU
+                        },
+                    )
+            except Exception as error:
+                if type(error).__name__ != "DagsterPipesExecutionError":  # which Dagster exports nowhere
+                    raise
+                ending = explained(str(error))
+            result = answered.read(answer)
+            if result is None:
+                raise TrainingFailed(
+                    f"The process `{WORKER} {command}` left no answer: {ending}. The former state stays, and so do the "
+                    f"epochs that are done. {_last_words(errors)}"
                 )
-        except Exception as error:
-            if type(error).__name__ != "DagsterPipesExecutionError":  # which Dagster exports nowhere
-                raise
-            ending = explained(str(error))
-        result = answered.read(answer)
-        if result is None:
-            raise TrainingFailed(
-                f"The process `{WORKER} {command}` left no answer: {ending}. The former state stays, and so do the "
-                f"epochs that are done. {_last_words(errors)}"
-            )
-        return result
+            return result
 
 
 _CODE = re.compile(r"failed with code (?P<code>-?\d+)")

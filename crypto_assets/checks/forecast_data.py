@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -19,11 +19,12 @@ from crypto_assets.checks.day_checks import DayCheck, day_checks
 from crypto_assets.checks.findings import WARN, Finding
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.forecast.options import JudgeOptions
-from crypto_assets.forecast.training_sets_files import LSTM_TRAINING_SET
+from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET
 from crypto_assets.lake.lake import Lake
 from crypto_assets.lake.manifest import MANIFEST_FILE
 from crypto_assets.partitions import DaySymbol, Partition
 from crypto_assets.schemas import KLINES_1S, SILVER_KLINES
+from crypto_assets.spans import day_span
 
 RESOLVED_PERCENT = 2.0
 """Half-width of the 95 % interval of a directional accuracy that a newest block should allow: with a wider one, no
@@ -121,8 +122,7 @@ def _content_hash(stored: StoredVersion) -> Finding:
 
 def _known_by_the_day(stored: StoredVersion) -> Finding:
     rows, day = stored.rows, stored.partition.day
-    start = _midnight(day - timedelta(days=stored.options["days"] - 1))
-    end = _midnight(day + timedelta(days=1))
+    start, end = day_span(day - timedelta(days=stored.options["days"] - 1)).start, day_span(day).end
     late = rows.filter((pl.col("as_of") > end) | (pl.col("as_of") <= pl.col("open_time")))
     early = rows.filter(pl.col("open_time") < start)
     behind = int((rows["as_of"].diff().drop_nulls() <= timedelta(0)).sum())
@@ -154,7 +154,8 @@ def _as_in_its_inputs(stored: StoredVersion) -> Finding:
                 severity=WARN,
             )
         frames.append(pl.read_parquet(io.BytesIO(content)))
-    rows = stored.rows.filter((pl.col("open_time") >= _midnight(day)) & (pl.col("open_time") < _midnight(day, 1)))
+    span = day_span(day)
+    rows = stored.rows.filter(pl.col("open_time").is_between(span.start, span.end, closed="left"))
     if stored.options["source"] == KLINES_1S.name:
         expected = _of_seconds(frames[0])
     else:
@@ -238,7 +239,3 @@ def _count_samples(rows: pl.DataFrame, *, window: int, horizons: Sequence[int]) 
         due = ends.with_columns(due=pl.col("as_of") + step * horizon)
         ends = due.join(real, left_on="due", right_on="as_of", how="semi").drop("due")
     return ends.height
-
-
-def _midnight(day: date, later: int = 0) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=later)

@@ -20,7 +20,7 @@ def check_drift(day: PredictedDay) -> Finding:
     model_id = day.model_ids[-1]
     try:
         card = day.predictor.card(day.promotion(model_id))
-        table = day.predictor.rows(day.partition.symbol, day.partition.day, card=card)
+        table = day.predictor.rows(day.partition.symbol, day.partition.day, card=card).table
     except (CheckpointError, InputIncomplete) as error:
         return Finding(False, str(error))
     rows = rows_of_day(table, day.partition.day, window=card.data.window)

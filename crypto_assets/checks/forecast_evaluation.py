@@ -86,12 +86,15 @@ def read_evaluated(
     return EvaluatedDay(stored.evaluated, forecasts, checkpoints, promotions, market_time)
 
 
-def promote_or_say_why_not(day: EvaluatedDay) -> Finding:
-    """Put the model in force where its verdict allows it and every doubt is out; twice is once."""
+def promote_or_say_why_not(day: EvaluatedDay, *, reason: str = "") -> Finding:
+    """Put the model in force where every doubt is out, and its verdict allows it or a person has a reason.
+
+    Twice is once.
+    """
     evaluated, promotions = day.evaluated, day.promotions
     numbers = _numbers(evaluated)
     content = day.checkpoints.read(evaluated.symbol, evaluated.as_of_day)
-    doubt = doubt_about(day, content)
+    doubt = _doubt_about(day, content)
     current = promotions.current(evaluated.symbol)
     if doubt is not None or content is None:
         return Finding(False, f"{doubt} {_stays(current)}", numbers, ERROR)
@@ -100,17 +103,19 @@ def promote_or_say_why_not(day: EvaluatedDay) -> Finding:
         more = f" And {len(others)} more." if others else ""
         return Finding(False, f"Leak: {first}{more} {_stays(current)}", numbers, ERROR)
     verdict = evaluated.verdict
-    if not verdict.promote:
+    if not verdict.promote and not reason:
         return Finding(False, f"{evaluated.model_id} {verdict.sentence} {_stays(current)}", numbers, WARN)
-    entry = promotions.promote(read_card(content), content, verdict=verdict.sentence, now=day.now)
+    against = "" if verdict.promote else reason
+    entry = promotions.promote(read_card(content), content, verdict=verdict.sentence, now=day.now, reason=against)
     newest = promotions.current(evaluated.symbol)
     rest = f"In force since {entry.promoted_at:%Y-%m-%d %H:%M} UTC."
     if newest is not None and newest != entry:
         rest += f" {newest.model_id}, of a later day, is what foretells from now on."
-    return Finding(True, f"{evaluated.model_id} {verdict.sentence} {rest}", numbers)
+    why = verdict.sentence if verdict.promote else entry.why
+    return Finding(True, f"{evaluated.model_id} {why} {rest}", numbers)
 
 
-def doubt_about(day: EvaluatedDay, content: bytes | None) -> str | None:
+def _doubt_about(day: EvaluatedDay, content: bytes | None) -> str | None:
     """Why the stored verdict must not be acted on; None where it may."""
     evaluated = day.evaluated
     if content is None:

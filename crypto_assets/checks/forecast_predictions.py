@@ -165,7 +165,7 @@ def _sampled(rows: pa.Table) -> pa.Table:
 def _foretold_again(day: PredictedDay, promotion: Promotion, stored: pa.Table) -> pa.Table | None:
     """The same moments from what is there now; None where some are gone."""
     card = day.predictor.card(promotion)
-    table = day.predictor.rows(day.partition.symbol, day.partition.day, card=card)
+    table = day.predictor.rows(day.partition.symbol, day.partition.day, card=card).table
     rows = rows_of_day(table, day.partition.day, window=card.data.window)
     moments = np.unique(times_us(stored["as_of"]))
     rows = rows[np.isin(table.as_of_us[rows], moments)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 
 from crypto_assets.checks.stored import StoredDay, read_stored
@@ -48,12 +48,7 @@ def read_predicted(
     if day is None:
         return None
     return PredictedDay(
-        dataset=day.dataset,
-        partition=day.partition,
-        table=day.table,
-        notes=day.notes,
-        lake=day.lake,
-        now=day.now,
+        **{field.name: getattr(day, field.name) for field in fields(day)},
         promotions=promotions,
         predictor=predictor,
         trained=trained.get(partition.symbol, []),

@@ -104,7 +104,7 @@ def plan(job: Job, first: date, last: date, *, first_of_all: date) -> list[Stage
     from crypto_assets.forecast.checkpoints import NAME as LSTM_CHECKPOINT
     from crypto_assets.forecast.evaluations import LSTM_EVALUATION
     from crypto_assets.forecast.predictions import LSTM_PREDICTIONS
-    from crypto_assets.forecast.training_sets_files import LSTM_TRAINING_SET
+    from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET
     from crypto_assets.schemas import BRONZE_KLINES, KLINES_1S
 
     match job:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from crypto_assets.checks.forecast_evaluation import EvaluatedDay
     from crypto_assets.config import Settings
     from crypto_assets.forecast.evaluations import ModelEvaluation
-    from crypto_assets.forecast.promotions import Promotion, Promotions
+    from crypto_assets.forecast.promotions import Promotion
 
 LONGEST_REASON = 500
 app = typer.Typer(help="Models of the forecast: list, show, put in force.", no_args_is_help=True)
@@ -63,30 +63,31 @@ def show(
     settings = read_settings()
     checkpoints, promotions = Checkpoints(settings.checkpoints), Promotions(settings.checkpoints)
     current = promotions.current(symbol)
-    if day is None and current is None:
+    if day is not None:
+        of_day = asked_day(day)
+        content = checkpoints.read(symbol, of_day)
+    elif current is not None:
+        of_day, content = current.as_of_day, promotions.content(current)
+    else:
         raise InputIncomplete(
             f"No model of {symbol} is in force. `crypto-assets model list {symbol}` shows which there are."
         )
-    if day is None and current is not None:
-        content, of_day = promotions.content(current), current.as_of_day
-    else:
-        of_day = asked_day(str(day))
-        content = checkpoints.read(symbol, of_day)
     if content is None:
         made = ", ".join(str(one) for one in checkpoints.days(symbol)) or "none"
         raise InputIncomplete(f"There is no model of {symbol} as of {of_day}. Days that have one: {made}.")
     card = read_card(content)
     evaluated = _evaluated(settings, symbol, of_day)
     entries = [entry for entry in promotions.all(symbol) if entry.model_id == card.model_id]
+    is_in_force = current is not None and current.model_id == card.model_id
     if as_json:
         verdict = evaluated.verdict if evaluated else None
-        print_json({"card": card, "verdict": verdict, "promotions": entries, "in_force": _same(current, card.model_id)})
+        print_json({"card": card, "verdict": verdict, "promotions": entries, "in_force": is_in_force})
         return
     typer.echo(as_markdown(card))
     typer.echo(f"\n{_verdict(evaluated)}")
     for entry in entries:
         typer.echo(f"Promoted {entry.promoted_at:%Y-%m-%d %H:%M} UTC: {entry.why}")
-    state = "It is in force." if _same(current, card.model_id) else "It is not in force."
+    state = "It is in force." if is_in_force else "It is not in force."
     typer.echo(f"{state} {notice(card.exchange)}")
 
 
@@ -112,47 +113,20 @@ def promote(
     from crypto_assets.checks.forecast_evaluation import promote_or_say_why_not
     from crypto_assets.config import read_settings
     from crypto_assets.errors import InputIncomplete
-    from crypto_assets.forecast.promotions import Promotions
 
-    reason = None if force_with_reason is None else _checked_reason(force_with_reason)
-    settings = read_settings()
-    promotions = Promotions(settings.checkpoints)
-    judged = _judged(settings, symbol, day, promotions)
+    reason = "" if force_with_reason is None else _checked_reason(force_with_reason)
+    judged = _judged(read_settings(), symbol, day)
     if judged is None:
         raise InputIncomplete(
             f"There is no evaluation of {symbol} {day}, and no model is promoted that nobody judged. Make it: "
             f"crypto-assets backfill {symbol} {day} {day} --job forecast"
         )
-    finding = promote_or_say_why_not(judged)
-    if finding.passed:
-        typer.echo(finding.sentence)
-    elif reason is not None:
-        typer.echo(_force(judged, promotions, reason=reason))
-    else:
-        advice = " --force-with-reason promotes it all the same." if finding.severity is WARN else ""
+    finding = promote_or_say_why_not(judged, reason=reason)
+    if not finding.passed:
+        refused = " No reason changes that." if reason else ""
+        advice = " --force-with-reason promotes it all the same." if finding.severity is WARN else refused
         end(f"{finding.sentence}{advice}", status=FAILED)
-
-
-def _force(judged: EvaluatedDay, promotions: Promotions, *, reason: str) -> str:
-    """Promote against the verdict; raises CheckpointError for a leak, or a file that is not the one judged."""
-    from crypto_assets.checks.forecast_evaluation import doubt_about
-    from crypto_assets.errors import CheckpointError
-    from crypto_assets.forecast.checkpoint import read_card
-
-    evaluated = judged.evaluated
-    content = judged.checkpoints.read(evaluated.symbol, evaluated.as_of_day)
-    doubt = doubt_about(judged, content)
-    if doubt is not None or content is None:
-        raise CheckpointError(f"{doubt} No reason changes that.")
-    if evaluated.leaks:
-        raise CheckpointError(f"Leak: {evaluated.leaks[0]} Its figures mean nothing; no reason changes that.")
-    verdict = evaluated.verdict.sentence
-    entry = promotions.promote(read_card(content), content, verdict=verdict, now=judged.now, reason=reason)
-    current = promotions.current(evaluated.symbol)
-    rest = ""
-    if current is not None and current != entry:
-        rest = f" {current.model_id}, of a later day, is what foretells from now on."
-    return f"{entry.model_id} {entry.why} In force since {entry.promoted_at:%Y-%m-%d %H:%M} UTC.{rest}"
+    typer.echo(finding.sentence)
 
 
 def _checked_reason(text: str) -> str:
@@ -164,13 +138,14 @@ def _checked_reason(text: str) -> str:
     return reason
 
 
-def _judged(settings: Settings, symbol: str, day: date, promotions: Promotions) -> EvaluatedDay | None:
+def _judged(settings: Settings, symbol: str, day: date) -> EvaluatedDay | None:
     from crypto_assets.checks.forecast_evaluation import read_evaluated
     from crypto_assets.forecast.checkpoints import Checkpoints
+    from crypto_assets.forecast.promotions import Promotions
     from crypto_assets.lake.lake import Lake
     from crypto_assets.partitions import Partition
 
-    checkpoints = Checkpoints(settings.checkpoints)
+    checkpoints, promotions = Checkpoints(settings.checkpoints), Promotions(settings.checkpoints)
     lake, partition = Lake(settings.lake), Partition(symbol, day)
     return read_evaluated(lake, partition, datetime.now(UTC), checkpoints=checkpoints, promotions=promotions)
 
@@ -201,21 +176,21 @@ def _model(
 ) -> dict[str, Any]:
     newest = promoted[-1] if promoted else None
     model_id = evaluated.model_id if evaluated else newest.model_id if newest else f"{symbol}-{day}"
-    if newest is not None and newest.model_id == model_id:
-        state = "in force" if newest == current else "promoted"
-        state += " by a person" if newest.reason else ""
-    else:
-        state = "not promoted"
+    entry = newest if newest is not None and newest.model_id == model_id else None
+    is_in_force = entry is not None and entry == current
+    state = "not promoted"
+    if entry is not None:
+        state = f"{'in force' if is_in_force else 'promoted'}{' by a person' if entry.reason else ''}"
     return {
         "model_id": model_id,
         "symbol": symbol,
         "as_of_day": day,
         "state": state,
-        "in_force": newest is not None and newest == current and newest.model_id == model_id,
+        "in_force": is_in_force,
         "verdict": None if evaluated is None else evaluated.verdict.sentence,
-        "why": newest.why if newest and newest.model_id == model_id else _verdict(evaluated),
-        "promoted_at": newest.promoted_at if newest and newest.model_id == model_id else None,
-        "reason": newest.reason if newest and newest.model_id == model_id else "",
+        "why": entry.why if entry else _verdict(evaluated),
+        "promoted_at": entry.promoted_at if entry else None,
+        "reason": entry.reason if entry else "",
     }
 
 
@@ -231,7 +206,3 @@ def _verdict(evaluated: ModelEvaluation | None) -> str:
     if evaluated is None:
         return "Nobody has judged it: materialise lstm_evaluation."
     return evaluated.verdict.sentence
-
-
-def _same(promotion: Promotion | None, model_id: str) -> bool:
-    return promotion is not None and promotion.model_id == model_id

@@ -41,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(settings: Settings, given: argparse.Namespace, options: ForecastOptions) -> None:
     from crypto_assets.forecast.card import as_markdown
+    from crypto_assets.forecast.training import train_partition
     from crypto_assets.forecast.training_sets import TrainingSets
     from crypto_assets.forecast.training_sets_days import make_set
-    from crypto_assets.forecast.worker_training import train_partition
 
     task, lake = _task(settings, given, options), Lake(settings.lake)
     made = make_set(
@@ -54,15 +54,7 @@ def _train(settings: Settings, given: argparse.Namespace, options: ForecastOptio
         known_until=min(task.now, day_span(given.day).end),
         first_day=settings.partitions_start,
     )
-    TrainingSets(lake).publish(
-        given.symbol,
-        given.day,
-        made.table,
-        inputs=made.read.inputs,
-        options=options.data,
-        left_out=made.left_out,
-        made_at=task.now,
-    )
+    TrainingSets(lake).publish(given.symbol, given.day, made, made_at=task.now)
     answer = train_partition(task, _say)
     print(f"\n{as_markdown(answer.card)}\n{answer.uri}")
 

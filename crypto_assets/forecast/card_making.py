@@ -50,7 +50,7 @@ def training_key(
     """sha256 of all that determines the weights, but for the kind of device; the memory limit is no part of it."""
     described = {
         "training_set": training_set_sha256,
-        "split": [hashlib.sha256(part.tobytes()).hexdigest() for part in (split.train, split.validation, split.test)],
+        "split": [hashlib.sha256(part.tobytes()).hexdigest() for part in split.parts.values()],
         "data": msgspec.to_builtins(data),
         "network": msgspec.to_builtins(msgspec.structs.replace(network, seed=seed, memory_mb=1)),
         "versions": library_versions(),

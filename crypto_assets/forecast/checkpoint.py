@@ -60,15 +60,13 @@ def read_card(content: bytes) -> ModelCard:
         raise CheckpointError(f"The checkpoint's card cannot be read: {error}. {ANEW}") from error
 
 
-def load_checkpoint(content: bytes, *, features: Sequence[str] | None = None) -> Checkpoint:
+def load_checkpoint(content: bytes) -> Checkpoint:
     """The model of a file, ready to foretell.
 
-    Raises CheckpointError like `read_card`, where the file holds anything but the layers of our networks or does not
-    fit its card, and with `features` where it was trained on others: the sentence says which.
+    Raises CheckpointError like `read_card`, and where the file holds anything but the layers of our networks or does
+    not fit its card.
     """
     card = read_card(content)
-    if features is not None:
-        refuse_other_features(card, features)
     refuse_foreign_model(open_model(content))
     model = _load(content)
     window, horizons = card.data.window, len(card.data.horizons)

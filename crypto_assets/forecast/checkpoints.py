@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import date
-from typing import Any
 
 from crypto_assets.forecast.card import ModelCard, as_markdown, encode_card
+from crypto_assets.forecast.kept import KeptArrays
 from crypto_assets.forecast.training_state import EpochKeeper
 from crypto_assets.identifiers import checked_symbol
 from crypto_assets.lake.files import Files
 
 NAME = "lstm_checkpoint"
-_KEPT = "_training"
 _SYMBOL, _DATE = "symbol=", "date="
 
 
@@ -25,8 +24,8 @@ def checkpoint_folder(symbol: str, day: date) -> str:
 class Checkpoints:
     """Reads and publishes models; raises LakeError where the store cannot be used, and then keeps what was there."""
 
-    def __init__(self, uri: str, *, storage_options: Mapping[str, Any] | None = None) -> None:
-        self.files = Files(uri, storage_options=storage_options, variable="CHECKPOINTS_URI")
+    def __init__(self, uri: str) -> None:
+        self.files = Files(uri, variable="CHECKPOINTS_URI")
 
     def uri_of(self, symbol: str, day: date) -> str:
         """URI of a day's model."""
@@ -59,19 +58,20 @@ class Checkpoints:
 
     def keeper(self, symbol: str, day: date, *, key: str) -> EpochKeeper:
         """What keeps the epochs of a training of this day until its model is published."""
-        return EpochKeeper(self.files, f"{checkpoint_folder(symbol, day)}/{_KEPT}", key=key)
+        return EpochKeeper(self._kept(symbol, day), key=key)
 
     def forget_epochs(self, symbol: str, day: date) -> None:
         """Remove what trainings of this day kept, whatever their options; for who holds `training`."""
-        folder = f"{checkpoint_folder(symbol, day)}/{_KEPT}"
-        for name in self.files.names(folder):
-            self.files.remove(f"{folder}/{name}")
+        self._kept(symbol, day).forget()
 
     @contextmanager
     def training(self, symbol: str, day: date, *, on_wait: Callable[[], None] | None = None) -> Generator[None]:
         """Train the day's model alone, among the processes of this host; another one is told, and waits."""
         with self.files.alone(f"training-{symbol}-{day}", on_wait=on_wait):
             yield
+
+    def _kept(self, symbol: str, day: date) -> KeptArrays:
+        return KeptArrays(self.files, f"{checkpoint_folder(symbol, day)}/_training")
 
 
 def _path(symbol: str, day: date, kind: str) -> str:

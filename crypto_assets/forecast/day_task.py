@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 import msgspec
 
+from crypto_assets.errors import command_to_materialise
 from crypto_assets.forecast.options import ForecastOptions
 
 type Say = Callable[[str], None]
@@ -24,3 +25,7 @@ class DayTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     options: ForecastOptions
     now: datetime
     """When it is said to be made."""
+
+    def command_to_make(self, asset: str) -> str:
+        """The command that materialises an asset of the day."""
+        return command_to_materialise(asset, f"{self.day}|{self.symbol}")

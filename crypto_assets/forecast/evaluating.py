@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import msgspec
 
-from crypto_assets.errors import InputIncomplete, LakeError, command_to_materialise
+from crypto_assets.errors import InputIncomplete, LakeError
 from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.card_making import library_versions, training_key
 from crypto_assets.forecast.checkpoint import read_card
@@ -18,7 +18,7 @@ from crypto_assets.forecast.checkpoints import NAME as CHECKPOINT
 from crypto_assets.forecast.checkpoints import Checkpoints
 from crypto_assets.forecast.day_task import DayTask, Say
 from crypto_assets.forecast.evaluating_audit import Audit, audit, candles_of
-from crypto_assets.forecast.evaluating_fits import Fitted, KeptFits, Trainer, network_trainer, published_fit
+from crypto_assets.forecast.evaluating_fits import FoldFit, Trainer, network_trainer, published_fit
 from crypto_assets.forecast.evaluations import (
     LSTM_EVALUATION,
     Evaluations,
@@ -26,9 +26,10 @@ from crypto_assets.forecast.evaluations import (
     StoredEvaluation,
     evaluation_folder,
 )
-from crypto_assets.forecast.judge.evaluation import Progress, evaluate
+from crypto_assets.forecast.judge.evaluation import evaluate
 from crypto_assets.forecast.judge.leaks import Evidence, Leak, Scaler, find_leaks
 from crypto_assets.forecast.judge.verdict import judge
+from crypto_assets.forecast.kept import KeptArrays
 from crypto_assets.forecast.options import DataOptions, ForecastOptions, NetworkOptions, differences
 from crypto_assets.forecast.splits import walk_forward
 from crypto_assets.forecast.table import FeatureTable, Forecasts, Samples, Split
@@ -73,7 +74,7 @@ class _Model:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def evaluate_partition(task: DayTask, say: Say, *, make_trainer: MakeTrainer | None = None) -> EvaluateAnswer:
+def evaluate_partition(task: DayTask, say: Say, *, make_trainer: MakeTrainer = network_trainer) -> EvaluateAnswer:
     """Evaluate the published model of a day and keep what came of it.
 
     On the newest fold the model itself foretells, for the first seed; everywhere else networks that are fitted as it
@@ -94,13 +95,9 @@ def evaluate_partition(task: DayTask, say: Say, *, make_trainer: MakeTrainer | N
             say(f"{where}: the evaluation of this model with these options is there already")
             return _answer(former, evaluated=False, fitted=0, taken_over=0)
         found = audit(lake, model.stored, seed=task.day.toordinal())
-        kept = KeptFits(lake.files, evaluation_folder(task.symbol, task.day))
-        folds = _Folds(
-            task, model, kept=kept, make_trainer=make_trainer or _as_published, tell=lambda line: say(f"{where} {line}")
-        )
-        evaluated = evaluate(
-            model.stored.table, model.samples, model.splits, fit=folds.fit, options=task.options, on_fit=folds.tell
-        )
+        kept = KeptArrays(lake.files, f"{evaluation_folder(task.symbol, task.day)}/_fits")
+        folds = _Folds(task, model, kept=kept, make_trainer=make_trainer, tell=lambda line: say(f"{where} {line}"))
+        evaluated = evaluate(model.stored.table, model.samples, model.splits, fit=folds.fit, options=task.options)
         leaks = _leaks(model, folds, lake, found)
         stored = evaluations.publish(
             ModelEvaluation(
@@ -131,7 +128,7 @@ def kinds_of(leaks: tuple[Leak, ...]) -> tuple[str, ...]:
 class _Folds:
     """Fits a network for a fold and a seed, or finds it fitted."""
 
-    def __init__(self, task: DayTask, model: _Model, *, kept: KeptFits, make_trainer: MakeTrainer, tell: Say) -> None:
+    def __init__(self, task: DayTask, model: _Model, *, kept: KeptArrays, make_trainer: MakeTrainer, tell: Say) -> None:
         self._kept = kept
         self.scalers: list[Scaler] = []
         self.fitted = self.taken_over = 0
@@ -141,39 +138,23 @@ class _Folds:
         self._train = make_trainer(model.stored.table, model.samples, model.card.data, model.card.network)
 
     def fit(self, split: Split, seed: int) -> Forecasts:
-        """What the network foretells of the split."""
-        fold = next(number for number, other in enumerate(self._model.splits) if other is split)
-        fitted = self._fitted(split, seed, is_published=self._is_published(fold, seed))
-        self.scalers.append(Scaler(fold, seed, fitted.mean, fitted.scale, fitted.target_scale))
-        return fitted.forecasts
-
-    def tell(self, progress: Progress) -> None:
-        """A line for each network."""
-        folds = len(self._model.splits)
-        is_published = self._is_published(progress.fold - 1, progress.seed)
-        how = "the published model" if is_published else f"seed {progress.seed}"
-        self._tell(f"fold {progress.fold}/{folds}, {how}: {progress.done} of {progress.total} networks")
-
-    def _is_published(self, fold: int, seed: int) -> bool:
-        return fold == len(self._model.splits) - 1 and seed == self._task.options.network.seed
-
-    def _fitted(self, split: Split, seed: int, *, is_published: bool) -> Fitted:
-        model = self._model
-        if is_published:
-            return published_fit(model.content, model.stored.table, model.samples, split)
-        key = _training_key(model.stored, split, model.card, seed=seed)
-        kept = self._kept.read(key)
-        if kept is not None:
+        """What the network foretells of the split; a line tells of each."""
+        model, folds = self._model, len(self._model.splits)
+        fold = next(number for number, other in enumerate(model.splits) if other is split)
+        key, how = _training_key(model.stored, split, model.card, seed=seed), f"seed {seed}"
+        if fold == folds - 1 and seed == self._task.options.network.seed:
+            fitted, how = published_fit(model.content, model.stored.table, model.samples, split), "the published model"
+        elif (kept := self._kept.read(key)) is not None:
+            fitted = FoldFit.of_arrays(kept)
             self.taken_over += 1
-            return kept
-        fitted = self._train(split, seed)
-        self._kept.keep(key, fitted)
-        self.fitted += 1
-        return fitted
-
-
-def _as_published(table: FeatureTable, samples: Samples, data: DataOptions, options: NetworkOptions) -> Trainer:
-    return network_trainer(table, samples, data=data, options=options)
+        else:
+            fitted = self._train(split, seed)
+            self._kept.keep(key, fitted.as_arrays())
+            self.fitted += 1
+        self.scalers.append(Scaler(fold, seed, fitted.mean, fitted.scale, fitted.target_scale))
+        of_all = f"{len(self.scalers)} of {folds * self._task.options.judge.seeds} networks"
+        self._tell(f"fold {fold + 1}/{folds}, {how}: {of_all}")
+        return fitted.forecasts
 
 
 def _read_model(task: DayTask, lake: Lake, *, where: str) -> _Model:
@@ -182,19 +163,17 @@ def _read_model(task: DayTask, lake: Lake, *, where: str) -> _Model:
     if content is None:
         raise InputIncomplete(
             f"{where}: {CHECKPOINT} was never materialised for this day: there is nothing to evaluate. Run: "
-            f"{_command(task, CHECKPOINT)}"
+            f"{task.command_to_make(CHECKPOINT)}"
         )
     card = read_card(content)
     stored = TrainingSets(lake).read(task.symbol, task.day, sha256=card.training_set_sha256)
     if stored is None:
         raise InputIncomplete(
             f"{where}: {card.model_id} was fitted on a training set (sha256 {card.training_set_sha256[:12]}…) that the "
-            f"lake has not. Run: {_command(task, LSTM_TRAINING_SET.name)}, then the same for {CHECKPOINT}"
+            f"lake has not. Run: {task.command_to_make(LSTM_TRAINING_SET.name)}, then the same for {CHECKPOINT}"
         )
     samples = stored.samples()
-    splits = walk_forward(
-        stored.table, samples, window=stored.options.window, longest=stored.options.longest, judge=task.options.judge
-    )
+    splits = walk_forward(stored.table, samples, data=stored.options, judge=task.options.judge)
     other = _differences(card, task.options)
     if not other and card.training_key != _training_key(stored, splits[-1], card, seed=task.options.network.seed):
         other = f"its split or its libraries ({', '.join(f'{n} {v}' for n, v in card.versions.items())})"
@@ -202,7 +181,7 @@ def _read_model(task: DayTask, lake: Lake, *, where: str) -> _Model:
         raise InputIncomplete(
             f"{where}: {card.model_id} was fitted otherwise than this run asks for: {other}. The former evaluation "
             f"stays. Give this run the config of {CHECKPOINT}, or fit it anew with this run's: "
-            f"{_command(task, CHECKPOINT)} --config-json '…'"
+            f"{task.command_to_make(CHECKPOINT)} --config-json '…'"
         )
     return _Model(content, card, stored, samples, splits)
 
@@ -263,7 +242,3 @@ def _answer(stored: StoredEvaluation, *, evaluated: bool, fitted: int, taken_ove
         changed=stored.changed,
         peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     )
-
-
-def _command(task: DayTask, asset: str) -> str:
-    return command_to_materialise(asset, f"{task.day}|{task.symbol}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -20,7 +20,7 @@ from crypto_assets.features.feature import Source as Recorded
 from crypto_assets.features.inputs import BOOK_LEAD_IN, LEAD_IN_DAYS, MINUTE_US, FeatureInputs
 from crypto_assets.forecast.judge.leaks import Candles, Changed
 from crypto_assets.forecast.seconds import second_rows
-from crypto_assets.forecast.table import BoolArray, FeatureTable, FloatArray, IntArray
+from crypto_assets.forecast.table import BoolArray, FeatureTable, FloatArray, IntArray, places_of
 from crypto_assets.forecast.training_sets import StoredSet
 from crypto_assets.forecast.training_sets_days import READ
 from crypto_assets.lake.lake import Lake
@@ -52,6 +52,31 @@ class _Recomputed:
     """Shape (rows, features of the set)."""
 
 
+@dataclass(frozen=True)
+class _Again:
+    """A day of a table, and what computes its rows again."""
+
+    table: FeatureTable
+    day: date
+    is_as_made: bool
+    """Whether it lies in the lake as it was when the set was made."""
+    moments_us: Sequence[int]
+    """Moments after which everything is cut off."""
+    known_by: Callable[[int], _Recomputed]
+    """From what was known by a moment."""
+    klines: Mapping[str, pa.Table]
+    compute: Callable[[Mapping[str, pa.Table]], _Recomputed]
+    """From other candles than those."""
+
+    @cached_property
+    def with_filled(self) -> _Recomputed | None:
+        """The rows where interpolated candles are taken for real ones; None where there are none."""
+        cleared = {name: _without_filled(table) for name, table in self.klines.items()}
+        if all(table is None for table in cleared.values()):
+            return None
+        return self.compute({name: cleared[name] or table for name, table in self.klines.items()})
+
+
 def candles_of(lake: Lake, stored: StoredSet) -> Candles:
     """The candles that the set's prices come from, of those of its days whose file is the one that it was made from.
 
@@ -60,7 +85,7 @@ def candles_of(lake: Lake, stored: StoredSet) -> Candles:
     """
     dataset, symbol = READ[stored.options.source][-1], stored.table.symbol
     parts: list[pl.DataFrame] = []
-    for day in days_of(stored.table):
+    for day in _days_in(stored.table):
         content = lake.files.read(dataset.partition_path(symbol, day))
         if content is None or not _is_input(stored, dataset, day, content):
             opened = [to_us(day_span(day).start)]
@@ -87,7 +112,7 @@ def audit(lake: Lake, stored: StoredSet, *, seed: int) -> Audit:
     """
     changed: list[Changed] = []
     looked_at: list[str] = []
-    tried = _days_to_try(days_of(stored.table), seed=seed)
+    tried = _days_to_try(_days_in(stored.table), seed=seed)
     for day in tried:
         if len(looked_at) == AUDITED_DAYS:
             break
@@ -108,13 +133,10 @@ def audit(lake: Lake, stored: StoredSet, *, seed: int) -> Audit:
     return Audit(tuple({change.column: change for change in reversed(changed)}.values()), tuple(looked_at))
 
 
-def days_of(table: FeatureTable) -> list[date]:
+def _days_in(table: FeatureTable) -> list[date]:
     """UTC days of which the table has rows, ascending."""
-    numbers = np.unique(table.open_us // _DAY_US)
-    return [from_us(int(number) * _DAY_US).date() for number in numbers]
-
-
-_DAY_US = 86_400_000_000
+    day_us = 86_400_000_000
+    return [from_us(int(number) * day_us).date() for number in np.unique(table.open_us // day_us)]
 
 
 def _days_to_try(days: Sequence[date], *, seed: int) -> list[date]:
@@ -127,20 +149,22 @@ def _is_input(stored: StoredSet, dataset: Dataset, day: date, content: bytes) ->
     return stored.inputs.get(f"{dataset.name}/{day}") == hashlib.sha256(content).hexdigest()
 
 
-def _again(lake: Lake, stored: StoredSet, day: date, *, seed: int) -> _Gold | _Seconds | None:
+def _again(lake: Lake, stored: StoredSet, day: date, *, seed: int) -> _Again | None:
     """What computes a day again; None where what it is made from is not there."""
-    datasets = READ[stored.options.source]
-    symbol = stored.table.symbol
-    contents = {dataset: lake.files.read(dataset.partition_path(symbol, day)) for dataset in datasets}
+    table, symbol = stored.table, stored.table.symbol
+    contents = {
+        dataset: lake.files.read(dataset.partition_path(symbol, day)) for dataset in READ[stored.options.source]
+    }
     are_inputs = all(content and _is_input(stored, dataset, day, content) for dataset, content in contents.items())
     if stored.options.source == "klines_1s":
-        days = [lake.read(KLINES_1S, symbol, day + timedelta(days=back)) for back in (-1, 0)]
-        held = [table for table in days if table is not None]
-        return _Seconds(stored.table, day, held, are_inputs, seed) if days[-1] is not None else None
-    inputs = gold_inputs(lake, symbol, day, features=stored.table.features)
+        days = {of: lake.read(KLINES_1S, symbol, of) for of in (day - timedelta(days=1), day)}
+        held = {str(of): klines for of, klines in days.items() if klines is not None}
+        return _again_seconds(table, day, held, is_as_made=are_inputs, seed=seed) if str(day) in held else None
+    inputs = gold_inputs(lake, symbol, day, features=table.features)
     if inputs is None:
         return None
-    return _Gold(stored.table, day, inputs, are_inputs and not _silver_is_newer(lake, symbol, day), seed)
+    is_as_made = are_inputs and not _silver_is_newer(lake, symbol, day)
+    return _again_gold(table, day, inputs, is_as_made=is_as_made, seed=seed)
 
 
 def gold_inputs(lake: Lake, symbol: str, day: date, *, features: Sequence[str]) -> FeatureInputs | None:
@@ -176,86 +200,45 @@ def _silver_is_newer(lake: Lake, symbol: str, day: date) -> bool:
     return any(at is not None and at > made_at for at in written)
 
 
-@dataclass(frozen=True)
-class _Gold:
+def _again_gold(table: FeatureTable, day: date, inputs: FeatureInputs, *, is_as_made: bool, seed: int) -> _Again:
     """A day of gold."""
+    from crypto_assets.features.compute import compute_features
+    from crypto_assets.features.lookahead import cut_inputs, sample_minutes
 
-    table: FeatureTable
-    day: date
-    inputs: FeatureInputs
-    is_as_made: bool
-    seed: int
+    def compute(inputs: FeatureInputs) -> _Recomputed:
+        rows = compute_features(inputs, day=day)
+        return _Recomputed(open_times(rows), np.column_stack([rows[name].to_numpy() for name in table.features]))
 
-    @cached_property
-    def moments_us(self) -> list[int]:
-        """Moments after which everything is cut off."""
-        from crypto_assets.features.lookahead import sample_minutes
-
-        start_us = to_us(day_span(self.day).start)
-        last_us = int(self.table.open_us.max())
-        minutes = sample_minutes(self.inputs, day=self.day, seed=self.seed)
-        ends = [start_us + (minute + 1) * MINUTE_US for minute in minutes]
-        return [end for end in ends if end <= last_us + MINUTE_US] or ends[:1]
-
-    def known_by(self, moment_us: int) -> _Recomputed:
-        """The day's rows from what was known by the moment."""
-        from crypto_assets.features.lookahead import cut_inputs
-
-        return self._compute(cut_inputs(self.inputs, as_of_us=moment_us))
-
-    @cached_property
-    def with_filled(self) -> _Recomputed | None:
-        """The day's rows where interpolated candles are taken for real ones; None where there are none."""
-        cleared = {timeframe: _without_filled(table) for timeframe, table in self.inputs.klines.items()}
-        if all(cleared[timeframe] is None for timeframe in cleared):
-            return None
-        klines = {timeframe: cleared[timeframe] or table for timeframe, table in self.inputs.klines.items()}
-        return self._compute(FeatureInputs(klines, self.inputs.orderbook, self.inputs.perpetual))
-
-    def _compute(self, inputs: FeatureInputs) -> _Recomputed:
-        from crypto_assets.features.compute import compute_features
-
-        rows = compute_features(inputs, day=self.day)
-        return _Recomputed(open_times(rows), np.column_stack([rows[name].to_numpy() for name in self.table.features]))
+    start_us, last_us = to_us(day_span(day).start), int(table.open_us.max())
+    ends = [start_us + (minute + 1) * MINUTE_US for minute in sample_minutes(inputs, day=day, seed=seed)]
+    return _Again(
+        table,
+        day,
+        is_as_made,
+        moments_us=[end for end in ends if end <= last_us + MINUTE_US] or ends[:1],
+        known_by=lambda moment_us: compute(cut_inputs(inputs, as_of_us=moment_us)),
+        klines=inputs.klines,
+        compute=lambda klines: compute(FeatureInputs(klines, inputs.orderbook, inputs.perpetual)),
+    )
 
 
-@dataclass(frozen=True)
-class _Seconds:
-    """A day of candles of a second."""
+def _again_seconds(
+    table: FeatureTable, day: date, klines: Mapping[str, pa.Table], *, is_as_made: bool, seed: int
+) -> _Again:
+    """A day of candles of a second, one moment of it: each row reads two seconds only."""
 
-    table: FeatureTable
-    day: date
-    klines: Sequence[pa.Table]
-    """Of the day before, where there is one, and of the day."""
-    is_as_made: bool
-    seed: int
-
-    @cached_property
-    def moments_us(self) -> list[int]:
-        """A moment after which everything is cut off: each row reads two seconds only."""
-        opened = self.table.open_us[self.table.open_us >= to_us(day_span(self.day).start)]
-        return [int(np.random.default_rng(self.seed).choice(opened)) + self.table.step_us]
-
-    def known_by(self, moment_us: int) -> _Recomputed:
-        """Rows from what was known by the moment."""
-        ends = [open_times(table) + self.table.step_us for table in self.klines]
-        known = (
-            table.slice(0, int(np.searchsorted(end, moment_us, side="right")))
-            for table, end in zip(self.klines, ends, strict=True)
-        )
-        return self._compute(list(known))
-
-    @cached_property
-    def with_filled(self) -> _Recomputed | None:
-        """Rows where interpolated candles are taken for real ones; None where there are none."""
-        cleared = [_without_filled(table) for table in self.klines]
-        if all(table is None for table in cleared):
-            return None
-        return self._compute([other or table for other, table in zip(cleared, self.klines, strict=True)])
-
-    def _compute(self, klines: Sequence[pa.Table]) -> _Recomputed:
-        rows = second_rows(klines, symbol=self.table.symbol, features=self.table.features)
+    def compute(klines: Mapping[str, pa.Table]) -> _Recomputed:
+        rows = second_rows(klines.values(), symbol=table.symbol, features=table.features)
         return _Recomputed(rows.open_us, rows.values)
+
+    def known_by(moment_us: int) -> _Recomputed:
+        opened_by = moment_us - table.step_us
+        rows = {of: int(np.searchsorted(open_times(one), opened_by, side="right")) for of, one in klines.items()}
+        return compute({of: one.slice(0, rows[of]) for of, one in klines.items()})
+
+    opened = table.open_us[table.open_us >= to_us(day_span(day).start)]
+    moment_us = int(np.random.default_rng(seed).choice(opened)) + table.step_us
+    return _Again(table, day, is_as_made, [moment_us], known_by, klines, compute)
 
 
 def _without_filled(candles: pa.Table) -> pa.Table | None:
@@ -267,7 +250,7 @@ def _without_filled(candles: pa.Table) -> pa.Table | None:
     return candles.set_column(candles.schema.get_field_index("flags"), candles.schema.field("flags"), cleared)
 
 
-def _differing(again: _Gold | _Seconds) -> Iterator[Changed]:
+def _differing(again: _Again) -> Iterator[Changed]:
     """Of each column and moment the first value of the day that comes out otherwise."""
     table = again.table
     start_us = to_us(day_span(again.day).start)
@@ -275,7 +258,7 @@ def _differing(again: _Gold | _Seconds) -> Iterator[Changed]:
         of_day = (table.open_us >= start_us) & (table.open_us + table.step_us <= moment_us)
         rows = np.flatnonzero(of_day)
         known = again.known_by(moment_us)
-        place, is_there = _places(known.open_us, table.open_us[rows])
+        place, is_there = places_of(known.open_us, table.open_us[rows])
         for row in rows[~is_there][:1]:
             opened = int(table.open_us[row])
             yield Changed("open_time", opened, moment_us, float(opened), float("nan"), from_filled=False)
@@ -293,18 +276,13 @@ def _differing(again: _Gold | _Seconds) -> Iterator[Changed]:
             )
 
 
-def _is_from_filled(again: _Gold | _Seconds, rows: IntArray, column: int) -> bool:
+def _is_from_filled(again: _Again, rows: IntArray, column: int) -> bool:
     """Whether the column comes out as stored once interpolated candles are taken for real ones."""
     if again.with_filled is None:
         return False
-    place, is_there = _places(again.with_filled.open_us, again.table.open_us[rows])
+    place, is_there = places_of(again.with_filled.open_us, again.table.open_us[rows])
     stored = again.table.values[rows, column]
     return bool(is_there.all() and _same(stored, again.with_filled.values[place, column]).all())
-
-
-def _places(times: IntArray, wanted: IntArray) -> tuple[IntArray, BoolArray]:
-    place = np.minimum(np.searchsorted(times, wanted), max(times.size - 1, 0))
-    return place, (times[place] == wanted) if times.size else np.zeros(wanted.size, dtype=bool)
 
 
 def _same(one: FloatArray, other: FloatArray) -> BoolArray:

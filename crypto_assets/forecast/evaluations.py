@@ -12,10 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crypto_assets.errors import LakeError
-from crypto_assets.forecast.judge.baselines import BASELINES
+from crypto_assets.forecast.judge.baselines import BASELINES, MAJORITY_SIGN, column_of
 from crypto_assets.forecast.judge.evaluation import Evaluation
 from crypto_assets.forecast.judge.leaks import Leak
-from crypto_assets.forecast.judge.rows import column_of
 from crypto_assets.forecast.judge.verdict import Verdict
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import Dataset, described
@@ -38,9 +37,11 @@ LSTM_EVALUATION = Dataset(
             described("forecast", pa.float64(), "log-return that the model foretold"),
             described("half_width", pa.float64(), "half of the interval around it, log-return"),
             *(
-                described(column_of(name), pa.float64(), f"log-return that {name} foretold (a direction, 1 or -1)")
-                if name == "majority sign"
-                else described(column_of(name), pa.float64(), f"log-return that {name} foretold")
+                described(
+                    column_of(name),
+                    pa.float64(),
+                    f"log-return that {name} foretold{' (a direction, 1 or -1)' if name == MAJORITY_SIGN else ''}",
+                )
                 for name in BASELINES
             ),
         ]

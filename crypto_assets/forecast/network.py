@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from crypto_assets.errors import InputIncomplete
+from crypto_assets.forecast.fitting import Epoch, FittingData, OnEpoch, device_name, fit_network
 from crypto_assets.forecast.options import DataOptions, NetworkOptions
 from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray, Samples, Split
-from crypto_assets.forecast.training import Epoch, FittingData, OnEpoch, device_name, fit_network
 from crypto_assets.forecast.training_state import EpochKeeper
 from crypto_assets.forecast.windows import Float32Array, Predict, as_float32, make_predictor, touched_rows
 
@@ -31,6 +31,16 @@ class Normaliser:
     """Standard deviation; 1 for a feature that was constant. Shape (features,)."""
     constant: tuple[str, ...]
     """Features that did not vary on the rows of the fit: nothing can be learnt from them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One set of weights seen in two ways."""
+
+    scaled: Any
+    """keras.Model from raw windows to targets divided by their scale: what is fitted."""
+    whole: Any
+    """keras.Model from raw windows to log-returns: what is used and stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,46 @@ def fit_target_scale(targets: FloatArray) -> FloatArray:
     return np.where(deviation > 0, deviation, 1.0)
 
 
+def build_network(
+    mean: FloatArray,
+    scale: FloatArray,
+    target_scale: FloatArray,
+    *,
+    window: int,
+    options: NetworkOptions,
+    seed: int,
+) -> Network:
+    """An LSTM with its normaliser before it and its target scale behind it; the same weights for the same seed.
+
+    Its layers are built-in ones of Keras only, so that a file of it is loaded without running its code.
+    It begins by foretelling zero: the last layer starts at zero, since no return is the best first guess. Rescaling
+    and not Normalization, which never divides by less than 1e-7, and funding rates vary by less.
+    """
+    import keras
+
+    keras.config.set_image_data_format("channels_last")  # the other would let Rescaling spread a list as for pictures
+    layers: Any = keras.layers
+    windows = keras.Input((window, mean.size), dtype="float32", name="window")
+    hidden = layers.Rescaling(1.0, offset=(-mean).tolist(), name="less_mean")(windows)
+    hidden = layers.Rescaling((1.0 / (CLIP * scale)).tolist(), name="by_scale")(hidden)
+    hidden = layers.Activation("hard_tanh", name="clip")(hidden)
+    hidden = layers.Rescaling(CLIP, name="normalised")(hidden)
+    for number, units in enumerate(options.units):
+        first_seed = seed * 1_000 + 10 * number
+        hidden = layers.LSTM(
+            units,
+            return_sequences=number + 1 < len(options.units),
+            kernel_initializer=keras.initializers.GlorotUniform(seed=first_seed),
+            recurrent_initializer=keras.initializers.Orthogonal(seed=first_seed + 1),
+            name=f"lstm_{number + 1}",
+        )(hidden)
+        if options.dropout:
+            hidden = layers.Dropout(options.dropout, seed=first_seed + 2, name=f"dropout_{number + 1}")(hidden)
+    scaled = layers.Dense(target_scale.size, kernel_initializer="zeros", name="scaled_returns")(hidden)
+    returns = layers.Rescaling(target_scale.tolist(), name="log_returns")(scaled)
+    return Network(keras.Model(windows, scaled), keras.Model(windows, returns))
+
+
 def train_network(
     table: FeatureTable,
     samples: Samples,
@@ -87,15 +137,13 @@ def train_network(
     epochs of a training that was killed. Raises InputIncomplete where there are too few samples or values are missing,
     and TrainingFailed where the loss diverges.
     """
-    from crypto_assets.forecast.network_layers import build_network
-
     values = as_float32(table.values)
     _refuse_what_teaches_nothing(table, values, samples, split, window=data.window)
     train = samples.rows[split.train]
     normaliser = fit_normaliser(table, train, window=data.window)
     target_scale = fit_target_scale(samples.targets[split.train])
     network = build_network(
-        normaliser.mean, normaliser.scale, target_scale, window=data.window, options=options, seed=seed, clip=CLIP
+        normaliser.mean, normaliser.scale, target_scale, window=data.window, options=options, seed=seed
     )
     scaled = as_float32(samples.targets / target_scale)
     fitting = FittingData(

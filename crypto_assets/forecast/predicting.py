@@ -18,14 +18,14 @@ from crypto_assets.errors import CheckpointError, InputIncomplete, command_to_ma
 from crypto_assets.features.candles import NOT_READ
 from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.checkpoint import Checkpoint, load_checkpoint, read_card, refuse_other_features
+from crypto_assets.forecast.minutes import PRICE_READ
 from crypto_assets.forecast.options import Source
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, SECOND_US, STEP_S, predictions_of, realised
 from crypto_assets.forecast.promotions import Promotion, Promotions
 from crypto_assets.forecast.samples import window_rows
 from crypto_assets.forecast.selection import known_features
 from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray
-from crypto_assets.forecast.training_sets_days import READ, ReadDays, days_of, read_rows
-from crypto_assets.forecast.training_sets_rows import PRICE_READ
+from crypto_assets.forecast.training_sets_days import READ, ReadRows, days_of, read_rows
 from crypto_assets.lake.lake import Lake
 from crypto_assets.spans import day_span, to_us
 
@@ -106,12 +106,11 @@ class Predictor:
         Where the same models foretold it from the same files before, those forecasts stay as they are stored.
         """
         models = models_of(self._promotions, symbol, day, backcast=self._backcast)
-        read = ReadDays()
-        tables = [self.rows(symbol, day, card=self.card(model.promotion), read=read) for model in models]
+        read = [self.rows(symbol, day, card=self.card(model.promotion)) for model in models]
         made_from = _sum_of(models, read)
         predictions = self._stored(symbol, day, made_from)
         if predictions is None:
-            parts = [self._foretell(day, model, table) for model, table in zip(models, tables, strict=True)]
+            parts = [self._foretell(day, model, rows.table) for model, rows in zip(models, read, strict=True)]
             predictions = pa.concat_tables([LSTM_PREDICTIONS.schema.empty_table(), *parts]).combine_chunks()
         cards = tuple(self.card(model.promotion) for model in models)
         for card in cards:
@@ -119,7 +118,7 @@ class Predictor:
             as_of_us, close = real_closes(self._lake, symbol, (day, after), source=card.data.source)
             predictions = realised(predictions, as_of_us=as_of_us, close=close)
         start_us = to_us(day_span(day).start)
-        candles = max((int(np.count_nonzero(table.open_us >= start_us)) for table in tables), default=0)
+        candles = max((int(np.count_nonzero(rows.table.open_us >= start_us)) for rows in read), default=0)
         return MadeDay(predictions, cards, candles, made_from)
 
     def card(self, promotion: Promotion) -> ModelCard:
@@ -128,7 +127,7 @@ class Predictor:
             self._cards[promotion.sha256] = read_card(self._promotions.content(promotion))
         return self._cards[promotion.sha256]
 
-    def rows(self, symbol: str, day: date, *, card: ModelCard, read: ReadDays | None = None) -> FeatureTable:
+    def rows(self, symbol: str, day: date, *, card: ModelCard) -> ReadRows:
         """Rows of the day and of what a window of the model reaches back to, with the model's columns."""
         source = card.data.source
         refuse_other_features(card, [name for name in card.features if name in known_features(source)])
@@ -140,7 +139,7 @@ class Predictor:
                 )
         back = math.ceil(card.data.window * STEP_S[source] / DAY_S)
         days = days_of(day, days=back + 1)
-        return read_rows(self._lake, symbol, days, source=source, features=card.features, read=read)
+        return read_rows(self._lake, symbol, days, source=source, features=card.features)
 
     def foretell(self, promotion: Promotion, table: FeatureTable, rows: IntArray) -> pa.Table:
         """Predictions at some rows of a table, by a promoted model."""
@@ -197,10 +196,10 @@ def promotion_of(promotions: Promotions, symbol: str, model_id: str) -> Promotio
     return min(named, key=lambda entry: entry.promoted_at)
 
 
-def _sum_of(models: Sequence[InForce], read: ReadDays) -> str:
+def _sum_of(models: Sequence[InForce], read: Sequence[ReadRows]) -> str:
     """sha256 over what a day's forecasts come from."""
     named = {
         "models": [(part.promotion.sha256, part.promotion.promoted_at, part.start, part.end) for part in models],
-        "inputs": read.inputs,
+        "inputs": {name: version for rows in read for name, version in rows.inputs.items()},
     }
     return hashlib.sha256(msgspec.json.encode(named, order="deterministic")).hexdigest()

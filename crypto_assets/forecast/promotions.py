@@ -15,13 +15,13 @@ copies, each of which is a whole model at any time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any, Protocol
 
 import msgspec
 
 from crypto_assets.errors import CheckpointError
+from crypto_assets.forecast.card import ModelCard
 from crypto_assets.lake.files import Files
 from crypto_assets.spans import day_span
 
@@ -53,17 +53,6 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return f"{self.verdict} Promoted by a person against this verdict: {self.reason}"
 
 
-class Promotable(Protocol):
-    """What a model says of itself; a `ModelCard` does."""
-
-    @property
-    def model_id(self) -> str: ...
-    @property
-    def symbol(self) -> str: ...
-    @property
-    def as_of_day(self) -> date: ...
-
-
 class _Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     promotions: tuple[Promotion, ...] = ()
 
@@ -71,10 +60,10 @@ class _Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Promotions:
     """The ledgers of all symbols below one URI, and the files that they name."""
 
-    def __init__(self, uri: str, *, storage_options: Mapping[str, Any] | None = None) -> None:
-        self.files = Files(uri, storage_options=storage_options, variable="CHECKPOINTS_URI")
+    def __init__(self, uri: str) -> None:
+        self.files = Files(uri, variable="CHECKPOINTS_URI")
 
-    def promote(self, card: Promotable, content: bytes, *, verdict: str, now: datetime, reason: str = "") -> Promotion:
+    def promote(self, card: ModelCard, content: bytes, *, verdict: str, now: datetime, reason: str = "") -> Promotion:
         """Put a model in force from `now` on; a model that is so already keeps its entry.
 
         Raises LakeError where something cannot be written: then the former model is in force still, unless the ledger

@@ -5,28 +5,25 @@ Windows are named by row and never copied here: memory is that of a few columns 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from crypto_assets.forecast.table import BoolArray, FeatureTable, IntArray, Samples
+from crypto_assets.forecast.options import DataOptions
+from crypto_assets.forecast.table import BoolArray, FeatureTable, IntArray, Samples, places_of
 
 
-def samples_of(table: FeatureTable, *, window: int, horizons: Sequence[int], known_until_us: int) -> Samples:
+def samples_of(table: FeatureTable, data: DataOptions) -> Samples:
     """Windows of the table with the log-return of close from their newest row to each horizon, in rows of its step.
 
     A window is one of `window_rows`. Its target at horizon h is of the row whose `as_of` is exactly h steps later:
-    that row must exist, be real, and have closed by `known_until_us` (us UTC), for every horizon.
+    that row must exist in the table and be real, for every horizon.
     """
-    rows = window_rows(table, window=window)
-    ahead = np.asarray(horizons, np.int64)
-    if not rows.size or not ahead.size:
+    rows = window_rows(table, window=data.window)
+    ahead = np.asarray(data.horizons, np.int64)
+    if not rows.size:
         return Samples(rows[:0], np.empty((0, ahead.size)))
     due_us = table.as_of_us[rows, None] + ahead * table.step_us
-    later = np.searchsorted(table.as_of_us, due_us)
-    found = np.minimum(later, len(table) - 1)
-    realised = (table.as_of_us[found] == due_us) & has_price(table)[found] & (due_us <= known_until_us)
-    kept = realised.all(axis=1)
+    found, is_there = places_of(table.as_of_us, due_us)
+    kept = (is_there & has_price(table)[found]).all(axis=1)
     rows, found = rows[kept], found[kept]
     return Samples(rows, np.log(table.close[found]) - np.log(table.close[rows])[:, None])
 

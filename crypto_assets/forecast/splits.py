@@ -7,24 +7,23 @@ import math
 import numpy as np
 
 from crypto_assets.errors import InputIncomplete
-from crypto_assets.forecast.options import JudgeOptions
+from crypto_assets.forecast.options import DataOptions, JudgeOptions
 from crypto_assets.forecast.table import FeatureTable, IntArray, Samples, Split
 
 
-def walk_forward(
-    table: FeatureTable, samples: Samples, *, window: int, longest: int, judge: JudgeOptions
-) -> tuple[Split, ...]:
+def walk_forward(table: FeatureTable, samples: Samples, *, data: DataOptions, judge: JudgeOptions) -> tuple[Split, ...]:
     """A split for each fold, oldest first; the newest `test_share` of the samples is cut into the folds' test blocks.
 
     Blocks are disjoint, follow one another without a sample between them, and each is foretold from everything before
     it: the newest `validation_share` of that ends the fit, the rest is fitted on. From the end of a part's last window
-    to the end of the next part's first one lie more than `window` + `longest` steps of time, purge and embargo in one:
-    no row and no target is touched by two parts, and as many steps as a window and its longest horizon have are left
-    out between them. Samples are purged from the earlier part.
-    Raises InputIncomplete, with figures, where a part would have fewer than `window` + `longest` samples.
+    to the end of the next part's first one lie more steps of time than a window and its longest horizon have, purge and
+    embargo in one: no row and no target is touched by two parts, and as many steps are left out between them. Samples
+    are purged from the earlier part.
+    Raises InputIncomplete, with figures, where a part would have fewer than window + longest horizon samples.
     """
     as_of_us = table.as_of_us[samples.rows]
-    apart_us = (window + longest) * table.step_us
+    touched = data.window + data.longest
+    apart_us = touched * table.step_us
     tested = math.floor(len(samples) * judge.test_share)
     edges = len(samples) - tested + np.linspace(0, tested, judge.folds + 1).astype(np.int64)
     splits: list[Split] = []
@@ -33,7 +32,7 @@ def walk_forward(
         validated = math.floor(known * judge.validation_share)
         trained = _purged(as_of_us, before=known - validated, apart_us=apart_us)
         split = Split(np.arange(trained), np.arange(known - validated, known), np.arange(start, end))
-        _require(split, least=window + longest, fold=f"{number} of {judge.folds}", samples=len(samples))
+        _require(split, least=touched, fold=f"{number} of {judge.folds}", samples=len(samples))
         splits.append(split)
     return tuple(splits)
 
@@ -46,7 +45,7 @@ def _purged(as_of_us: IntArray, *, before: int, apart_us: int) -> int:
 
 
 def _require(split: Split, *, least: int, fold: str, samples: int) -> None:
-    sizes = {"train": split.train.size, "validation": split.validation.size, "test": split.test.size}
+    sizes = {name: part.size for name, part in split.parts.items()}
     if min(sizes.values()) < least:
         held = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
         raise InputIncomplete(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
+from crypto_assets.errors import BadPayload
 from crypto_assets.forecast.options import Source
+from crypto_assets.spans import from_us
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -39,6 +43,35 @@ class FeatureTable:
     def __len__(self) -> int:
         return self.open_us.size
 
+    def take(self, rows: slice | IntArray) -> FeatureTable:
+        """The table of these rows only."""
+        arrays = ("open_us", "as_of_us", "close", "is_real", "warm", "values")
+        return replace(self, **{name: getattr(self, name)[rows] for name in arrays})
+
+
+def places_of(times: IntArray, wanted: IntArray) -> tuple[IntArray, BoolArray]:
+    """The index of each wanted time among ascending ones, and whether it is there; where it is not, any index."""
+    if not times.size:
+        return np.zeros(wanted.shape, np.int64), np.zeros(wanted.shape, dtype=bool)
+    place = np.minimum(np.searchsorted(times, wanted), times.size - 1)
+    return place, times[place] == wanted
+
+
+def from_first_real(days: Iterable[pl.DataFrame], *, named: str) -> pl.DataFrame:
+    """Rows of days, one after the other, from the first real one on; where one is not real, the last real close stands.
+
+    Columns `open_us`, `is_real` and `close` are read. Raises BadPayload, which calls the rows `named`, where they are
+    out of order.
+    """
+    rows = pl.concat(days)
+    behind = np.flatnonzero(np.diff(rows["open_us"].to_numpy()) <= 0)
+    if behind.size:
+        at = from_us(int(rows["open_us"][int(behind[0]) + 1]))
+        raise BadPayload(f"{named} are not in the order of their open times: that of {at} comes after a later one.")
+    real = pl.col("is_real")
+    close = pl.when(real).then("close").forward_fill()
+    return rows.with_columns(close=close).filter(real.cum_sum() > 0).rechunk()
+
 
 @dataclass(frozen=True, slots=True)
 class Samples:
@@ -64,6 +97,11 @@ class Split:
     train: IntArray
     validation: IntArray
     test: IntArray
+
+    @property
+    def parts(self) -> dict[str, IntArray]:
+        """All of them by name, in the order of time."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,229 +1,136 @@
-"""Fits a network: epochs over windows gathered from the table, ended by the validation samples, resumed if killed."""
+"""Trains the model of a partition: from its training set to the published file, resumed where it was killed."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import hashlib
+import resource
 
-import numpy as np
+import msgspec
 
-from crypto_assets.errors import TrainingFailed
-from crypto_assets.forecast.options import NetworkOptions
-from crypto_assets.forecast.table import IntArray
-from crypto_assets.forecast.training_state import Arrays, Epoch, EpochKeeper, TrainingState
-from crypto_assets.forecast.windows import Float32Array, gather_windows
-
-CLIP_NORM = 1.0
-"""Largest norm of a step's gradient: one crash in a batch does not throw the weights away."""
-DIVERGED = 10.0
-"""A validation loss so many times that of foretelling zero is no model."""
-
-type OnEpoch = Callable[[Epoch], None]
+from crypto_assets.errors import CheckpointError, InputIncomplete
+from crypto_assets.forecast.card import ModelCard
+from crypto_assets.forecast.card_making import Origin, make_card, training_key
+from crypto_assets.forecast.checkpoint import read_card, write_checkpoint
+from crypto_assets.forecast.checkpoints import NAME, Checkpoints
+from crypto_assets.forecast.day_task import DayTask, Say
+from crypto_assets.forecast.network import train_network
+from crypto_assets.forecast.options import differences
+from crypto_assets.forecast.splits import walk_forward
+from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET, StoredSet, TrainingSets
+from crypto_assets.forecast.training_state import Epoch
+from crypto_assets.lake.lake import Lake
 
 
-@dataclass(frozen=True, slots=True)
-class FittingData:
-    """What a network is fitted on."""
+class TrainAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a training came to."""
 
-    values: Float32Array
-    """Shape (rows, features)."""
-    window: int
-    train_rows: IntArray
-    """Newest row of each training window."""
-    train_targets: Float32Array
-    """In target scales; shape (training samples, horizons)."""
-    validation_rows: IntArray
-    validation_targets: Float32Array
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """How the fitting went; the network has the weights of the best epoch."""
-
-    history: tuple[Epoch, ...]
-    best_epoch: int
+    card: ModelCard
+    uri: str
+    bytes: int
+    sha256: str
+    trained: bool
+    """False where the day had the very model already."""
+    resumed_after: int
+    """Epochs that a training which was ended had kept."""
+    changed: bool
+    peak_mb: int
+    """Most resident memory that the process had."""
 
 
-def epoch_order(samples: int, *, seed: int, epoch: int) -> IntArray:
-    """The order in which an epoch (from 1) takes the training samples: a matter of seed and epoch alone."""
-    return np.random.default_rng([seed, epoch]).permutation(samples)
+def train_partition(task: DayTask, say: Say) -> TrainAnswer:
+    """Train and publish the model of a day, on the newest fold's split of its training set.
 
-
-def device_name() -> str:
-    """What TensorFlow calculates on here: the name of the first GPU, else CPU."""
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return "CPU"
-    return f"GPU ({tf.config.experimental.get_device_details(gpus[0]).get('device_name', gpus[0].name)})"
-
-
-def fit_network(
-    model: Any,
-    data: FittingData,
-    *,
-    options: NetworkOptions,
-    seed: int,
-    keep: EpochKeeper | None = None,
-    on_epoch: OnEpoch | None = None,
-) -> Fitted:
-    """Fit the model in place and leave it with the weights of its best epoch.
-
-    The loss is the mean squared error of scaled targets: forecasts are judged by squared error, whose best answer is
-    the conditional mean, and a robust loss would answer another question. Large errors are held by the gradient's norm.
-    Raises TrainingFailed where the loss is not finite, or the best network is far worse than foretelling zero.
+    A day that has the model of this training set, split, options and seed keeps it; beside another training of the day
+    this one waits. Raises InputIncomplete where the training set is absent, was made with other options or is too
+    small, TrainingFailed where the loss diverges, and LakeError where a store cannot be used: the former model stays
+    and so do the epochs that are done.
     """
-    run = _Run(model, data, options=options)
-    state = (keep.read() if keep else None) or run.begin()
-    run.restore(state)
-    for number in range(len(state.history) + 1, options.epochs + 1):
-        if _is_over(state.history, patience=options.patience):
-            break
-        began = time.perf_counter()
-        loss, validation_loss = run.epoch(epoch_order(data.train_rows.size, seed=seed, epoch=number))
-        epoch = Epoch(number, loss, validation_loss, time.perf_counter() - began)
-        _refuse_divergence(epoch, options)
-        state = run.state((*state.history, epoch), former=state)
-        if keep:
-            keep.keep(state)
-        if on_epoch:
-            on_epoch(epoch)
-    run.restore_best(state)
-    best = _best(state.history)
-    zero = float(np.mean(np.square(data.validation_targets, dtype=np.float64)))
-    if best.validation_loss > DIVERGED * max(zero, 1.0):
-        raise TrainingFailed(
-            f"The training diverged: its best validation loss is {best.validation_loss:.3g}, foretelling zero has "
-            f"{zero:.3g}. {_what_to_change(options)}"
-        )
-    return Fitted(state.history, best.number)
+    checkpoints = Checkpoints(task.checkpoints_uri)
+    where = f"{NAME} {task.day} {task.symbol}"
+    with checkpoints.training(
+        task.symbol, task.day, on_wait=lambda: say(f"{where} waits for another training of this day")
+    ):
+        stored = _read_set(task, where=where)
+        return _train_alone(task, stored, checkpoints, say, where=where)
 
 
-def _best(history: tuple[Epoch, ...]) -> Epoch:
-    return min(history, key=lambda epoch: epoch.validation_loss)  # of equal ones the first
+def _train_alone(task: DayTask, stored: StoredSet, checkpoints: Checkpoints, say: Say, *, where: str) -> TrainAnswer:
+    network, data = task.options.network, stored.options
+    samples = stored.samples()
+    split = walk_forward(stored.table, samples, data=data, judge=task.options.judge)[-1]
+    key = training_key(training_set_sha256=stored.sha256, split=split, data=data, network=network, seed=network.seed)
+    former = checkpoints.read(task.symbol, task.day)
+    card = None if former is None else _card_of_same(former, key=key)
+    if former is not None and card is not None:
+        say(f"{where}: the model of this training set and these options is there already")
+        return _publish(task, checkpoints, former, card, resumed_after=0, trained=False)
+    keeper = checkpoints.keeper(task.symbol, task.day, key=key)
+    kept = keeper.read()
+    done = len(kept.history) if kept else 0
+    if done:
+        say(f"{where} goes on after epoch {done}, which a training that was ended had kept")
+    trained = train_network(
+        stored.table,
+        samples,
+        split,
+        data=data,
+        options=network,
+        seed=network.seed,
+        keep=keeper,
+        on_epoch=lambda epoch: say(f"{where} {epoch_line(epoch, epochs=network.epochs)}"),
+    )
+    origin = Origin(task.exchange, task.day, stored.sha256, stored.inputs)
+    card = make_card(trained, stored.table, samples, split, origin=origin, now=task.now)
+    content = write_checkpoint(trained, card)
+    return _publish(task, checkpoints, content, card, resumed_after=done, trained=True)
 
 
-def _is_over(history: tuple[Epoch, ...], *, patience: int) -> bool:
-    return bool(history) and history[-1].number - _best(history).number >= patience
-
-
-def _refuse_divergence(epoch: Epoch, options: NetworkOptions) -> None:
-    if not (math.isfinite(epoch.loss) and math.isfinite(epoch.validation_loss)):
-        raise TrainingFailed(
-            f"The training diverged in epoch {epoch.number}: loss {epoch.loss}, on the validation rows "
-            f"{epoch.validation_loss}. {_what_to_change(options)}"
-        )
-
-
-def _what_to_change(options: NetworkOptions) -> str:
+def epoch_line(epoch: Epoch, *, epochs: int) -> str:
+    """An epoch for people: `epoch 3/10 loss 0.99310 validation 0.99620 took 4.1 s`."""
     return (
-        f"The former checkpoint stays. Lower network.learning_rate ({options.learning_rate:g}), raise network.batch "
-        f"({options.batch}), or look for features of wild values."
+        f"epoch {epoch.number}/{epochs} loss {epoch.loss:.5f} validation {epoch.validation_loss:.5f} "
+        f"took {epoch.took_s:.1f} s"
     )
 
 
-class _Run:
-    """The network, its optimizer and the compiled epoch."""
-
-    def __init__(self, model: Any, data: FittingData, *, options: NetworkOptions) -> None:
-        import keras
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-        self._model = model
-        self._optimizer = keras.optimizers.Adam(options.learning_rate, global_clipnorm=CLIP_NORM)
-        self._optimizer.build(model.trainable_variables)
-        self._learn, self._judge = _compile(model, self._optimizer, data, batch=options.batch)
-
-    def begin(self) -> TrainingState:
-        """Before the first epoch."""
-        return TrainingState((), self._variables, self._optimizer_variables, self._weights)
-
-    def epoch(self, order: IntArray) -> tuple[float, float]:
-        """Losses of the training samples, learnt from in this order, and then of the validation samples."""
-        loss = self._learn(np.asarray(order, np.int32))
-        return float(loss), float(self._judge())
-
-    def state(self, history: tuple[Epoch, ...], *, former: TrainingState) -> TrainingState:
-        """After the last epoch of the history."""
-        best = self._weights if _best(history) is history[-1] else former.best
-        return TrainingState(history, self._variables, self._optimizer_variables, best)
-
-    def restore(self, state: TrainingState) -> None:
-        """Go back to where an epoch ended."""
-        for variable, value in zip(self._model.variables, state.variables, strict=True):
-            variable.assign(value)
-        for variable, value in zip(self._optimizer.variables, state.optimizer, strict=True):
-            variable.assign(value)
-
-    def restore_best(self, state: TrainingState) -> None:
-        """Take the weights of the best epoch."""
-        self._model.set_weights(list(state.best))
-
-    @property
-    def _weights(self) -> Arrays:
-        return _values_of(self._model.weights)
-
-    @property
-    def _variables(self) -> Arrays:
-        return _values_of(self._model.variables)
-
-    @property
-    def _optimizer_variables(self) -> Arrays:
-        return _values_of(self._optimizer.variables)
+def _read_set(task: DayTask, *, where: str) -> StoredSet:
+    asset = LSTM_TRAINING_SET.name
+    stored = TrainingSets(Lake(task.lake_uri)).read(task.symbol, task.day)
+    command = task.command_to_make(asset)
+    if stored is None:
+        raise InputIncomplete(
+            f"{where}: {asset} was never materialised for this day; the former {NAME} stays. Run: {command}"
+        )
+    other = "; ".join(differences(stored.options, task.options.data))
+    if other:
+        raise InputIncomplete(
+            f"{where}: {asset} was made with other options than this run asks for: {other}. The former {NAME} stays. "
+            f"Give this run the same config, or make the set anew with this run's: {command} --config-json '…'"
+        )
+    return stored
 
 
-def _values_of(variables: Any) -> Arrays:
-    return [variable.numpy().copy() for variable in variables]  # what TensorFlow gives may be its own buffer
+def _card_of_same(content: bytes, *, key: str) -> ModelCard | None:
+    """The card of a file that is whole and was made from just this; else None."""
+    try:
+        card = read_card(content)
+    except CheckpointError:
+        return None  # what cannot be used is replaced
+    return card if card.training_key == key else None
 
 
-def _compile(
-    model: Any, optimizer: Any, data: FittingData, *, batch: int
-) -> tuple[Callable[[Any], Any], Callable[[], Any]]:
-    """An epoch and a validation, each one call into TensorFlow: no step returns to Python."""
-    import tensorflow as tf
-
-    values = tf.constant(data.values)
-    train_rows, train_targets = tf.constant(data.train_rows, tf.int32), tf.constant(data.train_targets)
-    validation_rows, validation_targets = (
-        tf.constant(data.validation_rows, tf.int32),
-        tf.constant(data.validation_targets),
-    )
-
-    def squares(newest: Any, targets: Any, *, training: bool) -> Any:
-        foretold = model(gather_windows(values, newest, window=data.window), training=training)
-        return tf.square(foretold - targets)
-
-    def step(start: Any, total: Any, order: Any) -> tuple[Any, Any]:
-        chosen = order[start : start + batch]
-        with tf.GradientTape() as tape:
-            errors = squares(tf.gather(train_rows, chosen), tf.gather(train_targets, chosen), training=True)
-            loss = tf.reduce_mean(errors)
-        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
-        return start + batch, total + tf.reduce_sum(tf.cast(errors, tf.float64))
-
-    def judge_step(start: Any, total: Any) -> tuple[Any, Any]:
-        newest, targets = validation_rows[start : start + batch], validation_targets[start : start + batch]
-        return start + batch, total + tf.reduce_sum(tf.cast(squares(newest, targets, training=False), tf.float64))
-
-    def walk(body: Callable[[Any, Any], tuple[Any, Any]], samples: int, outputs: int) -> Any:
-        beginning = (tf.constant(0), tf.constant(0.0, tf.float64))
-        _, total = tf.while_loop(lambda start, _: start < samples, body, beginning, parallel_iterations=1)
-        return total / (samples * outputs)
-
-    outputs = data.train_targets.shape[1]
-
-    def learn(order: Any) -> Any:
-        return walk(lambda start, total: step(start, total, order), data.train_rows.size, outputs)
-
-    def judge() -> Any:
-        return walk(judge_step, data.validation_rows.size, outputs)
-
-    return (
-        tf.function(learn, input_signature=[tf.TensorSpec([None], tf.int32)], autograph=False),
-        tf.function(judge, input_signature=[], autograph=False),
+def _publish(
+    task: DayTask, checkpoints: Checkpoints, content: bytes, card: ModelCard, *, resumed_after: int, trained: bool
+) -> TrainAnswer:
+    changed = checkpoints.publish(task.symbol, task.day, content=content, card=card)
+    checkpoints.forget_epochs(task.symbol, task.day)
+    return TrainAnswer(
+        card=card,
+        uri=checkpoints.uri_of(task.symbol, task.day),
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        trained=trained,
+        resumed_after=resumed_after,
+        changed=changed,
+        peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     )

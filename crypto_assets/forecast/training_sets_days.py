@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import chain
@@ -16,11 +17,11 @@ import pyarrow.parquet as pq
 from crypto_assets.errors import InputIncomplete, LakeError
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.forecast import seconds
+from crypto_assets.forecast.minutes import GOLD_READ, PRICE_READ, count_not_numbers, gold_rows
 from crypto_assets.forecast.options import DataOptions, Source
 from crypto_assets.forecast.seconds import second_rows
 from crypto_assets.forecast.selection import select_features, wanted_features
 from crypto_assets.forecast.table import FeatureTable
-from crypto_assets.forecast.training_sets_rows import GOLD_READ, PRICE_READ, count_not_numbers, gold_rows
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import KLINES_1S, SILVER_KLINES, Dataset
 from crypto_assets.spans import day_span, to_us
@@ -32,15 +33,16 @@ READ: dict[Source, tuple[Dataset, ...]] = {
 """Datasets that a day of rows is made from."""
 
 
-@dataclass(slots=True)
-class ReadDays:
-    """What reading found; it is complete once the days were taken."""
+@dataclass(frozen=True, slots=True)
+class ReadRows:
+    """Rows of days, and what became of the days that were asked for."""
 
-    inputs: dict[str, str] = field(default_factory=dict)
+    table: FeatureTable
+    inputs: Mapping[str, str]
     """sha256 of the file of each day that was read, by `<dataset>/<day>`."""
-    missing: dict[date, str] = field(default_factory=dict)
+    missing: Mapping[date, str]
     """Days that were not used, with the dataset that lacks them."""
-    not_numbers: dict[str, int] = field(default_factory=dict)
+    not_numbers: Mapping[str, int]
     """NaN and infinite values that were stored, by feature."""
 
 
@@ -49,13 +51,15 @@ class MadeSet:
     """A table for a model, and what became of what was asked for."""
 
     table: FeatureTable
-    asked: tuple[str, ...]
-    """Features that were wanted; those of the table are used."""
-    left_out: Mapping[str, str]
-    """Reason by feature."""
-    days: tuple[date, ...]
+    options: DataOptions
+    inputs: Mapping[str, str]
+    """As of ReadRows; so are `missing` and `not_numbers`."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Features that were wanted and are not in the table, with the reason."""
+    days: tuple[date, ...] = ()
     """Days asked for that there can be, ascending."""
-    read: ReadDays
+    missing: Mapping[date, str] = field(default_factory=dict)
+    not_numbers: Mapping[str, int] = field(default_factory=dict)
 
 
 def days_of(day: date, *, days: int, first_day: date = date.min) -> tuple[date, ...]:
@@ -79,29 +83,44 @@ def make_set(
     not, and LakeError or BadPayload where a file is not what it should be.
     """
     asked = wanted_features(options.source, options.features)
-    days, read = days_of(day, days=options.days, first_day=first_day), ReadDays()
-    table = read_rows(lake, symbol, days, source=options.source, features=asked, read=read)
-    table = _cut(table, until_us=min(to_us(day_span(day).end), to_us(known_until)))
+    days = days_of(day, days=options.days, first_day=first_day)
+    read = read_rows(lake, symbol, days, source=options.source, features=asked)
+    until_us = min(to_us(day_span(day).end), to_us(known_until))
+    table = read.table.take(slice(int(np.searchsorted(read.table.as_of_us, until_us, side="right"))))
     selection = select_features(asked, table.values, warm=table.warm, named=bool(options.features))
-    return MadeSet(_only(table, selection.used), asked, selection.left_out, days, read)
+    if selection.used != asked:
+        used = table.values[:, [asked.index(name) for name in selection.used]]
+        table = replace(table, features=selection.used, values=used)
+    return MadeSet(table, options, read.inputs, selection.left_out, days, read.missing, read.not_numbers)
 
 
-def read_rows(
-    lake: Lake,
-    symbol: str,
-    days: Sequence[date],
-    *,
-    source: Source,
-    features: Sequence[str],
-    read: ReadDays | None = None,
-) -> FeatureTable:
-    """Rows of those of the days (ascending) that are in the lake; `read` is told what was found.
+def read_rows(lake: Lake, symbol: str, days: Sequence[date], *, source: Source, features: Sequence[str]) -> ReadRows:
+    """Rows of those of the days (ascending) that are in the lake, with the sums of exactly the bytes that were read.
 
-    Raises InputIncomplete where none is.
+    Raises InputIncomplete where none is, and LakeError or BadPayload where a file is not what it should be.
     """
-    read = read if read is not None else ReadDays()
     columns = [(*GOLD_READ, *features), PRICE_READ] if source == "gold_features" else [seconds.READ]
-    found = _read_days(lake, symbol, days, columns=list(zip(READ[source], columns, strict=True)), read=read)
+    inputs: dict[str, str] = {}
+    missing: dict[date, str] = {}
+    not_numbers: Counter[str] = Counter()
+
+    def read_days() -> Iterator[tuple[pa.Table, ...]]:
+        for day in days:
+            contents = {dataset: lake.files.read(dataset.partition_path(symbol, day)) for dataset in READ[source]}
+            held = {dataset: content for dataset, content in contents.items() if content is not None}
+            if len(held) < len(contents):
+                missing[day] = next(dataset.name for dataset in contents if dataset not in held)
+                continue
+            inputs.update({f"{dataset.name}/{day}": hashlib.sha256(held[dataset]).hexdigest() for dataset in held})
+            tables = tuple(
+                _parse(content, names, uri=lake.uri_of(dataset, symbol, day))
+                for (dataset, content), names in zip(held.items(), columns, strict=True)
+            )
+            if source == "gold_features":
+                not_numbers.update(count_not_numbers(tables[0], features))
+            yield tables
+
+    found = read_days()
     first = next(found, None)
     if first is None:
         raise InputIncomplete(
@@ -110,28 +129,10 @@ def read_rows(
         )
     taken = chain([first], found)
     if source == "klines_1s":
-        return second_rows((klines for (klines,) in taken), symbol=symbol, features=features)
-    return gold_rows(_counted(taken, features, read), symbol=symbol, features=features)
-
-
-def _read_days(
-    lake: Lake, symbol: str, days: Sequence[date], *, columns: Sequence[tuple[Dataset, Sequence[str]]], read: ReadDays
-) -> Iterator[tuple[pa.Table, ...]]:
-    """Tables of each day that all datasets have, and the sums of exactly the bytes that they were read from."""
-    for day in days:
-        tables: list[pa.Table] = []
-        sums: dict[str, str] = {}
-        for dataset, names in columns:
-            path = dataset.partition_path(symbol, day)
-            content = lake.files.read(path)
-            if content is None:
-                read.missing[day] = dataset.name
-                break
-            sums[f"{dataset.name}/{day}"] = hashlib.sha256(content).hexdigest()
-            tables.append(_parse(content, names, uri=lake.files.uri_of(path)))
-        else:
-            read.inputs |= sums
-            yield tuple(tables)
+        table = second_rows((klines for (klines,) in taken), symbol=symbol, features=features)
+    else:
+        table = gold_rows(((gold, silver) for gold, silver in taken), symbol=symbol, features=features)
+    return ReadRows(table, inputs, missing, not_numbers)
 
 
 def _parse(content: bytes, names: Sequence[str], *, uri: str) -> pa.Table:
@@ -139,35 +140,3 @@ def _parse(content: bytes, names: Sequence[str], *, uri: str) -> pa.Table:
         return pq.read_table(io.BytesIO(content), columns=list(names)).select(list(names))
     except (pa.ArrowInvalid, KeyError) as error:
         raise LakeError(f"{uri} cannot be read: {error}. Materialise it again.") from error
-
-
-def _counted(
-    taken: Iterable[tuple[pa.Table, ...]], features: Sequence[str], read: ReadDays
-) -> Iterator[tuple[pa.Table, pa.Table]]:
-    for gold, silver in taken:
-        for name, count in count_not_numbers(gold, features).items():
-            read.not_numbers[name] = read.not_numbers.get(name, 0) + count
-        yield gold, silver
-
-
-def _cut(table: FeatureTable, *, until_us: int) -> FeatureTable:
-    """The rows that were known by a moment."""
-    rows = int(np.searchsorted(table.as_of_us, until_us, side="right"))
-    if rows == len(table):
-        return table
-    return replace(
-        table,
-        open_us=table.open_us[:rows],
-        as_of_us=table.as_of_us[:rows],
-        close=table.close[:rows],
-        is_real=table.is_real[:rows],
-        warm=table.warm[:rows],
-        values=table.values[:rows],
-    )
-
-
-def _only(table: FeatureTable, names: Sequence[str]) -> FeatureTable:
-    """The table with some of its features."""
-    if tuple(names) == table.features:
-        return table
-    return replace(table, features=tuple(names), values=table.values[:, [table.features.index(name) for name in names]])

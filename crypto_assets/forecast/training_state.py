@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from crypto_assets.lake.files import Files
+from crypto_assets.forecast.kept import KeptArrays
 
 type Arrays = Sequence[npt.NDArray[np.generic]]
 
@@ -43,49 +41,26 @@ class TrainingState:
 
 
 class EpochKeeper:
-    """Keeps the state of one training in a file, each epoch in place of the one before, whole or not at all.
+    """Keeps the state of one training, each epoch in place of the one before; `key` is as in `KeptArrays`."""
 
-    `key` is made of everything that the training depends on: another one neither sees this file nor replaces it.
-    """
-
-    def __init__(self, files: Files, folder: str, *, key: str) -> None:
-        self._files = files
-        self._path = f"{folder}/{key}.npz"
+    def __init__(self, kept: KeptArrays, *, key: str) -> None:
+        self._kept = kept
+        self._key = key
 
     def read(self) -> TrainingState | None:
         """The last whole epoch; None where none was kept, or what is there cannot be read."""
-        content = self._files.read(self._path)
-        return None if content is None else _decode(content)
+        held = self._kept.read(self._key)
+        if held is None:
+            return None
+        history = msgspec.json.decode(held["history"].tobytes(), type=tuple[Epoch, ...])
+        groups = (
+            [held[f"{group}_{n}"] for n in range(sum(name.startswith(f"{group}_") for name in held))]
+            for group in _GROUPS
+        )
+        return TrainingState(history, *groups)
 
     def keep(self, state: TrainingState) -> None:
-        """Publish the state; raises LakeError where the store does not take it, and keeps the former."""
-        self._files.publish(self._path, _encode(state))
-
-    def forget(self) -> None:
-        """Remove what is kept, once the model is published."""
-        self._files.remove(self._path)
-
-
-def _encode(state: TrainingState) -> bytes:
-    arrays = {
-        f"{group}_{number}": array
-        for group, held in zip(_GROUPS, (state.variables, state.optimizer, state.best), strict=True)
-        for number, array in enumerate(held)
-    }
-    sink = io.BytesIO()
-    history = np.frombuffer(msgspec.json.encode(state.history), np.uint8)
-    np.savez(sink, history=history, **arrays)  # pyright: ignore[reportArgumentType]
-    return sink.getvalue()
-
-
-def _decode(content: bytes) -> TrainingState | None:
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as held:
-            history = msgspec.json.decode(held["history"].tobytes(), type=tuple[Epoch, ...])
-            groups = {
-                group: [held[f"{group}_{n}"] for n in range(sum(name.startswith(f"{group}_") for name in held.files))]
-                for group in _GROUPS
-            }
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, msgspec.MsgspecError):
-        return None  # a damaged file is worth as much as none: the training begins anew
-    return TrainingState(history, groups["variables"], groups["optimizer"], groups["best"])
+        """Keep the state; raises LakeError where the store does not take it, and keeps the former."""
+        arrays = {f"{group}_{number}": array for group in _GROUPS for number, array in enumerate(getattr(state, group))}
+        history = np.frombuffer(msgspec.json.encode(state.history), np.uint8)
+        self._kept.keep(self._key, {"history": history, **arrays})

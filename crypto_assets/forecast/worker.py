@@ -11,9 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from dagster_pipes import open_dagster_pipes
@@ -21,30 +19,22 @@ from dagster_pipes import open_dagster_pipes
 from crypto_assets.errors import CryptoAssetsError, TrainingFailed
 from crypto_assets.forecast.day_task import DayTask, Say
 from crypto_assets.forecast.evaluating import evaluate_partition
+from crypto_assets.forecast.training import train_partition
 from crypto_assets.forecast.worker_answer import AnswerFile
-from crypto_assets.forecast.worker_training import train_partition
 from crypto_assets.forecast.worker_watch import watched
 from crypto_assets.processes import end_with_parent, heed_signals
 
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What a worker can do."""
-
-    task: type[msgspec.Struct]
-    work: Callable[[Any, Say], msgspec.Struct]
-
-
-COMMANDS: Mapping[str, Command] = {
-    "train": Command(DayTask, train_partition),
-    "evaluate": Command(DayTask, evaluate_partition),
+WORK: Mapping[str, Callable[[DayTask, Say], msgspec.Struct]] = {
+    "train": train_partition,
+    "evaluate": evaluate_partition,
 }
+"""What a worker can do, by its command."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Do one task; the exit code is 0 where its answer is a result."""
     parser = argparse.ArgumentParser(prog="python -m crypto_assets.forecast.worker", description=__doc__)
-    parser.add_argument("command", choices=sorted(COMMANDS))
+    parser.add_argument("command", choices=sorted(WORK))
     parser.add_argument("--errors", type=Path, help="file that takes the standard error")
     parser.add_argument("--parent", type=int, help="process without which this one ends")
     given = parser.parse_args(arguments)
@@ -52,18 +42,17 @@ def main(arguments: Sequence[str]) -> int:
     end_with_parent(signal.SIGKILL)
     if given.errors:
         _keep_errors(given.errors)
-    command = COMMANDS[given.command]
     with open_dagster_pipes() as pipes:
         answer = AnswerFile(Path(pipes.get_extra("answer")))
-        memory_mb = int(pipes.get_extra("memory_mb"))
-        task = msgspec.convert(pipes.get_extra("task"), command.task)
+        task = msgspec.convert(pipes.get_extra("task"), DayTask)
+        memory_mb = task.options.network.memory_mb
         try:
             with watched(
                 memory_mb=memory_mb,
                 parent=given.parent,
                 on_memory=lambda used_mb: answer.failed(out_of_memory(used_mb, limit_mb=memory_mb)),
             ):
-                result = command.work(task, pipes.log.info)
+                result = WORK[given.command](task, pipes.log.info)
         except CryptoAssetsError as error:
             answer.failed(error)
             return 1

@@ -16,7 +16,7 @@ from crypto_assets.errors import LakeError
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.forecast.evaluations import LSTM_EVALUATION
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS
-from crypto_assets.forecast.training_sets_files import LSTM_TRAINING_SET
+from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET
 from crypto_assets.lake.files import Files
 from crypto_assets.lake.manifest import MANIFEST_FILE
 from crypto_assets.schemas import BRONZE, KLINES_1S, SILVER, Dataset

@@ -14,8 +14,7 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from crypto_assets.assets.forecast_data import forecast_data_assets
-from crypto_assets.assets.forecast_data_metadata import warning_of
+from crypto_assets.assets.forecast_data import forecast_data_assets, warning_of
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.forecast.options import DataOptions
 from crypto_assets.forecast.table import FeatureTable
@@ -139,7 +138,7 @@ def test_a_repaired_day_makes_a_version_and_the_former_one_stays(platform: Platf
     after = platform.stored(day(3))
     assert len(after.table) == len(before.table) + 100
     assert platform.version(day(3)) == after.sha256 != version == before.sha256
-    known_then = platform.stored(day(3), known_at=before.made_at)
+    known_then = platform.stored(day(3), known_at=before.version.made_at)
     np.testing.assert_array_equal(known_then.table.as_of_us, before.table.as_of_us)
     assert known_then.inputs == before.inputs != after.inputs
 
@@ -172,7 +171,7 @@ def test_features_that_say_nothing_are_named_with_the_reason(platform: Platform)
         "- `roc_1_1m`: the same in every warm row\n- `doji_1m`: null in every warm row"
     )
     assert "roc_1_1m," not in metadata["features_used"]
-    assert platform.stored(day(3)).left_out["doji_1m"] == "null in every warm row"
+    assert platform.stored(day(3)).version.left_out["doji_1m"] == "null in every warm row"
 
 
 def test_a_family_that_was_never_captured_fails_where_it_was_named(platform: Platform) -> None:

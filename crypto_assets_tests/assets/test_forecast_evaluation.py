@@ -9,8 +9,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from crypto_assets.assets.forecast_evaluation import forecast_evaluation_assets
-from crypto_assets.assets.forecast_evaluation_metadata import leaks_as_markdown, version_of, warning_of
+from crypto_assets.assets.forecast_evaluation import (
+    forecast_evaluation_assets,
+    leaks_as_markdown,
+    version_of,
+    warning_of,
+)
 from crypto_assets.checks.forecast_evaluation import forecast_evaluation_checks
 from crypto_assets.forecast.judge.leaks import LeakKind
 from crypto_assets.forecast.promotions import Promotions

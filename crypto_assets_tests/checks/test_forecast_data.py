@@ -56,9 +56,7 @@ class Sets:
         options = DataOptions(source=source, days=2)
         made = make_set(self.lake, "BTCUSDT", LAST, options=options, known_until=LATER)
         table = made.table if changed is None else changed
-        return TrainingSets(self.lake).publish(
-            "BTCUSDT", LAST, table, inputs=made.read.inputs, options=options, made_at=LATER
-        )
+        return TrainingSets(self.lake).publish("BTCUSDT", LAST, replace(made, table=table), made_at=LATER)
 
     def check(self) -> Mapping[str, dg.AssetCheckEvaluation]:
         (checks,) = forecast_data_checks(DAYS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crypto_assets.assets.forecast_predictions_metadata import state_of
+from crypto_assets.assets.forecast_predictions import state_of
 from crypto_assets.forecast.predicting import MadeDay
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS
 from crypto_assets.partitions import Partition

@@ -15,13 +15,13 @@ import pyarrow as pa
 from crypto_assets.forecast.checkpoints import Checkpoints
 from crypto_assets.forecast.day_task import DayTask
 from crypto_assets.forecast.evaluating import EvaluateAnswer, MakeTrainer, evaluate_partition
-from crypto_assets.forecast.evaluating_fits import Fitted, Trainer
+from crypto_assets.forecast.evaluating_fits import FoldFit, Trainer, network_trainer
 from crypto_assets.forecast.evaluations import Evaluations, StoredEvaluation
 from crypto_assets.forecast.options import DataOptions, ForecastOptions, JudgeOptions, NetworkOptions
 from crypto_assets.forecast.table import FeatureTable, Forecasts, Samples, Split
+from crypto_assets.forecast.training import train_partition
 from crypto_assets.forecast.training_sets import StoredSet, TrainingSets
 from crypto_assets.forecast.training_sets_days import make_set
-from crypto_assets.forecast.worker_training import train_partition
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import FLAGS, KLINES_1S
 from crypto_assets.spans import day_span
@@ -72,9 +72,7 @@ class SmallEvaluation:
     def publish_set(self, change: Callable[[FeatureTable], FeatureTable] = lambda table: table) -> StoredSet:
         """The training set of the seconds, after `change`, as if it had been made so."""
         made = make_set(self.lake, SYMBOL, DAY, options=self.options.data, known_until=day_span(DAY).end)
-        return TrainingSets(self.lake).publish(
-            SYMBOL, DAY, change(made.table), inputs=made.read.inputs, options=self.options.data, made_at=NOW
-        )
+        return TrainingSets(self.lake).publish(SYMBOL, DAY, replace(made, table=change(made.table)), made_at=NOW)
 
     def train(self) -> None:
         """Fit the model of the day."""
@@ -102,7 +100,7 @@ class SmallEvaluation:
             now=NOW,
         )
 
-    def evaluate(self, make_trainer: MakeTrainer | None = None, **judge: Any) -> EvaluateAnswer:
+    def evaluate(self, make_trainer: MakeTrainer = network_trainer, **judge: Any) -> EvaluateAnswer:
         return evaluate_partition(self.task(**judge), self.said.append, make_trainer=make_trainer)
 
 
@@ -138,7 +136,7 @@ class FastTrainer:
     fits: int = 0
 
     def __call__(self, table: FeatureTable, samples: Samples, data: DataOptions, options: NetworkOptions) -> Trainer:
-        def train(split: Split, seed: int) -> Fitted:
+        def train(split: Split, seed: int) -> FoldFit:
             self.fits += 1
             self.before(self.fits)
             rng = np.random.default_rng([seed, split.test.size])
@@ -148,7 +146,7 @@ class FastTrainer:
                 *(rng.normal(0, 1e-7, (part.size, targets.shape[1])) for part in (split.validation, split.test))
             )
             values = table.values[touched]
-            return Fitted(foretold, values.mean(axis=0), values.std(axis=0), targets.std(axis=0))
+            return FoldFit(foretold, values.mean(axis=0), values.std(axis=0), targets.std(axis=0))
 
         return train
 

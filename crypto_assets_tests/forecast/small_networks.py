@@ -36,10 +36,8 @@ class Lesson:
 
     def __post_init__(self) -> None:
         data = self.data
-        samples = samples_of(
-            self.table, window=data.window, horizons=data.horizons, known_until_us=int(self.table.as_of_us[-1])
-        )
-        splits = walk_forward(self.table, samples, window=data.window, longest=data.longest, judge=JudgeOptions())
+        samples = samples_of(self.table, data)
+        splits = walk_forward(self.table, samples, data=data, judge=JudgeOptions())
         object.__setattr__(self, "samples", samples)
         object.__setattr__(self, "split", splits[-1])
 

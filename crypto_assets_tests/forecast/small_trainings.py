@@ -16,6 +16,7 @@ from crypto_assets.forecast.day_task import DayTask
 from crypto_assets.forecast.options import ForecastOptions
 from crypto_assets.forecast.table import FeatureTable
 from crypto_assets.forecast.training_sets import TrainingSets
+from crypto_assets.forecast.training_sets_days import MadeSet
 from crypto_assets.lake.lake import Lake
 from crypto_assets_tests.forecast.small_networks import DATA, NETWORK, NOW
 from crypto_assets_tests.forecast.tables import with_signal
@@ -73,5 +74,5 @@ def make_training(folder: Path, *, days: Sequence[date] = (DAY,), rows: int = 1_
     training = SmallTraining(folder, table)
     sets = TrainingSets(Lake(training.lake_uri))
     for day in days:
-        sets.publish(SYMBOL, day, table, inputs={"gold_features/2024-08-01": "ab"}, options=DATA, made_at=NOW)
+        sets.publish(SYMBOL, day, MadeSet(table, DATA, {"gold_features/2024-08-01": "ab"}), made_at=NOW)
     return training

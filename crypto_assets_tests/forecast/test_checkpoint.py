@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 from crypto_assets.errors import CheckpointError
 from crypto_assets.forecast.card import SCHEMA_VERSION, encode_card
 from crypto_assets.forecast.card_making import make_card, training_key
-from crypto_assets.forecast.checkpoint import CARD_MEMBER, load_checkpoint, read_card, write_checkpoint
+from crypto_assets.forecast.checkpoint import (
+    CARD_MEMBER,
+    load_checkpoint,
+    read_card,
+    refuse_other_features,
+    write_checkpoint,
+)
 from crypto_assets.forecast.network import TrainedNetwork
 from crypto_assets_tests.forecast.small_networks import DATA, NETWORK, NOW, ORIGIN, Lesson, signal
 from crypto_assets_tests.forecast.tables import FEATURES, with_value
@@ -52,7 +58,7 @@ def rewritten(content: bytes, name: str, change: Callable[[bytes], bytes | None]
 def test_a_loaded_model_foretells_every_row_as_it_did_in_training(
     network: TrainedNetwork, lesson: Lesson, content: bytes
 ) -> None:
-    loaded = load_checkpoint(content, features=lesson.table.features)
+    loaded = load_checkpoint(content)
     rows = np.arange(DATA.window - 1, len(lesson.table))
     difference = loaded.predict(lesson.table, rows) - network.predict(lesson.table, rows)
     assert np.abs(difference / network.target_scale).max() < 1e-6
@@ -138,7 +144,7 @@ def test_a_model_of_other_features_is_refused_with_their_names(
     content: bytes, features: tuple[str, ...], words: str
 ) -> None:
     with pytest.raises(CheckpointError, match=words):
-        load_checkpoint(content, features=features)
+        refuse_other_features(read_card(content), features)
 
 
 def test_a_table_of_other_columns_has_no_forecast(lesson: Lesson, content: bytes) -> None:

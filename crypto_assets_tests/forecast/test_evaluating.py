@@ -316,10 +316,9 @@ def test_a_network_without_our_layers_has_no_normaliser_to_look_at() -> None:
 
 def test_what_lies_inside_a_network_is_what_it_was_fitted_with() -> None:
     from crypto_assets.forecast.evaluating_fits import scaler_of_layers
-    from crypto_assets.forecast.network_layers import build_network
 
     mean, scale, targets = np.array([1.5, -2e-9]), np.array([3e4, 1e-7]), np.array([5e-4, 1e-3])
-    built = build_network(mean, scale, targets, window=8, options=NetworkOptions(units=(4,)), seed=1, clip=network.CLIP)
+    built = network.build_network(mean, scale, targets, window=8, options=NetworkOptions(units=(4,)), seed=1)
     found = scaler_of_layers(built.whole.get_config()["layers"])
     for inside, given in zip(found, (mean, scale, targets), strict=True):
         np.testing.assert_allclose(inside, given, rtol=1e-12)

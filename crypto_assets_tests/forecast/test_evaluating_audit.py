@@ -57,9 +57,7 @@ def made(folder: Path, change: Callable[[FeatureTable], FeatureTable] = lambda t
     stored = TrainingSets(lake).publish(
         SYMBOL,
         DAY,
-        change(found.table),
-        inputs=found.read.inputs,
-        options=OPTIONS,
+        replace(found, table=change(found.table)),
         made_at=datetime(2024, 8, 6, tzinfo=UTC),
     )
     return lake, stored

@@ -5,28 +5,26 @@ import hashlib
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from crypto_assets.errors import CheckpointError, LakeError
+from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.promotions import LEDGER_FILE, PROMOTED_FILE, Promotion, Promotions
+from crypto_assets_tests.forecast.small_networks import small_card
 
 VERDICT = "beats persistence by 1.8 % ± 0.6 % (p = 0.01)"
 WRITES = 4
 """Files that a promotion writes: the model, the ledger, two copies."""
 
 
-@dataclass(frozen=True)
-class Card:
-    model_id: str
-    symbol: str = "BTCUSDT"
-    as_of_day: date = date(2024, 8, 10)
+def card_of(model_id: str, *, symbol: str = "BTCUSDT", as_of_day: date = date(2024, 8, 10)) -> ModelCard:
+    return small_card(model_id=model_id, symbol=symbol, as_of_day=as_of_day)
 
 
-FORMER, NEW = Card("former", as_of_day=date(2024, 8, 3)), Card("new")
+FORMER, NEW = card_of("former", as_of_day=date(2024, 8, 3)), card_of("new")
 
 
 def content(name: str) -> bytes:
@@ -42,7 +40,7 @@ def promotions(tmp_path: Path) -> Promotions:
     return Promotions(str(tmp_path / "ckpts"))
 
 
-def promote(promotions: Promotions, card: Card, *, now: datetime, made: bytes | None = None) -> Promotion:
+def promote(promotions: Promotions, card: ModelCard, *, now: datetime, made: bytes | None = None) -> Promotion:
     return promotions.promote(card, made or content(card.model_id), verdict=VERDICT, now=now)
 
 
@@ -81,7 +79,7 @@ def test_promoting_twice_is_promoting_once(promotions: Promotions) -> None:
 
 def test_another_model_of_the_same_day_takes_its_place_and_may_lose_it_again(promotions: Promotions) -> None:
     promote(promotions, NEW, now=at(11))
-    other = promote(promotions, Card("other"), now=at(12))
+    other = promote(promotions, card_of("other"), now=at(12))
     assert promotions.current("BTCUSDT") == other
 
     again = promote(promotions, NEW, now=at(13))
@@ -132,7 +130,7 @@ def test_the_model_in_force_at_a_moment_had_seen_nothing_after_it(
 
 def test_symbols_have_models_of_their_own_and_the_last_one_lies_at_the_root(promotions: Promotions) -> None:
     promote(promotions, NEW, now=at(11))
-    promote(promotions, Card("ether", "ETHUSDT"), now=at(12))
+    promote(promotions, card_of("ether", symbol="ETHUSDT"), now=at(12))
     promote(promotions, NEW, now=at(13))
 
     assert promotions.symbols() == ["BTCUSDT", "ETHUSDT"]
@@ -245,7 +243,7 @@ def test_promotions_at_once_are_all_in_the_ledger(promotions: Promotions) -> Non
     for number in range(4):
         child = os.fork()
         if child == 0:
-            promote(promotions, Card(f"model-{number}"), now=at(11, number))
+            promote(promotions, card_of(f"model-{number}"), now=at(11, number))
             os._exit(0)
         children.append(child)
 

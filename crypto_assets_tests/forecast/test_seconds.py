@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto_assets.errors import BadPayload
+from crypto_assets.forecast.options import DataOptions
 from crypto_assets.forecast.samples import samples_of
 from crypto_assets.forecast.seconds import SECOND_FEATURES, second_rows
 from crypto_assets.forecast.table import FeatureTable
@@ -54,7 +55,7 @@ def test_a_second_without_a_candle_is_a_gap_that_no_return_bridges() -> None:
     table = rows_of(candle(0, "100"), candle(2, "110"), candle(3, "111"))
     assert table.warm.tolist() == [False, False, True]
     assert np.isnan(table.values[1, 0])
-    assert len(samples_of(table, window=2, horizons=(1,), known_until_us=2**62)) == 0
+    assert len(samples_of(table, DataOptions(window=2, horizons=(1,)))) == 0
 
 
 def test_rows_begin_with_the_first_real_close() -> None:

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from crypto_assets.errors import InputIncomplete
-from crypto_assets.forecast.options import JudgeOptions
+from crypto_assets.forecast.options import DataOptions, JudgeOptions
 from crypto_assets.forecast.samples import samples_of
 from crypto_assets.forecast.splits import walk_forward
 from crypto_assets.forecast.table import FeatureTable, Samples, Split
@@ -59,10 +59,10 @@ def slow_split(
 def test_splits_are_those_of_the_slow_version(
     table: FeatureTable, window: int, longest: int, judge: JudgeOptions
 ) -> None:
-    samples = samples_of(table, window=window, horizons=(longest,), known_until_us=2**62)
+    samples = samples_of(table, DataOptions(window=window, horizons=(longest,)))
     share = judge.validation_share
     try:
-        splits = walk_forward(table, samples, window=window, longest=longest, judge=judge)
+        splits = walk_forward(table, samples, data=DataOptions(window=window, horizons=(longest,)), judge=judge)
     except InputIncomplete:
         assume(False)
         return
@@ -97,12 +97,12 @@ def _touch_no_row_twice(table: FeatureTable, samples: Samples, split: Split, *, 
 
 def whole(rows: int = 1_440) -> tuple[FeatureTable, Samples]:
     table = random_walk(rows, seed=1)
-    return table, samples_of(table, window=60, horizons=(1, 5, 15), known_until_us=2**62)
+    return table, samples_of(table, DataOptions(window=60, horizons=(1, 5, 15)))
 
 
 def test_a_day_of_minutes_is_split_as_the_defaults_say() -> None:
     table, samples = whole()
-    splits = walk_forward(table, samples, window=60, longest=15, judge=JudgeOptions())
+    splits = walk_forward(table, samples, data=DataOptions(window=60, horizons=(15,)), judge=JudgeOptions())
     assert [(s.train.size, s.validation.size, s.test.size) for s in splits] == [
         (442, 91, 136),
         (558, 111, 137),
@@ -116,17 +116,17 @@ def test_a_day_of_minutes_is_split_as_the_defaults_say() -> None:
 
 def test_validation_is_the_newest_part_of_what_precedes_a_block() -> None:
     table, samples = whole()
-    for split in walk_forward(table, samples, window=60, longest=15, judge=JudgeOptions()):
+    for split in walk_forward(table, samples, data=DataOptions(window=60, horizons=(15,)), judge=JudgeOptions()):
         assert split.train[-1] < split.validation[0] <= split.validation[-1] < split.test[0]
         assert int(split.test[0] - split.validation[-1]) == 76
 
 
 def test_time_without_rows_counts_as_embargo() -> None:
     table = without_rows(random_walk(1_440, seed=1), range(630, 740))
-    samples = samples_of(table, window=10, horizons=(5,), known_until_us=2**62)
+    samples = samples_of(table, DataOptions(window=10, horizons=(5,)))
     first_after = int(np.searchsorted(samples.rows, 630))
     judge = JudgeOptions(folds=2, test_share=1 - first_after / len(samples) + 1e-9)
-    split = walk_forward(table, samples, window=10, longest=5, judge=judge)[0]
+    split = walk_forward(table, samples, data=DataOptions(window=10, horizons=(5,)), judge=judge)[0]
     assert split.test[0] == first_after
     assert split.validation[-1] == first_after - 1
 
@@ -134,7 +134,7 @@ def test_time_without_rows_counts_as_embargo() -> None:
 def test_too_few_samples_are_told_of_in_figures() -> None:
     table, samples = whole(500)
     with pytest.raises(InputIncomplete) as error:
-        walk_forward(table, samples, window=60, longest=15, judge=JudgeOptions())
+        walk_forward(table, samples, data=DataOptions(window=60, horizons=(15,)), judge=JudgeOptions())
     assert str(error.value) == (
         "426 samples are too few: fold 1 of 5 would have train 43, validation 20, test 42, and each part needs 75, as "
         "many as a window and its longest horizon have rows. Take more days, fewer folds or a shorter window."
@@ -144,4 +144,4 @@ def test_too_few_samples_are_told_of_in_figures() -> None:
 def test_no_sample_at_all_is_told_of_too() -> None:
     table, samples = whole(30)
     with pytest.raises(InputIncomplete, match="0 samples are too few"):
-        walk_forward(table, samples, window=60, longest=15, judge=JudgeOptions())
+        walk_forward(table, samples, data=DataOptions(window=60, horizons=(15,)), judge=JudgeOptions())

@@ -14,8 +14,8 @@ from crypto_assets.errors import LakeError
 from crypto_assets.forecast import training_sets
 from crypto_assets.forecast.options import DataOptions
 from crypto_assets.forecast.table import FeatureTable
-from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET, StoredSet, TrainingSets
-from crypto_assets.forecast.training_sets_files import SetManifest
+from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET, SetManifest, StoredSet, TrainingSets
+from crypto_assets.forecast.training_sets_days import MadeSet
 from crypto_assets.lake.lake import Lake
 from crypto_assets_tests.forecast.tables import random_walk, with_cold, with_filled, with_value, without_rows
 
@@ -33,15 +33,8 @@ def sets(tmp_path: Path) -> TrainingSets:
 def publish(
     sets: TrainingSets, table: FeatureTable, *, at: datetime = NOON, options: DataOptions = OPTIONS
 ) -> StoredSet:
-    return sets.publish(
-        "BTCUSDT",
-        DAY,
-        table,
-        inputs={"gold_features/2024-08-01": "ab"},
-        options=options,
-        made_at=at,
-        left_out={"doji_1m": "the same in every warm row"},
-    )
+    made = MadeSet(table, options, {"gold_features/2024-08-01": "ab"}, {"doji_1m": "the same in every warm row"})
+    return sets.publish("BTCUSDT", DAY, made, made_at=at)
 
 
 def read(sets: TrainingSets, **which: object) -> StoredSet:
@@ -70,9 +63,8 @@ def test_a_set_is_read_as_it_was_published_to_the_last_bit(sets: TrainingSets) -
     assert stored.sha256 == published.sha256
     assert stored.options == OPTIONS
     assert stored.inputs == {"gold_features/2024-08-01": "ab"}
-    assert stored.left_out == {"doji_1m": "the same in every warm row"}
-    assert (stored.made_at, stored.as_of_day) == (NOON, DAY)
-    assert sets.days("BTCUSDT") == [DAY]
+    assert stored.version.left_out == {"doji_1m": "the same in every warm row"}
+    assert (stored.version.made_at, stored.as_of_day) == (NOON, DAY)
 
 
 def test_seconds_are_kept_too(sets: TrainingSets) -> None:
@@ -84,14 +76,13 @@ def test_seconds_are_kept_too(sets: TrainingSets) -> None:
 def test_what_never_was_is_none(sets: TrainingSets) -> None:
     assert sets.read("BTCUSDT", DAY) is None
     assert sets.versions("BTCUSDT", DAY) == ()
-    assert sets.days("BTCUSDT") == []
 
 
 def test_unchanged_content_is_no_new_version(sets: TrainingSets) -> None:
     first, second = (publish(sets, random_walk(300, seed=1), at=at) for at in (NOON, NOON + HOUR))
     assert (first.changed, second.changed) == (True, False)
     assert len(sets.versions("BTCUSDT", DAY)) == 1
-    assert second.made_at == NOON
+    assert second.version.made_at == NOON
 
 
 def test_the_set_as_it_was_known_at_any_moment_can_be_read_again(sets: TrainingSets) -> None:

@@ -45,12 +45,12 @@ def test_days_ascend_up_to_the_one_named_and_begin_with_the_first_that_there_can
 def test_a_set_has_the_days_and_the_default_features(lake: Lake) -> None:
     found = made(lake)
     assert len(found.table) == THREE_DAYS
-    assert found.table.features == found.asked == default_features("gold_features")
-    assert (found.left_out, found.read.missing, found.read.not_numbers) == ({}, {}, {})
+    assert found.table.features == default_features("gold_features")
+    assert (found.left_out, found.missing, found.not_numbers) == ({}, {}, {})
 
 
 def test_inputs_are_the_sums_of_the_files(lake: Lake) -> None:
-    inputs = made(lake).read.inputs
+    inputs = made(lake).inputs
     assert len(inputs) == 6
     for dataset in (GOLD_FEATURES, SILVER_KLINES["1m"]):
         content = lake.files.read(dataset.partition_path("BTCUSDT", LAST))
@@ -61,7 +61,7 @@ def test_inputs_are_the_sums_of_the_files(lake: Lake) -> None:
 def test_nothing_enters_that_was_known_after_the_day(lake: Lake) -> None:
     found = made(lake, day=date(2024, 8, 2), days=2)
     assert int(found.table.as_of_us[-1]) == to_us(datetime(2024, 8, 3, tzinfo=UTC))
-    assert {key.partition("/")[2] for key in found.read.inputs} == {"2024-08-01", "2024-08-02"}
+    assert {key.partition("/")[2] for key in found.inputs} == {"2024-08-01", "2024-08-02"}
 
 
 def test_nothing_enters_that_was_known_after_the_moment_of_the_day_that_runs(lake: Lake) -> None:
@@ -77,10 +77,10 @@ def test_a_day_that_either_input_lacks_is_told_of_and_is_a_gap(lake: Lake, datas
     )
     lake.files.remove(path)
     found = made(lake)
-    assert list(found.read.missing) == [date(2024, 8, 2)]
+    assert list(found.missing) == [date(2024, 8, 2)]
     assert len(found.table) == 2 * 1_440
     assert int(np.diff(found.table.as_of_us).max()) == 1_441 * 60_000_000
-    assert "2024-08-02" not in str(found.read.inputs)
+    assert "2024-08-02" not in str(found.inputs)
 
 
 def test_a_symbol_without_any_day_is_told_of(lake: Lake) -> None:
@@ -125,7 +125,7 @@ def test_an_unknown_feature_is_answered_before_anything_is_read(tmp_path: Path) 
 def test_a_stored_value_that_is_no_number_is_counted(tmp_path: Path, value: float) -> None:
     lake = Lake(str(tmp_path))
     publish_gold(lake, "BTCUSDT", with_value(random_walk(THREE_DAYS, seed=1), "roc_1_1m", value, [5, 2_000]))
-    assert made(lake).read.not_numbers == {"roc_1_1m": 2}
+    assert made(lake).not_numbers == {"roc_1_1m": 2}
 
 
 def test_a_file_that_is_no_parquet_is_named(lake: Lake) -> None:
@@ -141,5 +141,5 @@ def test_seconds_are_read_from_the_archive(tmp_path: Path) -> None:
     found = made(lake, source="klines_1s")
     assert len(found.table) == 2_000
     assert found.table.features == default_features("klines_1s")
-    assert list(found.read.inputs) == ["klines_1s/2024-08-03"]
-    assert list(found.read.missing) == [date(2024, 8, 1), date(2024, 8, 2)]
+    assert list(found.inputs) == ["klines_1s/2024-08-03"]
+    assert list(found.missing) == [date(2024, 8, 1), date(2024, 8, 2)]

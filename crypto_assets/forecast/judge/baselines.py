@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -76,8 +75,7 @@ def autoregression(problem: Problem) -> FloatArray:
     """
     longest = max(problem.data.window - 1, 1)
     orders = sorted({min(order, longest) for order in ORDERS})
-    parts = (problem.split.train, problem.split.validation, problem.split.test)
-    train, validation, test = (_lagged_returns(problem, part, orders[-1]) for part in parts)
+    train, validation, test = (_lagged_returns(problem, part, orders[-1]) for part in problem.split.parts.values())
     target = problem.targets(problem.split.train)
     candidates = [
         (line(validation[:, :order]), line(test[:, :order]))
@@ -95,7 +93,7 @@ def ridge(problem: Problem) -> FloatArray:
     from sklearn.linear_model import Ridge
     from sklearn.preprocessing import StandardScaler
 
-    inputs = [_summary(problem, part) for part in (problem.split.train, problem.split.validation, problem.split.test)]
+    inputs = [_summary(problem, part) for part in problem.split.parts.values()]
     scaler = StandardScaler().fit(inputs[0])
     train, validation, test = (scaler.transform(part) for part in inputs)
     target = problem.targets(problem.split.train)
@@ -112,10 +110,7 @@ def boosted_trees(problem: Problem) -> FloatArray:
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    train, validation, test = (
-        problem.table.values[problem.rows(part)]
-        for part in (problem.split.train, problem.split.validation, problem.split.test)
-    )
+    train, validation, test = (problem.table.values[problem.rows(part)] for part in problem.split.parts.values())
     columns: list[FloatArray] = []
     for horizon in range(len(problem.data.horizons)):
         target = problem.targets(problem.split.train)[:, horizon]
@@ -159,6 +154,11 @@ BASELINES: dict[str, Baseline] = {
 """By the name that tables and the verdict use, in their order."""
 
 
+def column_of(baseline: str) -> str:
+    """A baseline's name where a word is wanted: `persistence`, `last_return`, `boosted_trees` …"""
+    return baseline.partition(" (")[0].replace(" ", "_")
+
+
 def foretell(problem: Problem) -> dict[str, FloatArray]:
     """Forecasts of the test rows by every baseline, by name; shape (test samples, horizons)."""
     import sklearn.ensemble  # noqa: F401  # pyright: ignore[reportUnusedImport]: only what is loaded is limited
@@ -168,10 +168,6 @@ def foretell(problem: Problem) -> dict[str, FloatArray]:
     # ten times the work itself.
     with threadpool_limits(limits=1):
         return {name: baseline(problem) for name, baseline in BASELINES.items()}
-
-
-class _Line(Protocol):
-    def __call__(self, inputs: FloatArray, /) -> FloatArray: ...
 
 
 def _mean_target(problem: Problem) -> FloatArray:
@@ -184,7 +180,7 @@ def _lagged_returns(problem: Problem, part: IntArray, order: int) -> FloatArray:
     return np.nan_to_num(np.column_stack(found), nan=0.0)
 
 
-def _least_squares(inputs: FloatArray, target: FloatArray) -> _Line:
+def _least_squares(inputs: FloatArray, target: FloatArray) -> Callable[[FloatArray], FloatArray]:
     """Line through the training rows; what does not vary there gets no weight (numpy's least norm)."""
     middle, centre = inputs.mean(axis=0), target.mean(axis=0)
     weights = np.linalg.lstsq(inputs - middle, target - centre, rcond=None)[0]

@@ -16,16 +16,15 @@ from crypto_assets.forecast.judge.figures import (
     REGIMES,
     Cell,
     Outcomes,
-    Place,
     Regime,
-    baseline_cell,
-    model_cell,
+    cells_of,
+    joined,
+    rows_table,
 )
 from crypto_assets.forecast.judge.history import past_returns, trailing_volatility
 from crypto_assets.forecast.judge.measures import not_overlapping, regime_bounds, regime_of
-from crypto_assets.forecast.judge.rows import rows_table
 from crypto_assets.forecast.options import INTERVAL_SHARE, ForecastOptions, Source
-from crypto_assets.forecast.table import FeatureTable, FloatArray, Forecasts, IntArray, Samples, Split
+from crypto_assets.forecast.table import FeatureTable, Forecasts, Samples, Split
 
 BEYOND_BELIEF = 10.0
 """Log-return that no forecast may pass: a price 22,000 times as high. Its square is still a number."""
@@ -98,26 +97,12 @@ class Evaluated:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """A model was fitted."""
-
-    fold: int
-    seed: int
-    done: int
-    """Models fitted so far, of `total`."""
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Tested:
-    """A fold's test rows with all forecasts, for every horizon."""
+    """A fold's test rows with all forecasts."""
 
     fold: Fold
     outcomes: tuple[Outcomes, ...]
-    forecasts: dict[int, FloatArray]
-    """By seed; shape (test rows, horizons)."""
-    half_widths: dict[int, FloatArray]
-    """By seed; shape (horizons,)."""
+    """For each horizon."""
 
 
 def evaluate(
@@ -127,7 +112,6 @@ def evaluate(
     *,
     fit: Fit,
     options: ForecastOptions,
-    on_fit: Callable[[Progress], None] | None = None,
 ) -> Evaluated:
     """Judge `fit` on every split, ascending in time, with as many seeds as the options say.
 
@@ -138,12 +122,7 @@ def evaluate(
     seeds = tuple(options.network.seed + number for number in range(options.judge.seeds))
     tested: list[_Tested] = []
     for number, split in enumerate(splits, start=1):
-        made: dict[int, Forecasts] = {}
-        for place, seed in enumerate(seeds, start=1):
-            made[seed] = _checked(fit(split, seed), table, samples, split, fold=number, seed=seed)
-            done = (number - 1) * len(seeds) + place
-            if on_fit:
-                on_fit(Progress(fold=number, seed=seed, done=done, total=len(splits) * len(seeds)))
+        made = {seed: _checked(fit(split, seed), table, samples, split, fold=number, seed=seed) for seed in seeds}
         problem = Problem(table=table, samples=samples, split=split, data=options.data)
         tested.append(_tested(problem, made, number=number))
     evaluation = Evaluation(
@@ -154,19 +133,13 @@ def evaluate(
         seeds=seeds,
         folds=tuple(one.fold for one in tested),
         options=options,
-        cells=tuple(_cells(tested, seeds=seeds, options=options)),
+        cells=tuple(_cells(tested, options=options)),
     )
     rows = pa.concat_tables(
-        rows_table(
-            outcomes,
-            one.forecasts[seed][:, index],
-            half_width=one.half_widths[seed][index],
-            fold=one.fold.number,
-            seed=seed,
-        )
+        rows_table(outcomes, fold=one.fold.number, seed=seed)
         for one in tested
         for seed in seeds
-        for index, outcomes in enumerate(one.outcomes)
+        for outcomes in one.outcomes
     )
     return Evaluated(evaluation=evaluation, rows=rows)
 
@@ -178,10 +151,11 @@ def _refuse_without_rows(table: FeatureTable, samples: Samples, splits: Sequence
             f" {len(splits)} folds. Materialise the day's features, or give more days."
         )
     for number, split in enumerate(splits, start=1):
-        for name, part in (("training", split.train), ("validation", split.validation), ("test", split.test)):
+        for name, part in split.parts.items():
             if not part.size:
+                rows = "training rows" if name == "train" else f"{name} rows"
                 raise InputIncomplete(
-                    f"{table.symbol}: fold {number} of {len(splits)} has no {name} rows: nothing can be said about it."
+                    f"{table.symbol}: fold {number} of {len(splits)} has no {rows}: nothing can be said about it."
                     " Give more days, or fewer folds."
                 )
 
@@ -214,6 +188,8 @@ def _tested(problem: Problem, made: dict[int, Forecasts], *, number: int) -> _Te
     foretold = foretell(problem)
     scale = np.abs(problem.targets(split.train)).mean(axis=0)
     as_of = table.as_of_us[rows]
+    residual = {seed: np.abs(problem.targets(split.validation) - one.validation) for seed, one in made.items()}
+    widths = {seed: np.quantile(one, INTERVAL_SHARE, axis=0) for seed, one in residual.items()}
     outcomes = tuple(
         Outcomes(
             horizon=horizon,
@@ -224,10 +200,11 @@ def _tested(problem: Problem, made: dict[int, Forecasts], *, number: int) -> _Te
             apart=not_overlapping(as_of, length_us=horizon * table.step_us),
             past=np.column_stack([past_returns(table, rows, length=horizon, ago=ago) for ago in range(LAGS)]),
             baselines={name: forecast[:, index] for name, forecast in foretold.items()},
+            models={seed: one.test[:, index] for seed, one in made.items()},
+            half_widths={seed: np.full(rows.size, width[index]) for seed, width in widths.items()},
         )
         for index, horizon in enumerate(problem.data.horizons)
     )
-    residual = problem.targets(split.validation)
     return _Tested(
         fold=Fold(
             number=number,
@@ -239,81 +216,19 @@ def _tested(problem: Problem, made: dict[int, Forecasts], *, number: int) -> _Te
             volatility_bounds=bounds,
         ),
         outcomes=outcomes,
-        forecasts={seed: one.test for seed, one in made.items()},
-        half_widths={
-            seed: np.quantile(np.abs(residual - one.validation), INTERVAL_SHARE, axis=0) for seed, one in made.items()
-        },
     )
 
 
-def _cells(tested: Sequence[_Tested], *, seeds: Sequence[int], options: ForecastOptions) -> Iterator[Cell]:
+def _cells(tested: Sequence[_Tested], *, options: ForecastOptions) -> Iterator[Cell]:
     """Of each fold and of all together, each regime and all together."""
     blocks: list[tuple[int | None, Sequence[_Tested]]] = [(one.fold.number, [one]) for one in tested]
     for fold, block in [*blocks, (None, tested)]:
         for index in range(len(options.data.horizons)):
-            everything = _joined([one.outcomes[index] for one in block])
-            forecasts = {seed: np.concatenate([one.forecasts[seed][:, index] for one in block]) for seed in seeds}
-            widths = {
-                seed: np.concatenate([np.full(one.fold.test_rows, one.half_widths[seed][index]) for one in block])
-                for seed in seeds
-            }
-            for regime, chosen in _regimes(everything.regime):
-                yield from _cells_of(
-                    everything.where(chosen),
-                    {seed: forecast[chosen] for seed, forecast in forecasts.items()},
-                    {seed: width[chosen] for seed, width in widths.items()},
-                    fold=fold,
-                    regime=regime,
-                    options=options,
-                )
-
-
-def _cells_of(
-    outcomes: Outcomes,
-    forecasts: dict[int, FloatArray],
-    half_widths: dict[int, FloatArray],
-    *,
-    fold: int | None,
-    regime: Regime | None,
-    options: ForecastOptions,
-) -> Iterator[Cell]:
-    # Each cell draws from its own beginning: a figure does not depend on which others are made.
-    for seed, forecast in forecasts.items():
-        yield model_cell(
-            outcomes,
-            forecast,
-            half_width=half_widths[seed],
-            place=Place(fold=fold, seed=seed, regime=regime),
-            options=options.judge,
-            rng=np.random.default_rng(options.network.seed),
-        )
-    for name in outcomes.baselines:
-        yield baseline_cell(
-            outcomes,
-            name,
-            place=Place(fold=fold, seed=None, regime=regime),
-            options=options.judge,
-            rng=np.random.default_rng(options.network.seed),
-        )
-
-
-def _regimes(regime: IntArray) -> Iterator[tuple[Regime | None, np.ndarray]]:
-    """All rows, then those of each regime that has any."""
-    yield None, np.ones(regime.size, dtype=np.bool_)
-    for number, name in enumerate(REGIMES):
-        chosen = regime == number
-        if chosen.any():
-            yield name, chosen
-
-
-def _joined(parts: Sequence[Outcomes]) -> Outcomes:
-    return Outcomes(
-        horizon=parts[0].horizon,
-        as_of_us=np.concatenate([one.as_of_us for one in parts]),
-        realised=np.concatenate([one.realised for one in parts]),
-        scale=np.concatenate([one.scale for one in parts]),
-        regime=np.concatenate([one.regime for one in parts]),
-        apart=np.concatenate([one.apart for one in parts]),
-        past=np.concatenate([one.past for one in parts]),
-        baselines={name: np.concatenate([one.baselines[name] for one in parts]) for name in parts[0].baselines},
-    )
+            everything = joined([one.outcomes[index] for one in block])
+            seed = options.network.seed
+            yield from cells_of(everything, fold=fold, regime=None, options=options.judge, seed=seed)
+            for number, regime in enumerate(REGIMES):
+                chosen = everything.regime == number
+                if chosen.any():
+                    of_regime = everything.where(chosen)
+                    yield from cells_of(of_regime, fold=fold, regime=regime, options=options.judge, seed=seed)

@@ -1,14 +1,16 @@
-"""Every figure about one forecaster on one set of rows."""
+"""Every figure about the forecasters on one set of rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 
-from crypto_assets.forecast.judge.baselines import MAJORITY_SIGN, PERSISTENCE
+from crypto_assets.forecast.judge.baselines import MAJORITY_SIGN, PERSISTENCE, column_of
 from crypto_assets.forecast.judge.measures import (
     Calibration,
     Direction,
@@ -79,78 +81,90 @@ class Outcomes:
     """Rows whose outcomes do not overlap."""
     past: FloatArray
     """Returns over `horizon` rows that ended 0, 1, 2 … rows before the row; shape (rows, lags)."""
-    baselines: dict[str, FloatArray]
+    baselines: Mapping[str, FloatArray]
+    """What each baseline foretold, by its name."""
+    models: Mapping[int, FloatArray]
+    """What the model of each seed foretold."""
+    half_widths: Mapping[int, FloatArray]
+    """Half of the interval around that, by seed."""
 
     def where(self, chosen: BoolArray) -> Outcomes:
         """The marked rows."""
-        return replace(
-            self,
-            as_of_us=self.as_of_us[chosen],
-            realised=self.realised[chosen],
-            scale=self.scale[chosen],
-            regime=self.regime[chosen],
-            apart=self.apart[chosen],
-            past=self.past[chosen],
-            baselines={name: forecast[chosen] for name, forecast in self.baselines.items()},
+        return _combined([self], lambda arrays: arrays[0][chosen])
+
+
+def joined(parts: Sequence[Outcomes]) -> Outcomes:
+    """Rows of one horizon of several folds, one after the other."""
+    return _combined(parts, np.concatenate)
+
+
+def _combined(parts: Sequence[Outcomes], combine: Callable[[Sequence[Any]], Any]) -> Outcomes:
+    """Each array of the parts combined into one."""
+    arrays: dict[str, Any] = {}
+    for name in (field.name for field in fields(Outcomes) if field.name != "horizon"):
+        held = [getattr(part, name) for part in parts]
+        if isinstance(held[0], Mapping):
+            arrays[name] = {key: combine([one[key] for one in held]) for key in held[0]}
+        else:
+            arrays[name] = combine(held)
+    return replace(parts[0], **arrays)
+
+
+def cells_of(
+    outcomes: Outcomes, *, fold: int | None, regime: Regime | None, options: JudgeOptions, seed: int
+) -> Iterator[Cell]:
+    """Figures of the model of each seed and of each baseline; `seed` is that of every bootstrap."""
+
+    def cell(forecaster: str, forecast: FloatArray) -> Cell:
+        return Cell(
+            forecaster=forecaster,
+            horizon=outcomes.horizon,
+            fold=fold,
+            seed=None,
+            regime=regime,
+            rows=forecast.size,
+            # Each draws from its own beginning: a figure does not depend on which others are made.
+            errors=None
+            if forecaster == MAJORITY_SIGN
+            else _errors(outcomes, forecast, options=options, rng=np.random.default_rng(seed)),
+            direction=direction_of(
+                forecast, outcomes.realised, apart=outcomes.apart, horizon=outcomes.horizon, alpha=options.alpha
+            ),
+            profit=profit_of(forecast, outcomes.realised, apart=outcomes.apart, fee_bps=options.fee_bps)
+            if regime is None
+            else None,
         )
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which rows and whose forecasts a cell is about."""
-
-    fold: int | None
-    seed: int | None
-    regime: Regime | None
-
-
-def model_cell(
-    outcomes: Outcomes,
-    forecast: FloatArray,
-    *,
-    half_width: FloatArray,
-    place: Place,
-    options: JudgeOptions,
-    rng: np.random.Generator,
-) -> Cell:
-    """All figures of the model; `forecast` and `half_width` in log-return, shape (rows,)."""
-    realised, horizon = outcomes.realised, outcomes.horizon
-    is_whole = place.regime is None
-    return Cell(
-        forecaster=MODEL,
-        horizon=horizon,
-        fold=place.fold,
-        seed=place.seed,
-        regime=place.regime,
-        rows=realised.size,
-        errors=_errors(outcomes, forecast, options=options, rng=rng),
-        direction=_direction(outcomes, forecast, options=options),
-        comparisons=tuple(_compare(outcomes, forecast, baseline) for baseline in outcomes.baselines),
-        calibration=calibration_of(forecast, realised, half_width=half_width, stated=INTERVAL_SHARE),
-        lag=lag_test(forecast, realised, past=outcomes.past, horizon=horizon) if is_whole else None,
-        profit=profit_of(forecast, realised, apart=outcomes.apart, fee_bps=options.fee_bps) if is_whole else None,
-    )
+    for of_seed, forecast in outcomes.models.items():
+        yield msgspec.structs.replace(
+            cell(MODEL, forecast),
+            seed=of_seed,
+            comparisons=tuple(_compare(outcomes, forecast, baseline) for baseline in outcomes.baselines),
+            calibration=calibration_of(
+                forecast, outcomes.realised, half_width=outcomes.half_widths[of_seed], stated=INTERVAL_SHARE
+            ),
+            lag=lag_test(forecast, outcomes.realised, past=outcomes.past, horizon=outcomes.horizon)
+            if regime is None
+            else None,
+        )
+    for name, forecast in outcomes.baselines.items():
+        yield cell(name, forecast)
 
 
-def baseline_cell(
-    outcomes: Outcomes, name: str, *, place: Place, options: JudgeOptions, rng: np.random.Generator
-) -> Cell:
-    """Figures of a baseline."""
-    forecast = outcomes.baselines[name]
-    has_size = name != MAJORITY_SIGN
-    return Cell(
-        forecaster=name,
-        horizon=outcomes.horizon,
-        fold=place.fold,
-        seed=None,
-        regime=place.regime,
-        rows=forecast.size,
-        errors=_errors(outcomes, forecast, options=options, rng=rng) if has_size else None,
-        direction=_direction(outcomes, forecast, options=options),
-        profit=profit_of(forecast, outcomes.realised, apart=outcomes.apart, fee_bps=options.fee_bps)
-        if place.regime is None
-        else None,
-    )
+def rows_table(outcomes: Outcomes, *, fold: int, seed: int) -> pa.Table:
+    """The forecasts of one fold, seed and horizon row by row, with columns of LSTM_EVALUATION in any order."""
+    columns = {
+        "as_of_us": outcomes.as_of_us,
+        "fold": np.full(outcomes.realised.size, fold, np.int32),
+        "seed": np.full(outcomes.realised.size, seed),
+        "horizon": np.full(outcomes.realised.size, outcomes.horizon, np.int32),
+        "regime": outcomes.regime.astype(np.int8),
+        "realised": outcomes.realised,
+        "forecast": outcomes.models[seed],
+        "half_width": outcomes.half_widths[seed],
+        **{column_of(name): forecast for name, forecast in outcomes.baselines.items()},
+    }
+    return pa.table({name: pa.array(column) for name, column in columns.items()})
 
 
 def _errors(outcomes: Outcomes, forecast: FloatArray, *, options: JudgeOptions, rng: np.random.Generator) -> Errors:
@@ -159,12 +173,6 @@ def _errors(outcomes: Outcomes, forecast: FloatArray, *, options: JudgeOptions, 
         loss, naive, horizon=outcomes.horizon, alpha=options.alpha, resamples=options.resamples, rng=rng
     )
     return errors_of(forecast, outcomes.realised, scale=outcomes.scale, interval=interval)
-
-
-def _direction(outcomes: Outcomes, forecast: FloatArray, *, options: JudgeOptions) -> Direction:
-    return direction_of(
-        forecast, outcomes.realised, apart=outcomes.apart, horizon=outcomes.horizon, alpha=options.alpha
-    )
 
 
 def _compare(outcomes: Outcomes, forecast: FloatArray, baseline: str) -> Comparison:

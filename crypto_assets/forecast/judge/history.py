@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray
+from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray, places_of
 
 
 def past_returns(table: FeatureTable, rows: IntArray, *, length: int, ago: int = 0) -> FloatArray:
@@ -38,7 +38,5 @@ def trailing_means(values: FloatArray, rows: IntArray, *, window: int) -> FloatA
 
 
 def _log_close(table: FeatureTable, moments_us: IntArray) -> FloatArray:
-    place = np.searchsorted(table.as_of_us, moments_us)
-    inside = np.minimum(place, len(table) - 1)
-    is_there = (place < len(table)) & (table.as_of_us[inside] == moments_us)
-    return np.where(is_there, np.log(table.close[inside]), np.nan)
+    place, is_there = places_of(table.as_of_us, moments_us)
+    return np.where(is_there, np.log(table.close[place]), np.nan)

@@ -7,17 +7,17 @@ code that made it says of itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import msgspec
 import numpy as np
 
 from crypto_assets.forecast.judge.leaks_target import find_foretold, misplaced_targets, rows_ahead
 from crypto_assets.forecast.options import DataOptions
-from crypto_assets.forecast.table import BoolArray, FeatureTable, FloatArray, IntArray, Samples, Split
+from crypto_assets.forecast.table import BoolArray, FeatureTable, FloatArray, IntArray, Samples, Split, places_of
 from crypto_assets.spans import from_us
 
 RELATIVE_TOLERANCE = 1e-6
@@ -25,7 +25,6 @@ RELATIVE_TOLERANCE = 1e-6
 CONSTANT = 1e-6
 """Deviation beside the mean at which a feature does not vary, and is divided by whatever the model likes."""
 PRICE_TOLERANCE = 1e-12
-PARTS = ("train", "validation", "test")
 
 
 class LeakKind(StrEnum):
@@ -109,9 +108,9 @@ class Evidence:
 Guard = Callable[[Evidence], Iterator[Leak]]
 
 
-def find_leaks(evidence: Evidence, *, guards: Sequence[Guard] | None = None) -> list[Leak]:
+def find_leaks(evidence: Evidence) -> list[Leak]:
     """Every leak that one of the guards sees, the worst of each guard first; none of an honest evaluation."""
-    return [leak for guard in (GUARDS if guards is None else guards) for leak in guard(evidence)]
+    return [leak for guard in GUARDS for leak in guard(evidence)]
 
 
 def scaler_fitted_on_the_future(evidence: Evidence) -> Iterator[Leak]:
@@ -152,8 +151,8 @@ def shuffled_split(evidence: Evidence) -> Iterator[Leak]:
     """Parts that are not in the order of time, or of which one begins before the other has ended."""
     as_of = evidence.table.as_of_us[evidence.samples.rows]
     for number, split in enumerate(evidence.splits):
-        parts = [as_of[_part(split, name)] for name in PARTS]
-        backwards = [name for name, times in zip(PARTS, parts, strict=True) if (np.diff(times) <= 0).any()]
+        parts = {name: as_of[part] for name, part in split.parts.items()}
+        backwards = [name for name, times in parts.items() if (np.diff(times) <= 0).any()]
         for name in backwards[:1]:
             yield Leak(LeakKind.SHUFFLED, f"fold {number + 1}: the {name} samples do not ascend in time.")
         for earlier, later in _following(parts):
@@ -161,8 +160,8 @@ def shuffled_split(evidence: Evidence) -> Iterator[Leak]:
             if inside:
                 yield Leak(
                     LeakKind.SHUFFLED,
-                    f"fold {number + 1}: {inside:,} of {parts[earlier].size:,} {PARTS[earlier]} samples are not older "
-                    f"than the first {PARTS[later]} sample, {_moment(int(parts[later].min()))}.",
+                    f"fold {number + 1}: {inside:,} of {parts[earlier].size:,} {earlier} samples are not older "
+                    f"than the first {later} sample, {_moment(int(parts[later].min()))}.",
                 )
     blocks = [as_of[split.test] for split in evidence.splits if split.test.size]
     for number, (block, following) in enumerate(pairwise(blocks)):
@@ -176,14 +175,14 @@ def no_embargo(evidence: Evidence) -> Iterator[Leak]:
     needed = (data.window + data.longest) * table.step_us
     as_of = table.as_of_us[evidence.samples.rows]
     for number, split in enumerate(evidence.splits):
-        parts = [as_of[_part(split, name)] for name in PARTS]
+        parts = {name: as_of[part] for name, part in split.parts.items()}
         for earlier, later in _following(parts):
             distance = int(parts[later].min() - parts[earlier].max())
             if 0 < distance < needed:
                 yield Leak(
                     LeakKind.EMBARGO,
-                    f"fold {number + 1}: the first {PARTS[later]} sample comes {distance // table.step_us} rows after "
-                    f"the last {PARTS[earlier]} sample; windows of {data.window} and targets of {data.longest} rows "
+                    f"fold {number + 1}: the first {later} sample comes {distance // table.step_us} rows after "
+                    f"the last {earlier} sample; windows of {data.window} and targets of {data.longest} rows "
                     f"need {needed // table.step_us}.",
                 )
 
@@ -209,7 +208,7 @@ def target_inside_the_features(evidence: Evidence) -> Iterator[Leak]:
 def interpolated_future(evidence: Evidence) -> Iterator[Leak]:
     """Rows of filled candles that hold more than the last real candle before them: what fills them came later."""
     table, candles = evidence.table, evidence.candles
-    place, has_candle = _candle_of(table, candles)
+    place, has_candle = places_of(candles.open_us, table.open_us)
     filled = has_candle & candles.filled[place]
     last_real = _last_real(candles)[place]
     wrong = filled & np.isfinite(last_real) & ~_equal(table.close, last_real)
@@ -247,7 +246,7 @@ def open_candle(evidence: Evidence) -> Iterator[Leak]:
             LeakKind.OPEN_CANDLE,
             f"{int(late.sum()):,} rows close after {_moment(evidence.known_until_us)}, the end of the last day.",
         )
-    place, has_candle = _candle_of(table, evidence.candles)
+    place, has_candle = places_of(evidence.candles.open_us, table.open_us)
     traded = has_candle & ~evidence.candles.filled[place] & np.isfinite(evidence.candles.close[place])
     other = traded & ~_equal(table.close, evidence.candles.close[place])
     if other.any():
@@ -274,14 +273,9 @@ GUARDS: tuple[Guard, ...] = (
 """All of them are asked of every evaluation."""
 
 
-def _part(split: Split, name: str) -> IntArray:
-    return {"train": split.train, "validation": split.validation, "test": split.test}[name]
-
-
-def _following(parts: Sequence[IntArray]) -> Iterator[tuple[int, int]]:
+def _following(parts: Mapping[str, IntArray]) -> Iterator[tuple[str, str]]:
     """Pairs of parts of which the second ought to come after the first, both with samples."""
-    held = [number for number, times in enumerate(parts) if times.size]
-    yield from ((a, b) for place, a in enumerate(held) for b in held[place + 1 :])
+    return combinations((name for name, times in parts.items() if times.size), 2)
 
 
 def _touched(evidence: Evidence, part: IntArray) -> BoolArray:
@@ -331,12 +325,6 @@ def _listed(changed: Sequence[Changed]) -> str:
         f"{first.column} of {_moment(first.open_us)} is {first.stored:.10g}, and {first.recomputed:.10g} with all "
         f"after {_moment(first.as_of_us)} cut off."
     )
-
-
-def _candle_of(table: FeatureTable, candles: Candles) -> tuple[IntArray, BoolArray]:
-    """The candle of each row, and whether there is one; where there is none, any candle."""
-    place = np.minimum(np.searchsorted(candles.open_us, table.open_us), candles.open_us.size - 1)
-    return place, candles.open_us[place] == table.open_us
 
 
 def _moment(us: int) -> str:

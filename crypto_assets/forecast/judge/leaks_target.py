@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
-from crypto_assets.forecast.table import BoolArray, FeatureTable, FloatArray, IntArray, Samples
+from crypto_assets.forecast.table import BoolArray, FeatureTable, FloatArray, IntArray, Samples, places_of
 
 IMPLAUSIBLE_R2 = 0.75
 """Share of a column's variance, that the past does not explain, from which on the future may not explain it. What is
@@ -56,9 +57,7 @@ def misplaced_targets(
 def rows_ahead(table: FeatureTable, rows: IntArray, *, ahead: int) -> tuple[IntArray, BoolArray]:
     """The row that closed so many steps after (or, below zero, before) each of the rows, and whether there is one;
     where there is none, any row."""
-    due = table.as_of_us[rows] + ahead * table.step_us
-    place = np.minimum(np.searchsorted(table.as_of_us, due), max(len(table) - 1, 0))
-    return place, table.as_of_us[place] == due
+    return places_of(table.as_of_us, table.as_of_us[rows] + ahead * table.step_us)
 
 
 def find_foretold(table: FeatureTable, rows: IntArray, *, horizons: Sequence[int]) -> list[Foretold]:
@@ -87,12 +86,14 @@ def find_foretold(table: FeatureTable, rows: IntArray, *, horizons: Sequence[int
     labels, ahead = _windows_ahead(log_close, rows, horizons=horizons)
     values = table.values[rows][:, columns]
     comparisons = columns.size * (1 + 2 * len(labels))
-    found = [
-        *_by_regression(values, returns, past, columns=columns, table=table, comparisons=comparisons),
-        *_by_rank(values, ahead, past, labels=labels, columns=columns, table=table, comparisons=comparisons),
-    ]
+    names = [table.features[column] for column in columns]
+    found = chain(
+        _by_regression(values, returns, past, names=names), _by_rank(values, ahead, past, labels=labels, names=names)
+    )
+    corrected = (replace(each, p_value=min(1.0, each.p_value * comparisons)) for each in found)
+    clear = [each for each in corrected if each.p_value < FAMILY_WISE]
     best: dict[str, Foretold] = {}
-    for each in sorted(found, key=lambda each: -round(each.r2, 6)):  # of equal ones the regression, which comes first
+    for each in sorted(clear, key=lambda each: -round(each.r2, 6)):  # of equal ones the regression, which comes first
         best.setdefault(each.column, each)
     return list(best.values())
 
@@ -133,14 +134,9 @@ def _windows_ahead(
 
 
 def _by_regression(
-    values: FloatArray,
-    returns: FloatArray,
-    past: FloatArray,
-    *,
-    columns: IntArray,
-    table: FeatureTable,
-    comparisons: int,
+    values: FloatArray, returns: FloatArray, past: FloatArray, *, names: Sequence[str]
 ) -> Iterator[Foretold]:
+    """`p_value` is not corrected yet."""
     from scipy.stats import f as f_distribution
 
     rest, left = _without(values, past)
@@ -152,10 +148,7 @@ def _by_regression(
     for column in np.flatnonzero(r2 >= IMPLAUSIBLE_R2):
         share = min(float(r2[column]), 1 - 1e-15)
         p_value = float(f_distribution.sf(share / (1 - share) * freedom / regressors, regressors, freedom))
-        corrected = min(1.0, p_value * comparisons)
-        if corrected < FAMILY_WISE:
-            how = "a sum of returns that come after its row"
-            yield Foretold(table.features[columns[column]], how, share, rows, corrected)
+        yield Foretold(names[column], "a sum of returns that come after its row", share, rows, p_value)
 
 
 def _by_rank(
@@ -164,10 +157,9 @@ def _by_rank(
     past: FloatArray,
     *,
     labels: Sequence[tuple[int, int]],
-    columns: IntArray,
-    table: FeatureTable,
-    comparisons: int,
+    names: Sequence[str],
 ) -> Iterator[Foretold]:
+    """`p_value` is not corrected yet."""
     from scipy.stats import rankdata
     from scipy.stats import t as t_distribution
 
@@ -183,12 +175,10 @@ def _by_rank(
             window = int(r2[column].argmax())
             share = min(float(r2[column, window]), 1 - 1e-15)
             p_value = 2 * float(t_distribution.sf(np.sqrt(share * freedom / (1 - share)), freedom))
-            corrected = min(1.0, p_value * comparisons)
-            if corrected < FAMILY_WISE:
-                horizon, begin = labels[window]
-                later = f" that begins {begin} rows later" if begin else ""
-                how = f"{form} of the return over {horizon} rows{later}, as it were"
-                yield Foretold(table.features[columns[column]], how, share, values.shape[0], corrected)
+            horizon, begin = labels[window]
+            later = f" that begins {begin} rows later" if begin else ""
+            how = f"{form} of the return over {horizon} rows{later}, as it were"
+            yield Foretold(names[column], how, share, values.shape[0], p_value)
 
 
 def _squared_correlation(own: FloatArray, other: FloatArray, past: FloatArray) -> FloatArray:

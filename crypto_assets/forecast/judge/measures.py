@@ -10,9 +10,9 @@ import numpy as np
 
 from crypto_assets.forecast.judge.significance import (
     FEWEST_ROWS,
-    NO_VARIANCE,
     Interval,
     PesaranTimmermann,
+    is_constant,
     pesaran_timmermann,
     wilson,
 )
@@ -140,7 +140,7 @@ def calibration_of(
     Shapes (rows,); with `half_width` (log-return) also the share of outcomes inside the interval.
     """
     inside = None if half_width is None else float(np.mean(np.abs(realised - forecast) <= half_width))
-    if forecast.size < FEWEST_ROWS or not _varies(forecast):
+    if forecast.size < FEWEST_ROWS or is_constant(forecast):
         return Calibration(slope=None, intercept_bps=None, inside=inside, stated=stated)
     covariance = np.cov(forecast, realised)
     slope = float(covariance[0, 1] / covariance[0, 0])
@@ -205,13 +205,9 @@ def regime_of(volatility: FloatArray, bounds: tuple[float, float]) -> IntArray:
     return np.searchsorted(np.asarray(bounds), volatility, side="left").astype(np.int64)
 
 
-def _varies(series: FloatArray) -> bool:
-    return bool(np.ptp(series) > NO_VARIANCE * np.abs(series).max())
-
-
 def _correlation(one: FloatArray, other: FloatArray) -> float | None:
     """Pearson's, of rows where both are numbers."""
     both = np.isfinite(one) & np.isfinite(other)
-    if both.sum() < FEWEST_ROWS or not (_varies(one[both]) and _varies(other[both])):
+    if both.sum() < FEWEST_ROWS or is_constant(one[both]) or is_constant(other[both]):
         return None
     return float(np.corrcoef(one[both], other[both])[0, 1])

@@ -49,14 +49,14 @@ def _columns(cell: Cell, *, p: float | None) -> Iterator[str]:
     yield f"{errors.mae_bps:.3f}" if errors else NOTHING
     yield f"{errors.mase:.4f}" if errors and errors.mase is not None else NOTHING
     yield _skill(cell)
-    yield NOTHING if p is None else chance(p).removeprefix("p = ").removeprefix("p ")
+    yield NOTHING if p is None else _chance(p)
     yield NOTHING if direction.accuracy is None else f"{_percent(direction.accuracy, direction.interval)}"
-    yield (
-        NOTHING
-        if direction.test.statistic is None
-        else chance(direction.test.p).removeprefix("p = ").removeprefix("p ")
-    )
+    yield NOTHING if direction.test.statistic is None else _chance(direction.test.p)
     yield NOTHING if cell.profit is None else f"{cell.profit.after_fees_bps:,.0f}"
+
+
+def _chance(p: float) -> str:
+    return chance(p).removeprefix("p = ").removeprefix("p ")
 
 
 def _skill(cell: Cell) -> str:

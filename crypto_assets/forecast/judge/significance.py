@@ -48,6 +48,13 @@ class PesaranTimmermann(msgspec.Struct, frozen=True, kw_only=True):
     """One-sided; 1 where no test could be made."""
 
 
+def is_constant(series: FloatArray) -> bool:
+    """Whether a series has nothing to test: no spread but rounding's, or values that are no numbers."""
+    if not series.size or not np.isfinite(series).all():
+        return True
+    return bool(np.ptp(series) <= NO_VARIANCE * np.abs(series).max())
+
+
 def diebold_mariano(loss: FloatArray, other: FloatArray, *, horizon: int) -> DieboldMariano:
     """Test that `loss` is smaller than `other` in the mean; shapes (rows,), rows in time order, `horizon` in rows.
 
@@ -61,7 +68,7 @@ def diebold_mariano(loss: FloatArray, other: FloatArray, *, horizon: int) -> Die
     difference = loss - other
     rows = difference.size
     lags = max(2 * (horizon - 1), floor(4 * (rows / 100) ** (2 / 9)))
-    if rows < max(FEWEST_ROWS, 4 * (lags + 1)) or _is_constant(difference):
+    if rows < max(FEWEST_ROWS, 4 * (lags + 1)) or is_constant(difference):
         return DieboldMariano(statistic=None, p=1.0, lags=lags)
     from scipy.stats import t
     from statsmodels.regression.linear_model import OLS
@@ -85,7 +92,7 @@ def block_length(series: FloatArray, *, at_least: int = 1) -> int:
 
     rows = series.size
     floor_rows = min(rows, max(at_least, round(rows ** (1 / 3))))
-    if rows < FEWEST_ROWS or _is_constant(series):
+    if rows < FEWEST_ROWS or is_constant(series):
         return floor_rows
     quiet_for = max(5, floor(sqrt(log10(rows))))
     longest = min(rows - 1, 2 * (floor(sqrt(rows)) + quiet_for))
@@ -182,13 +189,6 @@ def _resampled_sums(losses: FloatArray, *, length: int, resamples: int, rng: np.
         blocks = (around[starts[:, :whole] + length] - around[starts[:, :whole]]).sum(axis=1)
         parts.append(blocks + around[starts[:, whole] + rest] - around[starts[:, whole]])
     return np.vstack(parts)
-
-
-def _is_constant(series: FloatArray) -> bool:
-    """Whether a series has nothing to test: no spread but rounding's, or values that are no numbers."""
-    if not series.size or not np.isfinite(series).all():
-        return True
-    return bool(np.ptp(series) <= NO_VARIANCE * np.abs(series).max())
 
 
 def _last_before_quiet(is_loud: BoolArray, quiet_for: int) -> int:

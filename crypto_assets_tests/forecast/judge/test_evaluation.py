@@ -11,7 +11,7 @@ import pytest
 
 from crypto_assets.errors import InputIncomplete, TrainingFailed
 from crypto_assets.forecast.judge.baselines import BASELINES, MAJORITY_SIGN, PERSISTENCE
-from crypto_assets.forecast.judge.evaluation import Evaluated, Evaluation, Progress, evaluate
+from crypto_assets.forecast.judge.evaluation import Evaluated, Evaluation, evaluate
 from crypto_assets.forecast.judge.figures import REGIMES
 from crypto_assets.forecast.options import JudgeOptions
 from crypto_assets.forecast.table import FeatureTable, Forecasts, Samples, Split
@@ -115,17 +115,6 @@ def test_there_is_a_row_for_each_test_sample_seed_and_horizon(guessed: Evaluated
 
 def test_the_same_models_give_the_same_evaluation(guessed: Evaluated) -> None:
     assert judged(TABLE, guess, OPTIONS).evaluation == guessed.evaluation
-
-
-def test_each_fit_is_told_of() -> None:
-    told: list[Progress] = []
-    judged(TABLE, guess, options_of(seeds=2), on_fit=told.append)
-    assert told == [
-        Progress(fold=1, seed=7, done=1, total=4),
-        Progress(fold=1, seed=8, done=2, total=4),
-        Progress(fold=2, seed=7, done=3, total=4),
-        Progress(fold=2, seed=8, done=4, total=4),
-    ]
 
 
 def test_scales_bounds_and_intervals_know_nothing_of_the_test_rows() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from crypto_assets.forecast.judge.baselines import MAJORITY_SIGN, PERSISTENCE
-from crypto_assets.forecast.judge.figures import Cell, Outcomes, Place, Regime, baseline_cell, model_cell
-from crypto_assets.forecast.judge.rows import column_of, rows_table
+from crypto_assets.forecast.judge.baselines import MAJORITY_SIGN, PERSISTENCE, column_of
+from crypto_assets.forecast.judge.figures import Cell, Outcomes, Regime, cells_of, rows_table
 from crypto_assets.forecast.judge.significance import diebold_mariano
 from crypto_assets.forecast.options import JudgeOptions
 from crypto_assets.forecast.table import FloatArray
@@ -34,14 +35,19 @@ def outcomes_of(*, horizon: int = 1, still: int = 0) -> Outcomes:
             "ridge": rng.normal(0, 1e-5, ROWS),
             MAJORITY_SIGN: np.ones(ROWS),
         },
+        models={7: np.zeros(ROWS)},
+        half_widths={7: np.full(ROWS, 1e-4)},
     )
 
 
+def cells(outcomes: Outcomes, forecast: FloatArray, *, regime: Regime | None = None) -> list[Cell]:
+    """Those of a model that foretold this, then those of the baselines."""
+    of_model = replace(outcomes, models={7: forecast})
+    return list(cells_of(of_model, fold=1, regime=regime, options=OPTIONS, seed=0))
+
+
 def cell_of(outcomes: Outcomes, forecast: FloatArray, *, regime: Regime | None = None) -> Cell:
-    place = Place(fold=1, seed=7, regime=regime)
-    width = np.full(ROWS, 1e-4)
-    rng = np.random.default_rng(0)
-    return model_cell(outcomes, forecast, half_width=width, place=place, options=OPTIONS, rng=rng)
+    return cells(outcomes, forecast, regime=regime)[0]
 
 
 def test_a_baseline_with_a_size_is_compared_by_squared_error() -> None:
@@ -76,18 +82,12 @@ def test_a_model_of_the_right_size_with_random_directions_does_not_beat_the_majo
 
 def test_trades_of_a_long_horizon_do_not_overlap() -> None:
     outcomes = outcomes_of(horizon=5)
-    profit = cell_of(outcomes, np.ones(ROWS)).profit
+    model, *_, naive = cells(outcomes, np.ones(ROWS))
+    profit = model.profit
     assert profit is not None
     assert profit.trades == ROWS // 5
     assert profit.before_fees_bps - profit.after_fees_bps == pytest.approx(2 * ROWS // 5)
-    naive = baseline_cell(
-        outcomes,
-        MAJORITY_SIGN,
-        place=Place(fold=1, seed=None, regime=None),
-        options=OPTIONS,
-        rng=np.random.default_rng(0),
-    )
-    assert naive.profit == profit
+    assert (naive.forecaster, naive.profit) == (MAJORITY_SIGN, profit)
     assert naive.errors is None
 
 
@@ -102,7 +102,8 @@ def test_chosen_rows_are_chosen_in_every_array() -> None:
     sizes = {
         array.shape[0] for array in (found.as_of_us, found.realised, found.scale, found.regime, found.apart, found.past)
     }
-    assert sizes | {array.size for array in found.baselines.values()} == {100}
+    of_all = (*found.baselines.values(), *found.models.values(), *found.half_widths.values())
+    assert sizes | {array.size for array in of_all} == {100}
 
 
 def test_columns_of_baselines_are_words_without_spaces() -> None:
@@ -111,6 +112,6 @@ def test_columns_of_baselines_are_words_without_spaces() -> None:
         "ridge",
         "majority_sign",
     ]
-    table = rows_table(outcomes_of(), np.zeros(ROWS), half_width=1e-4, fold=2, seed=9)
+    table = rows_table(outcomes_of(), fold=2, seed=7)
     assert table.slice(0, 1).to_pylist()[0].keys() >= {"as_of_us", "realised", "forecast", "majority_sign"}
     assert set(table["fold"].to_pylist()) == {2}

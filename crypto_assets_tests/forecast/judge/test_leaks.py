@@ -57,8 +57,8 @@ def scalers_of(table: FeatureTable, samples: Samples, splits: tuple[Split, ...])
 
 def evidence_of(table: FeatureTable) -> Evidence:
     end = int(table.as_of_us[-1])
-    samples = samples_of(table, window=DATA.window, horizons=DATA.horizons, known_until_us=end)
-    splits = walk_forward(table, samples, window=DATA.window, longest=DATA.longest, judge=JUDGE)
+    samples = samples_of(table, DATA)
+    splits = walk_forward(table, samples, data=DATA, judge=JUDGE)
     return Evidence(
         table=table,
         samples=samples,
@@ -272,7 +272,7 @@ def test_a_planted_leak_is_named_and_passes_unnoticed_without_its_guard(
 
     assert {leak.kind for leak in found} == {kind}, [str(leak) for leak in found]
     assert all(leak.sentence.endswith(".") for leak in found)
-    assert find_leaks(planted, guards=[other for other in GUARDS if other is not guard]) == []
+    assert [leak for other in GUARDS if other is not guard for leak in other(planted)] == []
 
 
 def test_every_kind_of_leak_is_planted_and_every_guard_is_asked() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from crypto_assets.forecast.judge.evaluation import Evaluated, Progress, evaluate
+from crypto_assets.forecast.judge.evaluation import Evaluated, evaluate
 from crypto_assets.forecast.options import DataOptions, ForecastOptions, JudgeOptions, NetworkOptions
 from crypto_assets.forecast.samples import samples_of
 from crypto_assets.forecast.splits import walk_forward
@@ -35,13 +35,7 @@ def options_of(
     )
 
 
-def judged(
-    table: FeatureTable,
-    model: Model,
-    options: ForecastOptions,
-    *,
-    on_fit: Callable[[Progress], None] | None = None,
-) -> Evaluated:
+def judged(table: FeatureTable, model: Model, options: ForecastOptions) -> Evaluated:
     """The evaluation of a model by the same steps as in production: samples, splits, walk."""
     samples = samples_for(table, options)
     splits = splits_for(table, samples, options)
@@ -51,18 +45,15 @@ def judged(
         splits,
         fit=lambda split, seed: model(table, samples, split, seed),
         options=options,
-        on_fit=on_fit,
     )
 
 
 def samples_for(table: FeatureTable, options: ForecastOptions) -> Samples:
-    data = options.data
-    return samples_of(table, window=data.window, horizons=data.horizons, known_until_us=int(table.as_of_us[-1]))
+    return samples_of(table, options.data)
 
 
 def splits_for(table: FeatureTable, samples: Samples, options: ForecastOptions) -> tuple[Split, ...]:
-    data = options.data
-    return walk_forward(table, samples, window=data.window, longest=data.longest, judge=options.judge)
+    return walk_forward(table, samples, data=options.data, judge=options.judge)
 
 
 def product_of_lags(rows: int, *, seed: int, strength: float = 0.3, step: float = 5e-4) -> FeatureTable:

@@ -10,8 +10,8 @@ import pytest
 
 from crypto_assets.errors import BadPayload
 from crypto_assets.features.declaration import GOLD_FEATURES
+from crypto_assets.forecast.minutes import count_not_numbers, gold_rows
 from crypto_assets.forecast.table import FeatureTable
-from crypto_assets.forecast.training_sets_rows import count_not_numbers, gold_rows
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import FLAGS, SILVER_KLINES
 from crypto_assets_tests.checks.spoil import setting, without

@@ -120,16 +120,8 @@ class AggregateDays:
         warning: str | None,
     ) -> Written:
         published = self._store.publish(PRICE_AGGREGATES, day, windows, notes={"made_from": made_from})
-        manifest = self._store.manifest(PRICE_AGGREGATES, day)
-        return Written(
-            rows=published.rows,
-            data_version=manifest.data_version if manifest else published.sha256,
-            metadata={
-                **describe_windows(windows, published, day=day, made_from=made_from),
-                **(metadata or {}),
-            },
-            warning=warning,
-        )
+        described = describe_windows(windows, published, day=day, made_from=made_from)
+        return Written.of(published, {**described, **(metadata or {})}, warning=warning)
 
 
 class HiveDays:

@@ -40,9 +40,11 @@ class Written:
     """What a person should know tomorrow."""
 
     @classmethod
-    def of(cls, published: Published, metadata: Metadata, *, warning: str | None = None) -> Written:
-        """A day that is one file."""
-        return cls(published.rows, published.data_version, metadata, warning)
+    def of(
+        cls, published: Published, metadata: Metadata, *, data_version: str | None = None, warning: str | None = None
+    ) -> Written:
+        """A day that is one file, whose sum is its version unless another one is given."""
+        return cls(published.rows, data_version or published.sha256, metadata, warning)
 
 
 class Spread(Protocol):

@@ -121,7 +121,8 @@ class AggregateDays:
     ) -> Written:
         published = self._store.publish(PRICE_AGGREGATES, day, windows, notes={"made_from": made_from})
         described = describe_windows(windows, published, day=day, made_from=made_from)
-        return Written.of(published, {**described, **(metadata or {})}, warning=warning)
+        version = published.data_version
+        return Written.of(published, {**described, **(metadata or {})}, data_version=version, warning=warning)
 
 
 class HiveDays:

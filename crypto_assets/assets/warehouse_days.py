@@ -125,7 +125,8 @@ def _publish(
     warning: str | None = None,
 ) -> Written:
     published = store.publish(table, day.day, rows)
-    return Written.of(published, {**published_metadata(published), **(figures or {})}, warning=warning)
+    metadata = {**published_metadata(published), **(figures or {})}
+    return Written.of(published, metadata, data_version=published.data_version, warning=warning)
 
 
 def _load(warehouse: WarehouseResource, load: DayLoad) -> Written:

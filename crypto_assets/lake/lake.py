@@ -45,8 +45,6 @@ class Published:
     rows: int
     bytes: int
     sha256: str
-    data_version: str
-    """Changes when, and only when, what Dagster takes for the content does; of a dataset it is `sha256`."""
     changed: bool
     """False where the lake held exactly this before."""
 
@@ -170,7 +168,7 @@ class Lake:
         content = _to_parquet(table, dataset.schema, footer or {})
         changed = self.files.publish(path, content)
         sha256 = hashlib.sha256(content).hexdigest()
-        return Published(self.files.uri_of(path), table.num_rows, len(content), sha256, sha256, changed)
+        return Published(self.files.uri_of(path), table.num_rows, len(content), sha256, changed)
 
     def manifest(self, dataset: Dataset, symbol: str, day: date) -> Manifest | None:
         """The record of a day in parts; None where it was never published."""

@@ -92,7 +92,7 @@ class WarehouseStore:
         path = _path(table, day)
         changed = self.files.publish(path, content)
         sha256 = hashlib.sha256(content).hexdigest()
-        return Published(self.files.uri_of(path), rows.num_rows, len(content), sha256, version, changed)
+        return Published(self.files.uri_of(path), rows.num_rows, len(content), sha256, changed)
 
     def has(self, table: DayTable, day: date) -> bool:
         """Whether the day was ever published, be it with zero rows."""

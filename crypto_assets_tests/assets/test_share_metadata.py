@@ -11,7 +11,7 @@ from crypto_assets_tests.pictures.reading import read_picture
 from crypto_assets_tests.share.facts import facts, minute
 
 DAY = date(2025, 9, 10)
-PUBLISHED = Published("folder/data.parquet", rows=3, bytes=4, sha256="0" * 64, data_version="1", changed=True)
+PUBLISHED = Published("folder/data.parquet", rows=3, bytes=4, sha256="0" * 64, changed=True)
 
 
 def test_the_symbols_that_traded_most_have_a_picture_in_the_order_of_their_names() -> None:

@@ -24,8 +24,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  the clas
 from bench.measuring import Line, Pair, side_by_side
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import BUCKET, S3Endpoint, postgres_url, s3_endpoint, warehouse_url
-from crypto_assets.warehouse.copy_manifest import CopiedFile, copy_manifest
 from crypto_assets.warehouse.ddl import create_table
+from crypto_assets.warehouse.staging import copy_manifest
 from crypto_assets.warehouse.tables import FACT_TRADES
 from resources.services.manager import Services
 from resources.services.standin.database import STAND_IN_ROLE
@@ -119,8 +119,8 @@ def _put(where: S3Endpoint, facts: pa.Table) -> str:
     file = BytesIO()
     pq.write_table(facts, file, compression="zstd")
     client.put_object(Bucket=BUCKET, Key="facts/part.parquet", Body=file.getvalue())
-    part = CopiedFile(f"s3://{BUCKET}/facts/part.parquet", len(file.getvalue()))
-    client.put_object(Bucket=BUCKET, Key="facts.manifest", Body=copy_manifest([part]))
+    manifest = copy_manifest({f"s3://{BUCKET}/facts/part.parquet": len(file.getvalue())})
+    client.put_object(Bucket=BUCKET, Key="facts.manifest", Body=manifest)
     place = f"'s3://{BUCKET}/facts.manifest' IAM_ROLE '{STAND_IN_ROLE}'"
     return f"COPY {FACT_TRADES.name} FROM {place} FORMAT AS PARQUET MANIFEST"
 

@@ -23,11 +23,6 @@ STARTED_BY: Mapping[Service, str] = {"hdfs": "datanode", "s3": "s3", "redshift":
 BUCKET = "crypto-assets"
 """Bucket that the embedded S3 server begins with."""
 
-BINANCE_ARCHIVE_URL = "https://data.binance.vision"
-BINANCE_SPOT_REST_URL = "https://api.binance.com"
-BINANCE_FUTURES_REST_URL = "https://fapi.binance.com"
-BINANCE_SPOT_WS_URL = "wss://stream.binance.com:9443"
-BINANCE_FUTURES_WS_URL = "wss://fstream.binance.com"
 GOOGLE_SHEETS_URL = "https://sheets.googleapis.com"
 
 _decoder = msgspec.json.Decoder(dict[str, str])
@@ -47,6 +42,16 @@ class ExchangeUrls:
     captures: str | None
 
 
+BINANCE = ExchangeUrls(
+    archive="https://data.binance.vision",
+    spot_rest="https://api.binance.com",
+    futures_rest="https://fapi.binance.com",
+    spot_ws="wss://stream.binance.com:9443",
+    futures_ws="wss://fstream.binance.com",
+    captures=None,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class S3Endpoint:
     """A server of the S3 protocol and the keys to it; None means AWS itself, and credentials as boto3 finds them."""
@@ -55,6 +60,14 @@ class S3Endpoint:
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
     region: str | None = None
+
+    @property
+    def storage_options(self) -> dict[str, object] | None:
+        """The same for fsspec's file system of S3; None leaves it to find AWS itself."""
+        if self.url is None:
+            return None
+        client = {"endpoint_url": self.url, "region_name": self.region}
+        return {"client_kwargs": client, "key": self.access_key, "secret": self.secret_key}
 
 
 def exchange_name(settings: Settings) -> str:
@@ -168,20 +181,18 @@ def exchange_urls(settings: Settings, *, embedded: Mapping[str, str] | None = No
     Raises ConfigurationError where a local server is needed and none runs.
     """
     if settings.exchange is Exchange.BINANCE:
-        archive, spot, futures = BINANCE_ARCHIVE_URL, BINANCE_SPOT_REST_URL, BINANCE_FUTURES_REST_URL
-        spot_ws, futures_ws, captures = BINANCE_SPOT_WS_URL, BINANCE_FUTURES_WS_URL, None
+        usual = BINANCE
     else:
         local = _local_exchange(settings) if embedded is None else embedded
-        archive = spot = futures = local.get("url", "")
-        spot_ws = futures_ws = local.get("streams", "")
-        captures = f"{archive}/recordings" if archive else None
+        http, streams = local.get("url", ""), local.get("streams", "")
+        usual = ExchangeUrls(http, http, http, streams, streams, f"{http}/recordings" if http else None)
     return ExchangeUrls(
-        archive=settings.binance_archive_url or archive,
-        spot_rest=settings.binance_spot_rest_url or spot,
-        futures_rest=settings.binance_futures_rest_url or futures,
-        spot_ws=settings.binance_spot_ws_url or spot_ws,
-        futures_ws=settings.binance_futures_ws_url or futures_ws,
-        captures=settings.capture_uri or captures,
+        archive=settings.binance_archive_url or usual.archive,
+        spot_rest=settings.binance_spot_rest_url or usual.spot_rest,
+        futures_rest=settings.binance_futures_rest_url or usual.futures_rest,
+        spot_ws=settings.binance_spot_ws_url or usual.spot_ws,
+        futures_ws=settings.binance_futures_ws_url or usual.futures_ws,
+        captures=settings.capture_uri or usual.captures,
     )
 
 

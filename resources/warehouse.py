@@ -13,7 +13,7 @@ from psycopg2.extensions import parse_dsn
 from pydantic import PrivateAttr
 
 from crypto_assets.config import Settings, read_settings
-from crypto_assets.endpoints import s3_endpoint, warehouse_s3_uri, warehouse_url
+from crypto_assets.endpoints import S3Endpoint, s3_endpoint, warehouse_s3_uri, warehouse_url
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.warehouse.load import RedshiftClient
 from crypto_assets.warehouse.store import WarehouseStore
@@ -46,10 +46,7 @@ class WarehouseResource(dg.ConfigurableResource):
         settings = read_settings()
         if settings.warehouse_s3_uri is None:
             self._start(settings, "s3")
-        endpoint = s3_endpoint(settings)
-        return _store(
-            warehouse_s3_uri(settings), endpoint.url, endpoint.access_key, endpoint.secret_key, endpoint.region
-        )
+        return _store(warehouse_s3_uri(settings), s3_endpoint(settings))
 
     @property
     def role(self) -> str:
@@ -105,11 +102,6 @@ def redshift_resource(url: str, *, embedded: bool = False) -> RedshiftClientReso
 
 
 @cache
-def _store(
-    uri: str, url: str | None, access_key: str | None, secret_key: str | None, region: str | None
-) -> WarehouseStore:
+def _store(uri: str, endpoint: S3Endpoint) -> WarehouseStore:
     """One connection for all of this process."""
-    if url is None:
-        return WarehouseStore(uri)
-    client = {"endpoint_url": url, "region_name": region}
-    return WarehouseStore(uri, storage_options={"client_kwargs": client, "key": access_key, "secret": secret_key})
+    return WarehouseStore(uri, storage_options=endpoint.storage_options)

@@ -42,13 +42,8 @@ def open_lake(
 
 def warehouse_files(settings: Settings) -> Files:
     """Files of the warehouse's tables; raises ConfigurationError where no store is named and none runs."""
-    endpoint = s3_endpoint(settings)
-    uri = warehouse_s3_uri(settings)
-    if endpoint.url is None:
-        return Files(uri, variable="WAREHOUSE_S3_URI")
-    client = {"endpoint_url": endpoint.url, "region_name": endpoint.region}
-    options = {"client_kwargs": client, "key": endpoint.access_key, "secret": endpoint.secret_key}
-    return Files(uri, storage_options=options, variable="WAREHOUSE_S3_URI")
+    options = s3_endpoint(settings).storage_options
+    return Files(warehouse_s3_uri(settings), storage_options=options, variable="WAREHOUSE_S3_URI")
 
 
 class OpenLake:

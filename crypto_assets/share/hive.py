@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_assets.errors import SchemaError, ServiceUnavailable
-from crypto_assets.warehouse.tables import DayTable, sql_type
+from crypto_assets.warehouse.tables import DayTable, column_differences, sql_type
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -118,7 +118,7 @@ class HiveTable:
         declared = [(f.name, hive_type(f.type).lower()) for f in self._table.schema]
         declared += [(name, "string") for name in PARTITION_COLUMNS]
         about = {row[0].strip(): row[1] for row in self._session.sql(f"DESCRIBE FORMATTED {self.name}").collect()}
-        differences = _differences(held, declared)
+        differences = column_differences(held, declared)
         if about.get("Type") != "EXTERNAL":
             differences.insert(0, f"it is no external table but {about.get('Type', 'something else')}")
         if differences:
@@ -171,17 +171,6 @@ def statement(name: str) -> str:
     """Text of `sql/hive/<name>.hql` with its `{places}`, without its comments."""
     lines = (FOLDER / f"{name}.hql").read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if not line.startswith("--"))
-
-
-def _differences(held: list[tuple[str, str]], declared: list[tuple[str, str]]) -> list[str]:
-    if held == declared:
-        return []
-    has, needs = dict(held), dict(declared)
-    return [
-        *(f"{name} {kind} is missing" for name, kind in declared if name not in has),
-        *(f"{name} {kind} is not declared" for name, kind in held if name not in needs),
-        *(f"{name} is {kind} instead of {needs[name]}" for name, kind in held if needs.get(name, kind) != kind),
-    ] or ["its columns are in another order"]
 
 
 def _explained(error: Exception) -> ServiceUnavailable:

@@ -14,6 +14,7 @@ from crypto_assets.cleaning.tables import frame_of, table_of
 from crypto_assets.errors import BadPayload
 from crypto_assets.share.tables import PRICE_AGGREGATES, WINDOWS
 from crypto_assets.spans import EPOCH
+from crypto_assets.warehouse.facts import half_even
 from crypto_assets.warehouse.tables import FACT_TRADES
 
 MINUTE = timedelta(minutes=1)
@@ -132,9 +133,7 @@ def exact_quotient(value: Decimal, quantity: Decimal, *, decimals: int = _VWAP_D
     Decimal('0.3333')
     """
     top, bottom = value.as_integer_ratio(), quantity.as_integer_ratio()
-    number, divisor = top[0] * bottom[1] * 10**decimals, top[1] * bottom[0]
-    whole, rest = divmod(number, divisor)
-    whole += 2 * rest > divisor or (2 * rest == divisor and whole % 2 == 1)
+    whole = half_even(top[0] * bottom[1] * 10**decimals, top[1] * bottom[0])
     return Decimal(whole).scaleb(-decimals, _ALL_DIGITS)
 
 

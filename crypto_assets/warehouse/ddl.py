@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from crypto_assets.errors import WarehouseError
-from crypto_assets.warehouse.tables import DayTable, sql_type
+from crypto_assets.warehouse.tables import DayTable, column_differences, sql_type
 
 FOLDER = Path(__file__).resolve().parents[1] / "sql" / "redshift"
 TEXT_BYTES = 64
@@ -62,19 +62,12 @@ def create_table(table: DayTable) -> str:
 
 def check_columns(table: DayTable, found: Sequence[tuple[str, str, int | None, int | None]]) -> None:
     """Raises WarehouseError where the table in Redshift, as `select_columns.sql` lists it, is not the schema's."""
-    declared = [_catalogued(field) for field in table.schema]
     held = [(name, _typed(kind, precision, scale)) for name, kind, precision, scale in found]
-    if held == declared:
-        return
-    differences = [
-        *(f"{name} {kind} is missing" for name, kind in declared if name not in dict(held)),
-        *(f"{name} {kind} is not declared" for name, kind in held if name not in dict(declared)),
-        *(f"{n} is {k} instead of {dict(declared)[n]}" for n, k in held if dict(declared).get(n, k) != k),
-    ] or ["its columns are in another order"]
-    raise WarehouseError(
-        f"The table {table.name} in Redshift is not the one that is loaded here: {'; '.join(differences)}. Nothing was "
-        "changed. Alter it, or rename it so that the next run makes a new one, then load its days again."
-    )
+    if differences := column_differences(held, [_catalogued(field) for field in table.schema]):
+        raise WarehouseError(
+            f"The table {table.name} in Redshift is not the one that is loaded here: {'; '.join(differences)}. Nothing "
+            "was changed. Alter it, or rename it so that the next run makes a new one, then load its days again."
+        )
 
 
 def literal(value: str | int | date | datetime) -> str:

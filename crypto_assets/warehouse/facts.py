@@ -107,11 +107,11 @@ def _as_facts(minutes: pl.DataFrame) -> pa.Table:
     """Facts of minutes whose amounts are whole numbers of last digits."""
     whole = {name: minutes[name].to_list() for name in minutes.columns if minutes.schema[name] == pl.Int128}
     whole["avg_price"] = [
-        _half_even(total * _MEAN_PER_AMOUNT, count)
+        half_even(total * _MEAN_PER_AMOUNT, count)
         for total, count in zip(whole["total_price"], minutes["trade_count"], strict=True)
     ]
     whole["vwap"] = [
-        _half_even(value * _MEAN_PER_AMOUNT, quantity) if smallest > 0 else None
+        half_even(value * _MEAN_PER_AMOUNT, quantity) if smallest > 0 else None
         for value, quantity, smallest in zip(
             whole["total_trade_value"], whole["total_quantity"], whole["min_quantity"], strict=True
         )
@@ -125,10 +125,10 @@ def _as_facts(minutes: pl.DataFrame) -> pa.Table:
     return pa.table(columns, schema=FACT_TRADES.schema)
 
 
-def _half_even(numerator: int, denominator: int) -> int:
+def half_even(numerator: int, denominator: int) -> int:
     """The quotient to the nearest whole number, a half to the even one; the denominator is above zero.
 
-    >>> [_half_even(n, 2) for n in (-3, -1, 1, 3, 5)]
+    >>> [half_even(n, 2) for n in (-3, -1, 1, 3, 5)]
     [-2, 0, 0, 2, 2]
     """
     quotient, rest = divmod(numerator, denominator)

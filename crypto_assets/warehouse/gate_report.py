@@ -52,32 +52,10 @@ class GateReport:
     not_compared: tuple[str, ...]
     """Symbols with facts, or asked about, of which there are no candles; that alone is no violation."""
     counts: Mapping[Rule, int]
-    """All violations of each rule that has some."""
-
-    @property
-    def passed(self) -> bool:
-        """Whether the day may be loaded."""
-        return not self.counts
-
-    @property
-    def sentence(self) -> str:
-        """The verdict in words."""
-        if self.passed:
-            return f"Every rule holds. {self._compared}"
-        return f"{'; '.join(map(self.of_rule, self.counts))}. {self._compared}"
+    """All violations of each rule that has some; none where the day may be loaded."""
 
     def of_rule(self, rule: Rule) -> str:
         """The kept violations of a rule in words, and how many more there are."""
         kept = [violation for violation in self.violations if violation.rule is rule]
         more = self.counts.get(rule, 0) - len(kept)
         return f"{rule}: {', '.join(map(str, kept))}{f', and {more:,} more' if more else ''}"
-
-    @property
-    def _compared(self) -> str:
-        said = [
-            f"Compared with one-minute candles: {', '.join(self.compared_symbols)}." if self.compared_symbols else "",
-            f"Not compared, for there are no candles of the day: {', '.join(self.not_compared)}."
-            if self.not_compared
-            else "",
-        ]
-        return " ".join(filter(None, said)) or "There is nothing to compare."

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
+import msgspec
+
 from crypto_assets.errors import WarehouseError
-from crypto_assets.warehouse.copy_manifest import CopiedFile, copy_manifest
 from crypto_assets.warehouse.load import DayLoad
 from crypto_assets.warehouse.store import WarehouseStore
 from crypto_assets.warehouse.tables import DayTable
-
-READ_ATTEMPTS = 3
-"""A day that was published anew while it was read is read again this many times."""
 
 
 def stage_day(store: WarehouseStore, table: DayTable, day: date) -> DayLoad:
@@ -19,23 +18,29 @@ def stage_day(store: WarehouseStore, table: DayTable, day: date) -> DayLoad:
 
     Raises WarehouseError where the day was never published or does not lie on S3, LakeError where S3 cannot be used.
     """
-    for _ in range(READ_ATTEMPTS):
-        manifest, rows = store.manifest(table, day), store.read(table, day)
-        if manifest is None or rows is None:
-            raise WarehouseError(
-                f"{table.name} {day}: {store.uri_of(table, day)} was never written. Materialise {table.name} first."
-            )
-        again = store.manifest(table, day)
-        if again is not None and again.data_version == manifest.data_version:
-            break
-    else:
+    held = store.read_whole(table, day)
+    if held is None:
         raise WarehouseError(
-            f"{table.name} {day} was written anew {READ_ATTEMPTS} times while it was read. Load it later."
+            f"{table.name} {day}: {store.uri_of(table, day)} was never written. Materialise {table.name} first."
         )
+    manifest, rows = held
     path = f"_copy/{table.name}/{day}.json"
     try:
-        content = copy_manifest([CopiedFile(file.uri, file.bytes) for file in manifest.files])
+        content = copy_manifest({manifest.uri: manifest.bytes})
     except ValueError as error:
         raise WarehouseError(f"{table.name} {day}: {error}. Set WAREHOUSE_S3_URI to s3://bucket/prefix.") from None
     store.files.publish(path, content)
     return DayLoad(table, day, store.files.uri_of(path), manifest.data_version, rows)
+
+
+def copy_manifest(files: Mapping[str, int]) -> bytes:
+    """Content of a manifest for `COPY … FORMAT AS PARQUET MANIFEST` of files, `s3://bucket/key` and its bytes.
+
+    It lists these, of this length, and no other that lies beside them; the same bytes for the same files. Every entry
+    is mandatory, so that a missing file fails the load, and has the length that columnar formats ask for. Raises
+    ValueError for a file that does not lie on S3.
+    """
+    if elsewhere := [uri for uri in files if not uri.startswith("s3://")]:
+        raise ValueError(f"COPY reads s3:// only, not {elsewhere[0]}")
+    entries = [{"url": uri, "mandatory": True, "meta": {"content_length": size}} for uri, size in files.items()]
+    return msgspec.json.format(msgspec.json.encode({"entries": entries}), indent=2)

@@ -28,35 +28,24 @@ _NOTES = "notes"
 
 
 @dataclass(frozen=True, slots=True)
-class DayFile:
-    """One Parquet file of a day."""
+class PublishedDay(Published):
+    """What the publication of a day did."""
 
-    path: str
-    """Relative to the warehouse."""
-    uri: str
-    bytes: int
-    rows: int
-    sha256: str
+    data_version: str
+    """sha256 that changes when, and only when, the rows do; notes do not count."""
 
 
 @dataclass(frozen=True, slots=True)
 class DayManifest:
-    """What a day consists of, exactly."""
+    """What a day consists of, exactly: one Parquet file."""
 
-    files: tuple[DayFile, ...]
+    uri: str
+    bytes: int
+    rows: int
+    sha256: str
     data_version: str
-    """sha256 that changes when, and only when, the rows do; notes do not count."""
+    """As `PublishedDay` has it."""
     notes: Mapping[str, str]
-
-    @property
-    def rows(self) -> int:
-        """Rows of all files."""
-        return sum(file.rows for file in self.files)
-
-    @property
-    def bytes(self) -> int:
-        """Size of all files."""
-        return sum(file.bytes for file in self.files)
 
 
 class WarehouseStore:
@@ -81,7 +70,7 @@ class WarehouseStore:
 
     def publish(
         self, table: DayTable, day: date, data: pa.Table, *, notes: Mapping[str, str] | None = None
-    ) -> Published:
+    ) -> PublishedDay:
         """Make these rows the day, in the order given; the same rows and notes again change nothing.
 
         Raises ValueError for other columns or types than the table's, or a null where it has none.
@@ -92,11 +81,7 @@ class WarehouseStore:
         path = _path(table, day)
         changed = self.files.publish(path, content)
         sha256 = hashlib.sha256(content).hexdigest()
-        return Published(self.files.uri_of(path), rows.num_rows, len(content), sha256, changed)
-
-    def has(self, table: DayTable, day: date) -> bool:
-        """Whether the day was ever published, be it with zero rows."""
-        return self.files.size(_path(table, day)) is not None
+        return PublishedDay(self.files.uri_of(path), rows.num_rows, len(content), sha256, changed, version)
 
     def read(self, table: DayTable, day: date, *, columns: Sequence[str] | None = None) -> pa.Table | None:
         """Rows of the day with the table's schema, or these columns of it; None where it was never published."""
@@ -107,23 +92,28 @@ class WarehouseStore:
         return self._opened(table, day, content).read(columns=schema.names).select(schema.names).cast(schema)
 
     def manifest(self, table: DayTable, day: date) -> DayManifest | None:
-        """Files of the day with their bytes and rows, and its notes; None where it was never published."""
+        """File of the day with its bytes and rows, and its notes; None where it was never published."""
+        held = self.read_whole(table, day)
+        return None if held is None else held[0]
+
+    def read_whole(self, table: DayTable, day: date) -> tuple[DayManifest, pa.Table] | None:
+        """The manifest of the day and the rows of the same file, whoever replaces it meanwhile."""
         path = _path(table, day)
         content = self.files.read(path)
         if content is None:
             return None
         parquet = self._opened(table, day, content)
         footer = parquet.metadata.metadata or {}
-        file = DayFile(
-            path=path,
+        sha256 = hashlib.sha256(content).hexdigest()
+        manifest = DayManifest(
             uri=self.files.uri_of(path),
             bytes=len(content),
             rows=parquet.metadata.num_rows,
-            sha256=hashlib.sha256(content).hexdigest(),
+            sha256=sha256,
+            data_version=footer.get(_DATA_VERSION.encode(), sha256.encode()).decode(),
+            notes=MappingProxyType(msgspec.json.decode(footer.get(_NOTES.encode(), b"{}"), type=dict[str, str])),
         )
-        version = footer.get(_DATA_VERSION.encode(), file.sha256.encode()).decode()
-        notes = msgspec.json.decode(footer.get(_NOTES.encode(), b"{}"), type=dict[str, str])
-        return DayManifest((file,), version, MappingProxyType(notes))
+        return manifest, parquet.read().cast(table.schema)
 
     def _opened(self, table: DayTable, day: date, content: bytes) -> pq.ParquetFile:
         """The file, if it has the columns of the table."""

@@ -5,7 +5,7 @@ Times are UTC without a zone, as Redshift's TIMESTAMP holds them. Amounts are ex
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -54,6 +54,18 @@ def sql_type(kind: pa.DataType, names: Mapping[pa.DataType, str], *, of: str) ->
         return names[kind]
     except KeyError:
         raise ValueError(f"{of} has no type for {kind}; there are {', '.join(map(str, names))}, decimal") from None
+
+
+def column_differences(held: Sequence[tuple[str, str]], declared: Sequence[tuple[str, str]]) -> list[str]:
+    """What a table of a database lacks, or has otherwise than it is declared; columns are names with their types."""
+    if held == declared:
+        return []
+    has, needs = dict(held), dict(declared)
+    return [
+        *(f"{name} {kind} is missing" for name, kind in declared if name not in has),
+        *(f"{name} {kind} is not declared" for name, kind in held if name not in needs),
+        *(f"{name} is {kind} instead of {needs[name]}" for name, kind in held if needs.get(name, kind) != kind),
+    ] or ["its columns are in another order"]
 
 
 TRADES = pa.schema(

@@ -63,9 +63,10 @@ def judge_day(store: WarehouseStore, lake: Lake, day: date, *, symbols: Sequence
     `symbols` are those whose candles count, beside those of the facts. Silver's candles are taken, which stay, or else
     bronze's. A dimension that was never published covers nothing. Raises LakeError.
     """
-    manifest, facts = store.manifest(FACT_TRADES, day), store.read(FACT_TRADES, day)
-    if manifest is None or facts is None:
+    found = store.read_whole(FACT_TRADES, day)
+    if found is None:
         return None
+    manifest, facts = found
     held: set[str] = set(facts["symbol"].unique().to_pylist())
     times, names = store.read(DIM_TIME, day), store.read(DIM_SYMBOL, day)
     report = gate_day(

@@ -17,14 +17,12 @@ GOLD = CANDLES_TO_FEATURES & dg.AssetSelection.groups("gold")
 
 def schedules(days: DaySymbol) -> list[dg.ScheduleDefinition]:
     """When what is made without anybody asking; hours are UTC's."""
-    in_silver, again = (
-        "Bronze, then silver of yesterday",
-        "Bronze again, now that the archive has the day, of yesterday",
-    )
+    clean = "Bronze, then silver of yesterday"
+    again = "Bronze again, now that the archive has the day, of yesterday"
     model = "A model as of yesterday, its verdict, and its promotion where it is better than every baseline"
     return [
         *_whole_days(days),
-        _of_yesterday("silver_daily", days, "0 1 * * *", when="at 01:00", what=in_silver, target=BRONZE_AND_SILVER),
+        _of_yesterday("silver_daily", days, "0 1 * * *", when="at 01:00", what=clean, target=BRONZE_AND_SILVER),
         _of_yesterday("gold_daily", days, "0 2 * * *", when="at 02:00", what="Gold of yesterday", target=GOLD),
         _of_yesterday("archive_daily", days, "0 12 * * *", when="at 12:00", what=again, target=BRONZE),
         _of_yesterday("forecast_weekly", days, "0 3 * * 0", when="on Sundays at 03:00", what=model, job=FORECAST.name),

@@ -46,12 +46,10 @@ def _adds_up(days: WholeDays) -> dg.AssetChecksDefinition:
         store = share_store(lake.lake)
 
         def judge(partition: WholeDay) -> Finding:
-            windows, manifest = (
-                store.read(PRICE_AGGREGATES, partition.day),
-                store.manifest(PRICE_AGGREGATES, partition.day),
-            )
-            if windows is None or manifest is None:
+            held = store.read_whole(PRICE_AGGREGATES, partition.day)
+            if held is None:
                 return not_there(PRICE_AGGREGATES.name)
+            manifest, windows = held
             if manifest.notes.get("made_from") != FROM_FACTS:
                 return Finding(True, f"{windows.num_rows} windows so far, made from the stream; the day still runs.")
             return judge_sums(windows, warehouse.store.read(FACT_TRADES, partition.day))

@@ -7,7 +7,7 @@ import dagster as dg
 
 from crypto_assets.assets.day_asset import day_asset
 from crypto_assets.assets.each_partition import materialize_each, partitions_named
-from crypto_assets.assets.speed_columns import DAILY_SUMMARY_SCHEMA, RAW_PRICES_SCHEMA
+from crypto_assets.assets.postgres_columns import DAILY_SUMMARY_SCHEMA, RAW_PRICES_SCHEMA
 from crypto_assets.assets.speed_days import KEPT_DAYS, SummaryDays, drop_old_days, why_not_yet
 from crypto_assets.assets.streams import streams_of
 from crypto_assets.automation import when_inputs_change

@@ -9,7 +9,7 @@ from crypto_assets.assets.bronze import POOL
 from crypto_assets.assets.columns import table_metadata
 from crypto_assets.assets.day_asset import day_asset
 from crypto_assets.assets.days_at_once import write_days
-from crypto_assets.assets.speed_columns import TRADES_SCHEMA
+from crypto_assets.assets.postgres_columns import TRADES_SCHEMA
 from crypto_assets.assets.streams import streams_of
 from crypto_assets.assets.warehouse_days import load_facts, load_table, write_facts, write_symbols, write_times
 from crypto_assets.automation import when_inputs_change

@@ -14,13 +14,16 @@ CANDLES_TO_FEATURES = dg.AssetSelection.groups("bronze", "silver", "gold") - dg.
 )
 """Everything that a day of features needs. Trades are not: nothing reads them yet, and they are the largest by far."""
 
+A_DAY = "The tag dagster/partition names a day such as 2026-11-20."
+OF_A_SYMBOL = "The tag dagster/partition names a day, dagster/asset_partition_range_start and _end a range."
+"""How a run is told what it is about."""
 
 MEDALLION = dg.define_asset_job(
     "medallion",
     selection=CANDLES_TO_FEATURES,
     description=(
         "From the exchange to features: bronze, silver and gold of a day of a symbol, or of a range of days, with "
-        "every check. The tag dagster/partition names a day, dagster/asset_partition_range_start and _end a range."
+        f"every check. {OF_A_SYMBOL}"
     ),
 )
 
@@ -29,8 +32,7 @@ ARCHIVE = dg.define_asset_job(
     selection=dg.AssetSelection.groups("archive") | dg.AssetSelection.assets(BRONZE_KLINES["1m"].name),
     description=(
         "One-second candles of a day of a symbol, or of a range of days: the exchange's files, as they are on HDFS, "
-        "cleaned by Spark, and compared with the candles of a minute. The tag dagster/partition names a day, "
-        "dagster/asset_partition_range_start and _end a range."
+        f"cleaned by Spark, and compared with the candles of a minute. {OF_A_SYMBOL}"
     ),
 )
 
@@ -38,8 +40,7 @@ WAREHOUSE = dg.define_asset_job(
     "warehouse",
     selection=dg.AssetSelection.groups("warehouse").materializable(),
     description=(
-        "Facts of a UTC day's trades, or of a range of days: Parquet on S3, the gate, then Redshift. The tag "
-        "dagster/partition names a day such as 2026-11-20."
+        f"Facts of a UTC day's trades, or of a range of days: Parquet on S3, the gate, then Redshift. {A_DAY}"
     ),
 )
 
@@ -48,7 +49,7 @@ SHARE = dg.define_asset_job(
     selection=dg.AssetSelection.groups("share"),
     description=(
         "Prices of a UTC day in windows of a minute to a day, as a table of Hive and in the analysts' spreadsheet; of "
-        "today what Kafka has. The tag dagster/partition names a day such as 2026-11-20."
+        f"today what Kafka has. {A_DAY}"
     ),
 )
 
@@ -67,7 +68,7 @@ HEALTH = dg.define_asset_job(
     selection=dg.AssetSelection.groups("health"),
     description=(
         "The daily look at a UTC day: checks, failed runs, freshness, completeness, features, streams, gaps, disk and "
-        "cost, as a table, a page and a picture. The tag dagster/partition names a day such as 2026-11-20."
+        f"cost, as a table, a page and a picture. {A_DAY}"
     ),
 )
 
@@ -76,7 +77,7 @@ SPEED = dg.define_asset_job(
     selection=dg.AssetSelection.assets("daily_summary"),
     description=(
         "What a UTC day of prices came to, by the procedure get_daily_summary, with its check; then staging days that "
-        "were summarised and are old enough are dropped. The tag dagster/partition names a day such as 2026-11-20."
+        f"were summarised and are old enough are dropped. {A_DAY}"
     ),
 )
 

@@ -75,6 +75,11 @@ class DaySymbol:
         return cls(settings.partitions_start, settings.symbols)
 
     @property
+    def whole_days(self) -> WholeDays:
+        """The same days, of all symbols together."""
+        return WholeDays(self.first_day)
+
+    @property
     def definition(self) -> dg.MultiPartitionsDefinition:
         """The same for Dagster; two of the same days and symbols are equal."""
         return dg.MultiPartitionsDefinition(

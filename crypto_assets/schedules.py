@@ -17,12 +17,15 @@ GOLD = CANDLES_TO_FEATURES & dg.AssetSelection.groups("gold")
 
 def schedules(days: DaySymbol) -> list[dg.ScheduleDefinition]:
     """When what is made without anybody asking; hours are UTC's."""
+    clean = "Bronze, then silver of yesterday"
+    again = "Bronze again, now that the archive has the day, of yesterday"
+    model = "A model as of yesterday, its verdict, and its promotion where it is better than every baseline"
     return [
         *_whole_days(days),
-        _daily("silver_daily", days, hour=1, target=BRONZE_AND_SILVER, what="Bronze, then silver"),
-        _daily("gold_daily", days, hour=2, target=GOLD, what="Gold"),
-        _daily("archive_daily", days, hour=12, target=BRONZE, what="Bronze again, now that the archive has the day,"),
-        _weekly_forecast(days),
+        _of_yesterday("silver_daily", days, "0 1 * * *", when="at 01:00", what=clean, target=BRONZE_AND_SILVER),
+        _of_yesterday("gold_daily", days, "0 2 * * *", when="at 02:00", what="Gold of yesterday", target=GOLD),
+        _of_yesterday("archive_daily", days, "0 12 * * *", when="at 12:00", what=again, target=BRONZE),
+        _of_yesterday("forecast_weekly", days, "0 3 * * 0", when="on Sundays at 03:00", what=model, job=FORECAST.name),
     ]
 
 
@@ -38,7 +41,8 @@ def _whole_days(days: DaySymbol) -> list[dg.ScheduleDefinition]:
         # the processor is seconds behind the exchange: a quarter of an hour is ample
         _of_day("speed_daily", days, cron="15 0 * * *", ago=yesterday, job=SPEED.name, what="The summary of yesterday"),
         _of_day(
-            *("warehouse_daily", days),
+            "warehouse_daily",
+            days,
             cron="0 4 * * *",
             ago=yesterday,
             job=WAREHOUSE.name,
@@ -48,7 +52,8 @@ def _whole_days(days: DaySymbol) -> list[dg.ScheduleDefinition]:
         # after silver, gold and the warehouse of the same night
         _of_day("health_daily", days, cron="0 6 * * *", ago=yesterday, job=HEALTH.name, what="The report of yesterday"),
         _of_day(
-            *("share_hourly", days),
+            "share_hourly",
+            days,
             cron="5 * * * *",
             ago=today,
             job=SHARE.name,
@@ -103,44 +108,32 @@ def _stream_at_hand(settings: Settings) -> str | None:
     return "no Kafka is named and none runs. `make up` starts one."
 
 
-def _daily(name: str, days: DaySymbol, *, hour: int, target: dg.AssetSelection, what: str) -> dg.ScheduleDefinition:
+def _of_yesterday(
+    name: str,
+    days: DaySymbol,
+    cron: str,
+    *,
+    when: str,
+    what: str,
+    target: dg.AssetSelection | None = None,
+    job: str | None = None,
+) -> dg.ScheduleDefinition:
+    """A run for each symbol about the UTC day before the tick: of these assets, or of the job of that name."""
+
     @dg.schedule(
         name=name,
-        cron_schedule=f"0 {hour} * * *",
+        cron_schedule=cron,
         execution_timezone="UTC",
         target=target,
+        job_name=job,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"{what} of yesterday, a run for each symbol, at {hour:02d}:00 UTC.",
+        description=f"{what}, a run for each symbol, {when} UTC.",
     )
-    def daily(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        yield from _runs_of_yesterday(context, days, name=name)
+    def of_yesterday(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        partitions = yesterday_of(context.scheduled_execution_time, days)
+        if not partitions:
+            yield dg.SkipReason(f"Yesterday is before the first day, {days.first_day}: 0 runs.")
+        for partition in partitions:
+            yield dg.RunRequest(run_key=f"{name} {partition.key}", partition_key=partition.key)
 
-    return daily
-
-
-def _weekly_forecast(days: DaySymbol) -> dg.ScheduleDefinition:
-    name = "forecast_weekly"
-
-    @dg.schedule(
-        name=name,
-        cron_schedule="0 3 * * 0",
-        execution_timezone="UTC",
-        job_name=FORECAST.name,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="A model as of yesterday, its verdict, and its promotion where it is better than every baseline, a "
-        "run for each symbol, on Sundays at 03:00 UTC.",
-    )
-    def forecast_weekly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        yield from _runs_of_yesterday(context, days, name=name)
-
-    return forecast_weekly
-
-
-def _runs_of_yesterday(
-    context: dg.ScheduleEvaluationContext, days: DaySymbol, *, name: str
-) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    partitions = yesterday_of(context.scheduled_execution_time, days)
-    if not partitions:
-        yield dg.SkipReason(f"Yesterday is before the first day, {days.first_day}: 0 runs.")
-    for partition in partitions:
-        yield dg.RunRequest(run_key=f"{name} {partition.key}", partition_key=partition.key)
+    return of_yesterday

@@ -8,10 +8,11 @@ import dagster as dg
 
 from crypto_assets.archive import landing, raw
 from crypto_assets.archive.raw import RawDays
-from crypto_assets.assets.archive_days import SecondsDays, one_on_spark, write_landed, write_raw
+from crypto_assets.assets.archive_days import SecondsDays, write_landed, write_raw
 from crypto_assets.assets.bronze import POOL
 from crypto_assets.assets.columns import table_metadata
-from crypto_assets.assets.each_partition import Written, materialize_each, partitions_or_refusal
+from crypto_assets.assets.day_asset import day_asset
+from crypto_assets.assets.each_partition import Written, materialize_each, partitions_asked
 from crypto_assets.automation import when_inputs_change
 from crypto_assets.config import read_settings
 from crypto_assets.partitions import DaySymbol, Partition
@@ -43,20 +44,19 @@ def archive_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
 
 
 def _raw_asset(days: DaySymbol) -> dg.AssetsDefinition:
-    @dg.asset(
-        name=raw.NAME,
-        group_name=GROUP,
+    @day_asset(
+        raw.NAME,
+        days,
+        group=GROUP,
         kinds={"binance", "zip"},
         description=RAW,
-        partitions_def=days.definition,
-        backfill_policy=dg.BackfillPolicy.single_run(),
         pool=POOL,
     )
     def raw_klines_1s(
         context: dg.AssetExecutionContext, lake: LakeResource, exchange: ExchangeResource
     ) -> dg.MaterializeResult:
         def begin(now: datetime) -> Callable[[Partition], Written]:
-            wanted = [(p.symbol, p.day) for p in partitions_or_refusal(context.run.tags, days, now=now)]
+            wanted = [(p.symbol, p.day) for p in partitions_asked(context.run.tags, days, now=now)]
             archive = exchange.sources.archive
             return partial(write_raw, RawDays(lake.lake.files, archive, wanted=wanted, tell=context.log.info))
 
@@ -66,15 +66,14 @@ def _raw_asset(days: DaySymbol) -> dg.AssetsDefinition:
 
 
 def _landing_asset(days: DaySymbol) -> dg.AssetsDefinition:
-    @dg.asset(
-        name=landing.NAME,
-        group_name=GROUP,
+    @day_asset(
+        landing.NAME,
+        days,
+        group=GROUP,
         kinds={"hdfs", "zip"},
         description=LANDING,
         deps=[raw.NAME],
-        partitions_def=days.definition,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=when_inputs_change(),
+        follows=when_inputs_change(),
     )
     def hdfs_klines_1s(
         context: dg.AssetExecutionContext, lake: LakeResource, landing_zone: LandingResource
@@ -88,28 +87,22 @@ def _landing_asset(days: DaySymbol) -> dg.AssetsDefinition:
 
 
 def _cleaned_asset(days: DaySymbol) -> dg.AssetsDefinition:
-    @dg.asset(
-        name=KLINES_1S.name,
-        group_name=GROUP,
+    @day_asset(
+        KLINES_1S.name,
+        days,
+        group=GROUP,
         kinds={"pyspark", "parquet"},
         description=CLEANED,
         metadata=table_metadata(KLINES_1S),
         deps=[landing.NAME],
-        partitions_def=days.definition,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=when_inputs_change(),
+        follows=when_inputs_change(),
     )
     def klines_1s(
         context: dg.AssetExecutionContext, lake: LakeResource, landing_zone: LandingResource
     ) -> dg.MaterializeResult:
-        spread = SparkSpread(read_settings())
+        def begin(_: datetime) -> Callable[[Partition], Written]:
+            return SecondsDays(lake.lake.uri, landing_zone.open(tell=context.log.info).uri)
 
-        def begin(now: datetime) -> Callable[[Partition], Written]:
-            work = SecondsDays(lake.lake.uri, landing_zone.open(tell=context.log.info).uri)
-            asked = len(partitions_or_refusal(context.run.tags, days, now=now))
-            context.log.info("%s hands %d days to Spark, which may have to start first", KLINES_1S.name, asked)
-            return work if asked > 1 else one_on_spark(work, spread)
-
-        return materialize_each(context, days, begin, spread=spread)
+        return materialize_each(context, days, begin, spread=SparkSpread(read_settings()), spread_from=1)
 
     return klines_1s

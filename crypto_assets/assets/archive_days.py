@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from crypto_assets.archive import landing, raw
 from crypto_assets.archive.landing import Landing
 from crypto_assets.archive.raw import RawDay, RawDays
 from crypto_assets.archive.seconds import clean_seconds, read_seconds
-from crypto_assets.assets.archive_metadata import describe_seconds
-from crypto_assets.assets.each_partition import Spread, Written
-from crypto_assets.assets.failed_partitions import PartitionsFailed
-from crypto_assets.errors import BadPayload, InputIncomplete
+from crypto_assets.assets.candle_metadata import describe_seconds
+from crypto_assets.assets.each_partition import Written
+from crypto_assets.assets.missing_inputs import never_materialised
+from crypto_assets.errors import BadPayload
 from crypto_assets.lake.files import Files
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import Partition
 from crypto_assets.schemas import KLINES_1S
-from crypto_assets.spark.spread import Outcome
 
 
 def write_raw(days: RawDays, partition: Partition) -> Written:
@@ -46,7 +44,7 @@ def write_landed(files: Files, zone: Landing, partition: Partition) -> Written:
     """Land the day's zip; raises InputIncomplete where the raw zone has none."""
     found = raw.read_zip(files, partition.symbol, partition.day)
     if found is None:
-        raise without(raw.NAME, of=landing.NAME, partition=partition)
+        raise never_materialised(landing.NAME, partition, missing=raw.NAME)
     landed = zone.land(landing.path_of(partition.symbol, partition.day), found[0])
     metadata = {
         "dagster/uri": landed.uri,
@@ -73,7 +71,7 @@ class SecondsDays:
         symbol, day = partition.symbol, partition.day
         content = Landing(self.landing_uri).read(landing.path_of(symbol, day))
         if content is None:
-            raise without(landing.NAME, of=KLINES_1S.name, partition=partition)
+            raise never_materialised(KLINES_1S.name, partition, missing=landing.NAME)
         cleaned = clean_seconds(read_seconds(content, symbol=symbol, day=day), day=day)
         if not cleaned.table.num_rows:
             raise BadPayload(f"{KLINES_1S.name} {partition}: no line of the file is a candle; the former day stays.")
@@ -82,32 +80,7 @@ class SecondsDays:
             lake.publish_rejected(KLINES_1S, symbol, day, cleaned.rejected, version=version)
         notes = {**cleaned.notes(), "zip_sha256": version}
         published = lake.publish(KLINES_1S, symbol, day, cleaned.table, footer=notes)
-        metadata = describe_seconds(cleaned, published, day=day)
         rejected = cleaned.rejected.num_rows
         kept = f"{rejected:,} lines are no candle; they are kept in {KLINES_1S.rejected_path(day)}."
-        return Written(published.rows, published.sha256, metadata, warning=kept if rejected else None)
-
-
-def one_on_spark(work: Callable[[Partition], Written], spread: Spread) -> Callable[[Partition], Written]:
-    """The same work for a run of one partition, in a task of Spark as well."""
-
-    def write(partition: Partition) -> Written:
-        (outcome,) = spread([partition], work, on_done=_ignore)
-        if outcome.result is None:
-            assert outcome.failure is not None
-            raise PartitionsFailed(KLINES_1S.name, {partition: outcome.failure}, asked=1)
-        return outcome.result
-
-    return write
-
-
-def _ignore(_: Outcome[Partition, Written]) -> None:
-    return
-
-
-def without(absent: str, *, of: str, partition: Partition) -> InputIncomplete:
-    """The error of an asset whose input was never materialised; it says what to run."""
-    return InputIncomplete(
-        f"{of} {partition}: {absent} was never materialised for this day; the former {of} stays. Run: dagster asset "
-        f"materialize -m crypto_assets.definitions --select {absent} --partition '{partition.key}'"
-    )
+        metadata = describe_seconds(cleaned, published, day=day)
+        return Written.of(published, metadata, warning=kept if rejected else None)

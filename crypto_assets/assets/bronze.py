@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from crypto_assets.assets.columns import table_metadata
+from crypto_assets.assets.day_asset import day_asset
 from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.streams import streams_of
 from crypto_assets.convergence.converge import Convergence, converge
@@ -15,6 +16,7 @@ from crypto_assets.partitions import DaySymbol, Partition
 from crypto_assets.refusal import refuse
 from crypto_assets.schemas import BRONZE, Dataset
 from crypto_assets.spans import Span
+from crypto_assets.stream.feeds import FEEDS
 from resources.exchange import ExchangeResource
 from resources.lake import LakeResource
 
@@ -49,15 +51,14 @@ def bronze_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
 
 
 def _bronze_asset(dataset: Dataset, days: DaySymbol) -> dg.AssetsDefinition:
-    @dg.asset(
-        name=dataset.name,
-        group_name=GROUP,
+    @day_asset(
+        dataset.name,
+        days,
+        group=GROUP,
         kinds={"binance", "parquet"},
         description=f"{DESCRIPTIONS[dataset.name]}\n\n{CONVERGES}",
         metadata=table_metadata(dataset),
-        deps=streams_of(dataset.name),
-        partitions_def=days.definition,
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        deps=streams_of(FEEDS.get(dataset.name)),
         pool=POOL,
     )
     def bronze(

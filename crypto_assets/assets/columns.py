@@ -9,19 +9,21 @@ import dagster as dg
 import pyarrow as pa
 
 from crypto_assets.schemas import Dataset
+from crypto_assets.warehouse.tables import DayTable
 
 Sources = Mapping[str, Sequence[tuple[str, str]]]
 """For each column the (dataset, column) pairs that it is made from."""
 
 
-def table_metadata(dataset: Dataset, *, sources: Sources | None = None) -> dict[str, Any]:
-    """Schema, lineage and place of a dataset, as metadata of its asset."""
+def table_metadata(table: Dataset | DayTable, *, sources: Sources | None = None) -> dict[str, Any]:
+    """Schema, lineage and, of a dataset of the lake, place, as metadata of its asset."""
     metadata: dict[str, Any] = {
-        "dagster/column_schema": column_schema(dataset),
-        "dagster/table_name": dataset.name,
-        "path": dg.MetadataValue.path(f"{dataset.folder}/{dataset.file or '*.parquet'}"),
-        "key": ", ".join(dataset.key),
+        "dagster/column_schema": dg.TableSchema([_column(field, key=table.key) for field in table.schema]),
+        "dagster/table_name": table.name,
+        "key": ", ".join(table.key),
     }
+    if isinstance(table, Dataset):
+        metadata["path"] = dg.MetadataValue.path(f"{table.folder}/{table.file or '*.parquet'}")
     if sources:
         metadata["dagster/column_lineage"] = dg.TableColumnLineage(
             {
@@ -32,11 +34,6 @@ def table_metadata(dataset: Dataset, *, sources: Sources | None = None) -> dict[
     return metadata
 
 
-def column_schema(dataset: Dataset) -> dg.TableSchema:
-    """Name, type, description and constraints of every stored column."""
-    return dg.TableSchema(columns=[_column(field, dataset) for field in dataset.schema])
-
-
 def same_columns(dataset: Dataset, *origins: Dataset) -> dict[str, list[tuple[str, str]]]:
     """For each column of a dataset the columns of the same name in its origins."""
     return {
@@ -45,12 +42,12 @@ def same_columns(dataset: Dataset, *origins: Dataset) -> dict[str, list[tuple[st
     }
 
 
-def _column(field: pa.Field, dataset: Dataset) -> dg.TableColumn:
-    notes = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+def _column(field: pa.Field, *, key: tuple[str, ...]) -> dg.TableColumn:
+    notes = {name.decode(): value.decode() for name, value in (field.metadata or {}).items()}
     return dg.TableColumn(
         name=field.name,
         type=str(field.type),
         description=notes.pop("description", None),
-        constraints=dg.TableColumnConstraints(nullable=field.nullable, unique=dataset.key == (field.name,)),
+        constraints=dg.TableColumnConstraints(nullable=field.nullable, unique=key == (field.name,)),
         tags={name: value.replace(" ", "_") for name, value in notes.items()},
     )

@@ -39,6 +39,13 @@ class Written:
     warning: str | None = None
     """What a person should know tomorrow."""
 
+    @classmethod
+    def of(
+        cls, published: Published, metadata: Metadata, *, data_version: str | None = None, warning: str | None = None
+    ) -> Written:
+        """A day that is one file, whose sum is its version unless another one is given."""
+        return cls(published.rows, data_version or published.sha256, metadata, warning)
+
 
 class Spread(Protocol):
     """Does work on each of some items in other processes; see `crypto_assets.spark.spread`."""
@@ -66,6 +73,7 @@ def materialize_each[P: Keyed](
     begin: Callable[[datetime], Callable[[P], Written]],
     *,
     spread: Spread | None = None,
+    spread_from: int = 2,
 ) -> dg.MaterializeResult:
     """Write each partition of the run and describe it.
 
@@ -74,40 +82,68 @@ def materialize_each[P: Keyed](
     fails, those before it stay and are recorded as materialised, and the failure names it; an error that may pass is
     retried, after a pause that grows, from the first partition on: those done are found done.
 
-    With `spread`, partitions of a run over several are written by other processes, in no order: what `begin` returns is
-    pickled. Then all are tried, whichever fail, and the failure names each of these.
+    With `spread`, the partitions of a run over `spread_from` or more are written by other processes, in no order: what
+    `begin` returns is pickled. Then all are tried, whichever fail, and the failure names each of these.
     """
     now = datetime.now(UTC)
-    partitions = partitions_or_refusal(context.run.tags, days, now=now)
-    if not partitions:
-        refuse(days.how_to_name)
+    partitions = partitions_asked(context.run.tags, days, now=now)
     done: dict[P, Written] = {}
     try:
-        if spread is None or len(partitions) == 1:
+        if spread is None or len(partitions) < spread_from:
             _write_each(context, partitions, begin(now), done)
         else:
             _write_spread(context, partitions, begin(now), done, spread=spread)
     except BaseException as error:
         ending = _ending(context, error, partitions, done)
         if not isinstance(ending, dg.RetryRequested):
-            _record(context, done)
+            record(context, done)
         if ending is error:
             raise
         raise ending from error
-    done = {partition: done[partition] for partition in partitions}
-    for partition, written in done.items():
-        context.add_asset_metadata(written.metadata, partition_key=partition.key)
-    return dg.MaterializeResult(data_version=dg.DataVersion(_version(done)))
+    return describe(context, {partition: done[partition] for partition in partitions})
 
 
-def partitions_or_refusal[P: Keyed](
-    tags: Mapping[str, str], days: PartitionsOfRuns[P], *, now: datetime
-) -> tuple[P, ...]:
-    """Partitions of a run, none where its tags name none; fails the step with a sentence where they name wrong ones."""
+def partitions_asked[P: Keyed](tags: Mapping[str, str], days: PartitionsOfRuns[P], *, now: datetime) -> tuple[P, ...]:
+    """Partitions of a run; fails the step with a sentence where its tags name none, or wrong ones."""
+    return partitions_named(tags, days, now=now) or refuse(days.how_to_name)
+
+
+def partitions_named[P: Keyed](tags: Mapping[str, str], days: PartitionsOfRuns[P], *, now: datetime) -> tuple[P, ...]:
+    """The same, and no partition where the tags name none."""
     try:
         return days.of_run(tags, now=now)
     except ValueError as error:
         refuse(str(error))
+
+
+def describe[P: Keyed](context: dg.AssetExecutionContext, done: Mapping[P, Written]) -> dg.MaterializeResult:
+    """The result of a step that wrote all of its partitions, in their order, each with metadata of its own."""
+    for partition, written in done.items():
+        context.add_asset_metadata(written.metadata, partition_key=partition.key)
+    versions = [written.data_version for written in done.values()]
+    version = versions[0] if len(versions) == 1 else hashlib.sha256("\n".join(versions).encode()).hexdigest()
+    return dg.MaterializeResult(data_version=dg.DataVersion(version))
+
+
+def record[P: Keyed](context: dg.AssetExecutionContext, done: Mapping[P, Written]) -> None:
+    """Tell Dagster of the partitions that were written by a step that fails."""
+    for partition, written in done.items():
+        context.log_event(materialization(context.asset_key, partition, written))
+
+
+def materialization(asset: dg.AssetKey | str, partition: Keyed, written: Written) -> dg.AssetMaterialization:
+    """What Dagster keeps of a partition that was written."""
+    tags = {"dagster/data_version": written.data_version}
+    return dg.AssetMaterialization(asset, metadata=written.metadata, partition=partition.key, tags=tags)
+
+
+def another_attempt(context: dg.AssetExecutionContext, *, wait_s: float = 0.0) -> dg.RetryRequested | None:
+    """Asks for the step to be tried again, after `wait_s` seconds or more; None where it was tried often enough."""
+    attempt = context.retry_number + 1
+    if attempt > RETRIES.max_retries:
+        return None
+    pause_s = max(wait_s, RETRIES.calculate_delay(attempt))
+    return dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=pause_s)
 
 
 def _write_each[P: Keyed](
@@ -132,6 +168,8 @@ def _write_spread[P: Keyed](
     *,
     spread: Spread,
 ) -> None:
+    name = context.asset_key.to_user_string()
+    context.log.info("%s hands %d days to Spark, which may have to start first", name, len(partitions))
     progress = _Progress(context, len(partitions))
     failures: dict[P, Failure] = {}
     repeated: dict[str, list[P]] = {}
@@ -156,7 +194,7 @@ def _write_spread[P: Keyed](
         for trace in {failure.trace for failure in failures.values() if failure.trace}:
             context.log.error("%s", trace)
         failed = {partition: failures[partition] for partition in partitions if partition in failures}
-        raise PartitionsFailed(context.asset_key.to_user_string(), failed, asked=len(partitions))
+        raise PartitionsFailed(name, failed, asked=len(partitions))
 
 
 class _Progress:
@@ -192,12 +230,9 @@ def _ending[P: Keyed](
     """What the step ends with: another attempt, a failure that names the day, or what is not ours to explain."""
     if not isinstance(error, CryptoAssetsError):
         return error
-    attempt = context.retry_number + 1
-    if error.retryable and attempt <= RETRIES.max_retries:
-        pause_s = RETRIES.calculate_delay(attempt)
-        if isinstance(error, RateLimited | PartitionsFailed):
-            pause_s = max(pause_s, error.retry_after_s)
-        return dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=pause_s)
+    wait_s = error.retry_after_s if isinstance(error, RateLimited | PartitionsFailed) else 0.0
+    if error.retryable and (again := another_attempt(context, wait_s=wait_s)):
+        return again
     done_and_asked = {"partitions_done": len(done), "partitions_asked": len(partitions)}
     if isinstance(error, PartitionsFailed):
         keys = ", ".join(error.keys)
@@ -211,21 +246,3 @@ def _ending[P: Keyed](
         metadata={"partition": failed.key, **done_and_asked},
         allow_retries=False,
     )
-
-
-def _record[P: Keyed](context: dg.AssetExecutionContext, done: Mapping[P, Written]) -> None:
-    """Tell Dagster of the partitions that were written before the step failed."""
-    for partition, written in done.items():
-        context.log_event(
-            dg.AssetMaterialization(
-                asset_key=context.asset_key,
-                partition=partition.key,
-                metadata=written.metadata,
-                tags={"dagster/data_version": written.data_version},
-            )
-        )
-
-
-def _version[P: Keyed](done: Mapping[P, Written]) -> str:
-    versions = [written.data_version for written in done.values()]
-    return versions[0] if len(versions) == 1 else hashlib.sha256("\n".join(versions).encode()).hexdigest()

@@ -12,7 +12,7 @@ import dagster as dg
 from crypto_assets.assets.columns import table_metadata
 from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.forecast_config import ForecastConfig
-from crypto_assets.assets.silver_days import never_materialised
+from crypto_assets.assets.missing_inputs import never_materialised
 from crypto_assets.config import read_settings
 from crypto_assets.errors import InputIncomplete, command_to_materialise
 from crypto_assets.features.declaration import GOLD_FEATURES
@@ -96,7 +96,7 @@ class SetDays:
         """
         for dataset in READ[self.options.data.source]:
             if not self.lake.has(dataset, partition.symbol, partition.day):
-                raise never_materialised(LSTM_TRAINING_SET, partition, missing=dataset)
+                raise never_materialised(LSTM_TRAINING_SET.name, partition, missing=dataset.name)
         known_until = self._known_until(partition.day)
         try:
             made = make_set(

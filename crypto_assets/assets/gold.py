@@ -5,6 +5,7 @@ import re
 import dagster as dg
 
 from crypto_assets.assets.columns import Sources, table_metadata
+from crypto_assets.assets.day_asset import day_asset
 from crypto_assets.assets.each_partition import materialize_each
 from crypto_assets.assets.gold_days import FeatureDays
 from crypto_assets.automation import when_window_changes
@@ -28,9 +29,10 @@ LOOK_BACK_DAYS = {
 def gold_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
     """The asset of features."""
 
-    @dg.asset(
-        name=GOLD_FEATURES.name,
-        group_name=GROUP,
+    @day_asset(
+        GOLD_FEATURES.name,
+        days,
+        group=GROUP,
         kinds={"pandas", "parquet"},
         description=(
             f"{len(FEATURES)} features a minute, each known at `as_of`. Every row of a day is computed from the same "
@@ -39,9 +41,7 @@ def gold_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
         ),
         metadata=table_metadata(GOLD_FEATURES, sources=_sources()),
         deps=[dg.AssetDep(name, partition_mapping=look_back(back)) for name, back in LOOK_BACK_DAYS.items()],
-        partitions_def=days.definition,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=when_window_changes(own_day=tuple(LOOK_BACK_DAYS)),
+        follows=when_window_changes(own_day=tuple(LOOK_BACK_DAYS)),
     )
     def gold_features(
         context: dg.AssetExecutionContext, lake: LakeResource, spark: SparkResource

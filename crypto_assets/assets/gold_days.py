@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +9,7 @@ import pyarrow.compute as pc
 
 from crypto_assets.assets.day_cache import DayCache
 from crypto_assets.assets.each_partition import Written, published_metadata
-from crypto_assets.assets.silver_days import never_materialised
+from crypto_assets.assets.missing_inputs import never_materialised
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
 from crypto_assets.features.inputs import BOOK_LEAD_IN, LEAD_IN_DAYS, FeatureInputs
 from crypto_assets.lake.lake import Lake, Published
@@ -32,9 +31,7 @@ class FeatureDays:
 
         features = compute_features(self._window.inputs(partition), day=partition.day)
         published = self._lake.publish(GOLD_FEATURES, partition.symbol, partition.day, features)
-        return Written(
-            rows=published.rows, data_version=published.sha256, metadata=describe_features(features, published)
-        )
+        return Written.of(published, _described(features, published))
 
 
 class InputWindow:
@@ -50,7 +47,7 @@ class InputWindow:
         """The window of the day; raises InputIncomplete where silver has no klines of the day itself."""
         for dataset in SILVER_KLINES.values():
             if self._klines.read(dataset, partition) is None:
-                raise never_materialised(GOLD_FEATURES, partition, missing=dataset)
+                raise never_materialised(GOLD_FEATURES.name, partition, missing=dataset.name)
         klines = {timeframe: self._joined(dataset, partition) for timeframe, dataset in SILVER_KLINES.items()}
         return FeatureInputs(klines, self._orderbook(partition), self._perpetual_states(partition))
 
@@ -75,24 +72,16 @@ class InputWindow:
         return pa.concat_tables(held) if held else None
 
 
-def describe_features(features: pa.Table, published: Published) -> dict[str, Any]:
+def _described(features: pa.Table, published: Published) -> dict[str, Any]:
     """Metadata of a day: rows that are warm, carried forward, or have a family, and values that are null."""
+    yes_or_no = [field.name for field in features.schema if pa.types.is_boolean(field.type)]
+    warm = features.filter(features["warm"])
     return {
         **published_metadata(published),
         "features": len(FEATURES),
-        **{f"rows_{name}": count for name, count in count_true(features).items()},
-        "nulls_in_warm_rows": sum(_nulls(features.filter(features["warm"])).values()),
+        **{f"rows_{name}": int(features[name].to_numpy().sum()) for name in yes_or_no},
+        "nulls_in_warm_rows": sum(warm[feature.name].null_count for feature in FEATURES),
     }
-
-
-def count_true(features: pa.Table) -> dict[str, int]:
-    """Rows in which each of gold's own yes-or-no columns is true."""
-    names = [field.name for field in features.schema if pa.types.is_boolean(field.type)]
-    return {name: int(features[name].to_numpy().sum()) for name in names}
-
-
-def _nulls(rows: pa.Table) -> Mapping[str, int]:
-    return {feature.name: rows[feature.name].null_count for feature in FEATURES}
 
 
 def _last_hour(day: pa.Table) -> pa.Table:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from crypto_assets.assets.columns import table_metadata
+from crypto_assets.assets.day_asset import day_asset
 from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.health_metadata import describe_report
-from crypto_assets.assets.speed import whole_days
 from crypto_assets.config import read_settings
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.health.dagster_events import latest_checks, recent_runs
@@ -27,11 +27,12 @@ GROUP = "health"
 
 def health_assets(days: DaySymbol) -> Sequence[dg.AssetsDefinition]:
     """The asset of the daily report."""
-    every_day = whole_days(days)
+    every_day = days.whole_days
 
-    @dg.asset(
-        name=HEALTH_REPORT.name,
-        group_name=GROUP,
+    @day_asset(
+        HEALTH_REPORT.name,
+        every_day,
+        group=GROUP,
         kinds={"parquet", "markdown"},
         deps=[SILVER_KLINES["1m"].name, GOLD_FEATURES.name, GAP_LEDGER.name],
         description=(
@@ -41,8 +42,6 @@ def health_assets(days: DaySymbol) -> Sequence[dg.AssetsDefinition]:
             "runs is judged by the minutes that have closed."
         ),
         metadata=table_metadata(HEALTH_REPORT),
-        partitions_def=every_day.definition,
-        backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def health_report(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
         settings = read_settings()

@@ -19,10 +19,9 @@ def describe_report(report: HealthReport, published: PublishedReport) -> Written
     counts = Counter(row.status for row in published.rows)
     said = "\n".join(f"- **{name}**: {sentence}" for name, sentence in headlines(report).items())
     bad = [row.sentence for row in published.rows if row.status == "failed"]
-    return Written(
-        rows=published.table.rows,
-        data_version=published.table.sha256,
-        metadata={
+    return Written.of(
+        published.table,
+        {
             "picture": dg.MetadataValue.md(as_markdown(published.picture, alt=f"health of {report.day}")),
             "verdict": published.verdict,
             "in_short": dg.MetadataValue.md(said),

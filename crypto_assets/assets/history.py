@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from crypto_assets.assets.each_partition import Written, materialization
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.history.files import find_files
 from crypto_assets.history.load import HistoryRequest, LoadedHistory, load_history
@@ -101,11 +102,14 @@ def _report_days(
             outside += 1
             continue
         context.log_event(
-            dg.AssetMaterialization(
-                asset_key=dataset.name,
-                partition=Partition(symbol, day).key,
-                metadata={"dagster/row_count": manifest.rows, "bytes": manifest.bytes},
-                tags={"dagster/data_version": manifest.data_version},
+            materialization(
+                dataset.name,
+                Partition(symbol, day),
+                Written(
+                    manifest.rows,
+                    manifest.data_version,
+                    metadata={"dagster/row_count": manifest.rows, "bytes": manifest.bytes},
+                ),
             )
         )
     if outside:

@@ -5,10 +5,11 @@ from datetime import datetime
 
 import dagster as dg
 
-from crypto_assets.assets.day_table_columns import day_table_metadata
+from crypto_assets.assets.columns import table_metadata
+from crypto_assets.assets.day_asset import day_asset
 from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.share_days import AggregateDays, HiveDays, Market
-from crypto_assets.assets.speed import whole_days
+from crypto_assets.assets.streams import streams_of
 from crypto_assets.automation import when_inputs_change, when_window_changes
 from crypto_assets.config import Settings, read_settings
 from crypto_assets.endpoints import exchange_name, kafka_servers
@@ -26,12 +27,12 @@ from resources.spark import SparkResource
 from resources.warehouse import WarehouseResource
 
 GROUP = "share"
-HIVE_PRICE_AGGREGATES = dg.AssetKey("hive_price_aggregates")
+HIVE_PRICE_AGGREGATES = "hive_price_aggregates"
 
 
 def share_assets(days: DaySymbol) -> Sequence[dg.AssetsDefinition]:
     """Aggregates of each day, and their partition in Hive."""
-    every_day = whole_days(days)
+    every_day = days.whole_days
     return [_price_aggregates(every_day), _hive_price_aggregates(every_day)]
 
 
@@ -51,11 +52,12 @@ def hive_table(spark: SparkResource, lake: Lake) -> HiveTable:
 
 
 def _price_aggregates(days: WholeDays) -> dg.AssetsDefinition:
-    streams = [TRADES.stream] if TRADES.stream else []
+    streams = streams_of(TRADES)
 
-    @dg.asset(
-        key=PRICE_AGGREGATES.name,
-        group_name=GROUP,
+    @day_asset(
+        PRICE_AGGREGATES.name,
+        days,
+        group=GROUP,
         kinds={"polars", "spark", "parquet"},
         deps=[
             dg.AssetDep(
@@ -69,10 +71,8 @@ def _price_aggregates(days: WholeDays) -> dg.AssetsDefinition:
         description="Open, high, low, close, vwap, volume, trades, realised volatility and return of each symbol in "
         "windows of 1 m, 5 m, 1 h and 1 d.\n\nA past day is made from its facts and the last close before it. Today is "
         "made from Kafka's trades: each materialization takes what is new and publishes the windows that have closed.",
-        metadata=day_table_metadata(PRICE_AGGREGATES),
-        partitions_def=days.definition,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=when_window_changes(own_day=(FACT_TRADES.name,)).ignore(  # pyright: ignore[reportAttributeAccessIssue]  conditions that are joined have it
+        metadata=table_metadata(PRICE_AGGREGATES),
+        follows=when_window_changes(own_day=(FACT_TRADES.name,)).ignore(  # pyright: ignore[reportAttributeAccessIssue]  conditions that are joined have it
             dg.AssetSelection.assets(*streams)  # it moves all the time, and means no day
         ),
     )
@@ -101,17 +101,16 @@ def _price_aggregates(days: WholeDays) -> dg.AssetsDefinition:
 
 
 def _hive_price_aggregates(days: WholeDays) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=HIVE_PRICE_AGGREGATES,
-        group_name=GROUP,
+    @day_asset(
+        HIVE_PRICE_AGGREGATES,
+        days,
+        group=GROUP,
         kinds={"hive", "spark"},
         deps=[PRICE_AGGREGATES.name],
         description="The same as a partition of the external Hive table `crypto_assets.price_aggregates` over the "
         "files where they lie; HIVE_METASTORE_URI names the metastore, else it is embedded.",
-        metadata=day_table_metadata(PRICE_AGGREGATES),
-        partitions_def=days.definition,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=when_inputs_change(),
+        metadata=table_metadata(PRICE_AGGREGATES),
+        follows=when_inputs_change(),
     )
     def hive_price_aggregates(
         context: dg.AssetExecutionContext, spark: SparkResource, lake: LakeResource

@@ -120,15 +120,9 @@ class AggregateDays:
         warning: str | None,
     ) -> Written:
         published = self._store.publish(PRICE_AGGREGATES, day, windows, notes={"made_from": made_from})
-        return Written(
-            rows=published.rows,
-            data_version=published.data_version,
-            metadata={
-                **describe_windows(windows, published, day=day, made_from=made_from),
-                **(metadata or {}),
-            },
-            warning=warning,
-        )
+        described = describe_windows(windows, published, day=day, made_from=made_from)
+        version = published.data_version
+        return Written.of(published, {**described, **(metadata or {})}, data_version=version, warning=warning)
 
 
 class HiveDays:

@@ -8,11 +8,11 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from crypto_assets.assets.day_table_columns import day_table_metadata
+from crypto_assets.assets.columns import table_metadata
+from crypto_assets.assets.day_asset import day_asset
 from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.share import GROUP, share_store
 from crypto_assets.assets.share_days import FROM_STREAM
-from crypto_assets.assets.speed import whole_days
 from crypto_assets.automation import when_inputs_change
 from crypto_assets.config import Settings, read_settings
 from crypto_assets.errors import InputIncomplete
@@ -28,7 +28,7 @@ from crypto_assets.warehouse.store import WarehouseStore
 from resources.lake import LakeResource
 from resources.sheets import Shared, SheetsResource
 
-SHEET = dg.AssetKey("sheet_price_aggregates")
+SHEET = "sheet_price_aggregates"
 LAYOUT = Layout(tuple(PRICE_AGGREGATES.schema.names), key=len(PRICE_AGGREGATES.key))
 FILES_FOLDER = "share"
 """Below DATA_DIR: where the same rows lie as CSV and XLSX while no Google spreadsheet is named."""
@@ -36,11 +36,12 @@ FILES_FOLDER = "share"
 
 def sheet_assets(days: DaySymbol) -> Sequence[dg.AssetsDefinition]:
     """One asset: the day's rows in the spreadsheet."""
-    every_day = whole_days(days)
+    every_day = days.whole_days
 
-    @dg.asset(
-        key=SHEET,
-        group_name=GROUP,
+    @day_asset(
+        SHEET,
+        every_day,
+        group=GROUP,
         kinds={"googlesheets"},
         deps=[PRICE_AGGREGATES.name],
         description=(
@@ -51,10 +52,8 @@ def sheet_assets(days: DaySymbol) -> Sequence[dg.AssetsDefinition]:
             "wrote right of them. Times are text, UTC; numbers have 15 significant digits, as many as a cell keeps: "
             "all digits are in price_aggregates."
         ),
-        metadata=day_table_metadata(PRICE_AGGREGATES),
-        partitions_def=every_day.definition,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=when_inputs_change(),
+        metadata=table_metadata(PRICE_AGGREGATES),
+        follows=when_inputs_change(),
     )
     def sheet_price_aggregates(
         context: dg.AssetExecutionContext, sheets: SheetsResource, lake: LakeResource

@@ -6,6 +6,7 @@ from datetime import datetime
 import dagster as dg
 
 from crypto_assets.assets.columns import Sources, same_columns, table_metadata
+from crypto_assets.assets.day_asset import day_asset
 from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.silver_days import PERPETUAL_INPUTS, KlinesDays, OrderbookDays, PerpetualDays
 from crypto_assets.automation import when_inputs_change
@@ -77,16 +78,15 @@ def _silver_asset(
     begin: Begin,
     sources: Sources | None = None,
 ) -> dg.AssetsDefinition:
-    @dg.asset(
-        name=dataset.name,
-        group_name=GROUP,
+    @day_asset(
+        dataset.name,
+        days,
+        group=GROUP,
         kinds={"polars", "parquet"},
         description=description,
         metadata=table_metadata(dataset, sources=sources or same_columns(dataset, *inputs)),
         deps=[origin.name for origin in inputs],
-        partitions_def=days.definition,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=when_inputs_change(),
+        follows=when_inputs_change(),
     )
     def silver(context: dg.AssetExecutionContext, lake: LakeResource, spark: SparkResource) -> dg.MaterializeResult:
         return materialize_each(context, days, lambda now: begin(lake.lake, now), spread=spark.engine)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import pyarrow as pa
 
+from crypto_assets.assets.candle_metadata import describe_klines
 from crypto_assets.assets.day_cache import DayCache
 from crypto_assets.assets.each_partition import Written, published_metadata
-from crypto_assets.assets.silver_metadata import describe_klines
+from crypto_assets.assets.missing_inputs import never_materialised, without_bronze
 from crypto_assets.cleaning.candles import NEIGHBOUR_DAYS, Candle, first_candle, last_candle, nearest_candle
 from crypto_assets.cleaning.gaps import gaps_as_json
 from crypto_assets.cleaning.klines import clean_klines
 from crypto_assets.cleaning.orderbook import clean_orderbook
 from crypto_assets.cleaning.perpetual import build_perpetual
-from crypto_assets.errors import InputIncomplete, command_to_materialise
-from crypto_assets.lake.lake import Lake
+from crypto_assets.lake.lake import Lake, Published
 from crypto_assets.partitions import Partition
 from crypto_assets.schemas import (
     BRONZE_FUNDING_RATE,
@@ -50,7 +50,7 @@ class KlinesDays:
         """Clean the day and publish it with its gaps; raises InputIncomplete where bronze has no such day."""
         bronze = self._cache.read(self._bronze, partition)
         if bronze is None:
-            raise without_bronze(self._lake, self._silver, partition, missing=self._bronze)
+            raise without_bronze(self._lake, self._silver.name, partition, missing=self._bronze)
         span = known_span(partition.day, TIMEFRAMES[self._timeframe], now=self._now)
 
         def ends(days: int) -> tuple[Candle | None, Candle | None]:
@@ -71,21 +71,17 @@ class KlinesDays:
             "steps": json.dumps(cleaned.steps.as_metadata()),
             "known_until": span.end.isoformat(),
         }
-        published = self._lake.publish(self._silver, partition.symbol, partition.day, cleaned.table, footer=notes)
-        versions = self._cache.versions([self._bronze], partition)
-        self._lake.note_inputs(self._silver, partition.symbol, partition.day, versions)
-        return Written(
-            rows=published.rows,
-            data_version=published.sha256,
-            metadata=describe_klines(cleaned, published, timeframe=self._timeframe, day=partition.day, span=span),
-        )
+        made_from = self._cache.versions([self._bronze], partition)
+        published = _publish(self._lake, self._silver, partition, cleaned.table, notes=notes, made_from=made_from)
+        metadata = describe_klines(cleaned, published, timeframe=self._timeframe, day=partition.day, span=span)
+        return Written.of(published, metadata)
 
     def _minutes(self, partition: Partition) -> pa.Table | None:
         if self._timeframe == "1m":
             return None
         minutes = self._lake.read(SILVER_KLINES["1m"], partition.symbol, partition.day)
         if minutes is None:
-            raise never_materialised(self._silver, partition, missing=SILVER_KLINES["1m"])
+            raise never_materialised(self._silver.name, partition, missing=SILVER_KLINES["1m"].name)
         return minutes
 
     def _ends(self, partition: Partition) -> tuple[Candle | None, Candle | None]:
@@ -118,21 +114,13 @@ class OrderbookDays:
         manifest = self._lake.manifest(BRONZE_ORDERBOOK, partition.symbol, partition.day)
         bronze = self._lake.read(BRONZE_ORDERBOOK, partition.symbol, partition.day)
         if bronze is None or manifest is None:
-            raise without_bronze(self._lake, SILVER_ORDERBOOK, partition, missing=BRONZE_ORDERBOOK)
+            raise without_bronze(self._lake, SILVER_ORDERBOOK.name, partition, missing=BRONZE_ORDERBOOK)
         cleaned = clean_orderbook(bronze)
         del bronze  # a day at 100 ms is some hundred MB
         notes = {"steps": json.dumps(cleaned.steps.as_metadata())}
-        published = self._lake.publish(SILVER_ORDERBOOK, partition.symbol, partition.day, cleaned.table, footer=notes)
-        versions = {BRONZE_ORDERBOOK.name: manifest.data_version}
-        self._lake.note_inputs(SILVER_ORDERBOOK, partition.symbol, partition.day, versions)
-        return Written(
-            rows=published.rows,
-            data_version=published.sha256,
-            metadata={
-                **published_metadata(published),
-                **cleaned.steps.as_metadata(),
-            },
-        )
+        made_from = {BRONZE_ORDERBOOK.name: manifest.data_version}
+        published = _publish(self._lake, SILVER_ORDERBOOK, partition, cleaned.table, notes=notes, made_from=made_from)
+        return Written.of(published, {**published_metadata(published), **cleaned.steps.as_metadata()})
 
 
 PERPETUAL_INPUTS: dict[str, Dataset] = {
@@ -156,45 +144,31 @@ class PerpetualDays:
         absent = [d for d in PERPETUAL_INPUTS.values() if self._cache.read(d, partition) is None]
         gone = [d for d in absent if self._lake.retired(d, partition.symbol, partition.day)]
         if gone or len(absent) == len(PERPETUAL_INPUTS):
-            raise without_bronze(self._lake, SILVER_PERPETUAL, partition, missing=[*gone, *absent][0])
+            raise without_bronze(self._lake, SILVER_PERPETUAL.name, partition, missing=next(iter(gone or absent)))
         span = known_span(partition.day, timedelta(minutes=1), now=self._now)
         tables = {name: self._two_days(dataset, partition) for name, dataset in PERPETUAL_INPUTS.items()}
         perpetual = build_perpetual(**tables, start=span.start, end=span.end)
         notes = {"known_until": span.end.isoformat()}
-        published = self._lake.publish(SILVER_PERPETUAL, partition.symbol, partition.day, perpetual.table, footer=notes)
-        versions = self._cache.versions(PERPETUAL_INPUTS.values(), partition)
-        self._lake.note_inputs(SILVER_PERPETUAL, partition.symbol, partition.day, versions)
-        return Written(
-            rows=published.rows,
-            data_version=published.sha256,
-            metadata={
-                **published_metadata(published),
-                "absent": ", ".join(dataset.name for dataset in absent) or "none",
-                **perpetual.as_metadata(),
-            },
-        )
+        made_from = self._cache.versions(PERPETUAL_INPUTS.values(), partition)
+        published = _publish(self._lake, SILVER_PERPETUAL, partition, perpetual.table, notes=notes, made_from=made_from)
+        named = ", ".join(dataset.name for dataset in absent) or "none"
+        return Written.of(published, {**published_metadata(published), "absent": named, **perpetual.as_metadata()})
 
     def _two_days(self, dataset: Dataset, partition: Partition) -> pa.Table | None:
-        tables: Iterator[pa.Table | None] = (self._cache.read(dataset, partition.moved(n)) for n in (-1, 0))
-        held = [table for table in tables if table is not None]
+        held = [day for n in (-1, 0) if (day := self._cache.read(dataset, partition.moved(n))) is not None]
         return pa.concat_tables(held) if held else None
 
 
-def without_bronze(lake: Lake, asset: Dataset, partition: Partition, *, missing: Dataset) -> InputIncomplete:
-    """The error of an asset whose bronze is not there: never made, or deleted by retention."""
-    retired = lake.retired(missing, partition.symbol, partition.day)
-    if retired is None:
-        return never_materialised(asset, partition, missing=missing)
-    return InputIncomplete(
-        f"{asset.name} {partition}: {missing.name} of this day was deleted by retention on {retired.at:%Y-%m-%d}, once "
-        f"{asset.name} was made from it and verified. The former {asset.name} stays; there is nothing to do. To make "
-        f"it anew, materialise {missing.name} first, as far as archive and captures still give the day."
-    )
-
-
-def never_materialised(asset: Dataset, partition: Partition, *, missing: Dataset) -> InputIncomplete:
-    """The error of an asset whose input was never materialised for the day; it says what to run."""
-    return InputIncomplete(
-        f"{asset.name} {partition}: {missing.name} was never materialised for this day; the former {asset.name} stays. "
-        f"Run: {command_to_materialise(missing.name, partition.key)}"
-    )
+def _publish(
+    lake: Lake,
+    dataset: Dataset,
+    partition: Partition,
+    table: pa.Table,
+    *,
+    notes: Mapping[str, str],
+    made_from: Mapping[str, str],
+) -> Published:
+    """Publish the day, and keep beside it of which data version of each bronze dataset it was made."""
+    published = lake.publish(dataset, partition.symbol, partition.day, table, footer=notes)
+    lake.note_inputs(dataset, partition.symbol, partition.day, made_from)
+    return published

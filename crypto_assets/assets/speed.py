@@ -5,9 +5,11 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
-from crypto_assets.assets.each_partition import materialize_each, partitions_or_refusal
-from crypto_assets.assets.speed_columns import DAILY_SUMMARY_SCHEMA, RAW_PRICES_SCHEMA
+from crypto_assets.assets.day_asset import day_asset
+from crypto_assets.assets.each_partition import materialize_each, partitions_named
+from crypto_assets.assets.postgres_columns import DAILY_SUMMARY_SCHEMA, RAW_PRICES_SCHEMA
 from crypto_assets.assets.speed_days import KEPT_DAYS, SummaryDays, drop_old_days, why_not_yet
+from crypto_assets.assets.streams import streams_of
 from crypto_assets.automation import when_inputs_change
 from crypto_assets.config import read_settings
 from crypto_assets.errors import ServiceUnavailable
@@ -18,25 +20,18 @@ from resources.exchange import exchange_now
 from resources.postgres import PostgresResource
 
 GROUP = "speed"
-STAGING_RAW_PRICES = dg.AssetKey("staging_raw_prices")
-REDIS_LAST_PRICE = dg.AssetKey("redis_last_price")
-DAILY_SUMMARY = dg.AssetKey("daily_summary")
-
-
-def whole_days(days: DaySymbol) -> WholeDays:
-    """The days of the graph, whatever the symbol."""
-    return WholeDays(days.first_day)
+STAGING_RAW_PRICES, REDIS_LAST_PRICE, DAILY_SUMMARY = "staging_raw_prices", "redis_last_price", "daily_summary"
 
 
 def speed_assets(days: DaySymbol) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
     """Two that the processor fills and a sensor observes, and the summary of a day."""
-    every_day = whole_days(days)
+    every_day = days.whole_days
     return [
         dg.AssetSpec(
             STAGING_RAW_PRICES,
             group_name=GROUP,
             kinds={"postgres"},
-            deps=[TICKERS.stream] if TICKERS.stream else [],
+            deps=streams_of(TICKERS),
             description=(
                 "The last price of each ticker with its change from the price before, in `staging.raw_prices`; kept "
                 f"{KEPT_DAYS} days, and longer where a day was not summarised.\n\nThe processor writes it; the sensor "
@@ -49,7 +44,7 @@ def speed_assets(days: DaySymbol) -> Sequence[dg.AssetsDefinition | dg.AssetSpec
             REDIS_LAST_PRICE,
             group_name=GROUP,
             kinds={"redis"},
-            deps=[TICKERS.stream] if TICKERS.stream else [],
+            deps=streams_of(TICKERS),
             description="The last price of each symbol, in Redis.\n\nThe processor writes it; the sensor "
             "speed_observations observes it.",
         ),
@@ -58,9 +53,10 @@ def speed_assets(days: DaySymbol) -> Sequence[dg.AssetsDefinition | dg.AssetSpec
 
 
 def _daily_summary(days: WholeDays) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=DAILY_SUMMARY,
-        group_name=GROUP,
+    @day_asset(
+        DAILY_SUMMARY,
+        days,
+        group=GROUP,
         kinds={"postgres", "sql"},
         deps=[STAGING_RAW_PRICES],
         description=(
@@ -73,13 +69,11 @@ def _daily_summary(days: WholeDays) -> dg.AssetsDefinition:
             "dagster/column_schema": DAILY_SUMMARY_SCHEMA,
             "key": "day, exchange, symbol",
         },
-        partitions_def=days.definition,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=when_inputs_change(),
+        follows=when_inputs_change(),
     )
     def daily_summary(context: dg.AssetExecutionContext, postgres: PostgresResource) -> dg.MaterializeResult:
         now = exchange_now(read_settings(), wall=datetime.now(UTC))
-        for partition in partitions_or_refusal(context.run.tags, days, now=datetime.now(UTC)):
+        for partition in partitions_named(context.run.tags, days, now=datetime.now(UTC)):
             if sentence := why_not_yet(partition, now=now):
                 refuse(sentence)
         written = materialize_each(

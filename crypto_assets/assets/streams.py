@@ -9,7 +9,6 @@ import dagster as dg
 
 from crypto_assets.partitions import DaySymbol
 from crypto_assets.stream.avro import schema_of
-from crypto_assets.stream.feeds import FEEDS
 from crypto_assets.stream.topics import (
     KLINES,
     LIQUIDATIONS,
@@ -47,9 +46,8 @@ def stream_assets(_: DaySymbol) -> list[dg.AssetSpec]:
     return [_stream_spec(name, topic) for name, topic in STREAMS.items()]
 
 
-def streams_of(dataset: str) -> list[str]:
-    """The stream assets that a bronze dataset is fed by: one, or none where REST alone gives it."""
-    topic = FEEDS.get(dataset)
+def streams_of(topic: Topic | None) -> list[str]:
+    """The asset that stands for a topic, as the inputs of another; empty where there is no topic, or no asset of it."""
     return [topic.stream] if topic and topic.stream else []
 
 

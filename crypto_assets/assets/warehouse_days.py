@@ -1,59 +1,93 @@
-"""How days of the warehouse are written: several at a time, those that fail named, the others kept."""
+"""How one day of a table of the warehouse is written and described. No Dagster run is needed."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from time import perf_counter
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from crypto_assets.assets.each_partition import RETRIES, Written, partitions_or_refusal
-from crypto_assets.assets.partial_steps import days_lost_before, followers, only_what_was_recorded
-from crypto_assets.errors import CryptoAssetsError
-from crypto_assets.partitions import WholeDay, WholeDays
-from crypto_assets.refusal import refuse
+from crypto_assets.assets.each_partition import Written, published_metadata
+from crypto_assets.config import WarehouseSource, read_settings
+from crypto_assets.endpoints import exchange_name, postgres_url
+from crypto_assets.errors import WarehouseError
+from crypto_assets.lake.lake import Lake
+from crypto_assets.partitions import WholeDay
+from crypto_assets.warehouse.extract import DayFacts, facts_from_lake, facts_from_postgres
+from crypto_assets.warehouse.facts import symbol_dimension, time_dimension
+from crypto_assets.warehouse.figures import figures_of
+from crypto_assets.warehouse.load import DayLoad, load_day
 from crypto_assets.warehouse.snapshot import HeldTrades
+from crypto_assets.warehouse.staging import stage_day
+from crypto_assets.warehouse.store import WarehouseStore
+from crypto_assets.warehouse.tables import DIM_SYMBOL, DIM_TIME, FACT_TRADES, DayTable
+from crypto_assets.warehouse.verdict import judge_day, read_verdict
+from resources.exchange import ExchangeResource
+from resources.spark import SparkResource
+from resources.warehouse import WarehouseResource
 
-TOLD = 5
-"""Failed days whose reasons a failure spells out; it names all of them."""
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
-def write_days(
-    context: dg.AssetExecutionContext,
-    days: WholeDays,
-    write: Callable[[WholeDay], Written],
-    *,
-    at_once: int,
-) -> dg.MaterializeResult:
-    """Write each day of the run, `at_once` of them at a time, and describe it.
+def write_times(warehouse: WarehouseResource, day: WholeDay) -> Written:
+    """Publish dim_time of a day."""
+    return _publish(warehouse.store, DIM_TIME, day, time_dimension(day.day))
 
-    A day that fails takes no other with it: the others are written and recorded, and the step fails at its end with a
-    sentence that names every failed day. Where the run has steps that read what is written here, it is the last of them
-    that fails: they do their work for the other days before. Where all days failed for reasons that may pass, the step
-    is tried again after a pause.
+
+def write_symbols(
+    warehouse: WarehouseResource, exchange: ExchangeResource, day: WholeDay, *, symbols: Sequence[str]
+) -> Written:
+    """Publish dim_symbol of a day: what the exchange says of the symbols now."""
+    infos = exchange.sources.spot.exchange_info(symbols).symbols
+    lacking = sorted({*symbols} - {info.symbol for info in infos})
+    unknown = f"the exchange does not list {', '.join(lacking)}, so that no trade of it passes the gate; see SYMBOLS"
+    return _publish(warehouse.store, DIM_SYMBOL, day, symbol_dimension(infos), warning=unknown if lacking else None)
+
+
+def write_facts(
+    warehouse: WarehouseResource, spark: SparkResource, lake: Lake, day: WholeDay, *, symbols: Sequence[str]
+) -> Written:
+    """Publish fact_trades of a day from where WAREHOUSE_SOURCE says; a day without trades has none, and a warning."""
+    found = _read_facts(spark, lake, day, symbols=symbols)
+    figures: dict[str, Any] = {
+        "trades": found.trades,
+        "spark_tasks": found.tasks,
+        "symbols": len(found.facts["symbol"].unique()),
+        "total_trade_value": str(figures_of(found.facts)["sum(total_trade_value)"] or 0),
+    }
+    nothing = f"there are no trades of this day in {read_settings().warehouse_source.value}; did the streams run?"
+    return _publish(
+        warehouse.store, FACT_TRADES, day, found.facts, figures=figures, warning=None if found.trades else nothing
+    )
+
+
+def load_table(warehouse: WarehouseResource, table: DayTable, day: WholeDay) -> Written:
+    """Load a published day of a dimension into Redshift."""
+    return _load(warehouse, stage_day(warehouse.store, table, day.day))
+
+
+def load_facts(warehouse: WarehouseResource, lake: Lake, day: WholeDay, *, symbols: Sequence[str]) -> Written:
+    """Load the published facts of a day into Redshift, if exactly these passed the gate.
+
+    Where nobody has judged them, or they did not pass then, they are judged now. Raises WarehouseError with the
+    minutes and the reasons.
     """
-    partitions = partitions_or_refusal(context.run.tags, days, now=datetime.now(UTC))
-    if not partitions:
-        refuse(days.how_to_name)
-    lost = days_lost_before(context, partitions)
-    done, failed = _write(context, [day for day in partitions if day not in lost], write, at_once=at_once)
-    failed |= lost
-    warned = {day: written.warning for day, written in done.items() if written.warning}
-    for day, warning in list(warned.items())[:TOLD]:
-        context.log.warning("%s %s: %s", context.asset_key.to_user_string(), day, warning)
-    if failed:
-        ending = _ending(context, partitions, done, failed)
-        if isinstance(ending, dg.Failure) and done and followers(context):
-            context.log.error("%s", ending.description)
-            return only_what_was_recorded()
-        raise ending
-    for day in partitions:
-        context.add_asset_metadata(done[day].metadata, partition_key=day.key)
-    return dg.MaterializeResult(data_version=dg.DataVersion(_version([done[day] for day in partitions])))
+    store = warehouse.store
+    load = stage_day(store, FACT_TRADES, day.day)
+    verdict = read_verdict(store, day.day, data_version=load.data_version)
+    if verdict is None or not verdict.passed:
+        verdict = judge_day(store, lake, day.day, symbols=symbols)
+    if verdict is None or verdict.data_version != load.data_version:
+        raise WarehouseError(f"fact_trades {day} was written anew while it was judged. Load it again.")
+    if not verdict.passed:
+        raise WarehouseError(
+            f"fact_trades {day} did not pass the gate and is not loaded; Redshift keeps what it held. "
+            f"{verdict.why_not} Mend what the checks name and materialise fact_trades of the day again."
+        )
+    return _load(warehouse, load)
 
 
 def describe_trades(held: Sequence[HeldTrades]) -> dict[str, Any]:
@@ -72,74 +106,38 @@ def trades_version(held: Sequence[HeldTrades]) -> str:
     return f"{sum(h.trades for h in held)}-{max(h.last_inserted_at for h in held).isoformat()}"
 
 
-def _write(
-    context: dg.AssetExecutionContext,
-    partitions: Sequence[WholeDay],
-    write: Callable[[WholeDay], Written],
-    *,
-    at_once: int,
-) -> tuple[dict[WholeDay, Written], dict[WholeDay, CryptoAssetsError]]:
-    done: dict[WholeDay, Written] = {}
-    failed: dict[WholeDay, CryptoAssetsError] = {}
-    name = context.asset_key.to_user_string()
-    began = perf_counter()
-    with ThreadPoolExecutor(at_once, thread_name_prefix=name) as pool:
-        waiting = {pool.submit(write, day): day for day in partitions}
-        try:
-            for future in as_completed(waiting):
-                day = waiting[future]
-                try:
-                    done[day] = future.result()
-                except CryptoAssetsError as error:
-                    failed[day] = error
-                    context.log.error("%s %s: %s", name, day, error)
-                else:
-                    context.log.info(
-                        "%s %s rows=%d, %d of %d after %.1fs",
-                        name, day, done[day].rows, len(done) + len(failed), len(partitions), perf_counter() - began,
-                    )  # fmt: skip
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return done, failed
-
-
-def _ending(
-    context: dg.AssetExecutionContext,
-    partitions: Sequence[WholeDay],
-    done: dict[WholeDay, Written],
-    failed: dict[WholeDay, CryptoAssetsError],
-) -> Exception:
-    attempt = context.retry_number + 1
-    if not done and all(error.retryable for error in failed.values()) and attempt <= RETRIES.max_retries:
-        return dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=RETRIES.calculate_delay(attempt))
-    for day, written in sorted(done.items()):
-        context.log_event(
-            dg.AssetMaterialization(
-                asset_key=context.asset_key,
-                partition=day.key,
-                metadata=written.metadata,
-                tags={"dagster/data_version": written.data_version},
-            )
-        )
-    return dg.Failure(
-        description=failure_sentence(context.asset_key.to_user_string(), failed, asked=len(partitions)),
-        metadata={"days_failed": len(failed), "days_done": len(done), "days_asked": len(partitions)},
-        allow_retries=False,
+def _read_facts(spark: SparkResource, lake: Lake, day: WholeDay, *, symbols: Sequence[str]) -> DayFacts:
+    settings = read_settings()
+    if settings.warehouse_source is WarehouseSource.LAKE:
+        return facts_from_lake(lambda: spark.session, lake.uri, symbols=symbols, day=day.day)
+    return facts_from_postgres(
+        lambda: spark.session, postgres_url(settings), exchange=exchange_name(settings), day=day.day
     )
 
 
-def failure_sentence(name: str, failed: dict[WholeDay, CryptoAssetsError], *, asked: int) -> str:
-    """Which days failed and why; the reasons of the first ones."""
-    reasons = [f"{day}: {str(error).removeprefix(f'{name} {day}: ')}" for day, error in sorted(failed.items())]
-    if asked == 1:
-        return f"{name} {reasons[0]}"
-    kept = f"The other {asked - len(failed)} are done and stay." if len(failed) < asked else "None was written."
-    more = ", ".join(str(day) for day in sorted(failed)[TOLD:])
-    listed = "\n".join(reasons[:TOLD]) + (f"\nand {more}, see the log" if more else "")
-    return f"{name}: {len(failed)} of {asked} days failed. {kept}\n{listed}"
+def _publish(
+    store: WarehouseStore,
+    table: DayTable,
+    day: WholeDay,
+    rows: pa.Table,
+    *,
+    figures: dict[str, Any] | None = None,
+    warning: str | None = None,
+) -> Written:
+    published = store.publish(table, day.day, rows)
+    metadata = {**published_metadata(published), **(figures or {})}
+    return Written.of(published, metadata, data_version=published.data_version, warning=warning)
 
 
-def _version(written: Sequence[Written]) -> str:
-    versions = [one.data_version for one in written]
-    return versions[0] if len(versions) == 1 else hashlib.sha256("\n".join(versions).encode()).hexdigest()
+def _load(warehouse: WarehouseResource, load: DayLoad) -> Written:
+    loaded = load_day(warehouse.redshift(), load, role=warehouse.role, now=partial(datetime.now, UTC))
+    return Written(
+        rows=loaded.rows,
+        data_version=load.data_version,
+        metadata={
+            "dagster/row_count": loaded.rows,
+            "copied_from": load.manifest_uri,
+            "changed": loaded.changed,
+            "compared": loaded.figures,
+        },
+    )

@@ -3,15 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import dagster as dg
 
-from crypto_assets.assets.each_partition import partitions_or_refusal
-from crypto_assets.checks.findings import WARN, Finding, as_result
-from crypto_assets.errors import CryptoAssetsError
+from crypto_assets.checks.findings import Finding, as_result, not_there
+from crypto_assets.checks.run_days import days_to_judge
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol, Partition
-from crypto_assets.refusal import refuse
 from crypto_assets.schemas import Dataset
 from resources.lake import LakeResource
 
@@ -84,33 +83,16 @@ def judge_days[Day](
     by_key = {dg.AssetCheckKey(dg.AssetKey(dataset.name), check.name): check for check in checks}
     asked = {key: check for key, check in by_key.items() if key in context.selected_asset_check_keys}
     findings: dict[dg.AssetCheckKey, dict[Partition, Finding]] = {key: {} for key in asked}
-    try:
-        partitions = partitions_or_refusal(context.run.tags, days, now=now) or _newest(lake, dataset, days)
+    with days_to_judge(context, days, newest=partial(_newest, lake, dataset, days)) as partitions:
         for left, partition in zip(range(len(partitions), 0, -1), partitions, strict=True):
             day = read(lake, partition, now)
             for key, check in asked.items():
                 if check.sampled is None or left <= check.sampled:
-                    findings[key][partition] = _not_there(dataset) if day is None else check.judge(day)
-    except CryptoAssetsError as error:
-        refuse(str(error))
+                    findings[key][partition] = not_there(dataset.name) if day is None else check.judge(day)
     for key, found in findings.items():
-        yield as_result(key, found) if found else _nothing(key)
+        yield as_result(key, found)
 
 
 def _newest(lake: Lake, dataset: Dataset, days: DaySymbol) -> tuple[Partition, ...]:
     stored = ((symbol, lake.days(dataset, symbol)) for symbol in days.symbols)
     return tuple(Partition(symbol, held[-1]) for symbol, held in stored if held)
-
-
-def _not_there(dataset: Dataset) -> Finding:
-    return Finding(False, f"{dataset.name} was never materialised for this day.", severity=WARN)
-
-
-def _nothing(key: dg.AssetCheckKey) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        asset_key=key.asset_key,
-        check_name=key.name,
-        passed=False,
-        severity=WARN,
-        description=f"{key.asset_key.to_user_string()} holds 0 days: nothing to check yet.",
-    )

@@ -28,11 +28,24 @@ class Finding:
     """How bad it is where it did not pass."""
 
 
+def not_there(asset: str) -> Finding:
+    """Of a day that was never made."""
+    return Finding(False, f"{asset} was never materialised for this day.", severity=WARN)
+
+
 def as_result[P: Keyed](check: dg.AssetCheckKey, findings: Mapping[P, Finding]) -> dg.AssetCheckResult:
     """One result over the days: it passes where all do, and is as severe as the worst of those that do not.
 
-    Its figures are those of the worst day, or of the last one where all pass.
+    Its figures are those of the worst day, or of the last one where all pass. Without a day it is a warning.
     """
+    if not findings:
+        return dg.AssetCheckResult(
+            asset_key=check.asset_key,
+            check_name=check.name,
+            passed=False,
+            severity=WARN,
+            description=f"{check.asset_key.to_user_string()} holds 0 days: nothing to check yet.",
+        )
     failed = {partition: finding for partition, finding in findings.items() if not finding.passed}
     severity = ERROR if any(finding.severity is ERROR for finding in failed.values()) else WARN
     shown, finding = next(((p, f) for p, f in failed.items() if f.severity is severity), list(findings.items())[-1])

@@ -2,19 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import dagster as dg
 
-from crypto_assets.assets.each_partition import partitions_or_refusal
-from crypto_assets.assets.speed import whole_days
 from crypto_assets.checks.findings import WARN, Finding, as_result
-from crypto_assets.errors import CryptoAssetsError, command_to_run
+from crypto_assets.checks.run_days import days_to_judge
+from crypto_assets.errors import command_to_run
 from crypto_assets.health.document import PICTURE
 from crypto_assets.health.publishing import PAGE, path_of
 from crypto_assets.health.rows import EVERY, HEALTH_REPORT
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol, WholeDay
-from crypto_assets.refusal import refuse
 from resources.lake import LakeResource
 
 WHOLE, NO_FAILURES = "complete", "no_failures"
@@ -22,7 +21,6 @@ WHOLE, NO_FAILURES = "complete", "no_failures"
 
 def health_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
     """The checks of the daily report; started without a day they look at the newest one."""
-    every_day = whole_days(days)
     specs = [
         dg.AssetCheckSpec(
             WHOLE,
@@ -36,21 +34,17 @@ def health_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
     def health_report_checks(
         context: dg.AssetCheckExecutionContext, lake: LakeResource
     ) -> Iterator[dg.AssetCheckResult]:
-        now = datetime.now(UTC)
-        try:
-            asked = partitions_or_refusal(context.run.tags, every_day, now=now) or _newest(lake.lake, now=now)
+        with days_to_judge(context, days.whole_days, newest=partial(_newest, lake.lake)) as asked:
             for key in context.selected_asset_check_keys:
                 judge = _whole if key.name == WHOLE else _no_failures
                 yield as_result(key, {day: judge(lake.lake, day) for day in asked})
-        except CryptoAssetsError as error:
-            refuse(str(error))
 
     return [health_report_checks]
 
 
-def _newest(lake: Lake, *, now: datetime) -> tuple[WholeDay, ...]:
+def _newest(lake: Lake) -> tuple[WholeDay, ...]:
     newest = lake.newest_day(HEALTH_REPORT, EVERY)
-    return (WholeDay(newest or now.date() - timedelta(days=1)),)
+    return (WholeDay(newest or datetime.now(UTC).date() - timedelta(days=1)),)
 
 
 def _whole(lake: Lake, day: WholeDay) -> Finding:

@@ -1,21 +1,18 @@
 """Checks of the shared aggregates: against the facts, live minutes against facts, and what Hive reads of a day."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
 
 import dagster as dg
 import polars as pl
 import pyarrow as pa
 
-from crypto_assets.assets.each_partition import partitions_or_refusal
 from crypto_assets.assets.share import HIVE_PRICE_AGGREGATES, hive_table, live_minutes, share_store
-from crypto_assets.assets.speed import whole_days
-from crypto_assets.checks.findings import WARN, Finding, as_result
+from crypto_assets.assets.share_days import FROM_FACTS
+from crypto_assets.checks.findings import WARN, Finding, not_there
+from crypto_assets.checks.run_days import judge_each
 from crypto_assets.cleaning.tables import table_of
 from crypto_assets.config import read_settings
-from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.partitions import DaySymbol, WholeDay, WholeDays
-from crypto_assets.refusal import refuse
 from crypto_assets.share.hive import Figures, HiveTable, figures_of
 from crypto_assets.share.live import LiveDay
 from crypto_assets.share.tables import PRICE_AGGREGATES, WINDOWS
@@ -33,14 +30,13 @@ SHOWN, NAMED = 5, 3
 
 def share_checks(days: DaySymbol) -> Sequence[dg.AssetChecksDefinition]:
     """Checks of price_aggregates and hive_price_aggregates; each looks at the days of its run."""
-    every_day = whole_days(days)
+    every_day = days.whole_days
     return [_adds_up(every_day), _live_equals_facts(every_day), _reads_the_same(every_day)]
 
 
 def _adds_up(days: WholeDays) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=PRICE_AGGREGATES.name,
-        name="adds_up_to_facts",
         description="Trades, volume and quote volume of each symbol sum up to the same in every timeframe, and, of a "
         "past day, to those of fact_trades.",
     )
@@ -49,15 +45,16 @@ def _adds_up(days: WholeDays) -> dg.AssetChecksDefinition:
     ) -> dg.AssetCheckResult:
         store = share_store(lake.lake)
 
-        def judge(day: date) -> Finding:
-            windows, manifest = store.read(PRICE_AGGREGATES, day), store.manifest(PRICE_AGGREGATES, day)
-            if windows is None or manifest is None:
-                return _not_there(PRICE_AGGREGATES.name)
-            if manifest.notes.get("made_from") != "facts":
+        def judge(partition: WholeDay) -> Finding:
+            held = store.read_whole(PRICE_AGGREGATES, partition.day)
+            if held is None:
+                return not_there(PRICE_AGGREGATES.name)
+            manifest, windows = held
+            if manifest.notes.get("made_from") != FROM_FACTS:
                 return Finding(True, f"{windows.num_rows} windows so far, made from the stream; the day still runs.")
-            return judge_sums(windows, warehouse.store.read(FACT_TRADES, day))
+            return judge_sums(windows, warehouse.store.read(FACT_TRADES, partition.day))
 
-        return _result(context, days, dg.AssetKey(PRICE_AGGREGATES.name), "adds_up_to_facts", judge)
+        return judge_each(context, days, judge)
 
     return adds_up_to_facts
 
@@ -65,19 +62,18 @@ def _adds_up(days: WholeDays) -> dg.AssetChecksDefinition:
 def _live_equals_facts(days: WholeDays) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=PRICE_AGGREGATES.name,
-        name="live_equals_facts",
         description="Windows that the live query closed are those that fact_trades make, to the last digit.",
     )
     def live_equals_facts(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> dg.AssetCheckResult:
         live = live_minutes(read_settings())
 
-        def judge(day: date) -> Finding:
-            held = live.read(day)
+        def judge(partition: WholeDay) -> Finding:
+            held = live.read(partition.day)
             if not held.minutes.num_rows:
                 return Finding(True, "No live minutes are kept of this day, so there is nothing to compare.")
-            return judge_live(held, warehouse.store.read(FACT_TRADES, day))
+            return judge_live(held, warehouse.store.read(FACT_TRADES, partition.day))
 
-        return _result(context, days, dg.AssetKey(PRICE_AGGREGATES.name), "live_equals_facts", judge)
+        return judge_each(context, days, judge)
 
     return live_equals_facts
 
@@ -85,7 +81,6 @@ def _live_equals_facts(days: WholeDays) -> dg.AssetChecksDefinition:
 def _reads_the_same(days: WholeDays) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=HIVE_PRICE_AGGREGATES,
-        name="reads_what_was_published",
         description="Spark SQL counts as many rows in the partition, with the same sums, as the published file has.",
     )
     def reads_what_was_published(
@@ -94,15 +89,15 @@ def _reads_the_same(days: WholeDays) -> dg.AssetChecksDefinition:
         store = share_store(lake.lake)
         opened: list[HiveTable] = []
 
-        def judge(day: date) -> Finding:
-            published = store.read(PRICE_AGGREGATES, day)
+        def judge(partition: WholeDay) -> Finding:
+            published = store.read(PRICE_AGGREGATES, partition.day)
             if published is None:
-                return _not_there(PRICE_AGGREGATES.name)
+                return not_there(PRICE_AGGREGATES.name)
             if not opened:
                 opened.append(hive_table(spark, lake.lake))
-            return judge_hive(figures_of(PRICE_AGGREGATES, published), opened[0].figures(day))
+            return judge_hive(figures_of(PRICE_AGGREGATES, published), opened[0].figures(partition.day))
 
-        return _result(context, days, HIVE_PRICE_AGGREGATES, "reads_what_was_published", judge)
+        return judge_each(context, days, judge)
 
     return reads_what_was_published
 
@@ -166,29 +161,6 @@ def judge_hive(published: Figures, read: Figures | None) -> Finding:
     sums = [f"{n} {read.sums.get(n)} of {s}" for n, s in published.sums.items() if read.sums.get(n) != s]
     sentence = f"Hive reads {read.rows} of {published.rows} rows; sums that differ: {', '.join(sums) or 'none'}"
     return Finding(False, f"{sentence}. Materialise hive_price_aggregates again.", numbers)
-
-
-def _result(
-    context: dg.AssetCheckExecutionContext,
-    days: WholeDays,
-    asset: dg.AssetKey,
-    name: str,
-    judge: Callable[[date], Finding],
-) -> dg.AssetCheckResult:
-    asked = partitions_or_refusal(context.run.tags, days, now=datetime.now(UTC))
-    if not asked:
-        refuse(days.how_to_name)
-    findings: dict[WholeDay, Finding] = {}
-    try:
-        for partition in asked:
-            findings[partition] = judge(partition.day)
-    except CryptoAssetsError as error:
-        refuse(str(error))
-    return as_result(dg.AssetCheckKey(asset, name), findings)
-
-
-def _not_there(name: str) -> Finding:
-    return Finding(False, f"{name} was never materialised for this day.", severity=WARN)
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:

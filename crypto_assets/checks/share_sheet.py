@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import dagster as dg
 
-from crypto_assets.assets.each_partition import partitions_or_refusal
 from crypto_assets.assets.share import share_store
 from crypto_assets.assets.share_sheet import LAYOUT, SHEET, retention_of, shared_table
-from crypto_assets.assets.speed import whole_days
 from crypto_assets.checks.findings import WARN, Finding, as_result
+from crypto_assets.checks.run_days import days_to_judge
 from crypto_assets.config import read_settings
-from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.partitions import DaySymbol, WholeDay, WholeDays
-from crypto_assets.refusal import refuse
 from crypto_assets.share.sheet import keys_of_day, missing_keys
 from crypto_assets.share.sheet_retention import Retention
 from crypto_assets.share.sheet_rows import Cell, Row, shared_rows
@@ -21,12 +19,10 @@ from crypto_assets.warehouse.store import WarehouseStore
 from resources.lake import LakeResource
 from resources.sheets import SheetsResource
 
-HOLDS_THE_TABLE = dg.AssetCheckKey(SHEET, "holds_the_table")
-
 
 def sheet_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
     """One check."""
-    every_day = whole_days(days)
+    every_day = days.whole_days
 
     @dg.asset_check(
         asset=SHEET,
@@ -36,18 +32,11 @@ def sheet_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
     def holds_the_table(
         context: dg.AssetCheckExecutionContext, sheets: SheetsResource, lake: LakeResource
     ) -> dg.AssetCheckResult:
-        now = datetime.now(UTC)
-        asked = partitions_or_refusal(context.run.tags, every_day, now=now) or _newest(
-            context.instance, every_day, now=now
-        )
-        if not asked:
-            text = "sheet_price_aggregates holds 0 days: nothing to check yet."
-            return dg.AssetCheckResult(passed=False, severity=WARN, description=text)
-        try:
-            findings = _judge(asked, sheets, share_store(lake.lake))
-        except CryptoAssetsError as error:
-            refuse(str(error))
-        return as_result(HOLDS_THE_TABLE, findings)
+        newest = partial(_newest, context.instance, every_day)
+        with days_to_judge(context, every_day, newest=newest) as asked:
+            findings = _judge(asked, sheets, share_store(lake.lake)) if asked else {}
+        (check,) = context.selected_asset_check_keys
+        return as_result(check, findings)
 
     return [holds_the_table]
 
@@ -99,6 +88,6 @@ def _judge(days: Sequence[WholeDay], sheets: SheetsResource, store: WarehouseSto
     return {day: judge_sheet(rows, held, day=day.key, retention=keeps) for day, rows in wanted.items()}
 
 
-def _newest(instance: dg.DagsterInstance, days: WholeDays, *, now: datetime) -> tuple[WholeDay, ...]:
-    keys = instance.get_materialized_partitions(SHEET)
-    return (days.parse(max(keys), now=now),) if keys else ()
+def _newest(instance: dg.DagsterInstance, days: WholeDays) -> tuple[WholeDay, ...]:
+    keys = instance.get_materialized_partitions(dg.AssetKey(SHEET))
+    return (days.parse(max(keys), now=datetime.now(UTC)),) if keys else ()

@@ -3,18 +3,17 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import dagster as dg
 import pyarrow as pa
 
-from crypto_assets.assets.each_partition import partitions_or_refusal
-from crypto_assets.assets.speed import DAILY_SUMMARY, whole_days
-from crypto_assets.checks.findings import WARN, Finding, as_result
-from crypto_assets.errors import CryptoAssetsError
+from crypto_assets.assets.speed import DAILY_SUMMARY
+from crypto_assets.checks.findings import WARN, Finding
+from crypto_assets.checks.run_days import judge_each
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol, WholeDay
 from crypto_assets.postgres.summary import DailySummary, newest_summarised_day, read_daily_summary
-from crypto_assets.refusal import refuse
 from crypto_assets.schemas import BRONZE_KLINES, SILVER_KLINES
 from crypto_assets.spans import day_span
 from resources.lake import LakeResource
@@ -31,7 +30,6 @@ known; between two trades of a liquid pair the price moves by ticks, far less th
 
 def speed_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
     """The check of daily summaries."""
-    every_day = whole_days(days)
 
     @dg.asset_check(
         asset=DAILY_SUMMARY,
@@ -40,17 +38,8 @@ def speed_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
     def agrees_with_candles(
         context: dg.AssetCheckExecutionContext, postgres: PostgresResource, lake: LakeResource
     ) -> dg.AssetCheckResult:
-        asked = partitions_or_refusal(context.run.tags, every_day, now=datetime.now(UTC))
-        try:
-            days_to_judge = asked or _newest(postgres)
-            findings = {day: _judge(day, postgres, lake.lake) for day in days_to_judge}
-        except CryptoAssetsError as error:
-            refuse(str(error))
-        if not findings:
-            return dg.AssetCheckResult(
-                passed=False, severity=WARN, description="daily_summary holds 0 days: nothing to check yet."
-            )
-        return as_result(dg.AssetCheckKey(DAILY_SUMMARY, "agrees_with_candles"), findings)
+        judge = partial(_judge, postgres, lake.lake)
+        return judge_each(context, days.whole_days, judge, newest=partial(_newest, postgres))
 
     return [agrees_with_candles]
 
@@ -62,7 +51,7 @@ def _newest(postgres: PostgresResource) -> tuple[WholeDay, ...]:
     return () if day is None else (WholeDay(day),)
 
 
-def _judge(partition: WholeDay, postgres: PostgresResource, lake: Lake) -> Finding:
+def _judge(postgres: PostgresResource, lake: Lake, partition: WholeDay) -> Finding:
     with postgres.transaction() as connection:
         summaries = read_daily_summary(connection, partition.day, exchange=postgres.exchange)
     return judge_summaries(summaries, {s.symbol: read_minutes(lake, s.symbol, partition) for s in summaries})

@@ -1,33 +1,25 @@
 """The gate between the warehouse's files and Redshift: checks of facts, and of what Redshift holds of them."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 
 import dagster as dg
 
-from crypto_assets.assets.each_partition import partitions_or_refusal
-from crypto_assets.assets.speed import whole_days
 from crypto_assets.checks.findings import ERROR, WARN, Finding, as_result
-from crypto_assets.errors import CryptoAssetsError
+from crypto_assets.checks.run_days import days_to_judge
 from crypto_assets.partitions import DaySymbol, WholeDay
-from crypto_assets.refusal import refuse
 from crypto_assets.warehouse.tables import FACT_TRADES
 from crypto_assets.warehouse.verdict import RULES, Verdict, judge_day
 from resources.lake import LakeResource
 from resources.warehouse import WarehouseResource
 
-FACTS = dg.AssetKey(FACT_TRADES.name)
-
 
 def warehouse_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
     """One step for the rules of the gate, a check each."""
-    every_day = whole_days(days)
-    by_key = {dg.AssetCheckKey(FACTS, rule): rule for rule in RULES}
 
     @dg.multi_asset_check(
         name="fact_trades_gate",
         specs=[
-            dg.AssetCheckSpec(rule, asset=FACTS, description=description, blocking=True)
+            dg.AssetCheckSpec(rule, asset=FACT_TRADES.name, description=description, blocking=True)
             for rule, description in RULES.items()
         ],
         can_subset=True,
@@ -35,16 +27,11 @@ def warehouse_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
     def gate(
         context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource, lake: LakeResource
     ) -> Iterator[dg.AssetCheckResult]:
-        asked = partitions_or_refusal(context.run.tags, every_day, now=datetime.now(UTC))
-        if not asked:
-            refuse(every_day.how_to_name)
-        try:
+        with days_to_judge(context, days.whole_days) as asked:
             store = warehouse.store
             verdicts = {day: judge_day(store, lake.lake, day.day, symbols=days.symbols) for day in asked}
-        except CryptoAssetsError as error:
-            refuse(str(error))
         for key in context.selected_asset_check_keys:
-            yield as_result(key, findings_of(by_key[key], verdicts))
+            yield as_result(key, findings_of(key.name, verdicts))
 
     return [gate]
 

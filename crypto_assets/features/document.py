@@ -37,7 +37,7 @@ def _row(feature: Feature) -> str:
 
 def valid_range(feature: Feature) -> str:
     """Which values are right, in its unit: `0 to 100`, `≥ 0`, `any`."""
-    low, high = (None if bound is None else f"{bound:.4g}" for bound in (feature.low, feature.high))
+    low, high = (None if bound is None else f"{round(bound, 4):,.9g}" for bound in (feature.low, feature.high))
     if low is None and high is None:
         return "any"
     if high is None:

@@ -22,6 +22,8 @@ from crypto_assets.reading.views import run_sql, table_of
 from crypto_assets.schemas import SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL, TIMEFRAMES, Dataset
 
 type Kind = Literal["polars", "pandas", "arrow"]
+type Day = date | str
+type Columns = Sequence[str] | None
 
 
 def open_lake(
@@ -67,71 +69,62 @@ class OpenLake:
         return self._lake.uri
 
     def gold(
-        self,
-        symbol: str,
-        start: date | str,
-        end: date | str | None = None,
-        *,
-        columns: Sequence[str] | None = None,
-        kind: Kind = "polars",
+        self, symbol: str, start: Day, end: Day | None = None, *, columns: Columns = None, kind: Kind = "polars"
     ) -> Any:
         """Features, a row a minute; `columns` are those of `gold_features`, all unless named.
 
         `as_of` is when the row's candle had closed: every value of the row was known by then.
         """
-        return self._read(GOLD_FEATURES, symbol, start, end, columns=columns, kind=kind)
+        return self.read(GOLD_FEATURES.name, symbol, start, end, columns=columns, kind=kind)
 
     def klines(
         self,
         symbol: str,
-        start: date | str,
-        end: date | str | None = None,
+        start: Day,
+        end: Day | None = None,
         *,
         timeframe: str = "1m",
-        columns: Sequence[str] | None = None,
+        columns: Columns = None,
         kind: Kind = "polars",
     ) -> Any:
         """Cleaned candles of `1m`, `5m` or `15m`, with what was repaired in the bit mask `flags`."""
         if timeframe not in TIMEFRAMES:
             raise BadQuestion(f"{timeframe!r} is no timeframe of candles. There are {', '.join(TIMEFRAMES)}.")
-        return self._read(SILVER_KLINES[timeframe], symbol, start, end, columns=columns, kind=kind)
+        return self.read(SILVER_KLINES[timeframe].name, symbol, start, end, columns=columns, kind=kind)
 
     def orderbook(
-        self,
-        symbol: str,
-        start: date | str,
-        end: date | str | None = None,
-        *,
-        columns: Sequence[str] | None = None,
-        kind: Kind = "polars",
+        self, symbol: str, start: Day, end: Day | None = None, *, columns: Columns = None, kind: Kind = "polars"
     ) -> Any:
         """Cleaned snapshots of the ten best bids and asks."""
-        return self._read(SILVER_ORDERBOOK, symbol, start, end, columns=columns, kind=kind)
+        return self.read(SILVER_ORDERBOOK.name, symbol, start, end, columns=columns, kind=kind)
 
     def perpetual(
-        self,
-        symbol: str,
-        start: date | str,
-        end: date | str | None = None,
-        *,
-        columns: Sequence[str] | None = None,
-        kind: Kind = "polars",
+        self, symbol: str, start: Day, end: Day | None = None, *, columns: Columns = None, kind: Kind = "polars"
     ) -> Any:
         """Funding, open interest, mark price and liquidations as they were known, a row a minute."""
-        return self._read(SILVER_PERPETUAL, symbol, start, end, columns=columns, kind=kind)
+        return self.read(SILVER_PERPETUAL.name, symbol, start, end, columns=columns, kind=kind)
 
     def read(
         self,
         dataset: str,
         symbol: str,
-        start: date | str,
-        end: date | str | None = None,
+        start: Day,
+        end: Day | None = None,
         *,
-        columns: Sequence[str] | None = None,
+        columns: Columns = None,
         kind: Kind = "polars",
     ) -> Any:
         """Rows of any dataset that is kept by symbol and day, such as `bronze_trades` or `lstm_predictions`."""
-        return self._read(_by_day(dataset), symbol, start, end, columns=columns, kind=kind)
+        held, asked, days = _by_day(dataset), asked_symbol(symbol), asked_days(start, end)
+        if unknown := [column for column in columns or () if column not in held.schema.names]:
+            raise BadQuestion(f"{held.name} has no column {', '.join(map(repr, unknown))}. {_columns(held)}")
+        if columns is not None and not columns:
+            raise BadQuestion(f"No column of {held.name} is asked for. {_columns(held)}")
+        tables = [self._lake.read(held, asked, day, columns=columns) for day in days]
+        there = [table for table in tables if table is not None]
+        if not there:
+            raise InputIncomplete(_nothing(self._lake, held, asked, days))
+        return _as(pa.concat_tables(there), kind)
 
     def sql(self, query: str, *, kind: Kind = "polars") -> Any:
         """The answer to one SELECT of DuckDB's SQL over views named like the datasets.
@@ -157,27 +150,6 @@ class OpenLake:
         parent = _by_day(dataset).folder.partition("symbol=")[0].rstrip("/")
         names = (name.removeprefix("symbol=") for name in self._lake.files.folders(parent) if "symbol=" in name)
         return sorted(names)
-
-    def _read(
-        self,
-        dataset: Dataset,
-        symbol: str,
-        start: date | str,
-        end: date | str | None,
-        *,
-        columns: Sequence[str] | None,
-        kind: Kind,
-    ) -> Any:
-        asked, days = asked_symbol(symbol), asked_days(start, end)
-        if unknown := [column for column in columns or () if column not in dataset.schema.names]:
-            raise BadQuestion(f"{dataset.name} has no column {', '.join(map(repr, unknown))}. {_columns(dataset)}")
-        if columns is not None and not columns:
-            raise BadQuestion(f"No column of {dataset.name} is asked for. {_columns(dataset)}")
-        tables = [self._lake.read(dataset, asked, day, columns=columns) for day in days]
-        there = [table for table in tables if table is not None]
-        if not there:
-            raise InputIncomplete(_nothing(self._lake, dataset, asked, days))
-        return _as(pa.concat_tables(there), kind)
 
 
 def _by_day(name: str) -> Dataset:

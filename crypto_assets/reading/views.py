@@ -141,9 +141,10 @@ def _define(
 
 
 def _view(relation: Relation, columns: str, paths: list[str], *, union: str) -> str:
-    types = ", ".join(f"'{key}': {'DATE' if key == 'date' else 'VARCHAR'}" for key in relation.keys)
+    types = ", ".join(f"{_text(key)}: {'DATE' if key == 'date' else 'VARCHAR'}" for key in relation.keys)
+    files = ", ".join(map(_text, paths))
     return (
-        f'CREATE OR REPLACE VIEW "{relation.name}" AS SELECT {columns} FROM read_parquet({paths!r}, '
+        f'CREATE OR REPLACE VIEW "{relation.name}" AS SELECT {columns} FROM read_parquet([{files}], '
         f"hive_partitioning = true, hive_types = {{{types}}}, union_by_name = {union})"
     )
 
@@ -166,6 +167,11 @@ def _empty_view(relation: Relation) -> str:
     """The columns without a row: nothing of it was made yet."""
     columns = ", ".join(f'NULL::{_type(kind)} AS "{name}"' for name, kind in columns_of(relation))
     return f'CREATE OR REPLACE VIEW "{relation.name}" AS SELECT {columns} WHERE false'
+
+
+def _text(value: str) -> str:
+    """A literal of SQL."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _quoted(columns: list[tuple[str, pa.DataType]]) -> str:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from crypto_assets.archive.raw import file_of
 from crypto_assets.archive.seconds import clean_seconds, read_seconds
-from crypto_assets.assets.archive_metadata import describe_seconds
+from crypto_assets.assets.candle_metadata import describe_seconds
 from crypto_assets.lake.lake import Lake
 from crypto_assets.pictures import png
 from crypto_assets.schemas import KLINES_1S

@@ -117,7 +117,7 @@ def failure_of(result: dg.ExecuteInProcessResult) -> str:
 def test_a_past_day_is_made_from_its_facts_and_shared_through_hive(share: Share) -> None:
     share.publish_facts(minute(-2, "80"), day=WholeDay(DAY.day - timedelta(days=1)))
     share.publish_facts(*MINUTES)
-    result = share.run(PRICE_AGGREGATES.name, HIVE_PRICE_AGGREGATES.to_user_string())
+    result = share.run(PRICE_AGGREGATES.name, HIVE_PRICE_AGGREGATES)
     assert result.success
     assert checks_of(result) == {
         "adds_up_to_facts": (True, f"{DAY}: 112 windows of 1 symbols add up to the facts."),
@@ -137,10 +137,10 @@ def test_a_past_day_is_made_from_its_facts_and_shared_through_hive(share: Share)
 
 def test_facts_that_changed_change_the_day_in_hive_too(share: Share) -> None:
     share.publish_facts(*MINUTES)
-    both = (PRICE_AGGREGATES.name, HIVE_PRICE_AGGREGATES.to_user_string())
+    both = (PRICE_AGGREGATES.name, HIVE_PRICE_AGGREGATES)
     assert share.run(*both).success
     share.publish_facts(*MINUTES, minute(1000, "1"))
-    passed, sentence = checks_of(share.run(HIVE_PRICE_AGGREGATES.to_user_string()))["reads_what_was_published"]
+    passed, sentence = checks_of(share.run(HIVE_PRICE_AGGREGATES))["reads_what_was_published"]
     assert passed, sentence
     result = share.run(*both)
     assert all(passed for passed, _ in checks_of(result).values())
@@ -156,7 +156,7 @@ def test_a_past_day_without_facts_says_what_to_do_first(share: Share) -> None:
 
 
 def test_hive_is_given_no_day_that_was_never_published(share: Share) -> None:
-    assert "Materialise price_aggregates first" in failure_of(share.run(HIVE_PRICE_AGGREGATES.to_user_string()))
+    assert "Materialise price_aggregates first" in failure_of(share.run(HIVE_PRICE_AGGREGATES))
 
 
 def test_the_day_that_runs_is_shared_by_one_spark_and_equals_its_facts_later(
@@ -189,7 +189,7 @@ def test_the_day_that_runs_is_shared_by_one_spark_and_equals_its_facts_later(
     so_far = share.store.read(PRICE_AGGREGATES, day.day)
     assert so_far is not None
 
-    both = share.run(PRICE_AGGREGATES.name, HIVE_PRICE_AGGREGATES.to_user_string(), day=day)
+    both = share.run(PRICE_AGGREGATES.name, HIVE_PRICE_AGGREGATES, day=day)
     assert both.success, failure_of(both)
     assert checks_of(both)["reads_what_was_published"][0]
     assert [configuration.get("spark.sql.catalogImplementation") for configuration in begun] == ["hive"]

@@ -52,7 +52,7 @@ class Share:
         )
 
     def metadata(self, day: WholeDay = DAY) -> dict[str, Any]:
-        wanted = dg.AssetRecordsFilter(SHEET, asset_partitions=[day.key])
+        wanted = dg.AssetRecordsFilter(dg.AssetKey(SHEET), asset_partitions=[day.key])
         (record,) = self.instance.fetch_materializations(wanted, limit=1).records
         assert record.asset_materialization is not None
         return {name: value.value for name, value in record.asset_materialization.metadata.items()}

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from crypto_assets.assets import each_partition
-from crypto_assets.assets.speed_columns import DAILY_SUMMARY_SCHEMA, RAW_PRICES_SCHEMA
+from crypto_assets.assets.postgres_columns import DAILY_SUMMARY_SCHEMA, RAW_PRICES_SCHEMA
 from crypto_assets.assets.speed_days import KEPT_DAYS
 from crypto_assets.config import Settings
 from crypto_assets.definitions import build_definitions

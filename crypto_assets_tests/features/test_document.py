@@ -9,5 +9,6 @@ def test_every_feature_has_a_row_with_its_range_and_window() -> None:
     assert list(rows) == [feature.name for family in Family for feature in FEATURES if feature.family is family]
     assert "| index | 0 to 100 | 322 × 15m |" in rows["rsi_14_15m"]
     assert "| ≥ 0 |" in rows["whale_bid_size"]
+    assert "| 0 to 20,000 |" in rows["spread_bps"]
     assert "| any |" in rows["macd_1m"]
     assert all(line.replace("\\|", "").count("|") == 8 for line in rows.values())

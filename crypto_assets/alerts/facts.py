@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from crypto_assets.alerts.outbox import Channel
 from crypto_assets.forecast.drift import WeekSkill
 from crypto_assets.health.completeness import Completeness
-from crypto_assets.health.dagster_events import CheckResult, RunState
+from crypto_assets.health.events import CheckResult, RunState
 from crypto_assets.health.gold import GoldQuality
 from crypto_assets.health.storage import Disk
 from crypto_assets.health.writes import LastWrite

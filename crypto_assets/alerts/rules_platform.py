@@ -9,7 +9,7 @@ from crypto_assets.alerts.alert import Cause
 from crypto_assets.alerts.facts import FailedRuns, NamedDisk, Unseen
 from crypto_assets.alerts.outbox import Channel
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS
-from crypto_assets.health.dagster_events import RANGE, CheckResult
+from crypto_assets.health.events import RANGE, CheckResult
 from crypto_assets.health.storage import LEAST_FREE
 
 UNTOLD_FOR = timedelta(minutes=10)
@@ -41,7 +41,7 @@ def run(found: Iterable[FailedRuns]) -> Iterator[Cause]:
 def checks(results: Sequence[CheckResult]) -> Iterator[Cause]:
     """Checks that did not pass and are errors, and drift of what a promoted model reads on its newest day."""
     for result in results:
-        if not result.passed and result.severity == "ERROR":
+        if result.is_error:
             about = f" of {result.partition}" if result.partition else ""
             yield Cause(
                 key=f"check/{result.asset}/{result.check}/{result.partition or '-'}",

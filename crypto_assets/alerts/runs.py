@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from crypto_assets.alerts.facts import FailedRuns
-from crypto_assets.health.dagster_events import RunState, state_of
+from crypto_assets.health.dagster_events import state_of
+from crypto_assets.health.events import RunState
 from crypto_assets.run_tags import ends_of
 
 MOST = 200

@@ -136,7 +136,7 @@ def make_report(
             look.at_each(
                 "features",
                 [(GOLD_FEATURES, symbol) for symbol in settings.symbols],
-                lambda _, s: [(s, quality) for quality in gold_quality(lake, [s], day)],
+                lambda _, s: [(s, gold_quality(lake, s, day))],
             )
         ),
         programs=tuple(programs),

@@ -10,7 +10,7 @@ import pytest
 from crypto_assets.alerts.alert import Cause
 from crypto_assets.alerts.facts import Facts, NamedDisk, Unseen
 from crypto_assets.alerts.rules import judge
-from crypto_assets.health.dagster_events import CheckResult
+from crypto_assets.health.events import CheckResult
 from crypto_assets.health.storage import Disk
 from crypto_assets.health.writes import LastWrite
 from crypto_assets.spans import to_us

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from crypto_assets.config import Settings
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.health.calendar import DayCoverage, GapMinutes, coverage, gap_minutes
 from crypto_assets.health.completeness import MINUTES, Completeness, completeness
+from crypto_assets.health.events import CheckResult, RunState
 from crypto_assets.health.gold import GoldQuality, gold_quality
 from crypto_assets.health.storage import (
     PRICES,
@@ -27,9 +27,6 @@ from crypto_assets.health.writes import LastWrite, last_writes
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import BRONZE, SILVER
 from crypto_assets.stream.gap_table import GAP_LEDGER, gaps_of
-
-if TYPE_CHECKING:
-    from crypto_assets.health.dagster_events import CheckResult, RunState
 
 SILVER_DAYS = 7
 CALENDAR_DAYS = 30
@@ -100,8 +97,8 @@ class Events:
 def read_lake(lake: Lake, symbols: Sequence[str], *, now: datetime) -> LakeFigures:
     """The figures at a moment; raises LakeError."""
     silver = [count for symbol in symbols for count in _silver(lake, symbol, now=now)]
-    newest = {symbol: day for symbol in symbols if (day := lake.newest_day(GOLD_FEATURES, symbol))}
-    gold = [found for symbol, day in newest.items() for found in gold_quality(lake, [symbol], day) if found]
+    newest = ((symbol, lake.newest_day(GOLD_FEATURES, symbol)) for symbol in symbols)
+    gold = [found for symbol, day in newest if day and (found := gold_quality(lake, symbol, day))]
     return LakeFigures(tuple(last_writes(lake, symbols, datasets=BRONZE)), tuple(silver), tuple(gold))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from crypto_assets.alerts.alert import Alert
 from crypto_assets.alerts.rules_live import BRONZE_WITHIN
@@ -15,12 +15,10 @@ from crypto_assets.dashboard.health.figures import EVENTS_OF, Events, LakeFigure
 from crypto_assets.dashboard.words import age, number, percent, share_of, size, span
 from crypto_assets.features.declaration import FEATURES
 from crypto_assets.health.completeness import MADE_AFTER
+from crypto_assets.health.events import CheckResult
 from crypto_assets.health.lag import stream_lags
 from crypto_assets.health.words import money
 from crypto_assets.stream.health import Health
-
-if TYPE_CHECKING:
-    from crypto_assets.health.dagster_events import CheckResult
 
 DISK_WATCH = 0.20
 """Shares that are still free."""
@@ -252,7 +250,7 @@ def of_checks(events: Events | None) -> Signal:
     if events is None:
         return Signal("Checks", Level.WATCH, "none", "Dagster has not run here yet", ("Run: make demo, or make ui",))
     failed = failed_checks(events.checks)
-    errors = [check for check in failed if check.severity == "ERROR"]
+    errors = [check for check in failed if check.is_error]
     return Signal(
         area="Checks",
         level=Level.WRONG if errors else Level.WATCH if failed else Level.WELL,
@@ -266,7 +264,7 @@ def of_runs(events: Events | None, *, now: datetime) -> Signal:
     """Which runs failed."""
     if events is None:
         return Signal("Runs", Level.WELL, "none", "Dagster has not run here yet")
-    failed = [run for run in events.runs if run.status == "FAILURE"]
+    failed = [run for run in events.runs if run.failed]
     newest = max((run.ended_at for run in events.runs if run.ended_at), default=None)
     return Signal(
         area="Runs",
@@ -294,7 +292,7 @@ def of_alerts(alerts: Sequence[Alert], *, now: datetime) -> Signal:
 def failed_checks(checks: Iterable[CheckResult]) -> list[CheckResult]:
     """Those that did not pass: errors before warnings, the newest first."""
     failed = [check for check in checks if not check.passed]
-    return sorted(failed, key=lambda check: (check.severity != "ERROR", -check.at.timestamp()))
+    return sorted(failed, key=lambda check: (not check.is_error, -check.at.timestamp()))
 
 
 def _short(sentence: str) -> str:

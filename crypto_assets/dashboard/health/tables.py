@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 from crypto_assets.config import Settings
 from crypto_assets.dashboard.health.figures import Events, LakeFigures, Storage
@@ -16,13 +15,11 @@ from crypto_assets.dashboard.links import asset_url, run_url
 from crypto_assets.dashboard.words import age, number, percent, share_of, size
 from crypto_assets.features.declaration import FEATURES
 from crypto_assets.health.completeness import Completeness
+from crypto_assets.health.events import CheckResult, RunState
 from crypto_assets.health.gold import GoldQuality
 from crypto_assets.health.lag import StreamLag, stream_lags
 from crypto_assets.health.words import money
 from crypto_assets.stream.health import Health
-
-if TYPE_CHECKING:
-    from crypto_assets.health.dagster_events import CheckResult, RunState
 
 MOST_ROWS = 25
 _SERVICE_LEVELS = {"running": Level.WELL, "elsewhere": Level.WELL, "on demand": Level.UNKNOWN, "down": Level.WATCH}
@@ -103,7 +100,7 @@ def checks_table(events: Events, settings: Settings, *, now: datetime) -> str:
     rows: list[list[Cell]] = []
     for _, found in _by_check(failed_checks(events.checks)):
         first, more = found[0], len(found) - 1
-        level = Level.WRONG if first.severity == "ERROR" else Level.WATCH
+        level = Level.WRONG if first.is_error else Level.WATCH
         where = (first.partition or "") + (f" and {more} more" if more else "")
         rows.append(
             [
@@ -119,7 +116,7 @@ def checks_table(events: Events, settings: Settings, *, now: datetime) -> str:
 
 def runs_table(events: Events, settings: Settings, *, now: datetime) -> str:
     """Runs that failed, the newest first."""
-    failed = [run for run in events.runs if run.status == "FAILURE"]
+    failed = [run for run in events.runs if run.failed]
     rows = [
         [
             Cell(_name_of(run), level=Level.WRONG, url=run_url(settings, run.run_id), kind="short"),

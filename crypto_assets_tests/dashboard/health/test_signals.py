@@ -31,7 +31,7 @@ from crypto_assets.dashboard.health.signals import (
 from crypto_assets.features.declaration import FEATURES
 from crypto_assets.health.calendar import GapMinutes
 from crypto_assets.health.completeness import Completeness
-from crypto_assets.health.dagster_events import CheckResult, RunState
+from crypto_assets.health.events import CheckResult, RunState
 from crypto_assets.health.gold import GoldQuality
 from crypto_assets.health.storage import PRICES, DatasetSize, Disk, MonthUsage, month_cost
 from crypto_assets.health.writes import LastWrite

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from crypto_assets.alerts.ledger import read_alerts
 from crypto_assets.config import Settings
-from crypto_assets.dagster_home import dagster_home
+from crypto_assets.dagster_home import open_dagster
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.health.completeness import completeness
 from crypto_assets.health.lag import program_health, stream_lags
@@ -84,14 +84,12 @@ def _alerts(settings: Settings, _now: datetime) -> Iterator[Sample]:
 
 
 def _runs(settings: Settings, now: datetime) -> Iterator[Sample]:
-    import dagster as dg
-
+    opened = open_dagster(settings.data_dir, environment=os.environ)
+    if opened is None:
+        return
     from crypto_assets.health.dagster_events import latest_checks, recent_runs
 
-    home = dagster_home(settings.data_dir, environment=os.environ)
-    if not (home / "dagster.yaml").exists():
-        return
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with opened as instance:
         runs = Counter((run.job, run.status) for run in recent_runs(instance, since=now - DAY))
         failed = Counter(check.severity for check in latest_checks(instance, since=now - DAY) if not check.passed)
     for (job, status), count in runs.items():

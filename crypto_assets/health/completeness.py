@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -51,11 +51,16 @@ class Completeness:
         return self.expected - self.halt_minutes
 
     @property
+    def usable(self) -> int | None:
+        """Minutes with a candle, real or filled, that does not contradict itself; None where the day was never made."""
+        return None if self.rows is None else self.rows - self.unusable
+
+    @property
     def share(self) -> float | None:
         """Usable minutes, real or filled, over those that there can be, 0 to 1; None where the day was never made."""
-        if self.rows is None:
+        if self.usable is None:
             return None
-        return (self.rows - self.unusable) / self.wanted if self.wanted else 1.0
+        return self.usable / self.wanted if self.wanted else 1.0
 
     @property
     def is_complete(self) -> bool:
@@ -67,7 +72,7 @@ class Completeness:
         """The count in words, with what is missing, and what to run."""
         if self.rows is None:
             return f"{self._where}: {self._never_made}"
-        parts = [f"{self.rows - self.unusable:,}/{self.wanted:,} minutes"]
+        parts = [f"{self.usable:,}/{self.wanted:,} minutes"]
         parts += [f"{self.filled:,} of them filled"] if self.filled else []
         parts += [f"{self.unusable:,} more contradict themselves"] if self.unusable else []
         parts += [f"missing {_listed(self.missing)}"] if self.missing else []
@@ -89,6 +94,11 @@ class Completeness:
     @property
     def _command(self) -> str:
         return command_to_run("medallion", f"{self.day}|{self.symbol}")
+
+
+def newest_due_day(now: datetime) -> date:
+    """The newest day that silver and gold must have been made of at a moment."""
+    return (now.astimezone(UTC) - MADE_AFTER).date() - timedelta(days=1)
 
 
 def completeness(lake: Lake, symbols: Sequence[str], days: Sequence[date], *, now: datetime) -> list[Completeness]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from datetime import date
@@ -96,6 +97,14 @@ def status_of_check(result: CheckResult) -> Status:
     if result.passed:
         return "ok"
     return "failed" if result.is_error else "warning"
+
+
+def checks_by_asset(report: HealthReport) -> dict[str, Counter[Status]]:
+    """How many results of checks each asset has, by status; assets by name."""
+    found: dict[str, Counter[Status]] = {}
+    for check in report.checks or ():
+        found.setdefault(check.asset, Counter())[status_of_check(check)] += 1
+    return dict(sorted(found.items()))
 
 
 def elsewhere(report: HealthReport) -> str:

@@ -40,6 +40,8 @@ class Disk:
     total: int
     free: int
     """What this user may still write."""
+    variable: str = "DATA_DIR"
+    """That names the folder."""
 
     @property
     def used(self) -> int:
@@ -59,9 +61,16 @@ class Disk:
     @property
     def sentence(self) -> str:
         """Used and free, and where it is low what to do."""
-        said = f"{self.path}: {size(self.free)} of {size(self.total)} free ({100 * self.free_share:.0f} %)"
-        advice = "free space, lower BRONZE_RETENTION_DAYS, or point DATA_DIR or LAKE_URI elsewhere"
-        return f"{said}: {advice}." if self.is_low else f"{said}."
+        return self.advice if self.is_low else f"{self._said}."
+
+    @property
+    def advice(self) -> str:
+        """Used and free, and what to do for more."""
+        return f"{self._said}: free space, lower BRONZE_RETENTION_DAYS, or point DATA_DIR or LAKE_URI elsewhere."
+
+    @property
+    def _said(self) -> str:
+        return f"{self.path}: {size(self.free)} of {size(self.total)} free ({100 * self.free_share:.0f} %)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +184,18 @@ def sizes_of(files: Iterable[Listed]) -> list[DatasetSize]:
     return [DatasetSize(*place, len(held), sum(held)) for place, held in sorted(found.items())]
 
 
+def layers_of(sizes: Iterable[DatasetSize]) -> list[DatasetSize]:
+    """What each layer weighs, the largest first; they name no dataset."""
+    found: defaultdict[str, list[DatasetSize]] = defaultdict(list)
+    for each in sizes:
+        found[each.layer].append(each)
+    layers = (
+        DatasetSize(layer, "", sum(each.files for each in held), sum(each.bytes for each in held))
+        for layer, held in found.items()
+    )
+    return sorted(layers, key=lambda layer: -layer.bytes)
+
+
 def dataset_of(path: str) -> tuple[str, str]:
     """Layer and dataset of a file by its path: `silver` and `klines_1m` of `silver/symbol=…/klines_1m.parquet`.
 
@@ -189,16 +210,18 @@ def dataset_of(path: str) -> tuple[str, str]:
     return layer, dataset.removeprefix(f"{layer}_")
 
 
-def disk(path: Path) -> Disk:
+def disk(path: Path, *, variable: str = "DATA_DIR") -> Disk:
     """The file system of a folder, or of the nearest one above it that exists."""
     usage = shutil.disk_usage(_existing(path))
-    return Disk(path, usage.total, usage.free)
+    return Disk(path, usage.total, usage.free, variable)
 
 
-def disks(paths: Sequence[Path]) -> list[Disk]:
-    """The file systems of some folders, each once."""
-    by_device = {_existing(path).stat().st_dev: path for path in reversed(paths)}
-    return [disk(path) for path in reversed(by_device.values())]
+def disks(data_dir: Path, *, lake: str) -> list[Disk]:
+    """The file systems that the platform writes to: of DATA_DIR, and of a lake (a URI) on another one of this machine."""
+    found, uri = [disk(data_dir)], lake.removeprefix("file://")
+    if "://" not in uri and _existing(Path(uri)).stat().st_dev != _existing(data_dir).stat().st_dev:
+        found.append(disk(Path(uri), variable="LAKE_URI"))
+    return found
 
 
 def _existing(path: Path) -> Path:

@@ -14,7 +14,6 @@ from crypto_assets.alerts.facts import Unseen
 from crypto_assets.alerts.observe import (
     Observer,
     days_looked_at,
-    flushed_every,
     is_meant_to_stream,
     service_starts,
 )
@@ -43,12 +42,6 @@ def test_the_stream_is_meant_to_run_where_each_of_its_services_is(tmp_path: Path
     remove_endpoint(tmp_path, "redis")
     assert not is_meant_to_stream(settings)
     assert is_meant_to_stream(service_settings(tmp_path, redis_url="redis://127.0.0.1:1"))
-
-
-def test_a_market_that_is_simulated_slowly_is_flushed_less_often(tmp_path: Path) -> None:
-    speeds = [("simulator", 0.1), ("simulator", 10.0), ("binance", 0.1)]
-    found = [flushed_every(service_settings(tmp_path, exchange=name, simulator_speed=speed)) for name, speed in speeds]
-    assert [each / timedelta(minutes=1) for each in found] == [50, 5, 5]
 
 
 def test_starts_are_those_that_services_remember_and_not_of_programs_that_beat(tmp_path: Path) -> None:

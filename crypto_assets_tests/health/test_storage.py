@@ -69,7 +69,7 @@ def test_a_folder_that_does_not_exist_yet_has_the_disk_of_the_one_above_it(tmp_p
     usage = shutil.disk_usage(tmp_path)
     assert (found.path, found.total) == (tmp_path / "not" / "yet", usage.total)
     assert found.used + found.free == found.total
-    assert [each.path for each in disks([tmp_path, tmp_path / "lake"])] == [tmp_path]
+    assert [each.path for each in disks(tmp_path, lake=str(tmp_path / "lake"))] == [tmp_path]
 
 
 @pytest.mark.parametrize(("free", "is_low"), [(100, False), (99, True), (0, True)])

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from crypto_assets.config import Settings
+from crypto_assets.dagster_home import open_dagster
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.health.calendar import DayCoverage, GapMinutes, coverage, gap_minutes
 from crypto_assets.health.completeness import MINUTES, Completeness, completeness
@@ -18,7 +19,7 @@ from crypto_assets.health.storage import (
     DatasetSize,
     Disk,
     MonthCost,
-    disk,
+    disks,
     month_cost,
     month_usage,
     sizes_of,
@@ -55,9 +56,14 @@ class LakeFigures:
 class Storage:
     """What is kept, where it lies, and what it would cost elsewhere."""
 
-    disk: Disk
+    disks: tuple[Disk, ...]
     sizes: tuple[DatasetSize, ...]
     costs: tuple[MonthCost, ...]
+
+    @property
+    def fullest(self) -> Disk:
+        """The disk with the least share left."""
+        return min(self.disks, key=lambda disk: disk.free_share)
 
     @property
     def bytes(self) -> int:
@@ -107,7 +113,7 @@ def read_storage(lake: Lake, data_dir: Path, *, now: datetime) -> Storage:
     listed = list(lake.files.listed())
     usage = month_usage(lake, now=now, files=listed)
     return Storage(
-        disk=disk(lake.files.local_path("") or data_dir),
+        disks=tuple(disks(data_dir, lake=lake.uri)),
         sizes=tuple(sizes_of(listed)),
         costs=tuple(month_cost(usage, prices) for prices in PRICES.values()),
     )
@@ -140,17 +146,13 @@ def read_events(settings: Settings, *, environment: Mapping[str, str], now: date
 
     It imports Dagster, which takes seconds.
     """
-    from crypto_assets.dagster_home import dagster_home
-
-    home = dagster_home(settings.data_dir, environment=environment)
-    if not (home / "dagster.yaml").is_file():
+    opened = open_dagster(settings.data_dir, environment=environment)
+    if opened is None:
         return None
-    import dagster as dg
-
     from crypto_assets.health.dagster_events import latest_checks, recent_runs
 
     since = now - EVENTS_OF
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with opened as instance:
         return Events(
             checks=tuple(latest_checks(instance, since=since)),
             runs=tuple(recent_runs(instance, since=since)),

@@ -41,6 +41,7 @@ from crypto_assets.dashboard.health.signals import (
     worst_first,
 )
 from crypto_assets.health.lag import program_health
+from crypto_assets.health.writes import flushed_every
 from crypto_assets.stream.health import Health
 
 
@@ -80,12 +81,14 @@ class Pulse:
     def signals(self, *, wait_s: float = 0.0) -> list[Signal]:
         """The verdict on each area, the worst first; before the lake was read once it waits so long for it."""
         now = self._context.now()
-        lake = self.lake.look(wait_s=wait_s)
+        lake, every = self.lake.look(wait_s=wait_s), flushed_every(self._context.settings)
         programs, storage, events = self.programs.look(), self.storage.look(), self.events.look()
         return worst_first(
             [
                 _judged("Alerts", self.alerts.look(), lambda alerts: of_alerts(alerts, now=now)),
-                _judged("Bronze", lake, lambda figures: of_bronze(figures, programs.value, now=now)),
+                _judged(
+                    "Bronze", lake, lambda figures: of_bronze(figures, programs.value, now=now, flushed_every=every)
+                ),
                 _judged("Silver", lake, lambda figures: of_silver(figures, now=now)),
                 _judged("Gold", lake, of_gold),
                 _judged("Checks", events, lambda kept: of_checks(kept[0])),

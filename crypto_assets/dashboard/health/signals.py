@@ -10,14 +10,14 @@ from enum import IntEnum
 from typing import Protocol
 
 from crypto_assets.alerts.alert import Alert
-from crypto_assets.alerts.rules_live import BRONZE_WITHIN
 from crypto_assets.dashboard.health.figures import EVENTS_OF, Events, LakeFigures, Losses, Storage
 from crypto_assets.dashboard.words import age, number, percent, share_of, size, span
 from crypto_assets.features.declaration import FEATURES
-from crypto_assets.health.completeness import MADE_AFTER
+from crypto_assets.health.completeness import newest_due_day
 from crypto_assets.health.events import CheckResult
-from crypto_assets.health.lag import stream_lags
+from crypto_assets.health.lag import collecting_since, stream_lags
 from crypto_assets.health.words import money
+from crypto_assets.health.writes import FLUSHED_EVERY, bronze_limit, late_writes
 from crypto_assets.stream.health import Health
 
 DISK_WATCH = 0.20
@@ -87,15 +87,21 @@ def awaited(area: str) -> Signal:
     return Signal(area, Level.AWAITED, "…", "being read")
 
 
-def of_bronze(lake: LakeFigures, programs: Sequence[Health] | None, *, now: datetime) -> Signal:
+def of_bronze(
+    lake: LakeFigures,
+    programs: Sequence[Health] | None,
+    *,
+    now: datetime,
+    flushed_every: timedelta = FLUSHED_EVERY,
+) -> Signal:
     """When bronze was last written: it must be fresh only while the collector fills it."""
     written = [write for write in lake.writes if write.written_at]
     if not written:
         return Signal("Bronze", Level.WATCH, "never", "last write", ("Bronze holds nothing yet. Run: make demo",))
     newest = max(written, key=lambda write: write.written_at or now)
-    is_live = any(health.program == "collector" and health.is_alive for health in programs or ())
+    since, limit = collecting_since(programs or ()), bronze_limit(flushed_every)
     candles = [write for write in lake.writes if write.dataset == "bronze_klines_1m"]
-    late = [w for w in candles if w.written_at is None or now - w.written_at > BRONZE_WITHIN] if is_live else []
+    late = late_writes(candles, limit=limit, collecting_since=since, now=now) if since else []
     return Signal(
         area="Bronze",
         level=Level.WRONG if late else Level.WELL,
@@ -119,17 +125,18 @@ def of_silver(lake: LakeFigures, *, now: datetime) -> Signal:
     wanting.sort(key=lambda count: -1.0 if count.share is None else count.share)
     shown = wanting[0] if wanting else newest
     sentences = [count.sentence for count in wanting[:MOST_SENTENCES]]
-    lacking = ((now - MADE_AFTER).date() - newest.day).days - 1
+    due = newest_due_day(now)
+    lacking = (due - newest.day).days
     if lacking > 0:
-        first, last = newest.day + timedelta(days=1), now.date() - timedelta(days=1)
+        first = newest.day + timedelta(days=1)
         days = "the day after it lacks" if lacking == 1 else f"the {lacking:,} days after it lack"
         sentences.append(
-            f"{newest.day} is the newest day; {days}. Run: crypto-assets backfill {newest.symbol} {first} {last}"
+            f"{newest.day} is the newest day; {days}. Run: crypto-assets backfill {newest.symbol} {first} {due}"
         )
     return Signal(
         area="Silver",
         level=Level.WRONG if wanting else Level.WATCH if lacking > 0 else Level.WELL,
-        value=share_of(None if shown.rows is None else shown.rows - shown.unusable, shown.wanted),
+        value=share_of(shown.usable, shown.wanted),
         note=f"minutes of {shown.symbol} {shown.day}; "
         + (f"{len(lake.silver) - len(wanting)} of {len(lake.silver)} days complete"),
         sentences=tuple(sentences),
@@ -156,18 +163,14 @@ def of_gold(lake: LakeFigures) -> Signal:
 
 def of_disk(storage: Storage) -> Signal:
     """How much the disk has left."""
-    disk = storage.disk
+    disk = storage.fullest
     level = Level.WRONG if disk.is_low else Level.WATCH if disk.free_share < DISK_WATCH else Level.WELL
-    sentence = (
-        f"{percent(disk.free_share, digits=1)} of the lake's disk is free. Free space, shorten "
-        "BRONZE_RETENTION_DAYS, or point LAKE_URI elsewhere."
-    )
     return Signal(
         area="Disk",
         level=level,
         value=f"{size(disk.free)} free",
         note=f"of {size(disk.total)}, {percent(disk.free_share, digits=0)}; the lake has {size(storage.bytes)}",
-        sentences=() if level is Level.WELL else (sentence,),
+        sentences=() if level is Level.WELL else (disk.advice,),
     )
 
 

@@ -163,7 +163,6 @@ def _silver_cells(counts: Sequence[Completeness], settings: Settings) -> list[Ce
     if not counts:
         return [Cell("never made", level=Level.WATCH), Cell("–", kind="number"), Cell("–")]
     newest, whole = counts[-1], sum(count.is_complete for count in counts)
-    usable = None if newest.rows is None else newest.rows - newest.unusable
     return [
         Cell(
             f"{newest.day}",
@@ -171,7 +170,7 @@ def _silver_cells(counts: Sequence[Completeness], settings: Settings) -> list[Ce
             url=asset_url(settings, newest.dataset, partition=f"{newest.day}|{newest.symbol}"),
             kind="short",
         ),
-        Cell(share_of(usable, newest.wanted), kind="number"),
+        Cell(share_of(newest.usable, newest.wanted), kind="number"),
         Cell(f"{whole} of {len(counts)} complete", kind="short"),
     ]
 

@@ -203,7 +203,7 @@ def _storage(pulse: Pulse) -> None:
             _await(look)
             return
         storage = look.value
-        disk, level = storage.disk, of_disk(storage).level
+        disk, level = storage.fullest, of_disk(storage).level
         st.markdown(
             f"**{size(disk.free)}** of {size(disk.total)} free ({percent(disk.free_share, digits=1)}); "
             f"the lake holds **{size(storage.bytes)}** in {number(sum(s.files for s in storage.sizes))} files."

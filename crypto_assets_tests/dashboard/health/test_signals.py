@@ -141,7 +141,7 @@ def test_a_disk_is_watched_before_it_is_full(free: int, level: Level) -> None:
 def storage(*, free: int = 80) -> Storage:
     usage = MonthUsage(DAY.replace(day=1), 10**9, 900, 2_000, 4_000)
     return Storage(
-        Disk(Path("/lake"), 100, free),
+        (Disk(Path("/data"), 100, 90), Disk(Path("/lake"), 100, free, "LAKE_URI")),
         (DatasetSize("gold", "features", 3, 10**9),),
         tuple(month_cost(usage, prices) for prices in PRICES.values()),
     )

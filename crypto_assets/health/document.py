@@ -34,7 +34,7 @@ def headlines(report: HealthReport) -> dict[str, str]:
     complete = sum(found.is_complete for found in made)
     found = dict.fromkeys(("silver", "features", "checks", "streams", "gaps", "disk", "cost"), "")
     found["silver"] = f"{complete} of {len(report.completeness)} symbols are complete: " + ", ".join(
-        f"{c.symbol} {_share(c.rows, c.wanted)}" for c in report.completeness
+        f"{c.symbol} {_share(c.usable, c.wanted)}" for c in report.completeness
     )
     good = sum(quality is not None and quality.is_good for _, quality in report.gold)
     found["features"] = f"{good} of {len(report.gold)} symbols have every feature in its range, none undefined"
@@ -105,7 +105,7 @@ def _with_others(rows: Sequence[ReportRow]) -> str:
 
 def _rows_by_dataset(report: HealthReport) -> Iterator[tuple[str, str, str]]:
     for found in report.completeness:
-        yield found.dataset, found.symbol, "–" if found.rows is None else _share(found.rows, found.wanted)
+        yield found.dataset, found.symbol, "–" if found.usable is None else _share(found.usable, found.wanted)
     for covered in report.coverage:
         named = {"absent": "–", "future": "–", "retired": "retired"}
         yield covered.dataset, covered.symbol, named.get(covered.state) or _share(covered.rows, covered.expected)

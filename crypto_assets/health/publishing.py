@@ -69,7 +69,7 @@ def picture_of(report: HealthReport, rows: list[ReportRow]) -> HealthPicture:
 
 def _strip(found: Completeness) -> Strip:
     start = day_span(found.day).start
-    if found.rows is None:
+    if found.usable is None:
         return Strip(found.symbol, note="never made")
     without = sorted([*found.missing, *found.halts])
     edges = [
@@ -83,7 +83,7 @@ def _strip(found: Completeness) -> Strip:
         present=_minutes(present, start),
         missing=_minutes(found.missing, start),
         halted=_minutes(found.halts, start),
-        note=f"{found.rows:,}/{found.wanted:,}",
+        note=f"{found.usable:,}/{found.wanted:,}",
     )
 
 

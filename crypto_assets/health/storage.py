@@ -217,7 +217,7 @@ def disk(path: Path, *, variable: str = "DATA_DIR") -> Disk:
 
 
 def disks(data_dir: Path, *, lake: str) -> list[Disk]:
-    """The file systems that the platform writes to: of DATA_DIR, and of a lake (a URI) on another one of this machine."""
+    """The file system of DATA_DIR, and that of a lake, a URI, where it is another one of this machine."""
     found, uri = [disk(data_dir)], lake.removeprefix("file://")
     if "://" not in uri and _existing(Path(uri)).stat().st_dev != _existing(data_dir).stat().st_dev:
         found.append(disk(Path(uri), variable="LAKE_URI"))

@@ -41,6 +41,7 @@ from crypto_assets.stream.heartbeat import Heartbeat, StreamState
 
 NOW = datetime(2026, 1, 20, 12, 0, tzinfo=UTC)
 DAY = date(2026, 1, 19)
+MINUTE = timedelta(minutes=1)
 WHOLE = Completeness("silver_klines_1m", "BTCUSDT", DAY, 1_440, 1_440, 0, 0)
 GOOD = GoldQuality("BTCUSDT", DAY, 1_440, len(FEATURES), 1_440, (), 0, ())
 EMPTY = LakeFigures((), (), ())
@@ -50,14 +51,14 @@ def written(minutes_ago: float, symbol: str = "BTCUSDT") -> LastWrite:
     return LastWrite("bronze_klines_1m", symbol, DAY, NOW - timedelta(minutes=minutes_ago), 1_440)
 
 
-def program(name: str, *streams: StreamState, beat_s_ago: float = 1) -> Health:
+def program(name: str, *streams: StreamState, beat_s_ago: float = 1, began: timedelta = timedelta(hours=1)) -> Health:
     at = to_us(NOW)
     beat = Heartbeat(
         program=name,  # pyright: ignore[reportArgumentType]
         instance="one",
         pid=1,
         host="here",
-        started_at_us=at - 10**9,
+        started_at_us=to_us(NOW - began),
         beat_at_us=at - int(beat_s_ago * 1e6),
         state="running",
         streams=streams,
@@ -101,6 +102,17 @@ def test_bronze_that_was_never_written_is_wrong_while_the_collector_runs() -> No
     signal = of_bronze(replace(EMPTY, writes=(written(1), never)), [program("collector")], now=NOW)
     assert signal.level is Level.WRONG
     assert "last written never" in signal.sentences[0]
+
+
+def test_a_collector_that_just_began_could_not_fill_bronze_yet() -> None:
+    signal = of_bronze(replace(EMPTY, writes=(written(3_000),)), [program("collector", began=9 * MINUTE)], now=NOW)
+    assert signal.level is Level.WELL
+
+
+def test_a_slow_market_fills_bronze_less_often() -> None:
+    lake, programs = replace(EMPTY, writes=(written(40),)), [program("collector")]
+    assert of_bronze(lake, programs, now=NOW, flushed_every=25 * MINUTE).level is Level.WELL
+    assert of_bronze(lake, programs, now=NOW, flushed_every=15 * MINUTE).level is Level.WRONG
 
 
 def test_silver_shows_the_day_that_lacks_most() -> None:

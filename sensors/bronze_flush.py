@@ -111,8 +111,8 @@ def bronze_flush_sensor(days: DaySymbol) -> dg.SensorDefinition:
         minimum_interval_seconds=TICK_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            f"Every {FLUSHED_EVERY // _MINUTE} minutes of the exchange's time, or as soon as {MANY_MESSAGES:,} messages "
-            "wait in a topic: a run that takes them to bronze, from exactly where the last one ended."
+            f"Every {FLUSHED_EVERY // _MINUTE} minutes of the exchange's time, or as soon as {MANY_MESSAGES:,} "
+            "messages wait in a topic: a run that takes them to bronze, from exactly where the last one ended."
         ),
     )
     def bronze_flush(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:

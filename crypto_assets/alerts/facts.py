@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from crypto_assets.alerts.outbox import Channel
+from crypto_assets.alerts.outbox import ChannelState
 from crypto_assets.forecast.drift import WeekSkill
 from crypto_assets.health.completeness import Completeness
 from crypto_assets.health.events import CheckResult, RunState
@@ -76,5 +76,5 @@ class Facts:
     checks: Seen[tuple[CheckResult, ...]] = None
     starts: Mapping[str, int] | None = None
     """Starts of programs, services and supervising runs within RESTARTS_WITHIN."""
-    channels: tuple[Channel, ...] = field(default=())
+    channels: tuple[ChannelState, ...] = field(default=())
     """How deliveries go."""

@@ -16,13 +16,13 @@ from crypto_assets.alerts.bounded import Call, Calls, Failed
 from crypto_assets.alerts.days import Days
 from crypto_assets.alerts.facts import Facts, Seen, Unseen
 from crypto_assets.alerts.ledger import Ledger
-from crypto_assets.alerts.outbox import Channel
+from crypto_assets.alerts.outbox import ChannelState
 from crypto_assets.alerts.rules_days import DAYS_LOOKED_AT
 from crypto_assets.alerts.rules_live import RESTARTS_WITHIN
 from crypto_assets.alerts.rules_platform import CHECKS_KEPT, RUNS_KEPT
 from crypto_assets.alerts.runs import SUPERVISING, failed_runs, supervising_starts
 from crypto_assets.config import Settings
-from crypto_assets.endpoints import Service, embedded_endpoint
+from crypto_assets.endpoints import missing_for_streams
 from crypto_assets.errors import ServiceUnavailable
 from crypto_assets.health.completeness import newest_due_day
 from crypto_assets.health.dagster_events import latest_checks
@@ -38,7 +38,6 @@ SLOW_EVERY = timedelta(minutes=5)
 """Finished days, and the checks of two days, change seldom and cost most."""
 LIMIT_S = 12.0
 """For all places together: Dagster gives a sensor 60 s, and what was seen must then be told."""
-LOOKS = ("programs", "writes", "silver", "gold", "skills", "disks", "runs", "checks")
 _PLACES = {
     "programs": "heartbeats in Redis",
     "writes": "bronze in the lake",
@@ -65,10 +64,12 @@ class Observer:
         self._opening = threading.Lock()
         self._days = Days(settings)
 
-    def look(self, ledger: Ledger, *, instance: OpenDagster, channels: tuple[Channel, ...], now: datetime) -> Facts:
+    def look(
+        self, ledger: Ledger, *, instance: OpenDagster, channels: tuple[ChannelState, ...], now: datetime
+    ) -> Facts:
         """What is seen at `now`; the ledger says which slow looks are due, and hears of starts. Raises AlertsError."""
         settings, deadline = self._settings, time.monotonic() + LIMIT_S
-        streams = is_meant_to_stream(settings)
+        streams = not missing_for_streams(settings)  # else nobody means it to run
         quick, slow = self._begin(ledger, instance, streams=streams, now=now)
 
         def seen[T](calls: Mapping[str, Call[T]], name: str) -> Seen[T]:
@@ -87,7 +88,7 @@ class Observer:
             flushed_every=flushed_every(settings),
             starts=self._starts(ledger, found, now=now),
             channels=channels,
-            **{name: found.get(name) for name in LOOKS},
+            **{name: found.get(name) for name in _PLACES},
         )
 
     def _begin(
@@ -170,16 +171,6 @@ def service_starts(data_dir: Path) -> Iterator[tuple[str, list[tuple[str, dateti
             continue
         at = datetime.fromtimestamp(process.created, UTC)
         yield path.parent.name, [(f"{process.pid} {process.created}", at)]
-
-
-def is_meant_to_stream(settings: Settings) -> bool:
-    """Whether the market stream is meant to run: there is each service that it needs."""
-    named: Mapping[Service, object] = {
-        "kafka": settings.kafka_bootstrap_servers,
-        "redis": settings.redis_url,
-        "postgres": settings.postgres_url,
-    }
-    return all(where is not None or embedded_endpoint(settings.data_dir, name) for name, where in named.items())
 
 
 def days_looked_at(first: date, *, now: datetime) -> tuple[date, ...]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from crypto_assets.alerts.alert import Cause
 from crypto_assets.alerts.facts import FailedRuns, Unseen
-from crypto_assets.alerts.outbox import Channel
+from crypto_assets.alerts.outbox import ChannelState
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS
 from crypto_assets.health.events import RANGE, CheckResult
 from crypto_assets.health.storage import LEAST_FREE, Disk
@@ -85,7 +85,7 @@ def disk(disks: Iterable[Disk]) -> Iterator[Cause]:
             )
 
 
-def delivery(channels: Iterable[Channel], *, now: datetime) -> Iterator[Cause]:
+def delivery(channels: Iterable[ChannelState], *, now: datetime) -> Iterator[Cause]:
     """Channels that take no message."""
     for channel in channels:
         if channel.failing_since is not None and now - channel.failing_since >= UNTOLD_FOR:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
-import numpy.typing as npt
 
 from crypto_assets.cleaning.coverage import COMPLETE_PERCENT, Slot, coverage_strip
 from crypto_assets.cleaning.gaps import gaps_from_json
 from crypto_assets.errors import command_to_run
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import SILVER_KLINES
-from crypto_assets.spans import Span, day_span, known_span
+from crypto_assets.spans import Span, day_span, known_span, runs_of
 
 MINUTES = SILVER_KLINES["1m"]
 MINUTE = timedelta(minutes=1)
@@ -132,8 +131,8 @@ def _count(lake: Lake, symbol: str, day: date, *, now: datetime) -> Completeness
         halt_minutes=np.count_nonzero(strip == Slot.HALT),
         unusable=unusable,
         behind=closed.minutes - judged.minutes,
-        halts=_runs(strip == Slot.HALT, start=judged.start),
-        missing=_runs(strip == Slot.MISSING, start=judged.start),
+        halts=runs_of(strip == Slot.HALT, start=judged.start, step=MINUTE),
+        missing=runs_of(strip == Slot.MISSING, start=judged.start, step=MINUTE),
     )
 
 
@@ -142,12 +141,6 @@ def _judged(closed: Span, known_until: str | None, *, day: date) -> Span:
     if known_until is None or closed.end == day_span(day).end:
         return closed
     return Span(closed.start, max(closed.start, min(closed.end, datetime.fromisoformat(known_until))))
-
-
-def _runs(chosen: npt.NDArray[np.bool_], *, start: datetime) -> tuple[Span, ...]:
-    """Minutes that are chosen, as spans."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], chosen, [False])).astype(np.int8))).tolist()
-    return tuple(Span(start + a * MINUTE, start + b * MINUTE) for a, b in zip(edges[::2], edges[1::2], strict=True))
 
 
 def _listed(spans: Sequence[Span]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,6 +16,9 @@ from crypto_assets.errors import ConfigurationError
 from crypto_assets.spans import from_us, to_us
 from crypto_assets.stream.health import PROGRAMS, Health, judge, unknown
 from crypto_assets.stream.heartbeat import Program, read_heartbeat
+
+if TYPE_CHECKING:
+    import redis
 
 TIMEOUT_S = 2.0
 LATE_S = 60.0
@@ -57,12 +61,10 @@ def program_health(settings: Settings, *, now: datetime) -> list[Health]:
     """
     import redis
 
-    now_us = to_us(now)
     try:
         url = redis_url(settings)
         with closing(redis.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)) as client:
-            exchange = exchange_name(settings)
-            return [judge(program, read_heartbeat(client, exchange, program), now_us=now_us) for program in PROGRAMS]
+            return read_programs(client, exchange_name(settings), now=now)
     except ConfigurationError as error:
         return [Health(program, "absent", f"{program}: it does not run here. {error}") for program in PROGRAMS]
     except (redis.RedisError, ValueError, msgspec.DecodeError) as error:
@@ -70,6 +72,11 @@ def program_health(settings: Settings, *, now: datetime) -> list[Health]:
             f"{type(error).__name__}. Start the embedded one with `make up`, or see that the one of REDIS_URL runs."
         )
         return [unknown(program, reason) for program in PROGRAMS]
+
+
+def read_programs(client: redis.Redis, exchange: str, *, now: datetime) -> list[Health]:
+    """How each program does by its last heartbeat; raises redis.RedisError."""
+    return [judge(name, read_heartbeat(client, exchange, name), now_us=to_us(now)) for name in PROGRAMS]
 
 
 def collecting_since(programs: Iterable[Health]) -> datetime | None:

@@ -111,7 +111,7 @@ def make_report(
     whole = timedelta(days=1)
     ledger = look("gaps", lambda: lake.read(GAP_LEDGER, exchange_name(settings), day))
     files = look("storage", lake.files.listed) or []
-    usage = look("cost", lambda: month_usage(lake, now=now, files=files))
+    usage = look("cost", lambda: month_usage(lake, files, now=now))
     return HealthReport(
         day=day,
         made_at=now,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -171,13 +171,8 @@ class MonthCost:
         )
 
 
-def sizes(lake: Lake) -> list[DatasetSize]:
-    """What each dataset weighs, by layer and name; empty for an empty lake. It lists every file of the lake once."""
-    return sizes_of(lake.files.listed())
-
-
 def sizes_of(files: Iterable[Listed]) -> list[DatasetSize]:
-    """The same of files that were listed already."""
+    """What each dataset weighs, by layer and name, of all files of a lake."""
     found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for file in files:
         found[dataset_of(file.path)].append(file.bytes)
@@ -233,15 +228,15 @@ def prices_of(uri: str) -> PriceTable:
     return PRICES.get(uri.partition("://")[0], PRICES["s3"])
 
 
-def month_usage(lake: Lake, *, now: datetime, files: Sequence[Listed] | None = None) -> MonthUsage:
-    """Bytes kept now, and an estimate of the requests of the month of `now` so far; `files` are those of the lake.
+def month_usage(lake: Lake, files: Iterable[Listed], *, now: datetime) -> MonthUsage:
+    """Bytes kept now, and an estimate of the requests of the month of `now` so far; `files` are all of the lake.
 
     Counted are files that were last written in the month, and those of bronze days that were merged into them since,
     as their manifests tell. What was overwritten, deleted, or looked at and found unchanged leaves no trace: the
     estimate is a lower bound. Raises LakeError.
     """
     month = datetime(now.year, now.month, 1, tzinfo=UTC)
-    held = lake.files.listed() if files is None else files
+    held = list(files)
     written = [file for file in held if file.written_at >= month]
     manifests = (lake.files.read(f.path) for f in written if f.path.endswith(f"/{MANIFEST_FILE}"))
     merged = sum(len(part.holds) - 1 for raw in manifests if raw for part in decode_manifest(raw).parts)

@@ -14,6 +14,7 @@ from crypto_assets.health.calendar import DayCoverage, GapMinutes, coverage, gap
 from crypto_assets.health.completeness import MINUTES, Completeness, completeness
 from crypto_assets.health.events import CheckResult, RunState
 from crypto_assets.health.gold import GoldQuality, gold_quality
+from crypto_assets.health.report import MEDALLION
 from crypto_assets.health.storage import (
     PRICES,
     DatasetSize,
@@ -26,7 +27,7 @@ from crypto_assets.health.storage import (
 )
 from crypto_assets.health.writes import LastWrite, last_writes
 from crypto_assets.lake.lake import Lake
-from crypto_assets.schemas import BRONZE, SILVER
+from crypto_assets.schemas import BRONZE
 from crypto_assets.stream.gap_table import GAP_LEDGER, gaps_of
 
 SILVER_DAYS = 7
@@ -111,7 +112,7 @@ def read_lake(lake: Lake, symbols: Sequence[str], *, now: datetime) -> LakeFigur
 def read_storage(lake: Lake, data_dir: Path, *, now: datetime) -> Storage:
     """It lists every file of the lake once; raises LakeError."""
     listed = list(lake.files.listed())
-    usage = month_usage(lake, now=now, files=listed)
+    usage = month_usage(lake, listed, now=now)
     return Storage(
         disks=tuple(disks(data_dir, lake=lake.uri)),
         sizes=tuple(sizes_of(listed)),
@@ -124,8 +125,7 @@ def read_calendar(lake: Lake, symbols: Sequence[str], *, now: datetime) -> Calen
     newest = [day for s in symbols for d in (MINUTES, GOLD_FEATURES) if (day := lake.newest_day(d, s))]
     end = max(newest, default=now.date()) + timedelta(days=1)
     start = end - timedelta(days=CALENDAR_DAYS)
-    datasets = (*BRONZE, *SILVER, GOLD_FEATURES)
-    return Calendar(start, end, tuple(coverage(lake, datasets, symbols, start=start, end=end, now=now)))
+    return Calendar(start, end, tuple(coverage(lake, MEDALLION, symbols, start=start, end=end, now=now)))
 
 
 def read_losses(lake: Lake, exchange: str, *, now: datetime) -> Losses:

@@ -19,12 +19,13 @@ from crypto_assets.dashboard.market.feed import MarketFeed
 from crypto_assets.dashboard.market.history import first_gap, joined, lake_candles, sampled_candles
 from crypto_assets.dashboard.market.messages import Candle, assets_of
 from crypto_assets.dashboard.market.shared import feed_of
-from crypto_assets.dashboard.market.speed import LastPrice, read_health, read_last_prices
+from crypto_assets.dashboard.market.speed import LastPrice, read_last_prices
 from crypto_assets.dashboard.market.stream_table import stream_rows
 from crypto_assets.dashboard.market.tables import SHOWN_LIQUIDATIONS, SHOWN_TRADES, balance, ladder, liquidated, tape
 from crypto_assets.dashboard.states import empty, failure, part, sentence_of
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.forecast.notice import notice
+from crypto_assets.health.lag import read_programs
 
 PRICES_EVERY_S, NUMBERS_EVERY_S, CHARTS_EVERY_S, STREAMS_EVERY_S = 0.5, 1.0, 2.0, 2.0
 HOURS = {"1 h": 1, "3 h": 3, "6 h": 6}
@@ -223,7 +224,7 @@ def _funding(context: PageContext, feed: MarketFeed, symbol: str) -> None:
 def _streams(context: PageContext, symbol: str) -> None:
     now = context.now()
     with part("Streams", link=asset_link(context.settings, "redis_last_price", view="lineage")):
-        found = read_health(context.redis, context.exchange, now=now)
+        found = read_programs(context.redis, context.exchange, now=now)
         for health in found:
             mark = ":green[●]" if health.is_alive else ":gray[○]" if health.state == "absent" else ":red[●]"
             st.markdown(f"{mark} {words.plain(health.sentence)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from crypto_assets.alerts.alert import Alert
 from crypto_assets.alerts.ledger import read_alerts
@@ -23,7 +24,6 @@ from crypto_assets.dashboard.health.figures import (
 )
 from crypto_assets.dashboard.health.kept import Kept, Look
 from crypto_assets.dashboard.health.signals import (
-    ServiceState,
     Signal,
     awaited,
     of_alerts,
@@ -44,6 +44,9 @@ from crypto_assets.health.lag import program_health
 from crypto_assets.health.writes import flushed_every
 from crypto_assets.stream.health import Health
 
+if TYPE_CHECKING:
+    from resources.services.manager import ServiceStatus
+
 
 class Pulse:
     """One for the process; figures are read by threads, and only while somebody looks."""
@@ -60,7 +63,7 @@ class Pulse:
         )
         self.losses: Kept[Losses] = Kept(lambda: read_losses(context.lake, context.exchange, now=now()), every_s=30)
         self.programs: Kept[Sequence[Health]] = Kept(lambda: program_health(settings, now=now()), every_s=2)
-        self.services: Kept[Sequence[ServiceState]] = Kept(self._services, every_s=10)
+        self.services: Kept[Sequence[ServiceStatus]] = Kept(self._services, every_s=10)
         self.alerts: Kept[Sequence[Alert]] = Kept(lambda: read_alerts(settings, since=now() - EVENTS_OF), every_s=10)
         self.events: Kept[tuple[Events | None]] = Kept(
             lambda: (read_events(settings, environment=os.environ, now=now()),), every_s=60
@@ -101,7 +104,7 @@ class Pulse:
             ]
         )
 
-    def _services(self) -> Sequence[ServiceState]:
+    def _services(self) -> Sequence[ServiceStatus]:
         from resources.services.manager import Services
 
         return Services(self._context.settings).status()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from crypto_assets.alerts.alert import Alert
 from crypto_assets.dashboard.health.figures import EVENTS_OF, Events, LakeFigures, Losses, Storage
@@ -19,6 +19,9 @@ from crypto_assets.health.lag import collecting_since, stream_lags
 from crypto_assets.health.words import money
 from crypto_assets.health.writes import FLUSHED_EVERY, bronze_limit, late_writes
 from crypto_assets.stream.health import Health
+
+if TYPE_CHECKING:
+    from resources.services.manager import ServiceStatus
 
 DISK_WATCH = 0.20
 """Shares that are still free."""
@@ -51,25 +54,6 @@ class Signal:
     """What is not well, the worst first, with what to run."""
     asset: str | None = None
     """Asset in Dagster that it is about."""
-
-
-class ServiceState(Protocol):
-    """How a service is: `ServiceStatus` of the embedded services."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def state(self) -> str:
-        """running, elsewhere, on demand, down, ended by itself, does not answer"""
-        ...
-
-    @property
-    def is_well(self) -> bool:
-        """Whether nothing needs to be done about it."""
-        ...
 
 
 def worst_first(signals: Iterable[Signal]) -> list[Signal]:
@@ -185,7 +169,7 @@ def of_cost(storage: Storage) -> Signal:
     )
 
 
-def of_services(services: Sequence[ServiceState]) -> Signal:
+def of_services(services: Sequence[ServiceStatus]) -> Signal:
     """Which services answer."""
     bad = [service for service in services if not service.is_well and service.state != "down"]
     down = [service for service in services if service.state == "down"]

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from crypto_assets.config import Settings
 from crypto_assets.dashboard.health.figures import Events, LakeFigures, Storage
 from crypto_assets.dashboard.health.markup import Cell, chips, table
-from crypto_assets.dashboard.health.signals import Level, ServiceState, failed_checks
+from crypto_assets.dashboard.health.signals import Level, failed_checks
 from crypto_assets.dashboard.links import asset_url, run_url
 from crypto_assets.dashboard.words import age, number, percent, share_of, size
 from crypto_assets.features.declaration import FEATURES
@@ -20,6 +21,9 @@ from crypto_assets.health.gold import GoldQuality
 from crypto_assets.health.lag import StreamLag, stream_lags
 from crypto_assets.health.words import money
 from crypto_assets.stream.health import Health
+
+if TYPE_CHECKING:
+    from resources.services.manager import ServiceStatus
 
 MOST_ROWS = 25
 _SERVICE_LEVELS = {"running": Level.WELL, "elsewhere": Level.WELL, "on demand": Level.UNKNOWN, "down": Level.WATCH}
@@ -89,7 +93,7 @@ def programs_chips(programs: Sequence[Health]) -> str:
     return chips((f"{health.program} {health.state}", levels.get(health.state, Level.UNKNOWN)) for health in programs)
 
 
-def services_chips(services: Sequence[ServiceState]) -> str:
+def services_chips(services: Sequence[ServiceStatus]) -> str:
     """The services with their states, the worst first."""
     marked = [(f"{each.name} {each.state}", _SERVICE_LEVELS.get(each.state, Level.WRONG)) for each in services]
     return chips(sorted(marked, key=lambda pair: pair[1]))

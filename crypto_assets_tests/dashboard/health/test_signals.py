@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -38,6 +38,7 @@ from crypto_assets.health.writes import LastWrite
 from crypto_assets.spans import to_us
 from crypto_assets.stream.health import Health, judge
 from crypto_assets.stream.heartbeat import Heartbeat, StreamState
+from resources.services.manager import ServiceStatus
 
 NOW = datetime(2026, 1, 20, 12, 0, tzinfo=UTC)
 DAY = date(2026, 1, 19)
@@ -166,24 +167,14 @@ def test_the_cost_of_a_month_names_its_price_table() -> None:
     assert "Amazon S3" in signal.note
 
 
-@dataclass(frozen=True)
-class Service:
-    name: str
-    state: str
-
-    @property
-    def is_well(self) -> bool:
-        return self.state in ("running", "elsewhere", "on demand")
-
-
 def test_services_that_were_never_started_are_watched_and_one_that_ended_is_wrong() -> None:
-    none = of_services([Service("postgres", "down"), Service("s3", "on demand")])
+    none = of_services([ServiceStatus("postgres", "down"), ServiceStatus("s3", "on demand")])
     assert (none.level, none.value) == (Level.WATCH, "0/1 running")
-    some = of_services([Service("postgres", "running"), Service("redis", "down")])
+    some = of_services([ServiceStatus("postgres", "running"), ServiceStatus("redis", "down")])
     assert some.level is Level.WRONG
-    ended = of_services([Service("postgres", "running"), Service("redis", "ended by itself")])
+    ended = of_services([ServiceStatus("postgres", "running"), ServiceStatus("redis", "ended by itself")])
     assert ended.sentences == ("redis ended by itself. `make up` starts it again.",)
-    assert of_services([Service("postgres", "running"), Service("s3", "on demand")]).level is Level.WELL
+    assert of_services([ServiceStatus("postgres", "running"), ServiceStatus("s3", "on demand")]).level is Level.WELL
 
 
 def test_streams_are_wrong_where_one_is_silent_or_late() -> None:

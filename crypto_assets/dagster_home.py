@@ -7,9 +7,13 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 from filelock import FileLock
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 PROJECT = Path(__file__).resolve().parents[1]
 """Folder of `workspace.yaml` and `dagster.yaml`."""
@@ -19,6 +23,19 @@ def dagster_home(data_dir: Path, *, environment: Mapping[str, str]) -> Path:
     """The folder that the environment names, else the default one; it may not exist yet."""
     named = environment.get("DAGSTER_HOME")
     return Path(named).expanduser().resolve() if named else data_dir / "dagster"
+
+
+def open_dagster(data_dir: Path, *, environment: Mapping[str, str]) -> dg.DagsterInstance | None:
+    """Dagster's storage, closed by its context or `dispose`; None where Dagster was never started.
+
+    It imports Dagster, which takes seconds.
+    """
+    home = dagster_home(data_dir, environment=environment)
+    if not (home / "dagster.yaml").is_file():
+        return None
+    import dagster as dg
+
+    return dg.DagsterInstance.from_config(str(home))
 
 
 def prepare_dagster_home(data_dir: Path, *, environment: Mapping[str, str]) -> Path:

@@ -209,6 +209,16 @@ def exchange_is_named(settings: Settings) -> bool:
     )
 
 
+def missing_for_streams(settings: Settings) -> list[Service]:
+    """Services that the market stream needs, and that neither run embedded nor are named by a variable."""
+    named: Mapping[Service, object] = {
+        "kafka": settings.kafka_bootstrap_servers,
+        "redis": settings.redis_url,
+        "postgres": settings.postgres_url,
+    }
+    return [name for name in named if named[name] is None and embedded_endpoint(settings.data_dir, name) is None]
+
+
 def service_folder(data_dir: Path, service: str) -> Path:
     """Where an embedded service keeps what it needs."""
     return data_dir / "services" / service

@@ -1,22 +1,86 @@
-"""Pages that a program serves as long as a person wants them: the port they get, and when they answer."""
+"""Programs that serve pages as long as a person wants them: their options, their port, and their end."""
 
 from __future__ import annotations
 
+import argparse
 import socket
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
+
+from crypto_assets.config import Settings, read_settings
+from crypto_assets.dagster_home import PROJECT
+from crypto_assets.errors import ConfigurationError
+from crypto_assets.processes import end_children, end_on_signals, start_child
 
 POLL_S = 0.1
 
 
-def port_to_serve(host: str, *, wanted: int, target: str) -> int:
-    """The wanted port, a free one for 0; ends the program with a sentence where it cannot be listened on.
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What serves, or is needed beside it."""
 
-    `target` is the one of make that the sentence names.
+    name: str
+    command: Sequence[str]
+    log: Path
+    """Its output is appended to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person asked for."""
+
+    host: str
+    port: int
+    """A free one where 0 was asked for."""
+    settings: Settings
+
+
+def asked(target: str, description: str | None, *, port: int, listening: str = "address to listen on") -> Asked:
+    """Host and port of the command line, and the settings; ends the program with a sentence where they cannot be used.
+
+    `target` is the one of make that starts the program; `listening` is said of the host.
     """
+    parser = argparse.ArgumentParser(prog=f"make {target} ARGS='…'", description=description)
+    parser.add_argument("--host", default="127.0.0.1", help=listening)
+    parser.add_argument("--port", type=int, default=port, help="port to listen on; 0 takes a free one")
+    options = parser.parse_args()
+    try:
+        settings = read_settings()
+    except ConfigurationError as error:
+        sys.exit(str(error))
+    return Asked(options.host, _port(options.host, wanted=options.port, target=target), settings)
+
+
+def serve(programs: Sequence[Program], *, environment: Mapping[str, str], probe: str, said: str) -> None:
+    """Run the programs until a signal, and say so once the address `probe` answers well.
+
+    Ends with exit status 1 and the place of the reason where one of them ends by itself. None is left then.
+    """
+    end_on_signals()
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for each in programs:
+            running[each.name] = start_child(each.command, environment=environment, folder=PROJECT, log=each.log)
+        _wait_until_served(probe, running)
+        if _ended(running) is None:
+            print(said, flush=True)
+        while (ended := _ended(running)) is None:
+            time.sleep(POLL_S)
+    except KeyboardInterrupt:
+        return
+    finally:
+        end_children(running.values())
+    log = next(each.log for each in programs if each.name == ended)
+    sys.exit(f"{ended} ended; the reason is in {log}")
+
+
+def _port(host: str, *, wanted: int, target: str) -> int:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -27,13 +91,16 @@ def port_to_serve(host: str, *, wanted: int, target: str) -> int:
         return probe.getsockname()[1]
 
 
-def wait_until_served(url: str, *, ended: Callable[[], str | None]) -> str | None:
-    """None once the address answers well; before that what `ended` says, if it says something."""
-    while (name := ended()) is None:
+def _wait_until_served(url: str, running: Mapping[str, subprocess.Popen[bytes]]) -> None:
+    """Until the address answers well, or a program ended before."""
+    while _ended(running) is None:
         try:
             if httpx.get(url).is_success:
-                return None
+                return
         except httpx.TransportError:
             pass  # not listening yet
         time.sleep(POLL_S)
-    return name
+
+
+def _ended(running: Mapping[str, subprocess.Popen[bytes]]) -> str | None:
+    return next((name for name, program in running.items() if program.poll() is not None), None)

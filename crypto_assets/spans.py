@@ -78,11 +78,13 @@ def missing_spans(
     index, rest = np.divmod(times_us - start, step)
     index = index[rest == 0] if on_grid else index
     present[index[(index >= 0) & (index < slots)]] = True
-    edges = np.flatnonzero(np.diff(np.concatenate(([True], present, [True])).astype(np.int8)))
-    return tuple(
-        Span(from_us(start + int(a) * step), from_us(start + int(b) * step))
-        for a, b in zip(edges[::2], edges[1::2], strict=True)
-    )
+    return runs_of(~present, start=span.start, step=timeframe)
+
+
+def runs_of(chosen: npt.NDArray[np.bool_], *, start: datetime, step: timedelta) -> tuple[Span, ...]:
+    """Slots in a row that are chosen, as spans; the first slot begins at `start`, and each lasts a step."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], chosen, [False])).astype(np.int8))).tolist()
+    return tuple(Span(start + a * step, start + b * step) for a, b in zip(edges[::2], edges[1::2], strict=True))
 
 
 def intersect(spans: Iterable[Span], others: Iterable[Span]) -> tuple[Span, ...]:

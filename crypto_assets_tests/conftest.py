@@ -15,6 +15,7 @@ pytest_plugins = [
     "crypto_assets_tests.databases",
     "crypto_assets_tests.stand_in",
     "crypto_assets_tests.sheets_server",
+    "crypto_assets_tests.pages",
 ]
 
 # A job in the background of a shell ignores SIGINT; Dagster gives SIGTERM the same meaning, and children inherit both.

@@ -12,6 +12,7 @@ from crypto_assets.endpoints import (
     embedded_endpoint,
     exchange_urls,
     kafka_servers,
+    missing_for_streams,
     postgres_url,
     redis_url,
     remove_endpoint,
@@ -81,3 +82,13 @@ def test_binance_needs_nothing_embedded(tmp_path: Path) -> None:
     urls = exchange_urls(make(tmp_path, exchange="binance"))
     assert urls.spot_ws.startswith("wss://stream.binance.com")
     assert urls.captures is None
+
+
+def test_the_market_stream_misses_services_that_neither_run_nor_are_named(settings: Settings, tmp_path: Path) -> None:
+    assert missing_for_streams(settings) == ["kafka", "redis", "postgres"]
+    for service in ("kafka", "redis", "postgres"):
+        write_endpoint(tmp_path, service, {"url": "x"})
+    assert missing_for_streams(settings) == []
+    remove_endpoint(tmp_path, "redis")
+    assert missing_for_streams(settings) == ["redis"]
+    assert missing_for_streams(make(tmp_path, redis_url="redis://127.0.0.1:1")) == []

@@ -19,7 +19,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from crypto_assets.config import Settings, read_settings, variables_of
-from crypto_assets.endpoints import Service, embedded_endpoint, exchange_name, kafka_servers, service_folder
+from crypto_assets.endpoints import Service, exchange_name, kafka_servers, missing_for_streams, service_folder
 from crypto_assets.errors import ConfigurationError, ServiceUnavailable
 from crypto_assets.stream.health import PROGRAMS, Health, read_health, unknown
 from crypto_assets.stream.heartbeat import Program
@@ -90,15 +90,9 @@ class MarketStreamResource(dg.ConfigurableResource):
         except KafkaException as error:
             raise ServiceUnavailable(f"The gap ledger cannot be read from Kafka at {servers}: {error}.") from error
 
-    def missing_services(self) -> list[str]:
+    def missing_services(self) -> list[Service]:
         """Services that the programs need, and that neither run embedded nor are named by a variable."""
-        settings = self.settings
-        named: dict[Service, object] = {
-            "kafka": settings.kafka_bootstrap_servers,
-            "redis": settings.redis_url,
-            "postgres": settings.postgres_url,
-        }
-        return [name for name in named if named[name] is None and embedded_endpoint(settings.data_dir, name) is None]
+        return missing_for_streams(self.settings)
 
     def services_change(self) -> bool:
         """Whether `make up` or `make down` is at work now: what they start or stop is not ours to start."""

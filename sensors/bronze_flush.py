@@ -14,6 +14,7 @@ from crypto_assets.assets.bronze import OFFSETS_TAG
 from crypto_assets.config import Settings, read_settings
 from crypto_assets.convergence.live_ranges import Ends, TopicEnds, encode_ends
 from crypto_assets.errors import CryptoAssetsError
+from crypto_assets.health.writes import FLUSHED_EVERY
 from crypto_assets.partitions import DaySymbol, Partition, range_tags
 from crypto_assets.schemas import BRONZE_FUNDING_RATE, BRONZE_OPEN_INTEREST
 from crypto_assets.stream.feeds import FEEDS
@@ -21,8 +22,6 @@ from crypto_assets.stream.topics import Topic
 from resources.exchange import exchange_now, live_topics
 
 NAME = "bronze_flush"
-EVERY = timedelta(minutes=5)
-"""Of the exchange's time."""
 MANY_MESSAGES = 50_000
 """So many messages in one topic are flushed at once, however short ago the last flush was."""
 SETTLED_AFTER = timedelta(minutes=10)
@@ -90,8 +89,8 @@ def plan_flush(cursor: Cursor | None, *, ends: Ends, now: datetime, first_day: d
     waiting = {name: _waiting(cursor.ends.get(name), end) for name, end in ends.items()}
     total, largest = sum(waiting.values()), max(waiting.values(), default=0)
     passed = now - cursor.at
-    if timedelta() <= passed < EVERY and largest < MANY_MESSAGES:
-        left = (EVERY - passed).total_seconds()
+    if timedelta() <= passed < FLUSHED_EVERY and largest < MANY_MESSAGES:
+        left = (FLUSHED_EVERY - passed).total_seconds()
         return Nothing(
             f"{total:,} messages wait, at most {largest:,} in one topic; the next flush is in {left:.0f} s of the "
             f"exchange's time, or at {MANY_MESSAGES:,}."
@@ -112,8 +111,8 @@ def bronze_flush_sensor(days: DaySymbol) -> dg.SensorDefinition:
         minimum_interval_seconds=TICK_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            f"Every {EVERY // _MINUTE} minutes of the exchange's time, or as soon as {MANY_MESSAGES:,} messages wait "
-            "in a topic: a run that takes them to bronze, from exactly where the last one ended."
+            f"Every {FLUSHED_EVERY // _MINUTE} minutes of the exchange's time, or as soon as {MANY_MESSAGES:,} "
+            "messages wait in a topic: a run that takes them to bronze, from exactly where the last one ended."
         ),
     )
     def bronze_flush(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:

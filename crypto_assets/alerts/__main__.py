@@ -16,7 +16,7 @@ from crypto_assets.alerts.ledger import read_alerts
 from crypto_assets.alerts.observe import OpenDagster
 from crypto_assets.alerts.watch import EVERY_S, Watch
 from crypto_assets.config import Settings, read_settings
-from crypto_assets.dagster_home import dagster_home
+from crypto_assets.dagster_home import open_dagster
 from crypto_assets.errors import AlertsError, ConfigurationError
 from crypto_assets.processes import end_on_signals
 from crypto_assets.secrecy import mask_logs
@@ -76,15 +76,14 @@ def _list(settings: Settings) -> int:
 
 def _dagster(settings: Settings) -> OpenDagster:
     """Dagster's storage as its home says, opened at the first look; None where Dagster was never started."""
-    home = dagster_home(settings.data_dir, environment=os.environ)
-    opened: list[dg.DagsterInstance] = []
+    opened: dg.DagsterInstance | None = None
     opening = threading.Lock()
 
     def instance() -> dg.DagsterInstance | None:
+        nonlocal opened
         with opening:
-            if not opened and (home / "dagster.yaml").exists():
-                opened.append(dg.DagsterInstance.from_config(str(home)))
-            return opened[0] if opened else None
+            opened = opened or open_dagster(settings.data_dir, environment=os.environ)
+            return opened
 
     return instance
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -46,7 +47,7 @@ class Days:
 
     def gold(self, lake: Lake, days: Sequence[date]) -> tuple[GoldQuality | Damaged, ...]:
         """Features of days that were made."""
-        return tuple(self._each(lake, GOLD_FEATURES, days, lambda symbol, day: gold_quality(lake, [symbol], day)[0]))
+        return tuple(self._each(lake, GOLD_FEATURES, days, partial(gold_quality, lake)))
 
     def skills(self, lake: Lake, *, since: date) -> tuple[ModelSkill, ...]:
         """Forecasts of each symbol's model in force on its last days from `since` on.

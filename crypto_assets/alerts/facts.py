@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from crypto_assets.alerts.outbox import Channel
+from crypto_assets.alerts.outbox import ChannelState
 from crypto_assets.forecast.drift import WeekSkill
 from crypto_assets.health.completeness import Completeness
-from crypto_assets.health.dagster_events import CheckResult, RunState
+from crypto_assets.health.events import CheckResult, RunState
 from crypto_assets.health.gold import GoldQuality
 from crypto_assets.health.storage import Disk
-from crypto_assets.health.writes import LastWrite
+from crypto_assets.health.writes import FLUSHED_EVERY, LastWrite
 from crypto_assets.stream.health import Health
 
 
@@ -56,15 +56,6 @@ class ModelSkill:
     week: WeekSkill
 
 
-@dataclass(frozen=True, slots=True)
-class NamedDisk:
-    """A file system that the platform writes to."""
-
-    name: str
-    """The variable that names it."""
-    disk: Disk
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """One look at everything."""
@@ -75,15 +66,15 @@ class Facts:
     programs: Seen[tuple[Health, ...]] = None
     writes: Seen[tuple[LastWrite, ...]] = None
     """Of the candles of a minute in bronze."""
-    flushed_every: timedelta = timedelta(minutes=5)
+    flushed_every: timedelta = FLUSHED_EVERY
     """How often bronze is written by the machine's clock."""
     silver: Seen[tuple[Completeness | Damaged, ...]] = None
     gold: Seen[tuple[GoldQuality | Damaged, ...]] = None
     skills: Seen[tuple[ModelSkill, ...]] = None
-    disks: Seen[tuple[NamedDisk, ...]] = None
+    disks: Seen[tuple[Disk, ...]] = None
     runs: Seen[tuple[FailedRuns, ...]] = None
     checks: Seen[tuple[CheckResult, ...]] = None
     starts: Mapping[str, int] | None = None
     """Starts of programs, services and supervising runs within RESTARTS_WITHIN."""
-    channels: tuple[Channel, ...] = field(default=())
+    channels: tuple[ChannelState, ...] = field(default=())
     """How deliveries go."""

@@ -54,10 +54,6 @@ class Ledger:
         )
         return [alert_of(row) for row in rows]
 
-    def open_keys(self) -> frozenset[str]:
-        """Keys of the causes that last."""
-        return frozenset(row["key"] for row in self._store.rows("SELECT key FROM alerts WHERE resolved_us IS NULL"))
-
     def remember_starts(
         self, starts: Mapping[str, Iterable[tuple[str, datetime]]], *, since: datetime
     ) -> dict[str, int]:

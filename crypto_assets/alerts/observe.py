@@ -14,21 +14,21 @@ import msgspec
 
 from crypto_assets.alerts.bounded import Call, Calls, Failed
 from crypto_assets.alerts.days import Days
-from crypto_assets.alerts.facts import Facts, NamedDisk, Seen, Unseen
+from crypto_assets.alerts.facts import Facts, Seen, Unseen
 from crypto_assets.alerts.ledger import Ledger
-from crypto_assets.alerts.outbox import Channel
+from crypto_assets.alerts.outbox import ChannelState
 from crypto_assets.alerts.rules_days import DAYS_LOOKED_AT
 from crypto_assets.alerts.rules_live import RESTARTS_WITHIN
 from crypto_assets.alerts.rules_platform import CHECKS_KEPT, RUNS_KEPT
 from crypto_assets.alerts.runs import SUPERVISING, failed_runs, supervising_starts
-from crypto_assets.config import Exchange, Settings
-from crypto_assets.endpoints import Service, embedded_endpoint
+from crypto_assets.config import Settings
+from crypto_assets.endpoints import missing_for_streams
 from crypto_assets.errors import ServiceUnavailable
-from crypto_assets.health.completeness import MADE_AFTER
+from crypto_assets.health.completeness import newest_due_day
 from crypto_assets.health.dagster_events import latest_checks
 from crypto_assets.health.lag import program_health
-from crypto_assets.health.storage import disk
-from crypto_assets.health.writes import LastWrite, last_writes
+from crypto_assets.health.storage import disks
+from crypto_assets.health.writes import LastWrite, flushed_every, last_writes
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import BRONZE_KLINES
 from crypto_assets.spans import from_us
@@ -38,9 +38,6 @@ SLOW_EVERY = timedelta(minutes=5)
 """Finished days, and the checks of two days, change seldom and cost most."""
 LIMIT_S = 12.0
 """For all places together: Dagster gives a sensor 60 s, and what was seen must then be told."""
-FLUSHED_EVERY = timedelta(minutes=5)
-"""Of the exchange's time, as the sensor bronze_flush has it."""
-LOOKS = ("programs", "writes", "silver", "gold", "skills", "disks", "runs", "checks")
 _PLACES = {
     "programs": "heartbeats in Redis",
     "writes": "bronze in the lake",
@@ -67,10 +64,12 @@ class Observer:
         self._opening = threading.Lock()
         self._days = Days(settings)
 
-    def look(self, ledger: Ledger, *, instance: OpenDagster, channels: tuple[Channel, ...], now: datetime) -> Facts:
+    def look(
+        self, ledger: Ledger, *, instance: OpenDagster, channels: tuple[ChannelState, ...], now: datetime
+    ) -> Facts:
         """What is seen at `now`; the ledger says which slow looks are due, and hears of starts. Raises AlertsError."""
         settings, deadline = self._settings, time.monotonic() + LIMIT_S
-        streams = is_meant_to_stream(settings)
+        streams = not missing_for_streams(settings)  # else nobody means it to run
         quick, slow = self._begin(ledger, instance, streams=streams, now=now)
 
         def seen[T](calls: Mapping[str, Call[T]], name: str) -> Seen[T]:
@@ -89,7 +88,7 @@ class Observer:
             flushed_every=flushed_every(settings),
             starts=self._starts(ledger, found, now=now),
             channels=channels,
-            **{name: found.get(name) for name in LOOKS},
+            **{name: found.get(name) for name in _PLACES},
         )
 
     def _begin(
@@ -100,7 +99,7 @@ class Observer:
         since = now.date() - timedelta(days=DAYS_LOOKED_AT)
         failed_since, started_since = now - RUNS_KEPT, now - RESTARTS_WITHIN
         quick: dict[str, Callable[[], object]] = {
-            "disks": self._disks,
+            "disks": lambda: tuple(disks(self._settings.data_dir, lake=self._settings.lake)),
             "runs": _of(instance, lambda one: failed_runs(one, since=failed_since, now=now)),
             "supervising": _of(instance, lambda one: supervising_starts(one, since=started_since)),
         }
@@ -127,17 +126,6 @@ class Observer:
 
     def _writes(self) -> tuple[LastWrite, ...]:
         return tuple(last_writes(self._open_lake(), self._settings.symbols, datasets=[BRONZE_KLINES["1m"]]))
-
-    def _disks(self) -> tuple[NamedDisk, ...]:
-        """The file system of DATA_DIR, and that of the lake where it is another one of this machine."""
-        data_dir = self._settings.data_dir
-        found = [NamedDisk("DATA_DIR", disk(data_dir))]
-        uri = self._settings.lake.removeprefix("file://")
-        lake = Path(uri)
-        is_local = "://" not in uri and lake.exists() and data_dir.exists()
-        if is_local and lake.stat().st_dev != data_dir.stat().st_dev:
-            found.append(NamedDisk("LAKE_URI", disk(lake)))
-        return tuple(found)
 
     def _starts(self, ledger: Ledger, found: Mapping[str, Any], *, now: datetime) -> dict[str, int]:
         """Starts by what was started, of those that can be seen and those that were seen before."""
@@ -185,27 +173,10 @@ def service_starts(data_dir: Path) -> Iterator[tuple[str, list[tuple[str, dateti
         yield path.parent.name, [(f"{process.pid} {process.created}", at)]
 
 
-def is_meant_to_stream(settings: Settings) -> bool:
-    """Whether the market stream is meant to run: there is each service that it needs."""
-    named: Mapping[Service, object] = {
-        "kafka": settings.kafka_bootstrap_servers,
-        "redis": settings.redis_url,
-        "postgres": settings.postgres_url,
-    }
-    return all(where is not None or embedded_endpoint(settings.data_dir, name) for name, where in named.items())
-
-
 def days_looked_at(first: date, *, now: datetime) -> tuple[date, ...]:
     """Finished days, the newest last, that silver and gold must have been made of by now."""
-    newest = (now.astimezone(UTC) - MADE_AFTER).date() - timedelta(days=1)
-    days = (newest - timedelta(days=back) for back in reversed(range(DAYS_LOOKED_AT)))
+    days = (newest_due_day(now) - timedelta(days=back) for back in reversed(range(DAYS_LOOKED_AT)))
     return tuple(day for day in days if day >= first)
-
-
-def flushed_every(settings: Settings) -> timedelta:
-    """How often bronze gets what is new, by the machine's clock: a simulated market may run slower or faster."""
-    slow_down = 1 / settings.simulator_speed if settings.exchange is not Exchange.BINANCE else 1.0
-    return FLUSHED_EVERY * max(1.0, slow_down)
 
 
 def _sentence(name: str, reason: str) -> str:

@@ -20,7 +20,7 @@ APART = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class ChannelState:
     """How the deliveries of a channel go."""
 
     name: str
@@ -94,7 +94,7 @@ class Outbox:
             )
         return next_at
 
-    def channel(self, name: str) -> Channel:
+    def channel(self, name: str) -> ChannelState:
         """How a channel does."""
         rows = self._store.rows(
             "SELECT *, (SELECT COUNT(*) FROM deliveries d WHERE d.channel = c.channel AND sent_us IS NULL) AS waiting "
@@ -103,7 +103,7 @@ class Outbox:
         )
         return next(
             (
-                Channel(
+                ChannelState(
                     name,
                     row["failures"],
                     moment(row["failing_since_us"]),
@@ -113,10 +113,10 @@ class Outbox:
                 )
                 for row in rows
             ),
-            Channel(name),
+            ChannelState(name),
         )
 
-    def channels(self, names: Sequence[str]) -> tuple[Channel, ...]:
+    def channels(self, names: Sequence[str]) -> tuple[ChannelState, ...]:
         """How channels do."""
         return tuple(map(self.channel, names))
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from crypto_assets.alerts.alert import Cause
-from crypto_assets.alerts.facts import Facts, Seen, Unseen
-from crypto_assets.health.writes import LastWrite
-from crypto_assets.spans import from_us
+from crypto_assets.alerts.facts import Facts, Unseen
+from crypto_assets.health.lag import collecting_since
+from crypto_assets.health.writes import LastWrite, bronze_limit, late_writes
+from crypto_assets.spans import EPOCH, from_us
 from crypto_assets.stream.health import Health
 from crypto_assets.stream.topics import BY_NAME
 
-BRONZE_WITHIN = timedelta(minutes=10)
 MOST_STARTS, RESTARTS_WITHIN = 4, timedelta(minutes=30)
 """So many starts of one thing within the time are a loop: a deployment, or an end and a start by hand, is fewer."""
 SILENT_FOR, STARTING_FOR = timedelta(minutes=1), timedelta(minutes=3)
 """A program that is restarted is back within the first; the processor's Java takes up to two minutes to begin."""
 STUCK_FOR = timedelta(minutes=5)
 CALM = timedelta(minutes=2)
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def stream(programs: Iterable[Health], *, now: datetime) -> Iterator[Cause]:
@@ -54,13 +53,13 @@ def stream(programs: Iterable[Health], *, now: datetime) -> Iterator[Cause]:
 
 def bronze(writes: Iterable[LastWrite], *, facts: Facts) -> Iterator[Cause]:
     """Symbols of which bronze got no file for ten minutes, or for two flushes where those are rarer."""
-    limit = max(BRONZE_WITHIN, 2 * facts.flushed_every)
-    begun = _collector_since(facts.programs)
-    found = [one for one in writes if _is_late(one, limit=limit, begun=begun, now=facts.now)]
+    limit = bronze_limit(facts.flushed_every)
+    programs = () if facts.programs is None or isinstance(facts.programs, Unseen) else facts.programs
+    found = late_writes(writes, limit=limit, collecting_since=collecting_since(programs), now=facts.now)
     if not found:
         return
     whole = len(found) == len({one.symbol for one in writes})
-    for late in [max(found, key=_written_at)] if whole else found:
+    for late in [max(found, key=lambda one: one.written_at or EPOCH)] if whole else found:
         at = late.written_at
         last = "was ever written" if at is None else f"since {at:%Y-%m-%d %H:%M:%S} UTC ({_ago(facts.now - at)})"
         who = "all symbols" if whole else late.symbol
@@ -109,24 +108,6 @@ def _program(health: Health, sentence: str, *, tell_after: timedelta) -> Cause:
         tell_after=tell_after,
         clear_after=CALM,
     )
-
-
-def _is_late(write: LastWrite, *, limit: timedelta, begun: datetime | None, now: datetime) -> bool:
-    """Neither written, nor begun to be collected, within the limit."""
-    newest = max((at for at in (write.written_at, begun) if at is not None), default=None)
-    return newest is not None and now - newest > limit
-
-
-def _collector_since(programs: Seen[tuple[Health, ...]]) -> datetime | None:
-    """When the collector that lives began: before that nothing could be written."""
-    if programs is None or isinstance(programs, Unseen):
-        return None
-    beats = [one.beat for one in programs if one.program == "collector" and one.is_alive]
-    return next((from_us(beat.started_at_us) for beat in beats if beat is not None), None)
-
-
-def _written_at(write: LastWrite) -> datetime:
-    return write.written_at or _LONG_AGO
 
 
 def _stream_asset(topic: str) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from crypto_assets.alerts.alert import Cause
-from crypto_assets.alerts.facts import FailedRuns, NamedDisk, Unseen
-from crypto_assets.alerts.outbox import Channel
+from crypto_assets.alerts.facts import FailedRuns, Unseen
+from crypto_assets.alerts.outbox import ChannelState
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS
-from crypto_assets.health.dagster_events import RANGE, CheckResult
-from crypto_assets.health.storage import LEAST_FREE
+from crypto_assets.health.events import RANGE, CheckResult
+from crypto_assets.health.storage import LEAST_FREE, Disk
 
 UNTOLD_FOR = timedelta(minutes=10)
 """A channel that takes nothing for so long is told of to the others."""
@@ -41,7 +41,7 @@ def run(found: Iterable[FailedRuns]) -> Iterator[Cause]:
 def checks(results: Sequence[CheckResult]) -> Iterator[Cause]:
     """Checks that did not pass and are errors, and drift of what a promoted model reads on its newest day."""
     for result in results:
-        if not result.passed and result.severity == "ERROR":
+        if result.is_error:
             about = f" of {result.partition}" if result.partition else ""
             yield Cause(
                 key=f"check/{result.asset}/{result.check}/{result.partition or '-'}",
@@ -68,25 +68,24 @@ def checks(results: Sequence[CheckResult]) -> Iterator[Cause]:
             )
 
 
-def disk(disks: Iterable[NamedDisk]) -> Iterator[Cause]:
+def disk(disks: Iterable[Disk]) -> Iterator[Cause]:
     """File systems with less than a tenth free."""
-    for named in disks:
-        found = named.disk
+    for found in disks:
         if found.is_low:
             yield Cause(
-                key=f"disk/{named.name}",
+                key=f"disk/{found.variable}",
                 rule="disk",
-                subject=f"the disk of {named.name} is nearly full",
+                subject=f"the disk of {found.variable} is nearly full",
                 sentence=f"{found.path}: {found.free / 1e9:,.2f} of {found.total / 1e9:,.2f} GB are free, "
                 f"{100 * found.free_share:.1f} %; below {LEAST_FREE:.0%} this is told.",
-                advice=f"free space or point {named.name} to a larger disk before writes fail: shorten "
+                advice=f"free space or point {found.variable} to a larger disk before writes fail: shorten "
                 "BRONZE_RETENTION_DAYS, delete old logs and runs of Dagster.",
                 severity="critical",
                 clear_after=CALM,
             )
 
 
-def delivery(channels: Iterable[Channel], *, now: datetime) -> Iterator[Cause]:
+def delivery(channels: Iterable[ChannelState], *, now: datetime) -> Iterator[Cause]:
     """Channels that take no message."""
     for channel in channels:
         if channel.failing_since is not None and now - channel.failing_since >= UNTOLD_FOR:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from crypto_assets.alerts.facts import FailedRuns
-from crypto_assets.health.dagster_events import RunState, state_of
+from crypto_assets.health.dagster_events import state_of
+from crypto_assets.health.events import RunState
 from crypto_assets.run_tags import ends_of
 
 MOST = 200
@@ -63,7 +64,7 @@ def _does_the_same(record: dg.RunRecord, failed: dg.DagsterRun) -> bool:
     run = record.dagster_run
     if run.job_name in NEXT_ONE_DOES_IT:
         return True
-    if _partition(run) != _partition(failed):
+    if ends_of(run.tags) != ends_of(failed.tags):
         return False
     return _covers(run.asset_selection, failed.asset_selection)
 
@@ -82,11 +83,7 @@ def _worked(record: dg.RunRecord, *, now: datetime) -> bool:
 def _what(run: dg.DagsterRun) -> tuple[object, ...]:
     if run.job_name in NEXT_ONE_DOES_IT:
         return (run.job_name,)
-    return (run.job_name, _partition(run), run.asset_selection)
-
-
-def _partition(run: dg.DagsterRun) -> tuple[str, str] | None:
-    return ends_of(run.tags)
+    return (run.job_name, ends_of(run.tags), run.asset_selection)
 
 
 def _aware(moment: datetime) -> datetime:

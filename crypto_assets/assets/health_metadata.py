@@ -11,7 +11,7 @@ from crypto_assets.health.document import headlines
 from crypto_assets.health.publishing import PublishedReport
 from crypto_assets.health.report import HealthReport
 from crypto_assets.health.rows import STATUSES
-from crypto_assets.pictures.health import as_markdown
+from crypto_assets.pictures.png import in_markdown
 
 
 def describe_report(report: HealthReport, published: PublishedReport) -> Written:
@@ -22,7 +22,7 @@ def describe_report(report: HealthReport, published: PublishedReport) -> Written
     return Written.of(
         published.table,
         {
-            "picture": dg.MetadataValue.md(as_markdown(published.picture, alt=f"health of {report.day}")),
+            "picture": dg.MetadataValue.md(in_markdown(published.picture, alt=f"health of {report.day}")),
             "verdict": published.verdict,
             "in_short": dg.MetadataValue.md(said),
             **{f"figures_{status}": counts[status] for status in STATUSES},

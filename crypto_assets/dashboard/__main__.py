@@ -2,59 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-import subprocess
 import sys
-from collections.abc import Mapping
-from pathlib import Path
 
-from crypto_assets.config import read_settings, variables_of
-from crypto_assets.dagster_home import PROJECT
+from crypto_assets.config import variables_of
 from crypto_assets.dashboard.flags import flags
-from crypto_assets.errors import ConfigurationError
-from crypto_assets.processes import end_children, end_on_signals, start_child
-from crypto_assets.serving import port_to_serve, wait_until_served
+from crypto_assets.serving import Program, asked, serve
+
+EVERY_ADDRESS = ("0.0.0.0", "")
 
 
 def main() -> None:
     """Serve the pages until a signal, or until their server ends by itself; exit 1 in the latter case."""
-    options = _parse_arguments()
-    try:
-        settings = read_settings()
-    except ConfigurationError as error:
-        sys.exit(str(error))
-    port = port_to_serve(options.host, wanted=options.port, target="dashboard")
-    log = settings.data_dir / "dashboard" / "output.log"
-    end_on_signals()
-    server = _start(options.host, port, environment={**os.environ, **variables_of(settings)}, log=log)
-    url = f"http://{_reachable(options.host)}:{port}"
-    try:
-        if wait_until_served(f"{url}/_stcore/health", ended=lambda: None if server.poll() is None else "it") is None:
-            print(f"The dashboard is at {url} (Ctrl-C ends it). Log: {log}", flush=True)
-            server.wait()
-    except KeyboardInterrupt:
-        return
-    finally:
-        end_children([server])
-    sys.exit(f"the dashboard ended; the reason is in {log}")
-
-
-def _start(host: str, port: int, *, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "crypto_assets.dashboard.server", *flags(host, port)]
-    return start_child(command, environment=environment, folder=PROJECT, log=log)
-
-
-def _reachable(host: str) -> str:
-    """An address to type for one to listen on: every address of a machine is also its own."""
-    return "127.0.0.1" if host in ("0.0.0.0", "") else host
-
-
-def _parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make dashboard ARGS='…'", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; nobody is asked who they are")
-    parser.add_argument("--port", type=int, default=8501, help="port to listen on; 0 takes a free one")
-    return parser.parse_args()
+    listening = "address to listen on; nobody is asked who they are"
+    wanted = asked("dashboard", __doc__, port=8501, listening=listening)
+    command = [sys.executable, "-m", "crypto_assets.dashboard.server", *flags(wanted.host, wanted.port)]
+    log = wanted.settings.data_dir / "dashboard" / "output.log"
+    # What listens on every address of a machine does so on its own.
+    url = f"http://{'127.0.0.1' if wanted.host in EVERY_ADDRESS else wanted.host}:{wanted.port}"
+    serve(
+        [Program("the dashboard", command, log)],
+        environment={**os.environ, **variables_of(wanted.settings)},
+        probe=f"{url}/_stcore/health",
+        said=f"The dashboard is at {url} (Ctrl-C ends it). Log: {log}",
+    )
 
 
 if __name__ == "__main__":

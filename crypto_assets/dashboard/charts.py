@@ -27,9 +27,10 @@ def time_axis(field: str, *, title: str = "time, UTC", axis_format: str = "%H:%M
     )
 
 
-def value_axis(field: str, *, title: str, zero: bool = False, axis_format: str = "~g") -> alt.Y:
-    """An axis of numbers; the title says the unit."""
-    return alt.Y(f"{field}:Q", title=title, scale=alt.Scale(zero=zero), axis=alt.Axis(format=axis_format))
+def format_of(least: object, most: object) -> str:
+    """How an axis writes its values: `12M` for millions, else digits as its steps need them."""
+    largest = max((abs(v) for v in (least, most) if isinstance(v, int | float)), default=0)
+    return "~s" if largest >= 1_000_000 else ",f"
 
 
 def finished(chart: Any, *, title: str, height: int = 280) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from crypto_assets.config import Settings
@@ -70,16 +70,9 @@ class PageContext:
             yield connection
 
 
-_clients: dict[str, redis.Redis] = {}
-
-
+@lru_cache(maxsize=1)
 def _redis(url: str) -> redis.Redis:
     """One pool for each address: an embedded Redis that was started anew has another."""
     import redis
 
-    if url not in _clients:
-        _clients.clear()
-        _clients[url] = redis.Redis.from_url(
-            url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S, decode_responses=False
-        )
-    return _clients[url]
+    return redis.Redis.from_url(url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 TEAL, ORANGE, RED, GREY = "#2a9d8f", "#e67e50", "#d62839", "#8d99ae"
 """Rising or well, falling or wanting, wrong, standing still: apart for colour-blind eyes, on light and on dark."""
@@ -33,9 +33,5 @@ OPTIONS: Mapping[str, str] = {
 
 def flags(host: str, port: int) -> list[str]:
     """Arguments of `streamlit run` behind the script."""
-    return list(_pairs({**OPTIONS, "server.address": host, "server.port": str(port)}))
-
-
-def _pairs(options: Mapping[str, str]) -> Iterator[str]:
-    for name, value in options.items():
-        yield f"--{name}={value}"
+    options = {**OPTIONS, "server.address": host, "server.port": str(port)}
+    return [f"--{name}={value}" for name, value in options.items()]

@@ -17,7 +17,6 @@ table.ca { width: 100%; border-collapse: collapse; font-size: .82rem; line-heigh
 table.ca, .ca-cards, .ca-line { font-variant-numeric: tabular-nums; }
 table.ca th { text-align: left; font-weight: 400; opacity: .65; padding: .1rem .5rem; border: 0; }
 table.ca td { padding: .06rem .5rem; border: 0; }
-table.ca td.num { text-align: left; }
 .ca-quiet { opacity: .65; }
 .ca-balance { display: flex; height: .5rem; border-radius: .25rem; overflow: hidden; }
 .ca-balance span { display: block; transition: width .3s; }

@@ -31,13 +31,13 @@ def price_digits(value: float) -> int:
     return next((digits for least, digits in ((100, 2), (1, 4), (0.01, 6)) if abs(value) >= least), 8)
 
 
-def percent(share: float | None, *, digits: int = 2, sign: bool = False) -> str:
+def percent(share: float | None, *, digits: int = 2) -> str:
     """`12.34 %` of a share of one.
 
-    >>> percent(0.1234), percent(0.01, sign=True), percent(None)
-    ('12.34 %', '+1.00 %', '–')
+    >>> percent(0.1234), percent(0.01, digits=0), percent(None)
+    ('12.34 %', '1 %', '–')
     """
-    return "–" if share is None else f"{100 * share:{'+' if sign else ''}.{digits}f} %"
+    return "–" if share is None else f"{100 * share:.{digits}f} %"
 
 
 def share_of(count: int | None, whole: int) -> str:

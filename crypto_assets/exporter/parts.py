@@ -10,14 +10,13 @@ from datetime import datetime, timedelta
 
 from crypto_assets.alerts.ledger import read_alerts
 from crypto_assets.config import Settings
-from crypto_assets.dagster_home import dagster_home
-from crypto_assets.features.declaration import GOLD_FEATURES
+from crypto_assets.dagster_home import open_dagster
 from crypto_assets.health.completeness import completeness
 from crypto_assets.health.lag import program_health, stream_lags
-from crypto_assets.health.storage import disk, sizes
+from crypto_assets.health.report import MEDALLION
+from crypto_assets.health.storage import disk, sizes_of
 from crypto_assets.health.writes import last_writes
 from crypto_assets.lake.lake import Lake
-from crypto_assets.schemas import BRONZE, SILVER
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
@@ -52,8 +51,7 @@ def _programs(settings: Settings, now: datetime) -> Iterator[Sample]:
 
 
 def _writes(settings: Settings, _now: datetime) -> Iterator[Sample]:
-    datasets = (*BRONZE, *SILVER, GOLD_FEATURES)
-    for write in last_writes(Lake(settings.lake), settings.symbols, datasets=datasets):
+    for write in last_writes(Lake(settings.lake), settings.symbols, datasets=MEDALLION):
         if write.written_at is not None:
             labels = (write.dataset, write.symbol)
             yield Sample("platform_last_write_timestamp_seconds", labels, write.written_at.timestamp())
@@ -67,7 +65,7 @@ def _completeness(settings: Settings, now: datetime) -> Iterator[Sample]:
 
 
 def _lake(settings: Settings, _now: datetime) -> Iterator[Sample]:
-    for size in sizes(Lake(settings.lake)):
+    for size in sizes_of(Lake(settings.lake).files.listed()):
         yield Sample("platform_lake_bytes", (f"{size.layer}/{size.dataset}".strip("/"),), float(size.bytes))
 
 
@@ -84,14 +82,12 @@ def _alerts(settings: Settings, _now: datetime) -> Iterator[Sample]:
 
 
 def _runs(settings: Settings, now: datetime) -> Iterator[Sample]:
-    import dagster as dg
-
+    opened = open_dagster(settings.data_dir, environment=os.environ)
+    if opened is None:
+        return
     from crypto_assets.health.dagster_events import latest_checks, recent_runs
 
-    home = dagster_home(settings.data_dir, environment=os.environ)
-    if not (home / "dagster.yaml").exists():
-        return
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with opened as instance:
         runs = Counter((run.job, run.status) for run in recent_runs(instance, since=now - DAY))
         failed = Counter(check.severity for check in latest_checks(instance, since=now - DAY) if not check.passed)
     for (job, status), count in runs.items():

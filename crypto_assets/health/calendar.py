@@ -59,26 +59,23 @@ def coverage(
 
 def _coverage(lake: Lake, dataset: Dataset, symbol: str, day: date, *, held: set[date], now: datetime) -> DayCoverage:
     if day not in held:
-        found = _Found("future" if day_span(day).start > now else "absent")
-    elif dataset.file is None:
-        found = _of_parts(lake, dataset, symbol, day, now=now)
+        found: _Found = ("future" if day_span(day).start > now else "absent", None, None)
     else:
-        found = _of_file(lake, dataset, symbol, day, now=now)
-    return DayCoverage(dataset.name, symbol, day, found.state, found.rows, found.expected)
+        find = _of_file if dataset.file else _of_parts
+        found = find(lake, dataset, symbol, day, now=now)
+    return DayCoverage(dataset.name, symbol, day, *found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    state: DayState
-    rows: int | None = None
-    expected: int | None = None
+type _Found = tuple[DayState, int | None, int | None]
+"""State, rows and how many there can be."""
+_ABSENT: _Found = ("absent", None, None)
 
 
 def _of_parts(lake: Lake, dataset: Dataset, symbol: str, day: date, *, now: datetime) -> _Found:
     manifest = lake.manifest(dataset, symbol, day)
     if manifest is None:
         retired = lake.retired(dataset, symbol, day)
-        return _Found("absent") if retired is None else _Found("retired", retired.keys)
+        return _ABSENT if retired is None else ("retired", retired.keys, None)
     if dataset.name not in TIMEFRAME_OF:
         return _uncounted(manifest.rows)
     expected, halted = _slots(dataset, day, halts=manifest.halts, until=now)
@@ -90,7 +87,7 @@ def _of_parts(lake: Lake, dataset: Dataset, symbol: str, day: date, *, now: date
 def _of_file(lake: Lake, dataset: Dataset, symbol: str, day: date, *, now: datetime) -> _Found:
     outline = lake.outline(dataset, symbol, day)
     if outline is None:
-        return _Found("absent")
+        return _ABSENT
     if dataset.name not in TIMEFRAME_OF:
         return _uncounted(outline.rows)
     is_over = day_span(day).end <= now
@@ -111,12 +108,12 @@ def _of_file(lake: Lake, dataset: Dataset, symbol: str, day: date, *, now: datet
 def _counted(rows: int, *, expected: int, halted: int, surely: bool = True) -> _Found:
     wanted = expected - halted
     if rows < wanted:
-        return _Found("partial", rows, wanted)
-    return _Found("present" if not surely else "halt" if halted else "complete", rows, wanted)
+        return ("partial", rows, wanted)
+    return ("present" if not surely else "halt" if halted else "complete", rows, wanted)
 
 
 def _uncounted(rows: int) -> _Found:
-    return _Found("present" if rows else "empty", rows)
+    return ("present" if rows else "empty", rows, None)
 
 
 def _slots(dataset: Dataset, day: date, *, halts: Iterable[Span], until: datetime) -> tuple[int, int]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
-import numpy.typing as npt
 
 from crypto_assets.cleaning.coverage import COMPLETE_PERCENT, Slot, coverage_strip
 from crypto_assets.cleaning.gaps import gaps_from_json
 from crypto_assets.errors import command_to_run
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import SILVER_KLINES
-from crypto_assets.spans import Span, day_span, known_span
+from crypto_assets.spans import Span, day_span, known_span, runs_of
 
 MINUTES = SILVER_KLINES["1m"]
 MINUTE = timedelta(minutes=1)
@@ -51,11 +50,16 @@ class Completeness:
         return self.expected - self.halt_minutes
 
     @property
+    def usable(self) -> int | None:
+        """Minutes with a candle, real or filled, that does not contradict itself; None where the day was never made."""
+        return None if self.rows is None else self.rows - self.unusable
+
+    @property
     def share(self) -> float | None:
         """Usable minutes, real or filled, over those that there can be, 0 to 1; None where the day was never made."""
-        if self.rows is None:
+        if self.usable is None:
             return None
-        return (self.rows - self.unusable) / self.wanted if self.wanted else 1.0
+        return self.usable / self.wanted if self.wanted else 1.0
 
     @property
     def is_complete(self) -> bool:
@@ -67,7 +71,7 @@ class Completeness:
         """The count in words, with what is missing, and what to run."""
         if self.rows is None:
             return f"{self._where}: {self._never_made}"
-        parts = [f"{self.rows - self.unusable:,}/{self.wanted:,} minutes"]
+        parts = [f"{self.usable:,}/{self.wanted:,} minutes"]
         parts += [f"{self.filled:,} of them filled"] if self.filled else []
         parts += [f"{self.unusable:,} more contradict themselves"] if self.unusable else []
         parts += [f"missing {_listed(self.missing)}"] if self.missing else []
@@ -89,6 +93,11 @@ class Completeness:
     @property
     def _command(self) -> str:
         return command_to_run("medallion", f"{self.day}|{self.symbol}")
+
+
+def newest_due_day(now: datetime) -> date:
+    """The newest day that silver and gold must have been made of at a moment."""
+    return (now.astimezone(UTC) - MADE_AFTER).date() - timedelta(days=1)
 
 
 def completeness(lake: Lake, symbols: Sequence[str], days: Sequence[date], *, now: datetime) -> list[Completeness]:
@@ -122,8 +131,8 @@ def _count(lake: Lake, symbol: str, day: date, *, now: datetime) -> Completeness
         halt_minutes=np.count_nonzero(strip == Slot.HALT),
         unusable=unusable,
         behind=closed.minutes - judged.minutes,
-        halts=_runs(strip == Slot.HALT, start=judged.start),
-        missing=_runs(strip == Slot.MISSING, start=judged.start),
+        halts=runs_of(strip == Slot.HALT, start=judged.start, step=MINUTE),
+        missing=runs_of(strip == Slot.MISSING, start=judged.start, step=MINUTE),
     )
 
 
@@ -132,12 +141,6 @@ def _judged(closed: Span, known_until: str | None, *, day: date) -> Span:
     if known_until is None or closed.end == day_span(day).end:
         return closed
     return Span(closed.start, max(closed.start, min(closed.end, datetime.fromisoformat(known_until))))
-
-
-def _runs(chosen: npt.NDArray[np.bool_], *, start: datetime) -> tuple[Span, ...]:
-    """Minutes that are chosen, as spans."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], chosen, [False])).astype(np.int8))).tolist()
-    return tuple(Span(start + a * MINUTE, start + b * MINUTE) for a, b in zip(edges[::2], edges[1::2], strict=True))
 
 
 def _listed(spans: Sequence[Span]) -> str:

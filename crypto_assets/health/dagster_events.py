@@ -11,8 +11,6 @@ import dagster as dg
 from crypto_assets.health.events import RANGE, CheckResult, RunState
 from crypto_assets.run_tags import ends_of
 
-__all__ = ["CheckResult", "RunState", "latest_checks", "recent_runs"]
-
 MOST_RUNS = 2_000
 """Runs that are looked at, the newest: five days of a flush every five minutes, with what follows it."""
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from crypto_assets.health.report import HealthReport
-from crypto_assets.health.rows import STATUSES, ReportRow, Status, elsewhere, status_of_check
+from crypto_assets.health.rows import STATUSES, ReportRow, Status, checks_by_asset, elsewhere
+from crypto_assets.health.storage import layers_of
 from crypto_assets.health.words import age, size
 
 LISTED, NAMED = 20, 6
@@ -33,7 +34,7 @@ def headlines(report: HealthReport) -> dict[str, str]:
     complete = sum(found.is_complete for found in made)
     found = dict.fromkeys(("silver", "features", "checks", "streams", "gaps", "disk", "cost"), "")
     found["silver"] = f"{complete} of {len(report.completeness)} symbols are complete: " + ", ".join(
-        f"{c.symbol} {_share(c.rows, c.wanted)}" for c in report.completeness
+        f"{c.symbol} {_share(c.usable, c.wanted)}" for c in report.completeness
     )
     good = sum(quality is not None and quality.is_good for _, quality in report.gold)
     found["features"] = f"{good} of {len(report.gold)} symbols have every feature in its range, none undefined"
@@ -104,7 +105,7 @@ def _with_others(rows: Sequence[ReportRow]) -> str:
 
 def _rows_by_dataset(report: HealthReport) -> Iterator[tuple[str, str, str]]:
     for found in report.completeness:
-        yield found.dataset, found.symbol, "–" if found.rows is None else _share(found.rows, found.wanted)
+        yield found.dataset, found.symbol, "–" if found.usable is None else _share(found.usable, found.wanted)
     for covered in report.coverage:
         named = {"absent": "–", "future": "–", "retired": "retired"}
         yield covered.dataset, covered.symbol, named.get(covered.state) or _share(covered.rows, covered.expected)
@@ -127,11 +128,8 @@ def _matrix(title: str, cells: Iterable[tuple[str, str, str]], symbols: Sequence
 
 
 def _checks(report: HealthReport) -> str:
-    counts: dict[str, Counter[Status]] = {}
-    for check in report.checks or ():
-        counts.setdefault(check.asset, Counter())[status_of_check(check)] += 1
     named: tuple[Status, ...] = ("ok", "warning", "failed")
-    table = [[asset, *(f"{held[status]:,}" for status in named)] for asset, held in sorted(counts.items())]
+    table = [[asset, *(f"{held[status]:,}" for status in named)] for asset, held in checks_by_asset(report).items()]
     return _table("Checks", ["asset", "passed", "warned", "failed"], table)
 
 
@@ -158,13 +156,8 @@ def _gaps(report: HealthReport) -> str:
 
 
 def _sizes(report: HealthReport) -> str:
-    layers: dict[str, list[int]] = {}
-    for held in report.sizes:
-        total = layers.setdefault(held.layer, [0, 0])
-        total[0] += held.bytes
-        total[1] += held.files
-    ordered = sorted(layers.items(), key=lambda item: -item[1][0])
-    return _table("Storage", ["layer", "size", "files"], [[layer, size(t[0]), f"{t[1]:,}"] for layer, t in ordered])
+    table = [[held.layer, size(held.bytes), f"{held.files:,}"] for held in layers_of(report.sizes)]
+    return _table("Storage", ["layer", "size", "files"], table)
 
 
 def _table(title: str, names: Sequence[str], cells: Sequence[Sequence[str]]) -> str:

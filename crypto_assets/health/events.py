@@ -27,6 +27,11 @@ class CheckResult:
     at: datetime
     run_id: str
 
+    @property
+    def is_error(self) -> bool:
+        """Whether it did not pass, and that is an error; one that did not and is none warns."""
+        return not self.passed and self.severity == "ERROR"
+
 
 @dataclass(frozen=True, slots=True)
 class RunState:
@@ -43,6 +48,11 @@ class RunState:
     """Of a failed run what went wrong, else empty."""
     assets: tuple[str, ...] = ()
     """Those that were asked for; empty where the job says it."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended because something went wrong."""
+        return self.status == "FAILURE"
 
 
 def is_about(partition: str | None, day: date) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -63,15 +62,11 @@ class GoldQuality:
         )
 
 
-def gold_quality(lake: Lake, symbols: Sequence[str], day: date) -> list[GoldQuality | None]:
-    """The counts of each symbol, in the order given; None where the day was never made.
+def gold_quality(lake: Lake, symbol: str, day: date) -> GoldQuality | None:
+    """The counts of a symbol's day; None where it was never made.
 
     They are of the file as it lies there, whatever its columns. Raises LakeError where it cannot be read.
     """
-    return [_quality(lake, symbol, day) for symbol in symbols]
-
-
-def _quality(lake: Lake, symbol: str, day: date) -> GoldQuality | None:
     path = GOLD_FEATURES.partition_path(symbol, day)
     raw = lake.files.read(path)
     if raw is None:

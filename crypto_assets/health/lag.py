@@ -65,6 +65,12 @@ def program_health(settings: Settings, *, now: datetime) -> list[Health]:
         return [unknown(program, reason) for program in PROGRAMS]
 
 
+def collecting_since(programs: Iterable[Health]) -> datetime | None:
+    """When the collector that lives began; None where none does."""
+    beats = (health.beat for health in programs if health.program == "collector" and health.is_alive)
+    return next((from_us(beat.started_at_us) for beat in beats if beat is not None), None)
+
+
 def stream_lags(programs: Iterable[Health]) -> list[StreamLag]:
     """Every stream of the programs that live, by program, topic and symbol; what others said last is no news."""
     return [

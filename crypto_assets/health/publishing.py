@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 from crypto_assets.health.completeness import Completeness
 from crypto_assets.health.document import PICTURE, as_markdown, verdict
 from crypto_assets.health.report import HealthReport
-from crypto_assets.health.rows import EVERY, HEALTH_REPORT, ReportRow, report_rows, report_table, status_of_check
+from crypto_assets.health.rows import EVERY, HEALTH_REPORT, ReportRow, checks_by_asset, report_rows, report_table
+from crypto_assets.health.storage import layers_of
 from crypto_assets.health.words import size
 from crypto_assets.lake.lake import Lake, Published
 from crypto_assets.pictures.health import HealthPicture, Strip, health_picture
@@ -52,15 +53,8 @@ def publish_report(lake: Lake, report: HealthReport) -> PublishedReport:
 
 def picture_of(report: HealthReport, rows: list[ReportRow]) -> HealthPicture:
     """What is drawn of a report."""
-    checks: dict[str, tuple[int, int, int]] = {}
-    for check in report.checks or ():
-        status, held = status_of_check(check), checks.get(check.asset, (0, 0, 0))
-        ok, warned, failed = ((status == name) + n for name, n in zip(("ok", "warning", "failed"), held, strict=True))
-        checks[check.asset] = (ok, warned, failed)
+    checks = {asset: (n["ok"], n["warning"], n["failed"]) for asset, n in checks_by_asset(report).items()}
     lost = {f"{gap.dataset} {gap.symbol}": gap.lost for gap in report.gaps or () if gap.lost}
-    layers: dict[str, int] = {}
-    for held in report.sizes:
-        layers[held.layer] = layers.get(held.layer, 0) + held.bytes
     disk = f"Free: {', '.join(f'{size(d.free)} ({100 * d.free_share:.0f} %)' for d in report.disks)}"
     return HealthPicture(
         title=f"Health of {report.day}: {verdict(rows)}",
@@ -68,14 +62,14 @@ def picture_of(report: HealthReport, rows: list[ReportRow]) -> HealthPicture:
         checks=dict(sorted(checks.items(), key=lambda item: (-item[1][2], -item[1][1], item[0]))),
         lost=dict(sorted(lost.items(), key=lambda item: -item[1])),
         without_loss="no ledger of gaps yet" if report.gaps is None else "none",
-        layers=dict(sorted(layers.items(), key=lambda item: -item[1])),
+        layers={held.layer: held.bytes for held in layers_of(report.sizes)},
         disk=disk,
     )
 
 
 def _strip(found: Completeness) -> Strip:
     start = day_span(found.day).start
-    if found.rows is None:
+    if found.usable is None:
         return Strip(found.symbol, note="never made")
     without = sorted([*found.missing, *found.halts])
     edges = [
@@ -89,7 +83,7 @@ def _strip(found: Completeness) -> Strip:
         present=_minutes(present, start),
         missing=_minutes(found.missing, start),
         halted=_minutes(found.halts, start),
-        note=f"{found.rows:,}/{found.wanted:,}",
+        note=f"{found.usable:,}/{found.wanted:,}",
     )
 
 

@@ -108,10 +108,10 @@ def make_report(
     look = _Look()
     pairs = [(dataset, symbol) for dataset in MEDALLION for symbol in settings.symbols]
     counted = [pair for pair in pairs if pair[0].name != "silver_klines_1m"]
-    whole, local = timedelta(days=1), lake.files.local_path("")
+    whole = timedelta(days=1)
     ledger = look("gaps", lambda: lake.read(GAP_LEDGER, exchange_name(settings), day))
     files = look("storage", lake.files.listed) or []
-    usage = look("cost", lambda: month_usage(lake, now=now, files=files))
+    usage = look("cost", lambda: month_usage(lake, files, now=now))
     return HealthReport(
         day=day,
         made_at=now,
@@ -136,16 +136,16 @@ def make_report(
             look.at_each(
                 "features",
                 [(GOLD_FEATURES, symbol) for symbol in settings.symbols],
-                lambda _, s: [(s, quality) for quality in gold_quality(lake, [s], day)],
+                lambda _, s: [(s, gold_quality(lake, s, day))],
             )
         ),
         programs=tuple(programs),
         lags=tuple(stream_lags(programs)),
         gaps=None if ledger is None else tuple(gap_minutes(gaps_of(ledger), start=day, end=day + whole)),
-        disks=tuple(disks([path for path in (settings.data_dir, local) if path is not None])),
+        disks=tuple(disks(settings.data_dir, lake=lake.uri)),
         sizes=tuple(sizes_of(files)),
         cost=None if usage is None else month_cost(usage, prices_of(lake.uri)),
-        is_own_disk=local is not None,
+        is_own_disk=lake.files.local_path("") is not None,
         problems=tuple(look.problems),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from datetime import date
@@ -95,7 +96,15 @@ def status_of_check(result: CheckResult) -> Status:
     """How bad a result is."""
     if result.passed:
         return "ok"
-    return "warning" if result.severity == "WARN" else "failed"
+    return "failed" if result.is_error else "warning"
+
+
+def checks_by_asset(report: HealthReport) -> dict[str, Counter[Status]]:
+    """How many results of checks each asset has, by status; assets by name."""
+    found: dict[str, Counter[Status]] = {}
+    for check in report.checks or ():
+        found.setdefault(check.asset, Counter())[status_of_check(check)] += 1
+    return dict(sorted(found.items()))
 
 
 def elsewhere(report: HealthReport) -> str:
@@ -118,12 +127,12 @@ def _checks(report: HealthReport) -> Iterator[ReportRow]:
 
 def _runs(report: HealthReport) -> Iterator[ReportRow]:
     for run in report.runs or ():
-        if run.status == "FAILURE":
+        if run.failed:
             what = ", ".join(run.assets) or run.job
             sentence = f"Run {run.run_id[:8]} of {what} ({run.partition or 'no partition'}) failed: {run.sentence}"
             yield ReportRow("runs", run.job, symbol_of(run.partition), "failed", 1, "runs", "failed", sentence)
     if report.runs is not None:
-        failed = sum(run.status == "FAILURE" for run in report.runs)
+        failed = sum(run.failed for run in report.runs)
         sentence = f"{len(report.runs):,} runs about {report.day} or on it, {failed:,} failed and not repeated since."
         yield ReportRow("runs", "", "", "runs", len(report.runs), "runs", "ok", sentence)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -40,6 +40,8 @@ class Disk:
     total: int
     free: int
     """What this user may still write."""
+    variable: str = "DATA_DIR"
+    """That names the folder."""
 
     @property
     def used(self) -> int:
@@ -59,9 +61,16 @@ class Disk:
     @property
     def sentence(self) -> str:
         """Used and free, and where it is low what to do."""
-        said = f"{self.path}: {size(self.free)} of {size(self.total)} free ({100 * self.free_share:.0f} %)"
-        advice = "free space, lower BRONZE_RETENTION_DAYS, or point DATA_DIR or LAKE_URI elsewhere"
-        return f"{said}: {advice}." if self.is_low else f"{said}."
+        return self.advice if self.is_low else f"{self._said}."
+
+    @property
+    def advice(self) -> str:
+        """Used and free, and what to do for more."""
+        return f"{self._said}: free space, lower BRONZE_RETENTION_DAYS, or point DATA_DIR or LAKE_URI elsewhere."
+
+    @property
+    def _said(self) -> str:
+        return f"{self.path}: {size(self.free)} of {size(self.total)} free ({100 * self.free_share:.0f} %)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,17 +171,24 @@ class MonthCost:
         )
 
 
-def sizes(lake: Lake) -> list[DatasetSize]:
-    """What each dataset weighs, by layer and name; empty for an empty lake. It lists every file of the lake once."""
-    return sizes_of(lake.files.listed())
-
-
 def sizes_of(files: Iterable[Listed]) -> list[DatasetSize]:
-    """The same of files that were listed already."""
+    """What each dataset weighs, by layer and name, of all files of a lake."""
     found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for file in files:
         found[dataset_of(file.path)].append(file.bytes)
     return [DatasetSize(*place, len(held), sum(held)) for place, held in sorted(found.items())]
+
+
+def layers_of(sizes: Iterable[DatasetSize]) -> list[DatasetSize]:
+    """What each layer weighs, the largest first; they name no dataset."""
+    found: defaultdict[str, list[DatasetSize]] = defaultdict(list)
+    for each in sizes:
+        found[each.layer].append(each)
+    layers = (
+        DatasetSize(layer, "", sum(each.files for each in held), sum(each.bytes for each in held))
+        for layer, held in found.items()
+    )
+    return sorted(layers, key=lambda layer: -layer.bytes)
 
 
 def dataset_of(path: str) -> tuple[str, str]:
@@ -189,16 +205,18 @@ def dataset_of(path: str) -> tuple[str, str]:
     return layer, dataset.removeprefix(f"{layer}_")
 
 
-def disk(path: Path) -> Disk:
+def disk(path: Path, *, variable: str = "DATA_DIR") -> Disk:
     """The file system of a folder, or of the nearest one above it that exists."""
     usage = shutil.disk_usage(_existing(path))
-    return Disk(path, usage.total, usage.free)
+    return Disk(path, usage.total, usage.free, variable)
 
 
-def disks(paths: Sequence[Path]) -> list[Disk]:
-    """The file systems of some folders, each once."""
-    by_device = {_existing(path).stat().st_dev: path for path in reversed(paths)}
-    return [disk(path) for path in reversed(by_device.values())]
+def disks(data_dir: Path, *, lake: str) -> list[Disk]:
+    """The file system of DATA_DIR, and that of a lake, a URI, where it is another one of this machine."""
+    found, uri = [disk(data_dir)], lake.removeprefix("file://")
+    if "://" not in uri and _existing(Path(uri)).stat().st_dev != _existing(data_dir).stat().st_dev:
+        found.append(disk(Path(uri), variable="LAKE_URI"))
+    return found
 
 
 def _existing(path: Path) -> Path:
@@ -210,15 +228,15 @@ def prices_of(uri: str) -> PriceTable:
     return PRICES.get(uri.partition("://")[0], PRICES["s3"])
 
 
-def month_usage(lake: Lake, *, now: datetime, files: Sequence[Listed] | None = None) -> MonthUsage:
-    """Bytes kept now, and an estimate of the requests of the month of `now` so far; `files` are those of the lake.
+def month_usage(lake: Lake, files: Iterable[Listed], *, now: datetime) -> MonthUsage:
+    """Bytes kept now, and an estimate of the requests of the month of `now` so far; `files` are all of the lake.
 
     Counted are files that were last written in the month, and those of bronze days that were merged into them since,
     as their manifests tell. What was overwritten, deleted, or looked at and found unchanged leaves no trace: the
     estimate is a lower bound. Raises LakeError.
     """
     month = datetime(now.year, now.month, 1, tzinfo=UTC)
-    held = lake.files.listed() if files is None else files
+    held = list(files)
     written = [file for file in held if file.written_at >= month]
     manifests = (lake.files.read(f.path) for f in written if f.path.endswith(f"/{MANIFEST_FILE}"))
     merged = sum(len(part.holds) - 1 for raw in manifests if raw for part in decode_manifest(raw).parts)

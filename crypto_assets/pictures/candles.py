@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import ImageDraw
@@ -15,8 +14,6 @@ from crypto_assets.spans import Span, times_us, to_us
 
 CANDLES = 96
 PRICE_HEIGHT, VOLUME_HEIGHT, MARGIN = 150, 40, 4
-
-Floats = npt.NDArray[np.float64]
 
 
 def candle_picture(klines: pa.Table, *, day: Span) -> str | None:
@@ -35,26 +32,15 @@ def candle_picture(klines: pa.Table, *, day: Span) -> str | None:
 
     image = png.blank(PRICE_HEIGHT + VOLUME_HEIGHT + MARGIN)
     draw = ImageDraw.Draw(image)
-    to_y = _scale(low.min(), high.max(), top=0, bottom=PRICE_HEIGHT - 1)
-    bars = _scale(0.0, volume.max(), top=PRICE_HEIGHT + MARGIN, bottom=PRICE_HEIGHT + MARGIN + VOLUME_HEIGHT - 1)
-    columns = zip(places, opens[starts], closes[ends], to_y(high), to_y(low), bars(volume), strict=True)
+    to_y = partial(png.to_rows, low=low.min(), high=high.max(), top=0, bottom=PRICE_HEIGHT - 1)
+    bars = png.to_rows(volume, low=0.0, high=volume.max(), top=PRICE_HEIGHT + MARGIN, bottom=image.height - 1)
+    columns = zip(places, opens[starts], closes[ends], to_y(high), to_y(low), bars, strict=True)
     for place, first, last, top, bottom, bar in columns:
         left = round(place * png.WIDTH / CANDLES) + 1
         right, middle = left + 5, left + 2
         colour = png.PRESENT if last >= first else png.DOWN
-        body = to_y(np.array([max(first, last), min(first, last)]))
+        body = to_y([max(first, last), min(first, last)])
         draw.line((middle, top, middle, bottom), fill=colour)
         draw.rectangle((left, body[0], right, body[1]), fill=colour)
         draw.rectangle((left, bar, right, image.height - 1), fill=png.HALT)
     return png.as_markdown(image, alt=f"price {low.min():,.8g} to {high.max():,.8g}, and volume")
-
-
-def _scale(low: float, high: float, *, top: int, bottom: int) -> Callable[[Floats], list[int]]:
-    """Values to rows of pixels, the highest value in row `top`."""
-    span = high - low
-
-    def to_rows(values: Floats) -> list[int]:
-        share = (values - low) / span if span > 0 else np.full(values.shape, 0.5)
-        return np.rint(bottom - share * (bottom - top)).astype(int).tolist()
-
-    return to_rows

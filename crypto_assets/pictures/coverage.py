@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from crypto_assets.cleaning.coverage import Slot
 from crypto_assets.pictures import png
@@ -27,12 +26,9 @@ def coverage_picture(strip: npt.NDArray[np.int8]) -> str:
     """Markdown of the strip, midnight to midnight, with a tick every three hours; `strip` holds a `Slot` each."""
     ranks = {slot: rank for rank, slot in enumerate(_COLOURS)}
     ranked = np.array([ranks[Slot(value)] for value in range(len(ranks))], np.uint8)[strip]
-    edges = np.linspace(0, strip.size, png.STRIP_WIDTH, endpoint=False).astype(int)
-    worst = np.minimum.reduceat(ranked, edges)
+    worst = np.minimum.reduceat(ranked, png.first_of_columns(strip.size))
     row = np.array(list(_COLOURS.values()), np.uint8)[worst]
     pixels = np.tile(row, (HEIGHT, 1))
     pixels[-_TICK_HEIGHT:] = png.BACKGROUND
     pixels[-_TICK_HEIGHT:, :: png.STRIP_WIDTH // 8] = png.HALT
-    image = png.blank(HEIGHT, width=png.STRIP_WIDTH)
-    image.paste(Image.fromarray(pixels), (0, 0))
-    return png.as_markdown(image, alt="coverage from 00:00 to 24:00 UTC")
+    return png.strip(pixels, alt="coverage from 00:00 to 24:00 UTC")

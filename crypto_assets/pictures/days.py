@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import date
 
 import numpy as np
-from PIL import Image
 
 from crypto_assets.pictures import png
 
@@ -22,9 +21,6 @@ def days_picture(rows_by_day: Mapping[date, int], *, complete: int) -> str:
     rows = np.zeros((last - first).days + 1, np.int64)
     for day, count in rows_by_day.items():
         rows[(day - first).days] = count
-    edges = np.linspace(0, rows.size, png.STRIP_WIDTH, endpoint=False).astype(int)
-    least = np.minimum.reduceat(rows, edges)
+    least = np.minimum.reduceat(rows, png.first_of_columns(rows.size))
     colours = np.where(least >= complete, png.PRESENT, np.where(least > 0, png.FILLED, png.MISSING)).astype(np.uint8)
-    image = png.blank(HEIGHT, width=png.STRIP_WIDTH)
-    image.paste(Image.fromarray(np.tile(colours, (HEIGHT, 1))), (0, 0))
-    return png.as_markdown(image, alt=f"days from {first} to {last}")
+    return png.strip(np.tile(colours, (HEIGHT, 1)), alt=f"days from {first} to {last}")

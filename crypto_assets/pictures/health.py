@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,11 +94,6 @@ def health_picture(shown: HealthPicture) -> bytes:
     buffer = io.BytesIO()
     image.quantize(64).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
-
-
-def as_markdown(picture: bytes, *, alt: str) -> str:
-    """A PNG inside a markdown image."""
-    return f"![{alt}](data:image/png;base64,{base64.b64encode(picture).decode()})"
 
 
 def _draw_day(axes: Axes, strips: Sequence[Strip]) -> None:

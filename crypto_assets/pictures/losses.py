@@ -25,15 +25,11 @@ def losses_picture(training: Sequence[float], validation: Sequence[float]) -> st
     best = int(np.argmin(validation))
     draw.line((across[best], 0, across[best], HEIGHT - 1), fill=png.HALT)
     for losses, colour in ((training, png.PRESENT), (validation, png.DOWN)):
-        points = [(x, _height(loss, low=low, high=high)) for x, loss in zip(across, losses, strict=True)]
+        rows = png.to_rows(losses, low=low, high=high, top=MARGIN, bottom=HEIGHT - 1 - MARGIN)
+        points = list(zip(across, rows, strict=True))
         if len(points) > 1:
             draw.line(points, fill=colour, width=2)
         for x, y in points:
             draw.ellipse((x - _DOT, y - _DOT, x + _DOT, y + _DOT), fill=colour)
     alt = f"losses {low:.5g} to {high:.5g} over {len(validation)} epochs, best after epoch {best + 1}"
     return png.as_markdown(image, alt=alt)
-
-
-def _height(loss: float, *, low: float, high: float) -> int:
-    share = (loss - low) / (high - low) if high > low else 0.5
-    return round(HEIGHT - 1 - MARGIN - share * (HEIGHT - 1 - 2 * MARGIN))

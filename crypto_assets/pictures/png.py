@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 WIDTH = 720
@@ -35,4 +37,30 @@ def as_markdown(image: Image.Image, *, alt: str) -> str:
     """The picture inside a markdown image, so that it lies in the event itself; some hundred bytes to a few kB."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True, bits=4)
-    return f"![{alt}](data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()})"
+    return in_markdown(buffer.getvalue(), alt=alt)
+
+
+def in_markdown(png: bytes, *, alt: str) -> str:
+    """A PNG inside a markdown image."""
+    return f"![{alt}](data:image/png;base64,{base64.b64encode(png).decode()})"
+
+
+def strip(pixels: npt.NDArray[np.uint8], *, alt: str) -> str:
+    """Markdown of pixels, (height, STRIP_WIDTH) indices of the palette."""
+    image = blank(len(pixels), width=STRIP_WIDTH)
+    image.paste(Image.fromarray(pixels), (0, 0))
+    return as_markdown(image, alt=alt)
+
+
+def first_of_columns(count: int) -> npt.NDArray[np.int_]:
+    """Of so many things side by side, the first one that each column of a strip shows."""
+    return np.linspace(0, count, STRIP_WIDTH, endpoint=False).astype(int)
+
+
+def to_rows(values: npt.ArrayLike, *, low: float, high: float, top: int, bottom: int) -> list[int]:
+    """Rows of pixels: `high` and what is above in row `top`, `low` and what is below in row `bottom`.
+
+    All in the middle where there is nothing between low and high.
+    """
+    share = np.clip((np.asarray(values) - low) / (high - low), 0, 1) if high > low else np.full(np.shape(values), 0.5)
+    return np.rint(bottom - share * (bottom - top)).astype(int).tolist()

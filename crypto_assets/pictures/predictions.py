@@ -91,5 +91,4 @@ def _by_column(x: IntArray) -> list[tuple[int, slice]]:
 
 def _rows(values: FloatArray, *, edge: float, top: int, height: int) -> list[int]:
     """Values to rows of pixels: `edge` in row `top`, -`edge` in the last of `height` rows."""
-    share = (1 - np.clip(values / edge, -1, 1)) / 2
-    return np.rint(top + share * (height - 1)).astype(int).tolist()
+    return png.to_rows(values, low=-edge, high=edge, top=top, bottom=top + height - 1)

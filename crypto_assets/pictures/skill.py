@@ -81,5 +81,4 @@ def _edge(cells: list[Cell]) -> float:
 
 def _row(skill: float, *, edge: float) -> int:
     """Row of pixels of a skill: `edge` at the top, -`edge` at the bottom."""
-    share = (1 - min(1.0, max(-1.0, skill / edge))) / 2
-    return round(MARGIN + share * (HEIGHT - 1 - 2 * MARGIN))
+    return png.to_rows([skill], low=-edge, high=edge, top=MARGIN, bottom=HEIGHT - 1 - MARGIN)[0]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import date
 
 import numpy as np
-from PIL import Image
 
 from crypto_assets.forecast.training_sets_usage import DayRows
 from crypto_assets.pictures import png
@@ -25,12 +24,9 @@ def training_rows_picture(rows: Mapping[date, DayRows]) -> str:
     if not rows:
         return ""
     counts = np.array([[getattr(day, name) for name in COLOURS] for day in rows.values()], np.int64)
-    edges = np.linspace(0, len(rows), png.STRIP_WIDTH, endpoint=False).astype(int)
-    columns = [_column(day) for day in np.add.reduceat(counts, edges, axis=0)]
-    image = png.blank(HEIGHT, width=png.STRIP_WIDTH)
-    image.paste(Image.fromarray(np.column_stack(columns)), (0, 0))
+    columns = [_column(day) for day in np.add.reduceat(counts, png.first_of_columns(len(rows)), axis=0)]
     legend = "usable (teal), filled (yellow), cold (grey), missing (red)"
-    return png.as_markdown(image, alt=f"rows by day from {min(rows)} to {max(rows)}: {legend}")
+    return png.strip(np.column_stack(columns), alt=f"rows by day from {min(rows)} to {max(rows)}: {legend}")
 
 
 def _column(counts: np.ndarray) -> np.ndarray:

@@ -44,8 +44,14 @@ def read_health(settings: Settings, programs: Iterable[Program] = PROGRAMS, *, n
     """
     timeouts = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
     with redis.Redis.from_url(redis_url(settings), **timeouts) as client:
-        exchange = exchange_name(settings)
-        return [judge(program, read_heartbeat(client, exchange, program), now_us=now_us) for program in programs]
+        return read_programs(client, exchange_name(settings), programs, now_us=now_us)
+
+
+def read_programs(
+    client: redis.Redis, exchange: str, programs: Iterable[Program] = PROGRAMS, *, now_us: int
+) -> list[Health]:
+    """The same from an open client; raises what asking and decoding raise."""
+    return [judge(program, read_heartbeat(client, exchange, program), now_us=now_us) for program in programs]
 
 
 def judge(program: Program, beat: Heartbeat | None, *, now_us: int) -> Health:

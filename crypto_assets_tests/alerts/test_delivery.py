@@ -11,7 +11,7 @@ import pytest
 
 from crypto_assets.alerts.bounded import Calls
 from crypto_assets.alerts.delivery import Sent, channels_of, deliver, send_test
-from crypto_assets.alerts.facts import Facts, NamedDisk
+from crypto_assets.alerts.facts import Facts
 from crypto_assets.alerts.rules import judge
 from crypto_assets.config import Settings
 from crypto_assets.health.storage import Disk
@@ -50,7 +50,7 @@ def test_a_thousand_evaluations_of_one_fault_are_one_post_and_its_end_is_one(
     book = quick_book
     teller = Teller(book, service_settings(tmp_path, alert_webhook_url=hook.url))
     for free in (9, 91):
-        disk = NamedDisk("DATA_DIR", Disk(Path("/"), 100, free))
+        disk = Disk(Path("/"), 100, free)
         for number in range(1_000):
             book.now += timedelta(seconds=30)
             facts = Facts(now=book.now, streams=False, disks=(disk,))

@@ -14,11 +14,8 @@ from crypto_assets.alerts.facts import Unseen
 from crypto_assets.alerts.observe import (
     Observer,
     days_looked_at,
-    flushed_every,
-    is_meant_to_stream,
     service_starts,
 )
-from crypto_assets.endpoints import remove_endpoint, write_endpoint
 from crypto_assets_tests.alerts.causes import Book
 from crypto_assets_tests.services import service_settings
 from resources.services.folder import ProcessRecord, ServiceFolder
@@ -32,23 +29,6 @@ def test_a_day_is_looked_at_once_silver_and_gold_of_it_are_due() -> None:
     days = days_looked_at(first, now=datetime(2026, 3, 9, 2, tzinfo=UTC))
     assert (days[0], days[-1], len(days)) == (date(2026, 3, 2), date(2026, 3, 8), 7)
     assert days_looked_at(date(2026, 3, 8), now=NOW) == (date(2026, 3, 8),)
-
-
-def test_the_stream_is_meant_to_run_where_each_of_its_services_is(tmp_path: Path) -> None:
-    settings = service_settings(tmp_path)
-    assert not is_meant_to_stream(settings)
-    for service in ("kafka", "redis", "postgres"):
-        write_endpoint(tmp_path, service, {"url": "x"})
-    assert is_meant_to_stream(settings)
-    remove_endpoint(tmp_path, "redis")
-    assert not is_meant_to_stream(settings)
-    assert is_meant_to_stream(service_settings(tmp_path, redis_url="redis://127.0.0.1:1"))
-
-
-def test_a_market_that_is_simulated_slowly_is_flushed_less_often(tmp_path: Path) -> None:
-    speeds = [("simulator", 0.1), ("simulator", 10.0), ("binance", 0.1)]
-    found = [flushed_every(service_settings(tmp_path, exchange=name, simulator_speed=speed)) for name, speed in speeds]
-    assert [each / timedelta(minutes=1) for each in found] == [50, 5, 5]
 
 
 def test_starts_are_those_that_services_remember_and_not_of_programs_that_beat(tmp_path: Path) -> None:

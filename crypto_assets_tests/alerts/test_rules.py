@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from crypto_assets.alerts.alert import Cause
-from crypto_assets.alerts.facts import Facts, NamedDisk, Unseen
+from crypto_assets.alerts.facts import Facts, Unseen
 from crypto_assets.alerts.rules import judge
-from crypto_assets.health.dagster_events import CheckResult
+from crypto_assets.health.events import CheckResult
 from crypto_assets.health.storage import Disk
 from crypto_assets.health.writes import LastWrite
 from crypto_assets.spans import to_us
@@ -116,7 +116,7 @@ def test_a_slow_exchange_fills_bronze_less_often() -> None:
 
 @pytest.mark.parametrize(("free", "is_told"), [(99, True), (100, False), (0, True)])
 def test_a_disk_is_told_below_a_tenth(free: int, is_told: bool) -> None:
-    disk = NamedDisk("LAKE_URI", Disk(Path("/lake"), 1_000, free))
+    disk = Disk(Path("/lake"), 1_000, free, "LAKE_URI")
     assert ("disk/LAKE_URI" in causes(disks=(disk,))) is is_told
 
 

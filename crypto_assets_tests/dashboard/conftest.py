@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -15,22 +12,22 @@ from pathlib import Path
 import psutil
 import pytest
 import streamlit as st
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 from streamlit.testing.v1 import AppTest
 
 from crypto_assets.config import Settings
 from crypto_assets.dashboard.context import PageContext
 from crypto_assets_tests.dashboard.feeding import Feeding
+from crypto_assets_tests.pages import end_page, start_page
 from crypto_assets_tests.services import NAMED
-from tools.browser import find_browser
 
-ROOT = Path(__file__).resolve().parents[2]
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 EXCHANGE = "simulator-41"
 PHONE = {"width": 390, "height": 844}
 PATIENCE_MS = 30_000
 """How long a sight is waited for: tests run beside others."""
 DESKTOP = {"width": 1440, "height": 1000}
+NAMED_IN_CAPITALS = {name.upper() for name in NAMED}
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 """What Streamlit's page asks for below the address it was opened at, before it asks at the server's root."""
 
@@ -53,26 +50,12 @@ class Dashboard:
 @contextmanager
 def running_dashboard(data_dir: Path, variables: Mapping[str, str]) -> Iterator[Dashboard]:
     """`make dashboard` on a free port with settings of the test alone; nothing of it is left at the end."""
-    inherited = {name: value for name, value in os.environ.items() if name.lower() not in NAMED}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "crypto_assets.dashboard", "--port", "0"],
-        cwd=ROOT,
-        env={**inherited, "DATA_DIR": str(data_dir), "SYMBOLS": ",".join(SYMBOLS), **variables},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    given = {"DATA_DIR": str(data_dir), "SYMBOLS": ",".join(SYMBOLS), **variables}
+    url, process = start_page("crypto_assets.dashboard", given, without=NAMED_IN_CAPITALS)
     try:
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        address = re.search(r"http://[\w.:]+", said)
-        assert address is not None, f"the dashboard did not start: {said} exit code {process.wait()}"
-        dashboard = Dashboard(address[0], data_dir, process)
-        family = dashboard.family
-        yield dashboard
+        yield Dashboard(url, data_dir, process)
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
-    _, left = psutil.wait_procs(family, timeout=1)
+        left = end_page(process)
     assert left == []
 
 
@@ -117,18 +100,6 @@ def feeding(kafka: str, redis_server: str) -> Feeding:
     feeding = Feeding(kafka, redis_server, EXCHANGE)
     feeding.make_topics()
     return feeding
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium, ended with its tests: while it runs, others cannot run an event loop."""
-    executable = find_browser()
-    if executable is None:
-        pytest.skip("no Chromium: `python -m tools.browser` installs one, or says why it cannot")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @dataclass

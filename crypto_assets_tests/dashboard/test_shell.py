@@ -14,7 +14,8 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from crypto_assets_tests.dashboard.conftest import ROOT, SYMBOLS, Dashboard, Visitor, is_too_wide, visiting
+from crypto_assets_tests.dashboard.conftest import SYMBOLS, Dashboard, Visitor, is_too_wide, visiting
+from crypto_assets_tests.pages import ROOT
 
 PAGES = ("Live", "Forecast", "Features", "Health")
 

@@ -18,7 +18,7 @@ FUNDING = next(feature.name for feature in FEATURES if feature.source == "fundin
 
 
 def quality(lake: Lake) -> GoldQuality:
-    (found,) = gold_quality(lake, [SYMBOL], DAY)
+    found = gold_quality(lake, SYMBOL, DAY)
     assert found is not None
     return found
 
@@ -80,7 +80,7 @@ def test_a_file_without_a_declared_column_is_not_good_before_any_row_is_warm(lak
 
 def test_a_day_that_was_never_made_is_none_and_a_damaged_one_an_error(lake: Lake) -> None:
     lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(rows=1))
-    assert [found is None for found in gold_quality(lake, ["ETHUSDT", SYMBOL], DAY)] == [True, False]
+    assert [gold_quality(lake, symbol, DAY) is None for symbol in ("ETHUSDT", SYMBOL)] == [True, False]
     lake.files.publish(GOLD_FEATURES.partition_path("ETHUSDT", DAY), b"PAR1 but no more")
     with pytest.raises(LakeError, match="no Parquet file"):
-        gold_quality(lake, ["ETHUSDT"], DAY)
+        gold_quality(lake, "ETHUSDT", DAY)

@@ -14,12 +14,13 @@ from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.health.document import as_markdown, headlines, verdict
 from crypto_assets.health.events import CheckResult, RunState
 from crypto_assets.health.lag import StreamLag
-from crypto_assets.health.publishing import PublishedReport, path_of, publish_report
+from crypto_assets.health.publishing import PublishedReport, path_of, picture_of, publish_report
 from crypto_assets.health.report import HealthReport, Section, make_report
 from crypto_assets.health.rows import EVERY, HEALTH_REPORT, STATUSES, ReportRow, report_table
 from crypto_assets.health.storage import PRICES, READS_PER_FILE, WRITES_PER_FILE
 from crypto_assets.lake.files import Files
 from crypto_assets.lake.lake import Lake
+from crypto_assets.schemas import FLAGS
 from crypto_assets.stream.health import Health
 from crypto_assets_tests.health.small_lake import DAY, NEXT_MORNING, SYMBOL, at, gold, put_silver
 from crypto_assets_tests.services import service_settings
@@ -155,6 +156,14 @@ def test_sections_have_a_sentence_each(lake: Lake, tmp_path: Path) -> None:
     assert said["cost"].startswith(
         "the lake lies on your own disk; elsewhere it would be less than 0.01 USD a month to keep "
     )
+
+
+def test_minutes_that_contradict_themselves_are_not_counted_as_there(lake: Lake, tmp_path: Path) -> None:
+    put_silver(lake, flags=dict.fromkeys(range(40), FLAGS["ohlc_violation"]))
+    report = report_of(lake, tmp_path)
+    assert "BTCUSDT 1,400/1,440" in headlines(report)["silver"]
+    assert "| silver_klines_1m | 1,400/1,440 | – |" in as_markdown(report, [])
+    assert picture_of(report, []).strips[0].note == "1,400/1,440"
 
 
 def test_a_report_of_nothing_wrong_says_so(lake: Lake, tmp_path: Path) -> None:

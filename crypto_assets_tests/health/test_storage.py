@@ -21,7 +21,7 @@ from crypto_assets.health.storage import (
     month_cost,
     month_usage,
     prices_of,
-    sizes,
+    sizes_of,
 )
 from crypto_assets.lake.lake import Lake
 from crypto_assets.lake.manifest import Manifest, Part
@@ -52,12 +52,12 @@ def test_a_file_belongs_to_the_dataset_that_its_place_names(path: str, place: tu
 def test_each_dataset_weighs_what_its_files_do(kind: str, lake: Lake, request: pytest.FixtureRequest) -> None:
     if kind == "s3":
         lake = Lake(f"{request.getfixturevalue('bucket')}/lake")
-    assert sizes(lake) == []
+    assert sizes_of(lake.files.listed()) == []
     for symbol in (SYMBOL, "ETHUSDT"):
         put_silver(lake, symbol=symbol)
         lake.note_inputs(SILVER_KLINES["1m"], symbol, DAY, {"bronze_klines_1m": "v"})
     lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(rows=5))
-    found = {(size.layer, size.dataset): size for size in sizes(lake)}
+    found = {(size.layer, size.dataset): size for size in sizes_of(lake.files.listed())}
     assert found.keys() == {("silver", "klines_1m"), ("gold", "features")}
     assert found["silver", "klines_1m"].files == 4
     weighed = [lake.files.size(f"silver/{name}") or 0 for name in lake.files.names("silver")]
@@ -69,7 +69,7 @@ def test_a_folder_that_does_not_exist_yet_has_the_disk_of_the_one_above_it(tmp_p
     usage = shutil.disk_usage(tmp_path)
     assert (found.path, found.total) == (tmp_path / "not" / "yet", usage.total)
     assert found.used + found.free == found.total
-    assert [each.path for each in disks([tmp_path, tmp_path / "lake"])] == [tmp_path]
+    assert [each.path for each in disks(tmp_path, lake=str(tmp_path / "lake"))] == [tmp_path]
 
 
 @pytest.mark.parametrize(("free", "is_low"), [(100, False), (99, True), (0, True)])
@@ -112,14 +112,14 @@ def test_requests_are_estimated_from_files_of_the_month_and_from_those_merged_in
     for path in old.rglob("*.*"):
         os.utime(path, (0, 0))
     now = datetime.now(UTC)
-    usage = month_usage(lake, now=now)
+    usage = month_usage(lake, lake.files.listed(), now=now)
     # silver's file and the manifest of trades, which tells of two files that a third one took in
     assert usage.files_written == 2 + 2
     assert (usage.writes, usage.reads) == (round(4 * WRITES_PER_FILE), round(4 * READS_PER_FILE))
     assert usage.month == now.date().replace(day=1)
-    assert usage.bytes == sum(size.bytes for size in sizes(lake))
+    assert usage.bytes == sum(size.bytes for size in sizes_of(lake.files.listed()))
 
 
 def test_an_empty_lake_costs_nothing(lake: Lake) -> None:
-    cost = month_cost(month_usage(lake, now=datetime(2026, 11, 21, tzinfo=UTC)), PRICES["s3"])
+    cost = month_cost(month_usage(lake, lake.files.listed(), now=datetime(2026, 11, 21, tzinfo=UTC)), PRICES["s3"])
     assert (cost.storage, cost.requests) == (0, 0)

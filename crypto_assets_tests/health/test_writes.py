@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from crypto_assets.features.declaration import GOLD_FEATURES
-from crypto_assets.health.writes import LastWrite, last_writes
+from crypto_assets.health.writes import LastWrite, flushed_every, last_writes
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import BRONZE, BRONZE_KLINES, SILVER_KLINES, SILVER_PERPETUAL
 from crypto_assets_tests.health.small_lake import DAY, SYMBOL, put_bronze, put_silver
+from crypto_assets_tests.services import service_settings
 
 NEXT = DAY + timedelta(days=1)
 
@@ -49,3 +51,9 @@ def test_an_age_is_never_below_zero() -> None:
     write = LastWrite("gold_features", SYMBOL, date(2024, 8, 5), written, 1)
     assert write.age(now=written + timedelta(minutes=3)) == timedelta(minutes=3)
     assert write.age(now=written - timedelta(seconds=1)) == timedelta(0)
+
+
+def test_a_market_that_is_simulated_slowly_is_flushed_less_often(tmp_path: Path) -> None:
+    speeds = [("simulator", 0.1), ("simulator", 10.0), ("binance", 0.1)]
+    found = [flushed_every(service_settings(tmp_path, exchange=name, simulator_speed=speed)) for name, speed in speeds]
+    assert [each / timedelta(minutes=1) for each in found] == [50, 5, 5]

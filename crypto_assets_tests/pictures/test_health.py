@@ -8,7 +8,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from crypto_assets.pictures import png
-from crypto_assets.pictures.health import HealthPicture, Strip, as_markdown, health_picture
+from crypto_assets.pictures.health import HealthPicture, Strip, health_picture
 
 
 def pixels(shown: HealthPicture) -> npt.NDArray[np.int16]:
@@ -49,5 +49,5 @@ def test_an_empty_day_is_drawn_too() -> None:
 
 
 def test_the_markdown_holds_the_picture_itself() -> None:
-    text = as_markdown(b"\x89PNG", alt="health of a day")
+    text = png.in_markdown(b"\x89PNG", alt="health of a day")
     assert text == f"![health of a day](data:image/png;base64,{base64.b64encode(b'\x89PNG').decode()})"

@@ -13,7 +13,8 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from crypto_assets_tests.ui.conftest import Served, end_page, start_page
+from crypto_assets_tests.pages import end_page
+from crypto_assets_tests.ui.conftest import Served, start_ui
 from crypto_assets_tests.ui.graphql import DAEMONS, PARTITION_COUNTS
 from crypto_assets_tests.waiting import wait_for
 from resources.services.manager import Services
@@ -76,10 +77,10 @@ def test_the_overview_of_features_describes_each_column(backfilled: Served, page
 
 
 def test_interrupting_the_page_leaves_no_process(tmp_path: Path) -> None:
-    served = start_page(tmp_path)
+    served = start_ui(tmp_path)
     family = psutil.Process(served.process.pid).children(recursive=True)
     assert family
-    assert end_page(served) == []
+    assert end_page(served.process) == []
     assert served.process.returncode == 0
 
 
@@ -88,13 +89,13 @@ def test_beside_the_daemon_of_make_up_the_page_starts_no_second_one(
 ) -> None:
     services = make_services(tmp_path)
     services.start(["daemon"])
-    served = start_page(tmp_path)
+    served = start_ui(tmp_path)
     assert served.process.stdout is not None
     assert served.process.stdout.readline().startswith("The daemon of `make up`")
     scripts = [" ".join(process.cmdline()) for process in psutil.Process(served.process.pid).children(recursive=True)]
     assert any("dagster-webserver" in script for script in scripts)
     assert not any("dagster-daemon" in script for script in scripts)
-    assert end_page(served) == []
+    assert end_page(served.process) == []
     assert [status.state for status in services.status(["daemon"])] == ["running"]
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from crypto_assets.dashboard.charts import DOWN, STILL, UP, WRONG, finished, time_axis
+from crypto_assets.dashboard.charts import DOWN, STILL, UP, WRONG, finished, format_of, time_axis
 from crypto_assets.dashboard.features.lanes import LINE
-from crypto_assets.dashboard.features.numbers import format_of
 from crypto_assets.dashboard.features.statistics import Correlation, Spread, histogram, share_without_value
 
 MOST_NUMBERS = 12

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pyarrow as pa
 
+from crypto_assets.cleaning.gaps import merged_spans
 from crypto_assets.errors import LakeError, command_to_materialise
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.lake.lake import Lake
@@ -102,20 +103,9 @@ def values_of(day: GoldDay, names: Sequence[str], span: Span) -> pl.DataFrame:
 
 def spans_where(day: GoldDay, condition: pl.Expr, span: Span) -> list[Span]:
     """Longest runs of minutes of a span whose rows fulfil a condition; a minute without a row is in none."""
-    minutes = (
-        day.gold.filter(condition)
-        .select(pl.col("open_time"))
-        .filter(pl.col("open_time").is_between(span.start, span.end, closed="left"))["open_time"]
-        .to_list()
-    )
-    found: list[Span] = []
-    for start in minutes:
-        end = start + timedelta(minutes=1)
-        if found and found[-1].end == start:
-            found[-1] = Span(found[-1].start, end)
-        else:
-            found.append(Span(start, end))
-    return found
+    inside = pl.col("open_time").is_between(span.start, span.end, closed="left")
+    minutes = day.gold.filter(condition & inside)["open_time"].to_list()
+    return list(merged_spans(Span(start, start + timedelta(minutes=1)) for start in minutes))
 
 
 def _read(lake: Lake, dataset: Dataset, symbol: str, day: date, *, columns: Sequence[str] | None) -> pa.Table | None:

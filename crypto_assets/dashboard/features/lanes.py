@@ -9,9 +9,8 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from crypto_assets.dashboard.charts import DOWN, STILL, UP
+from crypto_assets.dashboard.charts import DOWN, STILL, UP, format_of
 from crypto_assets.dashboard.features.gold_day import GoldDay, candle_minutes, candles_of, spans_where, values_of
-from crypto_assets.dashboard.features.numbers import format_of
 from crypto_assets.features.declaration import FEATURES, Feature
 from crypto_assets.spans import Span
 

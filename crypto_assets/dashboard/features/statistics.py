@@ -18,6 +18,8 @@ type FloatArray = npt.NDArray[np.float64]
 METHODS: tuple[Method, ...] = ("Spearman", "Pearson")
 
 BINS = 40
+PIECE_MINUTES = 15
+"""Of the day, in which the values that are missing are counted."""
 FEWEST_PAIRS = 3
 """Rows that a correlation needs; of two it is always 1 or -1."""
 
@@ -110,17 +112,17 @@ def correlation(gold: pl.DataFrame, names: Sequence[str], *, method: Method) -> 
     return Correlation(method, used, matrix, warm.height, tuple(name for name in names if name not in used))
 
 
-def share_without_value(gold: pl.DataFrame, names: Sequence[str], *, every_minutes: int = 15) -> pl.DataFrame:
+def share_without_value(gold: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """For each feature and piece of a day: name, open_time, end, and the share of its rows without a finite value.
 
     Pieces without a row are not listed.
     """
-    length = f"{every_minutes}m"
+    length = f"{PIECE_MINUTES}m"
     return (
         gold.group_by_dynamic("open_time", every=length)
         .agg((1 - pl.col(name).is_finite().fill_null(value=False).mean()).alias(name) for name in names)
         .unpivot(names, index="open_time", variable_name="name", value_name="share")
-        .with_columns((pl.col("open_time") + pl.duration(minutes=every_minutes)).alias("end"))
+        .with_columns((pl.col("open_time") + pl.duration(minutes=PIECE_MINUTES)).alias("end"))
     )
 
 

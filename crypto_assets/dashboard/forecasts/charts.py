@@ -40,7 +40,7 @@ def draw_predictions(record: Record, *, symbol: str, quote: str, horizon_s: int,
         }
     )
     said = f"{rows.num_rows} predictions of {symbol} {horizon_name(horizon_s)} ahead beside what came"
-    spec = _predictions(symbol, quote, horizon_name(horizon_s), f"{share:.0%}".replace("%", " %"), _format(targets))
+    spec = _predictions(symbol, quote, horizon_name(horizon_s), words.percent(share, digits=0), _format(targets))
     draw(spec, key="predictions", alt_text=said, rows=table)
 
 

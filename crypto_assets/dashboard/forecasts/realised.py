@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from crypto_assets.dashboard.market.messages import Candle
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, Outcome, outcomes, realised
-from crypto_assets.lake.lake import Lake
 from crypto_assets.spans import to_us
 
 if TYPE_CHECKING:
@@ -49,11 +48,6 @@ class Record:
     def inside(self) -> float | None:
         """Share of prices that came and lie in their interval."""
         return float(self.outcome.inside.mean()) if self.outcome and self.outcome.inside.size else None
-
-
-def lake_predictions(lake: Lake, symbol: str, days: Sequence[date]) -> pa.Table:
-    """Rows of those of the days that have predictions; raises LakeError."""
-    return lake.read_days(LSTM_PREDICTIONS, symbol, days)
 
 
 def live_predictions(connection: Connection, exchange: str, symbol: str, *, start: datetime, end: datetime) -> pa.Table:

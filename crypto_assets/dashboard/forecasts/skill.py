@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,11 +50,7 @@ def skill_curve(outcome: Outcome, *, step_s: int) -> SkillCurve:
     step_us = window_s * _SECOND_US // STEPS
     ends = [end for end in range(last, first, -step_us) if end - first >= window_s * _SECOND_US / 2 or end == last]
     points = (_point(outcome, end, window_us=window_s * _SECOND_US, step_s=step_s) for end in reversed(ends[:POINTS]))
-    return SkillCurve(window_s, tuple(_known(points)))
-
-
-def _known(points: Iterator[SkillPoint | None]) -> Iterator[SkillPoint]:
-    return (one for one in points if one is not None)
+    return SkillCurve(window_s, tuple(point for point in points if point is not None))
 
 
 def _point(outcome: Outcome, end_us: int, *, window_us: int, step_s: int) -> SkillPoint | None:

@@ -109,11 +109,8 @@ def gaps_chart(losses: Losses, symbols: Sequence[str]) -> Any:
 
 def _worst_days(days: Iterable[DayCoverage]) -> pl.DataFrame:
     """Dataset by dataset and day by day the symbols that are worst off, and their least rows."""
-    grouped: dict[tuple[str, date], list[DayCoverage]] = {}
-    for day in days:
-        grouped.setdefault((day.dataset, day.day), []).append(day)
     rows: list[dict[str, object]] = []
-    for (dataset, day), found in grouped.items():
+    for (dataset, day), found in _by_square(days).items():
         worst: DayState = min((each.state for each in found), key=_rank)
         alike = [each for each in found if each.state == worst]
         rows.append(
@@ -135,9 +132,6 @@ def _rank(state: DayState) -> int:
 
 def _most_lost(gaps: Iterable[GapMinutes]) -> pl.DataFrame:
     """Stream by stream and day by day what the symbol that lost most has lost."""
-    grouped: dict[tuple[str, date], list[GapMinutes]] = {}
-    for gap in gaps:
-        grouped.setdefault((gap.dataset, gap.day), []).append(gap)
     rows = [
         {
             "dataset": dataset,
@@ -147,9 +141,17 @@ def _most_lost(gaps: Iterable[GapMinutes]) -> pl.DataFrame:
             "unsettled": sum(gap.unsettled for gap in found),
             "symbols": ", ".join(f"{gap.symbol} {gap.lost:,.1f}" for gap in found),
         }
-        for (dataset, day), found in grouped.items()
+        for (dataset, day), found in _by_square(gaps).items()
     ]
     return pl.DataFrame(rows, schema=_GAP_COLUMNS)
+
+
+def _by_square[T: (DayCoverage, GapMinutes)](each: Iterable[T]) -> dict[tuple[str, date], list[T]]:
+    """What several symbols say of one dataset and day."""
+    found: dict[tuple[str, date], list[T]] = {}
+    for one in each:
+        found.setdefault((one.dataset, one.day), []).append(one)
+    return found
 
 
 def _dataset_axis(names: Sequence[str]) -> alt.Y:

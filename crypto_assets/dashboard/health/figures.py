@@ -6,30 +6,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from crypto_assets.config import Settings
+from crypto_assets.dagster_home import open_dagster
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.health.calendar import DayCoverage, GapMinutes, coverage, gap_minutes
 from crypto_assets.health.completeness import MINUTES, Completeness, completeness
+from crypto_assets.health.events import CheckResult, RunState
 from crypto_assets.health.gold import GoldQuality, gold_quality
+from crypto_assets.health.report import MEDALLION
 from crypto_assets.health.storage import (
     PRICES,
     DatasetSize,
     Disk,
     MonthCost,
-    disk,
+    disks,
     month_cost,
     month_usage,
     sizes_of,
 )
 from crypto_assets.health.writes import LastWrite, last_writes
 from crypto_assets.lake.lake import Lake
-from crypto_assets.schemas import BRONZE, SILVER
+from crypto_assets.schemas import BRONZE
 from crypto_assets.stream.gap_table import GAP_LEDGER, gaps_of
-
-if TYPE_CHECKING:
-    from crypto_assets.health.dagster_events import CheckResult, RunState
 
 SILVER_DAYS = 7
 CALENDAR_DAYS = 30
@@ -58,9 +57,14 @@ class LakeFigures:
 class Storage:
     """What is kept, where it lies, and what it would cost elsewhere."""
 
-    disk: Disk
+    disks: tuple[Disk, ...]
     sizes: tuple[DatasetSize, ...]
     costs: tuple[MonthCost, ...]
+
+    @property
+    def fullest(self) -> Disk:
+        """The disk with the least share left."""
+        return min(self.disks, key=lambda disk: disk.free_share)
 
     @property
     def bytes(self) -> int:
@@ -100,17 +104,17 @@ class Events:
 def read_lake(lake: Lake, symbols: Sequence[str], *, now: datetime) -> LakeFigures:
     """The figures at a moment; raises LakeError."""
     silver = [count for symbol in symbols for count in _silver(lake, symbol, now=now)]
-    newest = {symbol: day for symbol in symbols if (day := lake.newest_day(GOLD_FEATURES, symbol))}
-    gold = [found for symbol, day in newest.items() for found in gold_quality(lake, [symbol], day) if found]
+    newest = ((symbol, lake.newest_day(GOLD_FEATURES, symbol)) for symbol in symbols)
+    gold = [found for symbol, day in newest if day and (found := gold_quality(lake, symbol, day))]
     return LakeFigures(tuple(last_writes(lake, symbols, datasets=BRONZE)), tuple(silver), tuple(gold))
 
 
 def read_storage(lake: Lake, data_dir: Path, *, now: datetime) -> Storage:
     """It lists every file of the lake once; raises LakeError."""
     listed = list(lake.files.listed())
-    usage = month_usage(lake, now=now, files=listed)
+    usage = month_usage(lake, listed, now=now)
     return Storage(
-        disk=disk(lake.files.local_path("") or data_dir),
+        disks=tuple(disks(data_dir, lake=lake.uri)),
         sizes=tuple(sizes_of(listed)),
         costs=tuple(month_cost(usage, prices) for prices in PRICES.values()),
     )
@@ -121,8 +125,7 @@ def read_calendar(lake: Lake, symbols: Sequence[str], *, now: datetime) -> Calen
     newest = [day for s in symbols for d in (MINUTES, GOLD_FEATURES) if (day := lake.newest_day(d, s))]
     end = max(newest, default=now.date()) + timedelta(days=1)
     start = end - timedelta(days=CALENDAR_DAYS)
-    datasets = (*BRONZE, *SILVER, GOLD_FEATURES)
-    return Calendar(start, end, tuple(coverage(lake, datasets, symbols, start=start, end=end, now=now)))
+    return Calendar(start, end, tuple(coverage(lake, MEDALLION, symbols, start=start, end=end, now=now)))
 
 
 def read_losses(lake: Lake, exchange: str, *, now: datetime) -> Losses:
@@ -143,17 +146,13 @@ def read_events(settings: Settings, *, environment: Mapping[str, str], now: date
 
     It imports Dagster, which takes seconds.
     """
-    from crypto_assets.dagster_home import dagster_home
-
-    home = dagster_home(settings.data_dir, environment=environment)
-    if not (home / "dagster.yaml").is_file():
+    opened = open_dagster(settings.data_dir, environment=environment)
+    if opened is None:
         return None
-    import dagster as dg
-
     from crypto_assets.health.dagster_events import latest_checks, recent_runs
 
     since = now - EVENTS_OF
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with opened as instance:
         return Events(
             checks=tuple(latest_checks(instance, since=since)),
             runs=tuple(recent_runs(instance, since=since)),

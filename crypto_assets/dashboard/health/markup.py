@@ -6,25 +6,27 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from crypto_assets.dashboard.flags import GREY, ORANGE, RED, TEAL
 from crypto_assets.dashboard.health.signals import Level, Signal
 
-COLOURS = {
-    Level.WRONG: RED,
-    Level.WATCH: ORANGE,
-    Level.UNKNOWN: GREY,
-    Level.AWAITED: GREY,
-    Level.WELL: TEAL,
-}
-MARKS = {Level.WRONG: "✕", Level.WATCH: "!", Level.UNKNOWN: "?", Level.AWAITED: "…", Level.WELL: "✓"}
-WORDS = {
-    Level.WRONG: "wrong",
-    Level.WATCH: "to watch",
-    Level.UNKNOWN: "unknown",
-    Level.AWAITED: "being read",
-    Level.WELL: "well",
+
+class Sign(NamedTuple):
+    """How a level is shown."""
+
+    colour: str
+    mark: str
+    word: str
+
+
+SIGNS = {
+    Level.WRONG: Sign(RED, "✕", "wrong"),
+    Level.WATCH: Sign(ORANGE, "!", "to watch"),
+    Level.UNKNOWN: Sign(GREY, "?", "unknown"),
+    Level.AWAITED: Sign(GREY, "…", "being read"),
+    Level.WELL: Sign(TEAL, "✓", "well"),
 }
 
 STYLE = """<style>
@@ -44,7 +46,6 @@ ul.ca-said li { margin: 0 0 .3rem; padding: 0; overflow-wrap: anywhere; }
 .ca-said code { font-size: .84em; padding: .08em .35em; border-radius: 4px; background: rgba(128,128,128,.16);
   color: inherit; }
 .ca-area a, .ca-table a { color: inherit; text-decoration: underline dotted; text-underline-offset: .2em; }
-.ca-scroll { overflow-x: auto; }
 .ca-table { width: 100%; border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
 .ca-table th { text-align: left; font-weight: 500; opacity: .65; padding: .2rem .7rem .3rem 0; white-space: nowrap; }
 .ca-table td { padding: .28rem .7rem .28rem 0; border-top: 1px solid rgba(128,128,128,.18); vertical-align: top; }
@@ -91,7 +92,7 @@ def overview(signals: Sequence[Signal], *, urls: dict[str, str]) -> str:
 def verdict(signals: Iterable[Signal]) -> str:
     """How much is not well, in one sentence."""
     levels = [signal.level for signal in signals]
-    counts = [(levels.count(level), WORDS[level]) for level in Level if level is not Level.WELL]
+    counts = [(levels.count(level), SIGNS[level].word) for level in Level if level is not Level.WELL]
     said = [f"{count} {word}" for count, word in counts if count]
     well = levels.count(Level.WELL)
     return f"{', '.join(said)}, {well} well." if said else f"All {well} figures are well."
@@ -113,7 +114,7 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[Cell]], *, stacks: bool
 def chips(marked: Iterable[tuple[str, Level]]) -> str:
     """Small labels with a mark each."""
     each = "".join(
-        f'<span class="ca-chip" style="--ca:{COLOURS[level]}"><span class="ca-mark">{MARKS[level]}</span>'
+        f'<span class="ca-chip" style="--ca:{SIGNS[level].colour}"><span class="ca-mark">{SIGNS[level].mark}</span>'
         f"{escape(text)}</span>"
         for text, level in marked
     )
@@ -123,7 +124,7 @@ def chips(marked: Iterable[tuple[str, Level]]) -> str:
 def bar(share: float, level: Level) -> str:
     """A bar that is filled to a share of one."""
     filled = 100 * min(1.0, max(0.0, share))
-    return f'<div class="ca-bar" style="--ca:{COLOURS[level]}"><div style="width:{filled:.1f}%"></div></div>'
+    return f'<div class="ca-bar" style="--ca:{SIGNS[level].colour}"><div style="width:{filled:.1f}%"></div></div>'
 
 
 def link(text: str, url: str) -> str:
@@ -142,26 +143,26 @@ def _with_code(sentence: str) -> str:
 def _trouble(signal: Signal, url: str | None) -> str:
     said = "".join(f"<li>{_with_code(sentence)}</li>" for sentence in signal.sentences)
     return (
-        f'<div class="ca-trouble" style="--ca:{COLOURS[signal.level]}"><div>{_head(signal, url)}</div>'
+        f'<div class="ca-trouble" style="--ca:{SIGNS[signal.level].colour}"><div>{_head(signal, url)}</div>'
         f'<ul class="ca-said">{said}</ul></div>'
     )
 
 
 def _tile(signal: Signal, url: str | None) -> str:
-    return f'<div class="ca-tile" style="--ca:{COLOURS[signal.level]}">{_head(signal, url)}</div>'
+    return f'<div class="ca-tile" style="--ca:{SIGNS[signal.level].colour}">{_head(signal, url)}</div>'
 
 
 def _head(signal: Signal, url: str | None) -> str:
-    area = link(f"{signal.area} ↗", url) if url else escape(signal.area)
+    sign, area = SIGNS[signal.level], link(f"{signal.area} ↗", url) if url else escape(signal.area)
     return (
-        f'<div class="ca-area"><span class="ca-mark" title="{WORDS[signal.level]}">{MARKS[signal.level]}</span>{area}'
-        f'</div><div class="ca-value">{escape(signal.value)}</div><div class="ca-note">{escape(signal.note)}</div>'
+        f'<div class="ca-area"><span class="ca-mark" title="{sign.word}">{sign.mark}</span>{area}</div>'
+        f'<div class="ca-value">{escape(signal.value)}</div><div class="ca-note">{escape(signal.note)}</div>'
     )
 
 
 def _cell(cell: Cell) -> str:
     mark = ""
     if cell.level is not None:
-        mark = f'<span class="ca-mark" style="--ca:{COLOURS[cell.level]}">{MARKS[cell.level]}</span>'
+        mark = f'<span class="ca-mark" style="--ca:{SIGNS[cell.level].colour}">{SIGNS[cell.level].mark}</span>'
     text = link(cell.text, cell.url) if cell.url else escape(cell.text)
     return f'<td class="{f"ca-{cell.kind}" if cell.kind else ""}">{mark}{text}</td>'

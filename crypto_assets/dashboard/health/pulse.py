@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from crypto_assets.alerts.alert import Alert
 from crypto_assets.alerts.ledger import read_alerts
@@ -23,7 +24,6 @@ from crypto_assets.dashboard.health.figures import (
 )
 from crypto_assets.dashboard.health.kept import Kept, Look
 from crypto_assets.dashboard.health.signals import (
-    ServiceState,
     Signal,
     awaited,
     of_alerts,
@@ -41,7 +41,11 @@ from crypto_assets.dashboard.health.signals import (
     worst_first,
 )
 from crypto_assets.health.lag import program_health
+from crypto_assets.health.writes import flushed_every
 from crypto_assets.stream.health import Health
+
+if TYPE_CHECKING:
+    from resources.services.manager import ServiceStatus
 
 
 class Pulse:
@@ -59,7 +63,7 @@ class Pulse:
         )
         self.losses: Kept[Losses] = Kept(lambda: read_losses(context.lake, context.exchange, now=now()), every_s=30)
         self.programs: Kept[Sequence[Health]] = Kept(lambda: program_health(settings, now=now()), every_s=2)
-        self.services: Kept[Sequence[ServiceState]] = Kept(self._services, every_s=10)
+        self.services: Kept[Sequence[ServiceStatus]] = Kept(self._services, every_s=10)
         self.alerts: Kept[Sequence[Alert]] = Kept(lambda: read_alerts(settings, since=now() - EVENTS_OF), every_s=10)
         self.events: Kept[tuple[Events | None]] = Kept(
             lambda: (read_events(settings, environment=os.environ, now=now()),), every_s=60
@@ -80,12 +84,14 @@ class Pulse:
     def signals(self, *, wait_s: float = 0.0) -> list[Signal]:
         """The verdict on each area, the worst first; before the lake was read once it waits so long for it."""
         now = self._context.now()
-        lake = self.lake.look(wait_s=wait_s)
+        lake, every = self.lake.look(wait_s=wait_s), flushed_every(self._context.settings)
         programs, storage, events = self.programs.look(), self.storage.look(), self.events.look()
         return worst_first(
             [
                 _judged("Alerts", self.alerts.look(), lambda alerts: of_alerts(alerts, now=now)),
-                _judged("Bronze", lake, lambda figures: of_bronze(figures, programs.value, now=now)),
+                _judged(
+                    "Bronze", lake, lambda figures: of_bronze(figures, programs.value, now=now, flushed_every=every)
+                ),
                 _judged("Silver", lake, lambda figures: of_silver(figures, now=now)),
                 _judged("Gold", lake, of_gold),
                 _judged("Checks", events, lambda kept: of_checks(kept[0])),
@@ -98,7 +104,7 @@ class Pulse:
             ]
         )
 
-    def _services(self) -> Sequence[ServiceState]:
+    def _services(self) -> Sequence[ServiceStatus]:
         from resources.services.manager import Services
 
         return Services(self._context.settings).status()

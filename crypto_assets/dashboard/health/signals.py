@@ -7,20 +7,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from crypto_assets.alerts.alert import Alert
-from crypto_assets.alerts.rules_live import BRONZE_WITHIN
 from crypto_assets.dashboard.health.figures import EVENTS_OF, Events, LakeFigures, Losses, Storage
 from crypto_assets.dashboard.words import age, number, percent, share_of, size, span
 from crypto_assets.features.declaration import FEATURES
-from crypto_assets.health.completeness import MADE_AFTER
-from crypto_assets.health.lag import stream_lags
+from crypto_assets.health.completeness import newest_due_day
+from crypto_assets.health.events import CheckResult
+from crypto_assets.health.lag import collecting_since, stream_lags
 from crypto_assets.health.words import money
+from crypto_assets.health.writes import FLUSHED_EVERY, bronze_limit, late_writes
 from crypto_assets.stream.health import Health
 
 if TYPE_CHECKING:
-    from crypto_assets.health.dagster_events import CheckResult
+    from resources.services.manager import ServiceStatus
 
 DISK_WATCH = 0.20
 """Shares that are still free."""
@@ -55,25 +56,6 @@ class Signal:
     """Asset in Dagster that it is about."""
 
 
-class ServiceState(Protocol):
-    """How a service is: `ServiceStatus` of the embedded services."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def state(self) -> str:
-        """running, elsewhere, on demand, down, ended by itself, does not answer"""
-        ...
-
-    @property
-    def is_well(self) -> bool:
-        """Whether nothing needs to be done about it."""
-        ...
-
-
 def worst_first(signals: Iterable[Signal]) -> list[Signal]:
     """The signals by level; those of one level stay in order."""
     return sorted(signals, key=lambda signal: signal.level)
@@ -89,15 +71,21 @@ def awaited(area: str) -> Signal:
     return Signal(area, Level.AWAITED, "…", "being read")
 
 
-def of_bronze(lake: LakeFigures, programs: Sequence[Health] | None, *, now: datetime) -> Signal:
+def of_bronze(
+    lake: LakeFigures,
+    programs: Sequence[Health] | None,
+    *,
+    now: datetime,
+    flushed_every: timedelta = FLUSHED_EVERY,
+) -> Signal:
     """When bronze was last written: it must be fresh only while the collector fills it."""
     written = [write for write in lake.writes if write.written_at]
     if not written:
         return Signal("Bronze", Level.WATCH, "never", "last write", ("Bronze holds nothing yet. Run: make demo",))
     newest = max(written, key=lambda write: write.written_at or now)
-    is_live = any(health.program == "collector" and health.is_alive for health in programs or ())
+    since, limit = collecting_since(programs or ()), bronze_limit(flushed_every)
     candles = [write for write in lake.writes if write.dataset == "bronze_klines_1m"]
-    late = [w for w in candles if w.written_at is None or now - w.written_at > BRONZE_WITHIN] if is_live else []
+    late = late_writes(candles, limit=limit, collecting_since=since, now=now) if since else []
     return Signal(
         area="Bronze",
         level=Level.WRONG if late else Level.WELL,
@@ -121,17 +109,18 @@ def of_silver(lake: LakeFigures, *, now: datetime) -> Signal:
     wanting.sort(key=lambda count: -1.0 if count.share is None else count.share)
     shown = wanting[0] if wanting else newest
     sentences = [count.sentence for count in wanting[:MOST_SENTENCES]]
-    lacking = ((now - MADE_AFTER).date() - newest.day).days - 1
+    due = newest_due_day(now)
+    lacking = (due - newest.day).days
     if lacking > 0:
-        first, last = newest.day + timedelta(days=1), now.date() - timedelta(days=1)
+        first = newest.day + timedelta(days=1)
         days = "the day after it lacks" if lacking == 1 else f"the {lacking:,} days after it lack"
         sentences.append(
-            f"{newest.day} is the newest day; {days}. Run: crypto-assets backfill {newest.symbol} {first} {last}"
+            f"{newest.day} is the newest day; {days}. Run: crypto-assets backfill {newest.symbol} {first} {due}"
         )
     return Signal(
         area="Silver",
         level=Level.WRONG if wanting else Level.WATCH if lacking > 0 else Level.WELL,
-        value=share_of(None if shown.rows is None else shown.rows - shown.unusable, shown.wanted),
+        value=share_of(shown.usable, shown.wanted),
         note=f"minutes of {shown.symbol} {shown.day}; "
         + (f"{len(lake.silver) - len(wanting)} of {len(lake.silver)} days complete"),
         sentences=tuple(sentences),
@@ -158,18 +147,14 @@ def of_gold(lake: LakeFigures) -> Signal:
 
 def of_disk(storage: Storage) -> Signal:
     """How much the disk has left."""
-    disk = storage.disk
+    disk = storage.fullest
     level = Level.WRONG if disk.is_low else Level.WATCH if disk.free_share < DISK_WATCH else Level.WELL
-    sentence = (
-        f"{percent(disk.free_share, digits=1)} of the lake's disk is free. Free space, shorten "
-        "BRONZE_RETENTION_DAYS, or point LAKE_URI elsewhere."
-    )
     return Signal(
         area="Disk",
         level=level,
         value=f"{size(disk.free)} free",
         note=f"of {size(disk.total)}, {percent(disk.free_share, digits=0)}; the lake has {size(storage.bytes)}",
-        sentences=() if level is Level.WELL else (sentence,),
+        sentences=() if level is Level.WELL else (disk.advice,),
     )
 
 
@@ -184,7 +169,7 @@ def of_cost(storage: Storage) -> Signal:
     )
 
 
-def of_services(services: Sequence[ServiceState]) -> Signal:
+def of_services(services: Sequence[ServiceStatus]) -> Signal:
     """Which services answer."""
     bad = [service for service in services if not service.is_well and service.state != "down"]
     down = [service for service in services if service.state == "down"]
@@ -252,7 +237,7 @@ def of_checks(events: Events | None) -> Signal:
     if events is None:
         return Signal("Checks", Level.WATCH, "none", "Dagster has not run here yet", ("Run: make demo, or make ui",))
     failed = failed_checks(events.checks)
-    errors = [check for check in failed if check.severity == "ERROR"]
+    errors = [check for check in failed if check.is_error]
     return Signal(
         area="Checks",
         level=Level.WRONG if errors else Level.WATCH if failed else Level.WELL,
@@ -266,7 +251,7 @@ def of_runs(events: Events | None, *, now: datetime) -> Signal:
     """Which runs failed."""
     if events is None:
         return Signal("Runs", Level.WELL, "none", "Dagster has not run here yet")
-    failed = [run for run in events.runs if run.status == "FAILURE"]
+    failed = [run for run in events.runs if run.failed]
     newest = max((run.ended_at for run in events.runs if run.ended_at), default=None)
     return Signal(
         area="Runs",
@@ -294,7 +279,7 @@ def of_alerts(alerts: Sequence[Alert], *, now: datetime) -> Signal:
 def failed_checks(checks: Iterable[CheckResult]) -> list[CheckResult]:
     """Those that did not pass: errors before warnings, the newest first."""
     failed = [check for check in checks if not check.passed]
-    return sorted(failed, key=lambda check: (check.severity != "ERROR", -check.at.timestamp()))
+    return sorted(failed, key=lambda check: (not check.is_error, -check.at.timestamp()))
 
 
 def _short(sentence: str) -> str:

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING
 from crypto_assets.config import Settings
 from crypto_assets.dashboard.health.figures import Events, LakeFigures, Storage
 from crypto_assets.dashboard.health.markup import Cell, chips, table
-from crypto_assets.dashboard.health.signals import Level, ServiceState, failed_checks
+from crypto_assets.dashboard.health.signals import Level, failed_checks
 from crypto_assets.dashboard.links import asset_url, run_url
 from crypto_assets.dashboard.words import age, number, percent, share_of, size
 from crypto_assets.features.declaration import FEATURES
 from crypto_assets.health.completeness import Completeness
+from crypto_assets.health.events import CheckResult, RunState
 from crypto_assets.health.gold import GoldQuality
 from crypto_assets.health.lag import StreamLag, stream_lags
 from crypto_assets.health.words import money
 from crypto_assets.stream.health import Health
 
 if TYPE_CHECKING:
-    from crypto_assets.health.dagster_events import CheckResult, RunState
+    from resources.services.manager import ServiceStatus
 
 MOST_ROWS = 25
 _SERVICE_LEVELS = {"running": Level.WELL, "elsewhere": Level.WELL, "on demand": Level.UNKNOWN, "down": Level.WATCH}
@@ -92,7 +93,7 @@ def programs_chips(programs: Sequence[Health]) -> str:
     return chips((f"{health.program} {health.state}", levels.get(health.state, Level.UNKNOWN)) for health in programs)
 
 
-def services_chips(services: Sequence[ServiceState]) -> str:
+def services_chips(services: Sequence[ServiceStatus]) -> str:
     """The services with their states, the worst first."""
     marked = [(f"{each.name} {each.state}", _SERVICE_LEVELS.get(each.state, Level.WRONG)) for each in services]
     return chips(sorted(marked, key=lambda pair: pair[1]))
@@ -103,7 +104,7 @@ def checks_table(events: Events, settings: Settings, *, now: datetime) -> str:
     rows: list[list[Cell]] = []
     for _, found in _by_check(failed_checks(events.checks)):
         first, more = found[0], len(found) - 1
-        level = Level.WRONG if first.severity == "ERROR" else Level.WATCH
+        level = Level.WRONG if first.is_error else Level.WATCH
         where = (first.partition or "") + (f" and {more} more" if more else "")
         rows.append(
             [
@@ -119,7 +120,7 @@ def checks_table(events: Events, settings: Settings, *, now: datetime) -> str:
 
 def runs_table(events: Events, settings: Settings, *, now: datetime) -> str:
     """Runs that failed, the newest first."""
-    failed = [run for run in events.runs if run.status == "FAILURE"]
+    failed = [run for run in events.runs if run.failed]
     rows = [
         [
             Cell(_name_of(run), level=Level.WRONG, url=run_url(settings, run.run_id), kind="short"),
@@ -166,7 +167,6 @@ def _silver_cells(counts: Sequence[Completeness], settings: Settings) -> list[Ce
     if not counts:
         return [Cell("never made", level=Level.WATCH), Cell("–", kind="number"), Cell("–")]
     newest, whole = counts[-1], sum(count.is_complete for count in counts)
-    usable = None if newest.rows is None else newest.rows - newest.unusable
     return [
         Cell(
             f"{newest.day}",
@@ -174,7 +174,7 @@ def _silver_cells(counts: Sequence[Completeness], settings: Settings) -> list[Ce
             url=asset_url(settings, newest.dataset, partition=f"{newest.day}|{newest.symbol}"),
             kind="short",
         ),
-        Cell(share_of(usable, newest.wanted), kind="number"),
+        Cell(share_of(newest.usable, newest.wanted), kind="number"),
         Cell(f"{whole} of {len(counts)} complete", kind="short"),
     ]
 

@@ -1,4 +1,4 @@
-"""What Redis says of the market stream: last prices, and how its programs do."""
+"""The last prices that Redis knows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
-from crypto_assets.spans import from_us, to_us
-from crypto_assets.stream.health import PROGRAMS, Health, judge
-from crypto_assets.stream.heartbeat import read_heartbeat
+from crypto_assets.spans import from_us
 from crypto_assets.stream.processor.last_prices import last_price_key
 
 if TYPE_CHECKING:
@@ -37,8 +35,3 @@ def read_last_prices(client: redis.Redis, exchange: str, symbols: Sequence[str])
             newest, value = max(said)
             found[symbol] = LastPrice(value, from_us(newest))
     return found
-
-
-def read_health(client: redis.Redis, exchange: str, *, now: datetime) -> list[Health]:
-    """How each program of the market stream does; raises redis.RedisError."""
-    return [judge(name, read_heartbeat(client, exchange, name), now_us=to_us(now)) for name in PROGRAMS]

@@ -42,7 +42,7 @@ def _row(health: Health, streams: Sequence[StreamState], *, now: datetime) -> li
         Cell(f"{streams[0].topic}{many}"),
         Cell(health.program),
         Cell(state if health.is_alive else health.state, colour=colour),
-        Cell(f"{sum(stream.rate for stream in streams):,.1f}", is_number=True),
-        Cell(words.age(None if last_us is None else from_us(last_us), now=now), is_number=True),
-        Cell("–" if lag_s is None else f"{lag_s * 1000:,.0f} ms", is_number=True),
+        Cell(f"{sum(stream.rate for stream in streams):,.1f}"),
+        Cell(words.age(None if last_us is None else from_us(last_us), now=now)),
+        Cell("–" if lag_s is None else f"{lag_s * 1000:,.0f} ms"),
     ]

@@ -17,10 +17,9 @@ SHOWN_TRADES, SHOWN_LIQUIDATIONS = 14, 12
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell of a table; text unless it is a number."""
+    """A cell of a table."""
 
     text: str
-    is_number: bool = False
     colour: str = ""
     bar: float = 0.0
     """Share of the cell's row that is shaded from its right edge."""
@@ -64,8 +63,8 @@ def tape(trades: Sequence[Trade], *, base: str, quote: str) -> str:
     rows = [
         [
             Cell(f"{one.at:%H:%M:%S}.{one.at.microsecond // 1000:03d}"),
-            Cell(words.price(one.price), is_number=True, colour=TEAL if one.taker == "buys" else ORANGE),
-            Cell(_quantity(one.quantity), is_number=True),
+            Cell(words.price(one.price), colour=TEAL if one.taker == "buys" else ORANGE),
+            Cell(_quantity(one.quantity)),
             Cell(one.taker, colour=TEAL if one.taker == "buys" else ORANGE),
         ]
         for one in trades
@@ -79,8 +78,8 @@ def liquidated(found: Sequence[Liquidation], *, quote: str, now: datetime) -> st
         [
             Cell(words.age(one.at, now=now)),
             Cell(one.closed, colour=ORANGE if one.closed == "long" else TEAL),
-            Cell(words.price(one.price), is_number=True),
-            Cell(f"{one.price * one.quantity:,.0f}", is_number=True),
+            Cell(words.price(one.price)),
+            Cell(f"{one.price * one.quantity:,.0f}"),
         ]
         for one in found
     ]
@@ -94,9 +93,9 @@ def _side(levels: Sequence[tuple[float, float]], *, deepest: float, colour: str)
         total += quantity
         rows.append(
             [
-                Cell(words.price(price), is_number=True, colour=colour, bar=total / deepest),
-                Cell(_quantity(quantity), is_number=True),
-                Cell(_quantity(total), is_number=True),
+                Cell(words.price(price), colour=colour, bar=total / deepest),
+                Cell(_quantity(quantity)),
+                Cell(_quantity(total)),
             ]
         )
     return rows
@@ -117,7 +116,6 @@ def _shade(row: Sequence[Cell]) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    named = cell.colour if cell.colour.startswith("ca-") else ""
-    classes = " ".join(filter(None, ("num" if cell.is_number else "", named)))
+    named = f' class="{cell.colour}"' if cell.colour.startswith("ca-") else ""
     style = f' style="color:{cell.colour}"' if cell.colour.startswith("#") else ""
-    return f"<td{f' class={classes!r}' if classes else ''}{style}>{escape(cell.text)}</td>"
+    return f"<td{named}{style}>{escape(cell.text)}</td>"

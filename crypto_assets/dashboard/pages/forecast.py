@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 
-import psycopg2
 import pyarrow as pa
-import redis
 import streamlit as st
 
 from crypto_assets.dashboard import words
@@ -100,7 +98,7 @@ def _latest(context: PageContext, symbol: str) -> None:
 def _show_latest(context: PageContext, symbol: str, latest: Latest) -> None:
     now, quote = context.now(), assets_of(symbol)[1]
     price = price_of(context, feed_of(context), symbol)
-    share = f"{latest.interval_share:.0%}".replace("%", " %")
+    share = words.percent(latest.interval_share, digits=0)
     shown = [Card("Price at that moment", words.price(latest.price), unit=quote, age=words.age(latest.as_of, now=now))]
     if price is not None:
         shown.append(Card("Price now", words.price(price[1]), unit=quote, age=words.age(price[0], now=now)))
@@ -241,7 +239,7 @@ def _predictions(_context: PageContext, symbol: str) -> tuple[pa.Table, list[str
     now = _context.now()
     try:
         days = _context.lake.days(LSTM_PREDICTIONS, symbol)[-WEEK_DAYS:]
-        stored = realised.lake_predictions(_context.lake, symbol, days)
+        stored = _context.lake.read_days(LSTM_PREDICTIONS, symbol, days)
     except DOWN as error:
         reasons.append(sentence_of(error))
     span = Span(now - timedelta(days=WEEK_DAYS), now + timedelta(days=1))
@@ -249,7 +247,7 @@ def _predictions(_context: PageContext, symbol: str) -> tuple[pa.Table, list[str
         with _context.database() as connection:
             live = realised.live_predictions(connection, _context.exchange, symbol, start=span.start, end=span.end)
         live = _with_what_came(_context, symbol, live)
-    except (*DOWN, psycopg2.Error, redis.RedisError) as error:
+    except DOWN as error:
         reasons.append(f"{sentence_of(error)} Live predictions are left out.")
     return realised.joined(stored, live), reasons
 

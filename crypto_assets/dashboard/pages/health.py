@@ -99,8 +99,7 @@ def _draw_events(context: PageContext, events: Events | None) -> None:
     if events is None:
         empty("Dagster has not run here yet, so that no check has.", run="make ui")
         return
-    failed = [check for check in events.checks if not check.passed]
-    if failed:
+    if not all(check.passed for check in events.checks):
         st.html(checks_table(events, context.settings, now=now))
     elif events.checks:
         newest = max(check.at for check in events.checks)
@@ -109,7 +108,7 @@ def _draw_events(context: PageContext, events: Events | None) -> None:
         )
     else:
         empty(f"No check has run in the last {EVENTS_OF.days} days.", run="make ui")
-    if any(run.status == "FAILURE" for run in events.runs):
+    if any(run.failed for run in events.runs):
         st.html(runs_table(events, context.settings, now=now))
     elif events.runs:
         st.caption(f"None of {number(len(events.runs))} runs failed.")
@@ -204,7 +203,7 @@ def _storage(pulse: Pulse) -> None:
             _await(look)
             return
         storage = look.value
-        disk, level = storage.disk, of_disk(storage).level
+        disk, level = storage.fullest, of_disk(storage).level
         st.markdown(
             f"**{size(disk.free)}** of {size(disk.total)} free ({percent(disk.free_share, digits=1)}); "
             f"the lake holds **{size(storage.bytes)}** in {number(sum(s.files for s in storage.sizes))} files."

@@ -19,7 +19,7 @@ from crypto_assets.dashboard.market.feed import MarketFeed
 from crypto_assets.dashboard.market.history import first_gap, joined, lake_candles, sampled_candles
 from crypto_assets.dashboard.market.messages import Candle, assets_of
 from crypto_assets.dashboard.market.shared import feed_of
-from crypto_assets.dashboard.market.speed import LastPrice, read_health, read_last_prices
+from crypto_assets.dashboard.market.speed import LastPrice, read_last_prices
 from crypto_assets.dashboard.market.stream_table import stream_rows
 from crypto_assets.dashboard.market.tables import SHOWN_LIQUIDATIONS, SHOWN_TRADES, balance, ladder, liquidated, tape
 from crypto_assets.dashboard.states import empty, failure, part, sentence_of
@@ -223,7 +223,7 @@ def _funding(context: PageContext, feed: MarketFeed, symbol: str) -> None:
 def _streams(context: PageContext, symbol: str) -> None:
     now = context.now()
     with part("Streams", link=asset_link(context.settings, "redis_last_price", view="lineage")):
-        found = read_health(context.redis, context.exchange, now=now)
+        found = read_programs(context.redis, context.exchange, now_us=to_us(now))
         for health in found:
             mark = ":green[●]" if health.is_alive else ":gray[○]" if health.state == "absent" else ":red[●]"
             st.markdown(f"{mark} {words.plain(health.sentence)}")

@@ -76,7 +76,7 @@ def test_storage_weighs_each_dataset_and_prices_the_month_in_each_store(lake: La
     assert size in {each.bytes for each in storage.sizes if each.layer == "gold"}
     assert storage.bytes == sum(each.bytes for each in storage.sizes)
     assert len({cost.prices.name for cost in storage.costs}) == len(storage.costs) >= 3
-    assert 0 < storage.disk.free <= storage.disk.total
+    assert 0 < storage.fullest.free <= storage.fullest.total
 
 
 def test_losses_are_those_of_the_exchanges_ledger(tmp_path: Path) -> None:

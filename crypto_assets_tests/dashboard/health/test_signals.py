@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -31,16 +31,18 @@ from crypto_assets.dashboard.health.signals import (
 from crypto_assets.features.declaration import FEATURES
 from crypto_assets.health.calendar import GapMinutes
 from crypto_assets.health.completeness import Completeness
-from crypto_assets.health.dagster_events import CheckResult, RunState
+from crypto_assets.health.events import CheckResult, RunState
 from crypto_assets.health.gold import GoldQuality
 from crypto_assets.health.storage import PRICES, DatasetSize, Disk, MonthUsage, month_cost
 from crypto_assets.health.writes import LastWrite
 from crypto_assets.spans import to_us
 from crypto_assets.stream.health import Health, judge
 from crypto_assets.stream.heartbeat import Heartbeat, StreamState
+from resources.services.manager import ServiceStatus
 
 NOW = datetime(2026, 1, 20, 12, 0, tzinfo=UTC)
 DAY = date(2026, 1, 19)
+MINUTE = timedelta(minutes=1)
 WHOLE = Completeness("silver_klines_1m", "BTCUSDT", DAY, 1_440, 1_440, 0, 0)
 GOOD = GoldQuality("BTCUSDT", DAY, 1_440, len(FEATURES), 1_440, (), 0, ())
 EMPTY = LakeFigures((), (), ())
@@ -50,14 +52,14 @@ def written(minutes_ago: float, symbol: str = "BTCUSDT") -> LastWrite:
     return LastWrite("bronze_klines_1m", symbol, DAY, NOW - timedelta(minutes=minutes_ago), 1_440)
 
 
-def program(name: str, *streams: StreamState, beat_s_ago: float = 1) -> Health:
+def program(name: str, *streams: StreamState, beat_s_ago: float = 1, began: timedelta = timedelta(hours=1)) -> Health:
     at = to_us(NOW)
     beat = Heartbeat(
         program=name,  # pyright: ignore[reportArgumentType]
         instance="one",
         pid=1,
         host="here",
-        started_at_us=at - 10**9,
+        started_at_us=to_us(NOW - began),
         beat_at_us=at - int(beat_s_ago * 1e6),
         state="running",
         streams=streams,
@@ -103,6 +105,17 @@ def test_bronze_that_was_never_written_is_wrong_while_the_collector_runs() -> No
     assert "last written never" in signal.sentences[0]
 
 
+def test_a_collector_that_just_began_could_not_fill_bronze_yet() -> None:
+    signal = of_bronze(replace(EMPTY, writes=(written(3_000),)), [program("collector", began=9 * MINUTE)], now=NOW)
+    assert signal.level is Level.WELL
+
+
+def test_a_slow_market_fills_bronze_less_often() -> None:
+    lake, programs = replace(EMPTY, writes=(written(40),)), [program("collector")]
+    assert of_bronze(lake, programs, now=NOW, flushed_every=25 * MINUTE).level is Level.WELL
+    assert of_bronze(lake, programs, now=NOW, flushed_every=15 * MINUTE).level is Level.WRONG
+
+
 def test_silver_shows_the_day_that_lacks_most() -> None:
     lacking = replace(WHOLE, day=DAY - timedelta(days=1), rows=1_400)
     signal = of_silver(replace(EMPTY, silver=(lacking, WHOLE)), now=NOW)
@@ -141,7 +154,7 @@ def test_a_disk_is_watched_before_it_is_full(free: int, level: Level) -> None:
 def storage(*, free: int = 80) -> Storage:
     usage = MonthUsage(DAY.replace(day=1), 10**9, 900, 2_000, 4_000)
     return Storage(
-        Disk(Path("/lake"), 100, free),
+        (Disk(Path("/data"), 100, 90), Disk(Path("/lake"), 100, free, "LAKE_URI")),
         (DatasetSize("gold", "features", 3, 10**9),),
         tuple(month_cost(usage, prices) for prices in PRICES.values()),
     )
@@ -154,24 +167,14 @@ def test_the_cost_of_a_month_names_its_price_table() -> None:
     assert "Amazon S3" in signal.note
 
 
-@dataclass(frozen=True)
-class Service:
-    name: str
-    state: str
-
-    @property
-    def is_well(self) -> bool:
-        return self.state in ("running", "elsewhere", "on demand")
-
-
 def test_services_that_were_never_started_are_watched_and_one_that_ended_is_wrong() -> None:
-    none = of_services([Service("postgres", "down"), Service("s3", "on demand")])
+    none = of_services([ServiceStatus("postgres", "down"), ServiceStatus("s3", "on demand")])
     assert (none.level, none.value) == (Level.WATCH, "0/1 running")
-    some = of_services([Service("postgres", "running"), Service("redis", "down")])
+    some = of_services([ServiceStatus("postgres", "running"), ServiceStatus("redis", "down")])
     assert some.level is Level.WRONG
-    ended = of_services([Service("postgres", "running"), Service("redis", "ended by itself")])
+    ended = of_services([ServiceStatus("postgres", "running"), ServiceStatus("redis", "ended by itself")])
     assert ended.sentences == ("redis ended by itself. `make up` starts it again.",)
-    assert of_services([Service("postgres", "running"), Service("s3", "on demand")]).level is Level.WELL
+    assert of_services([ServiceStatus("postgres", "running"), ServiceStatus("s3", "on demand")]).level is Level.WELL
 
 
 def test_streams_are_wrong_where_one_is_silent_or_late() -> None:

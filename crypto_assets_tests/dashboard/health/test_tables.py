@@ -11,7 +11,7 @@ from crypto_assets.dashboard.health.figures import Events, LakeFigures
 from crypto_assets.dashboard.health.tables import checks_table, runs_table, symbols_table, writes_table
 from crypto_assets.features.declaration import FEATURES
 from crypto_assets.health.completeness import Completeness
-from crypto_assets.health.dagster_events import CheckResult, RunState
+from crypto_assets.health.events import CheckResult, RunState
 from crypto_assets.health.gold import GoldQuality
 from crypto_assets.health.writes import LastWrite
 

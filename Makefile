@@ -63,8 +63,8 @@ docs: env ## write again the picture of the graph and the tables that come from 
 site: env ## the documentation as a site in site/; every warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict $(ARGS)
 
-lock: env ## resolve pyproject.toml again into requirements.lock
-	@$(RUN) tools.lock
+lock: env ## resolve pyproject.toml again into requirements.lock; ARGS=--upgrade takes newer versions
+	@$(RUN) tools.lock $(ARGS)
 
 $(INSTALLED): requirements.lock pyproject.toml tools/environment.py tools/uv.txt
 	@"$(or $(PYTHON),$(error Python 3.12 is not on PATH; install it, or name it: make env PYTHON=/path/to/python3.12))" tools/environment.py

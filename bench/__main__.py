@@ -30,8 +30,8 @@ from bench import (
 )
 from bench.measuring import Line
 from bench.workspace import finish, run_environment, start_runs
-from crypto_assets.demo.plan import plan_stages
 from crypto_assets.lake.lake import Lake
+from crypto_assets.runs.stages import plan_features
 
 DAY = date(2024, 8, 5)
 RECORDINGS = Path(os.environ.get("CRYPTO_ASSETS_REAL_DATA", "../shared/data")) / "recordings"
@@ -56,7 +56,7 @@ def _measure_features(folder: Path) -> list[Line]:
 def _simulated_day(data_dir: Path) -> Lake:
     """A lake that holds DAY with everything, and the days before it that features need."""
     environment = run_environment(data_dir, EXCHANGE="simulator")
-    stages = plan_stages(days=1, last=DAY)
+    stages = plan_features(DAY, DAY)
     log = data_dir / "run.log"
     finish(start_runs(stages, environment=environment, log=log), log=log)
     return Lake(str(data_dir / "lake"))

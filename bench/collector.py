@@ -1,8 +1,7 @@
 """The collector beside a bare loop of the same libraries, and beside cryptofeed: messages per CPU-second, and pace.
 
 All read the same recorded lines from one local server and produce to one embedded Kafka, alternately. cryptofeed is
-installed into a throw-away folder; where that fails, its line says so. `python -m bench.collector` runs this part
-alone.
+installed into a throw-away folder; where that fails, its line says so.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,9 +19,8 @@ from confluent_kafka.admin import AdminClient, NewTopic  # pyright: ignore[repor
 from bench.collecting import SYMBOLS, Cost
 from bench.feeder import read_lines
 from bench.measuring import Line
-from crypto_assets.config import Settings
+from bench.workspace import embedded
 from crypto_assets.endpoints import kafka_servers, redis_url
-from resources.services.manager import Services
 
 ROUNDS = 3
 MIXED = "trade,bookTicker,depth@100ms"
@@ -40,8 +37,8 @@ def measure(folder: Path, *, recordings: Path) -> list[Line]:
     files = [recordings / name for name in RECORDINGS]
     if not all(file.is_file() for file in files):
         return [Line("collector", "not measured", aim=f"needs recordings in {recordings.name}/spot")]
-    with _services(folder / "services") as (servers, redis):
-        bench = _Bench(files, servers, redis, folder)
+    with embedded(folder / "services", ["kafka", "redis"]) as settings:
+        bench = _Bench(files, kafka_servers(settings), redis_url(settings), folder)
         return [bench.beside_bare(), *bench.beside_cryptofeed(), bench.paced()]
 
 
@@ -129,26 +126,3 @@ def _feeder(files: list[Path], *, count: int, per_second: float) -> Generator[st
             yield process.stdout.readline().strip()
         finally:
             process.kill()
-
-
-@contextmanager
-def _services(folder: Path) -> Generator[tuple[str, str]]:
-    settings = Settings.model_validate({"data_dir": folder})
-    services = Services(settings)
-    try:
-        services.start(["kafka", "redis"])
-        yield kafka_servers(settings), redis_url(settings)
-    finally:
-        services.stop()
-
-
-def main() -> None:
-    """Measure this part alone; the argument is the folder of recordings."""
-    assert len(SYMBOLS) == 2
-    with tempfile.TemporaryDirectory(prefix="crypto-assets-bench-") as name:
-        for line in measure(Path(name), recordings=Path(sys.argv[1])):
-            print(line)
-
-
-if __name__ == "__main__":
-    main()

@@ -23,16 +23,15 @@ from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from bench.measuring import Line
+from bench.workspace import SYMBOL, embedded
 from crypto_assets.config import Settings, variables_of
 from crypto_assets.dagster_home import PROJECT
 from crypto_assets.endpoints import exchange_name, kafka_servers, redis_url
 from crypto_assets.spans import to_us
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode, encode_key, fingerprint
 from crypto_assets.stream.topics import ORDERBOOK, TRADES, Topic
-from resources.services.manager import Services
 from tools.browser import find_browser
 
-SYMBOL = "BTCUSDT"
 VISITS = 3
 REFRESHES = 250
 """Of the page that is counted; the other visits stay open, and are drawn as often."""
@@ -45,24 +44,23 @@ def measure(folder: Path, *, refreshes: int = REFRESHES) -> list[Line]:
     executable = find_browser()
     if executable is None:
         return [Line("dashboard", "no browser: `python -m tools.browser`")]
-    settings = Settings.model_validate({"data_dir": folder, "symbols": SYMBOL})
-    services = Services(settings, environment=os.environ, attached=True)
-    services.start(["redis", "kafka"])
-    try:
-        with _market(settings), _dashboard(settings) as (url, server), sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-            first, again = zip(*(_visit_twice(browser, url) for _ in range(VISITS)), strict=True)
-            page, counted = browser.new_page(), Counted()
-            page.on("websocket", counted.listen)
-            _visit(page, url)
-            page.wait_for_timeout(WARM_S * 1_000)
-            before, spent_s, drawn = server.memory_info().rss, _cpu_s(server), counted.refreshes
-            while counted.refreshes - drawn < refreshes:
-                page.wait_for_timeout(LOOK_S * 1_000)
-            after, spent_s, drawn = server.memory_info().rss, _cpu_s(server) - spent_s, counted.refreshes - drawn
-            browser.close()
-    finally:
-        services.stop()
+    with (
+        embedded(folder, ["redis", "kafka"], symbols=SYMBOL) as settings,
+        _market(settings),
+        _dashboard(settings) as (url, server),
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        first, again = zip(*(_visit_twice(browser, url) for _ in range(VISITS)), strict=True)
+        page, counted = browser.new_page(), Counted()
+        page.on("websocket", counted.listen)
+        _visit(page, url)
+        page.wait_for_timeout(WARM_S * 1_000)
+        before, spent_s, drawn = server.memory_info().rss, _cpu_s(server), counted.refreshes
+        while counted.refreshes - drawn < refreshes:
+            page.wait_for_timeout(LOOK_S * 1_000)
+        after, spent_s, drawn = server.memory_info().rss, _cpu_s(server) - spent_s, counted.refreshes - drawn
+        browser.close()
     refreshed, memory = drawn * (VISITS + 1), f"{after / 1e6:,.0f} MB, {(after - before) / 1e6:+,.0f} MB"
     return [
         Line("dashboard, first visit: page / live number", _least(first), aim="page below 2 s"),

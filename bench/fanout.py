@@ -14,10 +14,10 @@ import pyarrow as pa
 from bench.measuring import Line
 from bench.workspace import SYMBOL, finish, run_environment, start_runs, write_archive
 from crypto_assets.assets.gold_days import FeatureDays
-from crypto_assets.demo.plan import Stage
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import Partition
+from crypto_assets.runs.stages import Stage
 from crypto_assets.schemas import BRONZE_KLINES, SILVER_KLINES
 from crypto_assets.spark.session import SparkOptions, batch_session, cores, end_session
 from crypto_assets.spark.spread import spread

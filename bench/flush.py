@@ -1,19 +1,14 @@
 """A day of order books from Kafka to bronze beside bare pyarrow writing the same rows: seconds, MB, peak memory.
 
-The flush runs in a process of its own, so that its peak memory is its own; `python -m bench.flush` alone runs this
-part.
+The flush runs in a process of its own, so that its peak memory is its own.
 """
 
 from __future__ import annotations
 
-import json
 import resource
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.measuring import Line
-from bench.workspace import SYMBOL
+from bench.workspace import SYMBOL, embedded
 from crypto_assets.convergence.live_ranges import TopicEnds
+from crypto_assets.endpoints import kafka_servers
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import BOOK_LEVELS, BRONZE_ORDERBOOK
 from crypto_assets.spans import day_span, to_us
@@ -55,7 +51,8 @@ class Measured(msgspec.Struct, frozen=True):
 
 def measure(folder: Path) -> list[Line]:
     """The day in one flush, and five minutes of it as the sensor asks for them."""
-    with _kafka(folder / "kafka") as servers:
+    with embedded(folder / "kafka", ["kafka"]) as settings:
+        servers = kafka_servers(settings)
         _fill(servers)
         flushed = _measured("flush", servers, str(folder / "lake"))
         small = _measured("five-minutes", servers, str(folder / "small"))
@@ -80,21 +77,6 @@ def measure(folder: Path) -> list[Line]:
         ),
         Line(f"{small.rows:,} order books of five minutes", f"{small.seconds * 1e3:,.0f} ms"),
     ]
-
-
-@contextmanager
-def _kafka(data_dir: Path) -> Generator[str]:
-    from crypto_assets.config import Settings
-    from crypto_assets.endpoints import kafka_servers
-    from resources.services.manager import Services
-
-    settings = Settings.model_validate({"data_dir": data_dir, "kafka_bootstrap_servers": None})
-    services = Services(settings, attached=True)
-    services.start(["kafka"])
-    try:
-        yield kafka_servers(settings)
-    finally:
-        services.stop()
 
 
 def _fill(servers: str) -> None:
@@ -188,7 +170,7 @@ def _peak_mb() -> float:
 
 
 def main(arguments: list[str]) -> None:
-    """Run one measurement in this process, or without arguments all of them."""
+    """Run one measurement in this process."""
     match arguments:
         case ["flush", servers, lake_uri]:
             print(msgspec.json.encode(_flush(servers, lake_uri)).decode())
@@ -197,9 +179,7 @@ def main(arguments: list[str]) -> None:
         case ["bare", lake_uri, target]:
             print(msgspec.json.encode(_bare(lake_uri, target)).decode())
         case _:
-            with tempfile.TemporaryDirectory(prefix="crypto-assets-bench-") as name:
-                for line in measure(Path(name)):
-                    print(json.dumps([line.what, line.ours, line.bare, line.ratio, line.aim]))
+            sys.exit(f"there is no measurement {arguments}")
 
 
 if __name__ == "__main__":

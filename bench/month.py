@@ -12,8 +12,8 @@ import psutil
 
 from bench.measuring import Line
 from bench.workspace import finish, run_environment, start_runs, write_archive
-from crypto_assets.demo.plan import Stage
 from crypto_assets.features.declaration import GOLD_FEATURES
+from crypto_assets.runs.stages import Stage
 from crypto_assets.schemas import BRONZE, BRONZE_TRADES, SILVER
 
 FIRST = date(2024, 8, 1)

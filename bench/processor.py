@@ -19,6 +19,7 @@ import redis
 from confluent_kafka import Consumer, Producer
 
 from bench.measuring import Line
+from bench.workspace import embedded
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name, kafka_servers, postgres_url, redis_url
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode, encode_key, fingerprint, schema_of
@@ -29,7 +30,6 @@ from crypto_assets.stream.processor.messages import Message, sort_out
 from crypto_assets.stream.processor.store import Store
 from crypto_assets.stream.topics import TICKERS, TRADES
 from resources.services.java import java_home
-from resources.services.manager import Services
 from resources.services.spark import spark_environment
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT")
@@ -41,17 +41,12 @@ START_S = 120
 
 def measure(folder: Path) -> list[Line]:
     """Both rates, ours and the plain consumer one after the other on the same services."""
-    settings = Settings.model_validate({"data_dir": folder / "processor"})
-    services = Services(settings, attached=True)
-    services.start(["postgres", "redis", "kafka"])
-    try:
+    with embedded(folder / "processor", ["postgres", "redis", "kafka"]) as settings:
         TopicCare(kafka_servers(settings), exchange_name(settings)).ensure()
         with _processor(settings, folder / "processor.log") as program:
             ours = {rate: _ours(settings, rate) for rate in AIMS}
             memory = [process.memory_info().rss / 2**20 for process in (program, *program.children(recursive=True))]
         bare = {rate: _bare(settings, rate) for rate in AIMS}
-    finally:
-        services.stop()
     lines = [
         Line(f"event to committed row at {rate:,} msg/s, p50 / p99", _shown(ours[rate]), _shown(bare[rate]), aim=aim)
         for rate, aim in AIMS.items()

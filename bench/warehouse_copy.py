@@ -1,15 +1,12 @@
 """COPY of a warehouse table from S3 through the stand-in, beside psycopg's bare COPY of the same rows as prepared text.
 
 Both load into the same table of the same PostgreSQL, and are checked to have loaded the same rows.
-`python -m bench.warehouse_copy` alone runs this part.
 """
 
 from __future__ import annotations
 
-import json
-import tempfile
-from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,12 +19,12 @@ import pyarrow.parquet as pq
 from psycopg2.extensions import connection as Connection  # noqa: N812  the class has a function's name
 
 from bench.measuring import Line, Pair, side_by_side
+from bench.workspace import embedded
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import BUCKET, S3Endpoint, postgres_url, s3_endpoint, warehouse_url
 from crypto_assets.warehouse.ddl import create_table
 from crypto_assets.warehouse.staging import copy_manifest
 from crypto_assets.warehouse.tables import FACT_TRADES
-from resources.services.manager import Services
 from resources.services.standin.database import STAND_IN_ROLE
 
 ROWS = 1_000_000
@@ -40,7 +37,7 @@ AIM = 1.5
 def measure(folder: Path, *, rows: int = ROWS, rounds: int = ROUNDS) -> list[Line]:
     """Seconds of either, the best of some rounds that alternate."""
     with (
-        _services(folder / "warehouse") as settings,
+        embedded(folder / "warehouse", ["redshift"]) as settings,
         closing(psycopg2.connect(warehouse_url(settings))) as stand_in,
         closing(psycopg2.connect(_bare_url(settings))) as bare,
     ):
@@ -60,18 +57,6 @@ def measure(folder: Path, *, rows: int = ROWS, rounds: int = ROUNDS) -> list[Lin
 def _line(pair: Pair, rows: int) -> Line:
     what = f"COPY of {rows:,} facts from S3 / psycopg COPY of text"
     return Line(what, f"{pair.ours_s:,.2f} s", f"{pair.bare_s:,.2f} s", pair.ratio, f"about {AIM}")
-
-
-@contextmanager
-def _services(data_dir: Path) -> Generator[Settings]:
-    named = ("postgres_url", "warehouse_s3_uri", "warehouse_url", "redshift_iam_role")
-    settings = Settings.model_validate({"data_dir": data_dir, **dict.fromkeys(named)})
-    services = Services(settings, attached=True)
-    services.start(["redshift"])
-    try:
-        yield settings
-    finally:
-        services.stop()
 
 
 def _bare_url(settings: Settings) -> str:
@@ -156,14 +141,3 @@ def _fingerprint(connection: Connection) -> object:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*), sum(hashtextextended(f::TEXT, 0)) FROM {FACT_TRADES.name} AS f")
         return cursor.fetchone()
-
-
-def main() -> None:
-    """Measure this part alone."""
-    with tempfile.TemporaryDirectory(prefix="crypto-assets-bench-") as name:
-        for line in measure(Path(name)):
-            print(json.dumps([line.what, line.ours, line.bare, line.ratio, line.aim]))
-
-
-if __name__ == "__main__":
-    main()

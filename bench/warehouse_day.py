@@ -1,16 +1,14 @@
 """A day of trades from PostgreSQL to facts in Parquet, beside bare PySpark of the same logic, and Polars alone.
 
-All three give the same facts to the last digit, which is checked. `python -m bench.warehouse_day` alone runs this part.
+All three give the same facts to the last digit, which is checked.
 """
 
 from __future__ import annotations
 
 import io
-import json
-import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -24,7 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.measuring import Line
-from crypto_assets.config import Settings
+from bench.workspace import embedded
+from crypto_assets.endpoints import postgres_url
 from crypto_assets.spans import day_span
 from crypto_assets.warehouse.tables import FACT_TRADES, MEAN, TRADES
 
@@ -50,10 +49,13 @@ class Cost:
 
 def measure(folder: Path, *, trades: int = TRADES_OF_DAY, rounds: int = ROUNDS) -> list[Line]:
     """Seconds and processor time of a day, each the best of some rounds that alternate."""
+    from crypto_assets.postgres.migrate import migrate
     from crypto_assets.spark.session import end_session
     from resources.spark import start_batch
 
-    with _postgres(folder / "postgres") as (settings, url):
+    with embedded(folder / "postgres", ["postgres"]) as settings:
+        url = postgres_url(settings)
+        migrate(url)
         _fill(url, trades)
         spark = start_batch(settings)
         try:
@@ -77,22 +79,6 @@ def measure(folder: Path, *, trades: int = TRADES_OF_DAY, rounds: int = ROUNDS) 
 
 def _line(what: str, ours_s: float, bare_s: float, *, aim: str = "") -> Line:
     return Line(what, f"{ours_s:,.2f} s", f"{bare_s:,.2f} s", ours_s / bare_s, aim)
-
-
-@contextmanager
-def _postgres(data_dir: Path) -> Generator[tuple[Settings, str]]:
-    from crypto_assets.endpoints import postgres_url
-    from crypto_assets.postgres.migrate import migrate
-    from resources.services.manager import Services
-
-    settings = Settings.model_validate({"data_dir": data_dir, "postgres_url": None, "spark_remote": None})
-    services = Services(settings, attached=True)
-    services.start(["postgres"])
-    try:
-        migrate(postgres_url(settings))
-        yield settings, postgres_url(settings)
-    finally:
-        services.stop()
 
 
 def _fill(url: str, trades: int) -> None:
@@ -253,14 +239,3 @@ def _cpu_s() -> float:
             times = process.cpu_times()
             total += times.user + times.system + times.children_user + times.children_system
     return total
-
-
-def main() -> None:
-    """This part alone."""
-    with tempfile.TemporaryDirectory(prefix="crypto-assets-bench-") as name:
-        for line in measure(Path(name)):
-            print(json.dumps([line.what, line.ours, line.bare, line.ratio, line.aim]))
-
-
-if __name__ == "__main__":
-    main()

@@ -92,6 +92,12 @@ def test_every_target_makes_the_environment_first(target: str) -> None:
     assert re.search(rf"^{target}: env\b", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
+@pytest.mark.parametrize("target", ["demo", "test", "live", "bench", "audit", "lock"])
+def test_what_is_given_in_args_reaches_the_program(target: str) -> None:
+    *_, command = make("--dry-run", target, "ARGS=--given", f"PYTHON={sys.executable}").splitlines()
+    assert command.endswith(" --given")
+
+
 def locked(path: str) -> dict[str, Version]:
     pinned = re.findall(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", (ROOT / path).read_text(), re.MULTILINE)
     return {canonicalize_name(name): Version(version) for name, version in pinned}

@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tools.commands import commands_page
 from tools.environment import ROOT
 from tools.grafana_board import board
 from tools.graph_svg import Node, draw
@@ -42,19 +43,16 @@ def main() -> None:
 
 def generated_files() -> dict[Path, str]:
     """What each file must hold, by path; a file's own words outside the markers are kept."""
-    from crypto_assets.cli.reference import cli_reference
-    from crypto_assets.features.document import feature_table
-
     readme = README.read_text(encoding="utf-8")
     configuration = configuration_table()
     return {
         README: replace_section(readme, name="configuration", text=configuration),
         GRAPH: draw(graph_nodes()),
         DATASETS: datasets_page(),
-        FEATURES: replace_section(FEATURES.read_text(encoding="utf-8"), name="features", text=feature_table()),
+        FEATURES: replace_section(FEATURES.read_text(encoding="utf-8"), name="features", text=features_tables()),
         METRICS: replace_section(METRICS.read_text(encoding="utf-8"), name="metrics", text=metrics_tables()),
         BOARD: board(),
-        CLI: cli_reference(),
+        CLI: commands_page(),
         **reference_pages(configuration),
     }
 
@@ -73,10 +71,29 @@ def configuration_table() -> str:
     from crypto_assets.config import Settings
 
     rows = [
-        f"| `{name.upper()}` | {_default(field.default)} | {field.description} |"
+        (f"`{name.upper()}`", _default(field.default), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
-    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows, ""])
+    return "\n".join(table(("variable", "default", "meaning"), rows))
+
+
+def features_tables() -> str:
+    """A heading and a table for each family of features, with a row for each of them."""
+    from crypto_assets.features.declaration import FEATURES, Family
+
+    head = ("column", "meaning", "formula", "unit", "range", "window", "reads")
+    lines: list[str] = []
+    for family in Family:
+        rows = [
+            (
+                *(f"`{f.name}`", f.description, f.formula.replace("|", "\\|"), f.unit, f.range_text, f.window_text),
+                ", ".join(f"`{column}`" for column in f.inputs),
+            )
+            for f in FEATURES
+            if f.family is family
+        ]
+        lines += [f"### {family.value.capitalize()}: {len(rows)}", "", *table(head, rows)]
+    return "\n".join(lines)
 
 
 def metrics_tables() -> str:
@@ -180,16 +197,15 @@ def _day_table_lines(table: DayTable, place: str) -> Iterator[str]:
 
 def _columns_table(fields: Iterable[pa.Field]) -> Iterator[str]:
     """A row for each column; the ten levels of a book share one."""
-    yield "| column | type | meaning |"
-    yield "|---|---|---|"
+    rows: list[tuple[str, str, str]] = []
     for field in fields:
         level = re.fullmatch(r"(.*)_(\d+)", field.name)
         if level and level[2] != "1":
             continue
         name = f"{level[1]}_1` … `{level[1]}_10" if level else field.name
         meaning = (field.metadata or {}).get(b"description", b"").decode()
-        yield f"| `{name}` | {field.type}{', or null' if field.nullable else ''} | {meaning} |"
-    yield ""
+        rows.append((f"`{name}`", f"{field.type}{', or null' if field.nullable else ''}", meaning))
+    return table(("column", "type", "meaning"), rows)
 
 
 if __name__ == "__main__":

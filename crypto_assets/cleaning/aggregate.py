@@ -16,9 +16,11 @@ from crypto_assets.schemas import BRONZE_TRADES, FLAGS, KLINE_FIELDS, SILVER_KLI
 from crypto_assets.spans import MICROSECOND, Span
 
 SUMS = ("volume", "quote_volume", "count", "taker_buy_volume", "taker_buy_quote_volume")
-COMPARED = ("open", "high", "low", "close", *SUMS)
+COMPARED = (*rules.PRICES, *SUMS)
 """Fields in which a candle equals what its minutes aggregate to; a close time is a label, not an aggregate."""
 
+DERIVED = "derived"
+"""The `source` of rows that were calculated here."""
 AGGREGATED = "aggregated"
 """Names the other side of a comparison with candles that were calculated here."""
 
@@ -133,7 +135,7 @@ def _aggregated(klines_1m: pl.DataFrame, *, timeframe: str) -> pl.DataFrame:
         .with_columns(
             close_time=pl.when(is_whole).then("close_time").otherwise(_last_moment(step)),
             flags=pl.lit(FLAGS["derived"], pl.Int32),
-            source=pl.lit("derived"),
+            source=pl.lit(DERIVED),
         )
         .with_columns(raised({"truncated": ~is_whole | pl.col("_last_is_truncated"), "no_trades": rules.no_trades()}))
     )

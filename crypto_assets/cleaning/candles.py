@@ -19,7 +19,6 @@ from crypto_assets.spans import MICROSECOND
 NEIGHBOUR_DAYS = 4
 """How far the candle before or after a day is looked for: the longest halt so far kept 2018-02-08 to -10 half empty."""
 _DIGIT = Decimal(1).scaleb(-AMOUNT.scale)
-_PRICES = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def nearest_candle(ends: Callable[[int], tuple[Candle | None, Candle | None]], *
 def candles_by_time(rows: pl.DataFrame, open_times: Iterable[datetime]) -> dict[datetime, Candle]:
     """Those of the open times for which `rows` hold a usable candle, with it."""
     wanted = rows.filter(pl.col("open_time").is_in(list(open_times)) & is_usable())
-    return {row[0]: Candle(*row) for row in wanted.select("open_time", *_PRICES).iter_rows()}
+    return {row[0]: Candle(*row) for row in wanted.select("open_time", *rules.PRICES).iter_rows()}
 
 
 def interpolated_kline(before: Candle, after: Candle, *, step: timedelta) -> dict[str, object]:
@@ -66,7 +65,7 @@ def interpolated_kline(before: Candle, after: Candle, *, step: timedelta) -> dic
     nothing = Decimal(0)
     return {
         "open_time": open_time,
-        **{price: _mean(getattr(before, price), getattr(after, price)) for price in _PRICES},
+        **{price: _mean(getattr(before, price), getattr(after, price)) for price in rules.PRICES},
         "volume": nothing,
         "close_time": open_time + step - rules.CLOSE_TIME_RESOLUTION_US * MICROSECOND,
         "quote_volume": nothing,
@@ -90,4 +89,4 @@ def _usable_by_time(klines: pa.Table, *, timeframe: str) -> pl.DataFrame:
 
 
 def _candle_of(rows: pl.DataFrame) -> Candle | None:
-    return next((Candle(*row) for row in rows.select("open_time", *_PRICES).iter_rows()), None)
+    return next((Candle(*row) for row in rows.select("open_time", *rules.PRICES).iter_rows()), None)

@@ -25,10 +25,10 @@ class Deduplicated:
     disagreements: pl.DataFrame
 
 
-def source_rank(column: str = "source") -> pl.Expr:
+def source_rank() -> pl.Expr:
     """Place of the source in SOURCES, 0 is the best; a source it does not name comes last."""
     ranks = {source: rank for rank, source in enumerate(SOURCES)}
-    return pl.col(column).replace_strict(ranks, default=len(SOURCES), return_dtype=pl.Int8)
+    return pl.col("source").replace_strict(ranks, default=len(SOURCES), return_dtype=pl.Int8)
 
 
 def is_incomplete() -> pl.Expr:
@@ -66,11 +66,7 @@ def deduplicate_klines(rows: pl.DataFrame) -> Deduplicated:
 def sort_copies(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows by open time, and the copies of one candle from the most to the least trusted."""
     received = ("received_at", "partition", "offset", "topic", "source", "exchange")
-    return (
-        rows.with_columns(_incomplete=is_incomplete(), _rank=source_rank())
-        .sort(["open_time", "_incomplete", "_rank", *received, *FIELDS[1:]], nulls_last=True)
-        .drop("_incomplete", "_rank")
-    )
+    return rows.sort("open_time", is_incomplete(), source_rank(), *received, *FIELDS[1:], nulls_last=True)
 
 
 def _without_flags(rows: pl.DataFrame) -> pl.DataFrame:

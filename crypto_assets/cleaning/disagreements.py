@@ -8,6 +8,7 @@ from functools import cache
 import polars as pl
 import pyarrow as pa
 
+from crypto_assets.cleaning.rules import CLOSE_TIME_RESOLUTION_US
 from crypto_assets.schemas import TIMESTAMP
 
 DISAGREEMENTS = pa.schema(
@@ -25,12 +26,9 @@ DISAGREEMENTS = pa.schema(
 OTHER = "_other"
 """Suffix of the other copy's columns in a frame of pairs."""
 
-CLOSE_TIME_RESOLUTION_US = 1_000
-"""Close times are compared in milliseconds: the archive prints 59.999999 s from 2025 on, REST 59.999 s."""
-
 
 def differs(field: str) -> pl.Expr:
-    """True where a pair differs in the field: exactly, and close times in milliseconds."""
+    """True where a pair differs in the field: exactly, and close times in the coarser resolution that they come in."""
     kept, other = pl.col(field), pl.col(field + OTHER)
     if field == "close_time":
         kept, other = (side.to_physical() // CLOSE_TIME_RESOLUTION_US for side in (kept, other))

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_assets.cleaning import rules
-from crypto_assets.cleaning.aggregate import aggregate_klines
+from crypto_assets.cleaning.aggregate import DERIVED, aggregate_klines
 from crypto_assets.cleaning.candles import Candle, candles_by_time, interpolated_kline
 from crypto_assets.cleaning.deduplicate import FIELDS, deduplicate_klines, is_incomplete
 from crypto_assets.cleaning.disagreements import DISAGREEMENTS
@@ -23,9 +23,6 @@ from crypto_assets.cleaning.steps import CleaningSteps, Step
 from crypto_assets.cleaning.tables import frame_of, table_of
 from crypto_assets.schemas import BRONZE_KLINES, FLAGS, SILVER_KLINES, TIMEFRAMES
 from crypto_assets.spans import MICROSECOND, Span, to_us
-
-DERIVED = "derived"
-"""The `source` of rows that were calculated here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def clean_orderbook(bronze: pa.Table) -> CleanedOrderbook:
 
 def _filter(rows: pl.DataFrame, condition: pl.Expr) -> pl.DataFrame:
     """The rows for which it holds; the same frame, uncopied, where that is all of them."""
-    mask = rows.select(condition.fill_null(False).alias("mask"))["mask"]
+    mask = rows.select(condition.fill_null(False)).to_series()
     return rows if mask.all() else rows.filter(mask)
 
 
@@ -90,17 +90,12 @@ def _deduplicate(rows: pl.DataFrame) -> pl.DataFrame:
         rows = rows.sort(_KEY, nulls_last=True)
     is_repeated = _equals_neighbour(1) | _equals_neighbour(-1)
     flagged = rows.with_columns(flags=pl.lit(0, pl.Int32))
-    mask = rows.select(is_repeated.alias("mask"))["mask"]
+    mask = rows.select(is_repeated).to_series()
     if not mask.any():
         return flagged
     columns = [*_KEY, *_VALUES]
     preferred = ("received_at", "partition", "offset", "topic", "source", "exchange", *_VALUES)
-    copies = (
-        flagged.filter(mask)
-        .with_columns(_rank=source_rank())
-        .sort([*_KEY, "_rank", *preferred], nulls_last=True)
-        .drop("_rank")
-    )
+    copies = flagged.filter(mask).sort(*_KEY, source_rank(), *preferred, nulls_last=True)
     disagreeing = copies.select(columns).unique().filter(pl.struct(_KEY).is_duplicated())
     kept = copies.unique(_KEY, keep="first", maintain_order=True).with_columns(
         raised(
@@ -152,7 +147,7 @@ def _is_sorted() -> pl.Expr:
 
 def _sort_levels(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """The rows with their levels from the best on, and how many had them otherwise."""
-    mask = rows.select(_is_sorted().alias("mask"))["mask"]
+    mask = rows.select(_is_sorted()).to_series()
     if mask.all():
         return rows, 0
     wrong = rows.filter(~mask)

@@ -92,9 +92,7 @@ def _rows(table: pa.Table | None, dataset: Dataset) -> pl.DataFrame:
     others = [column for column in dataset.schema.names if column not in dataset.key]
     return (
         rows.drop_nulls(list(dataset.key))
-        .with_columns(_rank=source_rank())
-        .sort([*dataset.key, "_rank", "received_at", *others], nulls_last=True)
-        .drop("_rank")
+        .sort(*dataset.key, source_rank(), "received_at", *others, nulls_last=True)
         .unique(list(dataset.key), keep="first", maintain_order=True)
     )
 
@@ -111,8 +109,8 @@ def _known_last(
 def _settlements(funding: pl.DataFrame) -> pl.DataFrame:
     """Settled rates by time, with the one before each and the time of the next; sources agree on the minute only."""
     settled = (
-        funding.with_columns(_minute=pl.col("funding_time").dt.round("1m"), _rank=source_rank())
-        .sort("_minute", "_rank", "funding_time")
+        funding.with_columns(_minute=pl.col("funding_time").dt.round("1m"))
+        .sort("_minute", source_rank(), "funding_time")
         .group_by("_minute", maintain_order=True)
         .agg(pl.col("funding_time", "funding_rate").first(), pl.col("interval_hours").drop_nulls().first())
     )

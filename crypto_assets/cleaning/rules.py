@@ -27,9 +27,10 @@ OUTLIER_REFERENCE_CANDLES = 5
 """A move is measured from the median close of so many candles, so that one wrong candle does not accuse the next."""
 
 CLOSE_TIME_RESOLUTION_US = 1_000
-"""Close times come in milliseconds, from 2025 on in microseconds; this is the coarser of the two."""
+"""Close times come in milliseconds, 59.999 s, and in the archive from 2025 on in microseconds, 59.999999 s; this is the
+coarser of the two."""
 
-_PRICES = ("open", "high", "low", "close")
+PRICES = ("open", "high", "low", "close")
 _QUANTITIES = ("volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume", "count")
 
 
@@ -37,7 +38,7 @@ def out_of_range(step_us: int) -> pl.Expr:
     """A price not above zero, a negative quantity or number of trades, or a close time that is not in the candle."""
     open_us, close_us = pl.col("open_time").to_physical(), pl.col("close_time").to_physical()
     return _any(
-        *(pl.col(price) <= 0 for price in _PRICES),
+        *(pl.col(price) <= 0 for price in PRICES),
         *(pl.col(quantity) < 0 for quantity in _QUANTITIES),
         close_us < open_us,
         close_us >= open_us + step_us,
@@ -91,7 +92,7 @@ def outlier(rows: pl.DataFrame, *, step_us: int, before: tuple[int, float] | Non
     open_before_us, close_before = before if before is not None else (None, None)
     judged = rows.select(
         pl.col("open_time").to_physical(),
-        *(pl.when(pl.col(price) > 0).then(pl.col(price).cast(pl.Float64)) for price in _PRICES),
+        *(pl.when(pl.col(price) > 0).then(pl.col(price).cast(pl.Float64)) for price in PRICES),
     )
     reference = (
         pl.col("close")

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crypto_assets.checks.names import FRESHNESS
 from crypto_assets.cli.arguments import FirstDay, LastDay, Symbol
 from crypto_assets.cli.telling import FAILED, Json, end, print_json, told
 
 if TYPE_CHECKING:
     from crypto_assets.config import Settings
-    from crypto_assets.demo.plan import Stage
-    from crypto_assets.demo.workers import Outcome
+    from crypto_assets.runs.stages import Stage
+    from crypto_assets.runs.workers import Outcome
 
 
 class Job(StrEnum):
@@ -57,7 +56,7 @@ def backfill(
     check_partitions(settings, symbol, days.first, days.last, now=datetime.now(UTC))
     stages = plan(job, days.first, days.last, first_of_all=settings.partitions_start)
     outcome = _run(settings, symbol, stages)
-    checks = [check for check in outcome.checks if check.check != FRESHNESS]
+    checks = outcome.checks_of_days
     failed = [check for check in checks if not check.passed]
     if as_json:
         print_json(
@@ -94,40 +93,30 @@ def check_partitions(settings: Settings, symbol: str, first: date, last: date, *
         raise BadQuestion(str(error)) from None
 
 
-def plan(job: Job, first: date, last: date, *, first_of_all: date) -> list[Stage]:
+def plan(job: Job, first: date, last: date, *, first_of_all: date) -> Sequence[Stage]:
     """Runs, one after the other, that make these days; none begins before the first partition that there is."""
-    from dataclasses import replace
-
-    from crypto_assets.archive.landing import NAME as HDFS_KLINES_1S
-    from crypto_assets.archive.raw import NAME as RAW_KLINES_1S
-    from crypto_assets.demo.plan import Stage, plan_stages
-    from crypto_assets.forecast.checkpoints import NAME as LSTM_CHECKPOINT
-    from crypto_assets.forecast.evaluations import LSTM_EVALUATION
-    from crypto_assets.forecast.predictions import LSTM_PREDICTIONS
-    from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET
-    from crypto_assets.schemas import BRONZE_KLINES, KLINES_1S
+    from crypto_assets.runs.stages import ARCHIVE, FORECAST, Stage, plan_features
+    from crypto_assets.schemas import BRONZE_KLINES
 
     match job:
         case Job.MEDALLION:
-            stages = plan_stages(days=(last - first).days + 1, last=last)
-            return [replace(stage, first=max(stage.first, first_of_all)) for stage in stages]
+            return plan_features(first, last, first_of_all=first_of_all)
         case Job.ARCHIVE:
-            assets = (RAW_KLINES_1S, HDFS_KLINES_1S, KLINES_1S.name, BRONZE_KLINES["1m"].name)
+            assets = (*ARCHIVE, BRONZE_KLINES["1m"].name)
         case Job.FORECAST:
-            assets = (LSTM_TRAINING_SET.name, LSTM_CHECKPOINT, LSTM_EVALUATION.name, LSTM_PREDICTIONS.name)
-    return [Stage(assets, first, last, job=job.value)]
+            assets = FORECAST
+    return (Stage(assets, first, last, job=job.value),)
 
 
 def _run(settings: Settings, symbol: str, stages: Sequence[Stage]) -> Outcome:
     import sys
 
     from crypto_assets.dagster_home import prepare_dagster_home
-    from crypto_assets.demo.workers import run_workers, worker_of
     from crypto_assets.processes import end_on_signals
+    from crypto_assets.runs.workers import run_workers, worker_of
 
     end_on_signals()
     home = prepare_dagster_home(settings.data_dir, environment=os.environ)
     environment = {**os.environ, "DAGSTER_HOME": str(home), "DATA_DIR": str(settings.data_dir)}
-    worker = worker_of(symbol, stages=stages)
-    logs = settings.data_dir / "backfill"
+    worker, logs = worker_of(symbol, [symbol], stages), settings.data_dir / "backfill"
     return run_workers([worker], environment=environment, logs=logs, parallel=1, with_bars=sys.stderr.isatty())

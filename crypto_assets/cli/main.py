@@ -37,8 +37,7 @@ def _print_version() -> None:
     raise typer.Exit
 
 
-for _program in (programs.demo, programs.ui, programs.dashboard, programs.simulate):
-    app.command(context_settings=programs.PASSED_ON, add_help_option=False)(_program)
+programs.add_programs(app)
 for _command in (
     *(programs.up, programs.down, programs.status, doctor.doctor, backfill.backfill, coverage.coverage),
     *(coverage.gaps, query.query, export.export),

@@ -4,39 +4,48 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from crypto_assets.cli.telling import Json, print_json, told
 
-PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-"""What an option means, and --help too, is the program's to say."""
+PROGRAMS = {
+    "demo": ("crypto_assets.demo", "Make three simulated symbols from raw files to features, facts and a forecast."),
+    "ui": ("crypto_assets.ui", "Serve Dagster's page of the asset graph until Ctrl-C."),
+    "dashboard": (
+        "crypto_assets.dashboard",
+        "Serve the dashboard until Ctrl-C: market, forecast, features and health in a browser.",
+    ),
+    "simulate": (
+        "crypto_assets.simulator",
+        "Serve a simulated exchange, or recorded files like one, until Ctrl-C; prints its address.",
+    ),
+}
+"""The module of each program, and what it does."""
 
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="NAME", help="Services, such as kafka; without, all that it is about.")
 ]
 
 
-def demo(context: typer.Context) -> None:
-    """Make three simulated symbols from raw files to features, facts and a forecast."""
-    become("crypto_assets.demo", context.args)
+def add_programs(app: typer.Typer) -> None:
+    """Give the app a command for each program; what an option means, and --help too, is the program's to say."""
+    passed_on = {"allow_extra_args": True, "ignore_unknown_options": True}
+    for name, (module, says) in PROGRAMS.items():
+        app.command(name, help=says, context_settings=passed_on, add_help_option=False)(_becoming(module))
 
 
-def ui(context: typer.Context) -> None:
-    """Serve Dagster's page of the asset graph until Ctrl-C."""
-    become("crypto_assets.ui", context.args)
+def _becoming(module: str) -> Callable[[typer.Context], None]:
+    """What goes on as this program: its signals, its output and its exit status are those of the command."""
 
+    def become(context: typer.Context) -> None:
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, "-m", module, *context.args])
 
-def dashboard(context: typer.Context) -> None:
-    """Serve the dashboard until Ctrl-C: market, forecast, features and health in a browser."""
-    become("crypto_assets.dashboard", context.args)
-
-
-def simulate(context: typer.Context) -> None:
-    """Serve a simulated exchange, or recorded files like one, until Ctrl-C; prints its address."""
-    become("crypto_assets.simulator", context.args)
+    return become
 
 
 @told
@@ -70,12 +79,6 @@ def status(names: Names = None, as_json: Json = False) -> None:
     print_json([{**asdict(status), "is_well": status.is_well} for status in statuses])
     if silent_streams(statuses) or not all(status.is_well for status in statuses):
         raise typer.Exit(1)
-
-
-def become(module: str, arguments: list[str]) -> NoReturn:
-    """Go on as this program: its signals, its output and its exit status are those of the command."""
-    sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
 
 
 def _services(action: str, names: list[str] | None) -> None:

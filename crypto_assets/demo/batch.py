@@ -2,52 +2,52 @@
 
     python -m crypto_assets.demo.batch 2026-11-20 BTCUSDT ETHUSDT
 
-Candles and trades of the day are in the lake already. Standard output carries events for the parent, as `worker` does.
+Candles and trades of the day are in the lake already. Standard output carries events for the parent, like that of
+`runs.worker`.
 """
 
 from __future__ import annotations
 
 import sys
-import uuid
 from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
 
-from crypto_assets.archive.landing import NAME as HDFS_KLINES_1S
-from crypto_assets.archive.raw import NAME as RAW_KLINES_1S
 from crypto_assets.config import read_settings
-from crypto_assets.demo.events import Doing, Failed, Order
 from crypto_assets.demo.tally import count_everywhere
 from crypto_assets.demo.trades import fill_trades
-from crypto_assets.demo.worker import run_order, tell
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.lake.lake import Lake
-from crypto_assets.partitions import Partition, WholeDay, range_tags
-from crypto_assets.schemas import KLINES_1S
+from crypto_assets.partitions import WholeDay, range_tags
+from crypto_assets.runs.events import Doing, Failed, Order
+from crypto_assets.runs.stages import ARCHIVE, Stage
+from crypto_assets.runs.worker import run_order, tell
+from crypto_assets.runs.workers import Worker, orders_of
 from resources.postgres import PostgresResource
 from resources.services.service import Name
 from resources.spark import SparkResource
 
 NEEDED: tuple[Name, ...] = ("postgres", "namenode", "datanode", "s3", "redshift", "sheets")
-ARCHIVE = (RAW_KLINES_1S, HDFS_KLINES_1S, KLINES_1S.name)
 WRITTEN_OF_A_DAY = 9
 """Materializations of the jobs warehouse, six, and share, three."""
 
 
+def worker_of_day(symbols: Sequence[str], day: date) -> Worker:
+    """The program that takes a day of the symbols through the batch systems."""
+    written = len(ARCHIVE) * len(symbols) + WRITTEN_OF_A_DAY
+    return Worker(f"{day}", ("crypto_assets.demo.batch", f"{day}", *symbols), written)
+
+
 def orders_before(symbols: Sequence[str], day: date) -> list[Order]:
     """Runs that need no trades in PostgreSQL."""
-    return [_order("archive", Partition(symbol, day), ARCHIVE) for symbol in symbols]
+    return [order for symbol in symbols for order in orders_of(symbol, [Stage(ARCHIVE, day, day, job="archive")])]
 
 
 def orders_after(day: date) -> list[Order]:
-    """Runs of the day's trades."""
-    return [_order(job, WholeDay(day)) for job in ("warehouse", "share")]
-
-
-def materializations(symbols: Sequence[str]) -> int:
-    """How many the program tells of."""
-    return len(ARCHIVE) * len(symbols) + WRITTEN_OF_A_DAY
+    """Runs of the day's trades: all that the jobs have."""
+    whole = WholeDay(day)
+    return [Order(job, (), range_tags(whole, whole)) for job in ("warehouse", "share")]
 
 
 def main() -> None:
@@ -76,10 +76,6 @@ def main() -> None:
         except CryptoAssetsError as error:
             tell(Failed("batch", str(error)))
             sys.exit(1)
-
-
-def _order(job: str, partition: Partition | WholeDay, assets: Sequence[str] = ()) -> Order:
-    return Order(str(uuid.uuid4()), job, tuple(assets), range_tags(partition, partition))
 
 
 if __name__ == "__main__":

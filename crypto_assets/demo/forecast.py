@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from datetime import date
 
 from rich.console import Console
 
-from crypto_assets.demo.events import Checked, Order, encode_orders
-from crypto_assets.demo.workers import Worker
-from crypto_assets.partitions import Partition, range_tags
+from crypto_assets.runs.events import Checked, Options
+from crypto_assets.runs.stages import FORECAST, Stage
+from crypto_assets.runs.workers import Worker, worker_of
 
-ASSETS = ("lstm_training_set", "lstm_checkpoint", "lstm_evaluation", "lstm_predictions")
-SMALL: dict[str, int | float | list[int]] = {
+SMALL: Options = {
     "window": 30,
     "horizons": [1, 5],
     "units": [8],
@@ -26,15 +24,8 @@ VERDICT = ("lstm_evaluation", "promotion")
 
 def worker_of_forecast(symbol: str, day: date, *, days: int) -> Worker:
     """The program that fits and judges a model on the `days` up to and including the day."""
-    partition = Partition(symbol, day)
-    order = Order(
-        run_id=str(uuid.uuid4()),
-        job="forecast",
-        assets=ASSETS,
-        tags=range_tags(partition, partition),
-        config={asset: {**SMALL, "days": days} for asset in ASSETS},
-    )
-    return Worker(f"{symbol} forecast", ("crypto_assets.demo.worker", encode_orders([order])), len(ASSETS))
+    stage = Stage(FORECAST, day, day, job="forecast", options={**SMALL, "days": days})
+    return worker_of(f"{symbol} forecast", [symbol], [stage])
 
 
 def print_verdict(console: Console, checks: Sequence[Checked]) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from crypto_assets.demo.events import Checked, Held
 from crypto_assets.demo.tally import SYSTEMS
 from crypto_assets.lake.lake import Lake
+from crypto_assets.runs.events import Checked, Held
 from crypto_assets.schemas import Dataset
 
 

@@ -14,9 +14,9 @@ from crypto_assets.archive.seconds import read_seconds
 from crypto_assets.assets.share import hive_table
 from crypto_assets.assets.share_sheet import LAYOUT
 from crypto_assets.config import read_settings
-from crypto_assets.demo.events import Held
 from crypto_assets.errors import InputIncomplete
 from crypto_assets.lake.lake import Lake
+from crypto_assets.runs.events import Held
 from crypto_assets.warehouse.figures import bounds_of
 from crypto_assets.warehouse.tables import FACT_TRADES
 from resources.landing import LandingResource

@@ -58,6 +58,11 @@ class BookMinutes:
         """Half-way between the best bid and the best ask."""
         return (self.price["bid"][:, 0] + self.price["ask"][:, 0]) / 2
 
+    @property
+    def spread(self) -> FloatArray:
+        """Distance of the best ask from the best bid, bps of the mid price."""
+        return _spread_bps(self.price["bid"][:, 0], self.price["ask"][:, 0])
+
     def depth(self, side: Side, levels: int) -> FloatArray:
         """Quantity on the best levels of a side, base asset."""
         return self.depths[side][:, levels - 1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from crypto_assets.features.feature import Family, Feature
@@ -23,33 +25,22 @@ def _day_of_week(window: Window) -> FloatArray:
     return ((days + EPOCH_WEEKDAY) % 7).astype(np.float64)
 
 
+_time = partial(Feature, family=Family.CALENDAR, inputs=("klines_1m.open_time",))
+_circle = partial(_time, unit="fraction", low=-1, high=1, description="time of day on a circle")
+
 FEATURES = (
-    Feature(
+    _circle(
         name="minute_of_day_sin",
-        family=Family.CALENDAR,
-        inputs=("klines_1m.open_time",),
-        unit="fraction",
-        low=-1,
-        high=1,
-        description="time of day on a circle",
         formula="sin(2 pi minute of the UTC day / 1440)",
         value=lambda window: np.sin(_angle(window)),
     ),
-    Feature(
+    _circle(
         name="minute_of_day_cos",
-        family=Family.CALENDAR,
-        inputs=("klines_1m.open_time",),
-        unit="fraction",
-        low=-1,
-        high=1,
-        description="time of day on a circle",
         formula="cos(2 pi minute of the UTC day / 1440)",
         value=lambda window: np.cos(_angle(window)),
     ),
-    Feature(
+    _time(
         name="day_of_week",
-        family=Family.CALENDAR,
-        inputs=("klines_1m.open_time",),
         unit="day",
         low=0,
         high=6,
@@ -57,9 +48,8 @@ FEATURES = (
         formula="from open_time",
         value=_day_of_week,
     ),
-    Feature(
+    _time(
         name="gap_minutes_60",
-        family=Family.CALENDAR,
         inputs=("klines_1m.open_time", "klines_1m.flags"),
         unit="minutes",
         low=0,

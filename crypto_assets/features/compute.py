@@ -20,8 +20,6 @@ from crypto_assets.features.minutes import Coverage
 from crypto_assets.features.rolling import BoolArray, IntArray
 from crypto_assets.features.window import Window, open_window
 
-__all__ = ["FeatureInputs", "compute_features"]
-
 
 def compute_features(inputs: FeatureInputs, *, day: date) -> pa.Table:
     """GOLD_FEATURES of a UTC day: one row for each silver 1m candle of the day, in order; none for missing minutes.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NotRequired, TypedDict, Unpack
 
 from crypto_assets.features.candles import Candles
 from crypto_assets.features.inputs import Source
@@ -47,20 +48,41 @@ class Feature:
     value: Callable[[Window], FloatArray]
     """Its value for each row of a window, NaN where it has none."""
 
+    @property
+    def range_text(self) -> str:
+        """Which values are right, in its unit: `0 to 100`, `≥ 0`, `any`."""
+        low, high = (None if bound is None else f"{round(bound, 4):,.9g}" for bound in (self.low, self.high))
+        if low is None and high is None:
+            return "any"
+        if high is None:
+            return f"≥ {low}"
+        return f"≤ {high}" if low is None else f"{low} to {high}"
+
+    @property
+    def window_text(self) -> str:
+        """How many candles, or minutes, its value depends on: `14 × 5m`."""
+        return f"{self.window} × {self.timeframe}"
+
+
+class Declared(TypedDict):
+    """Those fields of a feature that are said of it whatever its values are computed from."""
+
+    window: NotRequired[int]
+    unit: str
+    low: NotRequired[float | None]
+    high: NotRequired[float | None]
+    description: str
+    formula: str
+
 
 def per_timeframe(
     name: str,
     *,
     family: Family,
     inputs: tuple[str, ...],
-    window: int,
-    unit: str,
-    description: str,
-    formula: str,
     value: Callable[[Candles], FloatArray],
-    low: float | None = None,
-    high: float | None = None,
     timeframes: Sequence[str] = tuple(TIMEFRAMES),
+    **declared: Unpack[Declared],
 ) -> tuple[Feature, ...]:
     """A feature of the candles of each timeframe, `<name>_<timeframe>`; `value` gives one entry a candle."""
     return tuple(
@@ -69,13 +91,8 @@ def per_timeframe(
             family=family,
             inputs=tuple(f"klines_{timeframe}.{column}" for column in inputs),
             timeframe=timeframe,
-            window=window,
-            unit=unit,
-            low=low,
-            high=high,
-            description=description,
-            formula=formula,
             value=_of_last_closed(timeframe, value),
+            **declared,
         )
         for timeframe in timeframes
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -36,13 +37,15 @@ def _count_rises(values: FloatArray) -> FloatArray:
     return rolling_sum(np.where(np.isnan(before), np.nan, values > before), EXTREMES)
 
 
+_momentum = partial(per_timeframe, family=Family.MOMENTUM)
+_extremes = partial(_momentum, timeframes=("1m",), window=EXTREMES + 1, unit="count", low=0, high=EXTREMES)
+
 FEATURES = (
     *(
         feature
         for length in (1, 3, 5, 10)
-        for feature in per_timeframe(
+        for feature in _momentum(
             f"roc_{length}",
-            family=Family.MOMENTUM,
             inputs=("close",),
             window=length + 1,
             unit="percent",
@@ -64,30 +67,18 @@ FEATURES = (
         formula="sum over 1m, 5m, 15m of sign(close - bb_middle_20)",
         value=_trend_alignment,
     ),
-    *per_timeframe(
+    *_extremes(
         "higher_highs_20",
-        family=Family.MOMENTUM,
         inputs=("high",),
-        window=EXTREMES + 1,
-        unit="count",
-        low=0,
-        high=EXTREMES,
         description="candles of the last 20 whose high is above that of the candle before",
         formula="sum over 20 candles of [high > high before]",
         value=lambda candles: _count_rises(candles.high),
-        timeframes=("1m",),
     ),
-    *per_timeframe(
+    *_extremes(
         "lower_lows_20",
-        family=Family.MOMENTUM,
         inputs=("low",),
-        window=EXTREMES + 1,
-        unit="count",
-        low=0,
-        high=EXTREMES,
         description="candles of the last 20 whose low is below that of the candle before",
         formula="sum over 20 candles of [low < low before]",
         value=lambda candles: _count_rises(-candles.low),
-        timeframes=("1m",),
     ),
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Unpack
 
 import numpy as np
 
 from crypto_assets.features.book import AVERAGED_LEVELS, PRESSURE_MINUTES, BookMinutes, Side
-from crypto_assets.features.feature import Family, Feature
+from crypto_assets.features.feature import Declared, Family, Feature
 from crypto_assets.features.inputs import Source
 from crypto_assets.features.rolling import FloatArray, shift
 from crypto_assets.schemas import BOOK_LEVELS
@@ -16,14 +18,9 @@ from crypto_assets.schemas import BOOK_LEVELS
 def _book(
     name: str,
     *,
-    unit: str,
-    description: str,
-    formula: str,
-    value: Callable[[BookMinutes], FloatArray],
     inputs: tuple[str, ...],
-    window: int = 1,
-    low: float | None = None,
-    high: float | None = None,
+    value: Callable[[BookMinutes], FloatArray],
+    **declared: Unpack[Declared],
 ) -> Feature:
     """A feature of the book; `value` gives one entry a minute of its grid, `window` is in minutes."""
     return Feature(
@@ -31,13 +28,8 @@ def _book(
         family=Family.ORDERBOOK,
         source=Source.ORDERBOOK,
         inputs=tuple(f"orderbook.{column}" for column in inputs),
-        window=window,
-        unit=unit,
-        low=low,
-        high=high,
-        description=description,
-        formula=formula,
         value=lambda window: window.of_minutes(window.book.grid, value(window.book)),
+        **declared,
     )
 
 
@@ -118,10 +110,6 @@ def _depth(side: Side) -> Feature:
     )
 
 
-def _spread_bps(book: BookMinutes) -> FloatArray:
-    return (book.price["ask"][:, 0] - book.price["bid"][:, 0]) / book.mid * 1e4
-
-
 def _microprice_bps(book: BookMinutes) -> FloatArray:
     bid, ask = book.quantity["bid"][:, 0], book.quantity["ask"][:, 0]
     microprice = (book.price["ask"][:, 0] * bid + book.price["bid"][:, 0] * ask) / (bid + ask)
@@ -129,18 +117,16 @@ def _microprice_bps(book: BookMinutes) -> FloatArray:
 
 
 _BEST = ("bid_price_1", "ask_price_1")
+_spread = partial(_book, inputs=_BEST, unit="bps", low=0, high=20_000)
+_averaged = partial(_book, inputs=_quantities(AVERAGED_LEVELS), unit="fraction", high=1)
 
 FEATURES = (
     *(_imbalance(levels) for levels in (1, 3, 5, 10)),
-    _book(
+    _spread(
         "spread_bps",
-        unit="bps",
-        low=0,
-        high=20_000,
         description="distance between the best prices",
         formula="10,000 (ask - bid) / mid",
-        inputs=_BEST,
-        value=_spread_bps,
+        value=lambda book: book.spread,
     ),
     _book(
         "microprice_bps",
@@ -167,44 +153,30 @@ FEATURES = (
     ),
     *(_pressure(levels, PRESSURE_MINUTES[0]) for levels in (1, 5, 10)),
     _pressure(5, PRESSURE_MINUTES[1]),
-    _book(
+    _spread(
         "spread_bps_mean_1m",
-        unit="bps",
-        low=0,
-        high=20_000,
         description="mean spread of the states known in the minute",
         formula="mean of 10,000 (ask - bid) / mid",
-        inputs=_BEST,
         value=lambda book: book.spread_mean,
     ),
-    _book(
+    _spread(
         "spread_bps_max_1m",
-        unit="bps",
-        low=0,
-        high=20_000,
         description="widest spread of the states known in the minute",
         formula="max of 10,000 (ask - bid) / mid",
-        inputs=_BEST,
         value=lambda book: book.spread_max,
     ),
-    _book(
+    _averaged(
         f"imbalance_{AVERAGED_LEVELS}level_mean_1m",
-        unit="fraction",
         low=-1,
-        high=1,
         description="mean imbalance of the states known in the minute",
         formula=f"mean of imbalance_{AVERAGED_LEVELS}level",
-        inputs=_quantities(AVERAGED_LEVELS),
         value=lambda book: book.imbalance_mean,
     ),
-    _book(
+    _averaged(
         f"imbalance_{AVERAGED_LEVELS}level_std_1m",
-        unit="fraction",
         low=0,
-        high=1,
         description="how much the imbalance varied in the minute; 0 where one state was known",
         formula=f"population deviation of imbalance_{AVERAGED_LEVELS}level",
-        inputs=_quantities(AVERAGED_LEVELS),
         value=lambda book: book.imbalance_std,
     ),
 )

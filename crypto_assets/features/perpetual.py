@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Unpack
 
 import numpy as np
 
-from crypto_assets.features.feature import Family, Feature
+from crypto_assets.features.feature import Declared, Family, Feature
 from crypto_assets.features.futures import LIQUIDATION_MINUTES, OPEN_INTEREST_MINUTES, PerpetualMinutes
 from crypto_assets.features.inputs import Source
 from crypto_assets.features.rolling import FloatArray, ratio, rolling_sum, shift
@@ -17,14 +19,9 @@ def _perpetual(
     name: str,
     *,
     source: Source,
-    unit: str,
-    description: str,
-    formula: str,
-    value: Callable[[PerpetualMinutes], FloatArray],
     inputs: tuple[str, ...],
-    window: int = 1,
-    low: float | None = None,
-    high: float | None = None,
+    value: Callable[[PerpetualMinutes], FloatArray],
+    **declared: Unpack[Declared],
 ) -> Feature:
     """A feature of the perpetual; `value` gives one entry a minute of its grid, `window` is in minutes."""
     return Feature(
@@ -32,13 +29,8 @@ def _perpetual(
         family=Family.PERPETUAL,
         source=source,
         inputs=tuple(f"perpetual.{column}" for column in inputs),
-        window=window,
-        unit=unit,
-        low=low,
-        high=high,
-        description=description,
-        formula=formula,
         value=lambda window: window.of_minutes(window.perpetual.grid, value(window.perpetual)),
+        **declared,
     )
 
 
@@ -73,10 +65,14 @@ def _agreement(window: Window) -> FloatArray:
     return np.sign(change_of_rows) * np.sign(window.close_ago(0) - window.close_ago(minutes))
 
 
+_funding = partial(_perpetual, source=Source.FUNDING)
+_liquidated = partial(
+    _perpetual, source=Source.LIQUIDATIONS, window=LIQUIDATION_MINUTES, low=0, formula="sum over 60 minutes"
+)
+
 FEATURES = (
-    _perpetual(
+    _funding(
         "funding_rate",
-        source=Source.FUNDING,
         unit="fraction",
         low=-1,
         high=1,
@@ -85,9 +81,8 @@ FEATURES = (
         inputs=("funding_rate", "funding_time"),
         value=lambda perpetual: perpetual.funding_rate,
     ),
-    _perpetual(
+    _funding(
         "funding_rate_change",
-        source=Source.FUNDING,
         unit="fraction",
         low=-2,
         high=2,
@@ -96,9 +91,8 @@ FEATURES = (
         inputs=("funding_rate", "previous_funding_rate"),
         value=lambda perpetual: perpetual.funding_rate - perpetual.previous_funding_rate,
     ),
-    _perpetual(
+    _funding(
         "funding_rate_flipped",
-        source=Source.FUNDING,
         unit="flag",
         low=0,
         high=1,
@@ -107,9 +101,8 @@ FEATURES = (
         inputs=("funding_rate", "previous_funding_rate"),
         value=_flipped,
     ),
-    _perpetual(
+    _funding(
         "minutes_to_funding",
-        source=Source.FUNDING,
         unit="minutes",
         low=0,
         high=24 * 60,
@@ -143,26 +136,18 @@ FEATURES = (
         formula="sign(open_interest_change_1h) sign(close - close 60 min before)",
         value=_agreement,
     ),
-    _perpetual(
+    _liquidated(
         "liquidation_count_1h",
-        source=Source.LIQUIDATIONS,
         unit="count",
-        low=0,
         description="liquidations of longs and shorts in the last hour; a lower bound",
-        formula="sum over 60 minutes",
         inputs=("liquidated_long_count", "liquidated_short_count"),
-        window=LIQUIDATION_MINUTES,
         value=lambda perpetual: rolling_sum(perpetual.liquidation_count, LIQUIDATION_MINUTES),
     ),
-    _perpetual(
+    _liquidated(
         "liquidation_volume_1h",
-        source=Source.LIQUIDATIONS,
         unit="quote asset",
-        low=0,
         description="their filled value; a lower bound",
-        formula="sum over 60 minutes",
         inputs=("liquidated_long_volume", "liquidated_short_volume"),
-        window=LIQUIDATION_MINUTES,
         value=lambda perpetual: rolling_sum(perpetual.liquidation_volume, LIQUIDATION_MINUTES),
     ),
     _perpetual(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from crypto_assets.features.feature import Family, per_timeframe
 from crypto_assets.features.indicators import BAND_LENGTH, PERCENT_RANGE, RECURSION_CANDLES
 
+_price = partial(per_timeframe, family=Family.PRICE, inputs=("close",), unit="quote asset")
+_smoothed = partial(_price, window=RECURSION_CANDLES)
+_band = partial(_price, window=BAND_LENGTH)
+
 FEATURES = (
-    *per_timeframe(
+    *_smoothed(
         "rsi_14",
-        family=Family.PRICE,
-        inputs=("close",),
-        window=RECURSION_CANDLES,
         unit="index",
         low=0,
         high=100,
@@ -18,84 +21,54 @@ FEATURES = (
         formula="TA-Lib RSI(14), Wilder smoothing",
         value=lambda candles: candles.rsi,
     ),
-    *per_timeframe(
+    *_smoothed(
         "macd",
-        family=Family.PRICE,
-        inputs=("close",),
-        window=RECURSION_CANDLES,
-        unit="quote asset",
         description="fast less slow exponential mean of the close",
         formula="TA-Lib MACD(12, 26, 9), line",
         value=lambda candles: candles.macd.line,
     ),
-    *per_timeframe(
+    *_smoothed(
         "macd_signal",
-        family=Family.PRICE,
-        inputs=("close",),
-        window=RECURSION_CANDLES,
-        unit="quote asset",
         description="exponential mean of the MACD line",
         formula="TA-Lib MACD(12, 26, 9), signal",
         value=lambda candles: candles.macd.signal,
     ),
-    *per_timeframe(
+    *_smoothed(
         "macd_hist",
-        family=Family.PRICE,
-        inputs=("close",),
-        window=RECURSION_CANDLES,
-        unit="quote asset",
         description="MACD line less its signal",
         formula="TA-Lib MACD(12, 26, 9), histogram",
         value=lambda candles: candles.macd.histogram,
     ),
-    *per_timeframe(
+    *_band(
         "bb_lower_20",
-        family=Family.PRICE,
-        inputs=("close",),
-        window=BAND_LENGTH,
-        unit="quote asset",
         description="lower Bollinger band; the close itself where 20 closes are equal",
         formula="TA-Lib BBANDS(20, 2, 2): middle - 2 population deviations",
         value=lambda candles: candles.bands.lower,
     ),
-    *per_timeframe(
+    *_band(
         "bb_middle_20",
-        family=Family.PRICE,
-        inputs=("close",),
-        window=BAND_LENGTH,
-        unit="quote asset",
         low=0,
         description="middle Bollinger band, the mean of 20 closes",
         formula="TA-Lib BBANDS(20, 2, 2): mean",
         value=lambda candles: candles.bands.middle,
     ),
-    *per_timeframe(
+    *_band(
         "bb_upper_20",
-        family=Family.PRICE,
-        inputs=("close",),
-        window=BAND_LENGTH,
-        unit="quote asset",
         low=0,
         description="upper Bollinger band; the close itself where 20 closes are equal",
         formula="TA-Lib BBANDS(20, 2, 2): middle + 2 population deviations",
         value=lambda candles: candles.bands.upper,
     ),
-    *per_timeframe(
+    *_band(
         "bb_width_20",
-        family=Family.PRICE,
-        inputs=("close",),
-        window=BAND_LENGTH,
         unit="percent",
         low=0,
         description="distance between the bands in percent of the middle; 0 where 20 closes are equal",
         formula="100 (upper - lower) / middle",
         value=lambda candles: candles.bands.width,
     ),
-    *per_timeframe(
+    *_band(
         "bb_percent_20",
-        family=Family.PRICE,
-        inputs=("close",),
-        window=BAND_LENGTH,
         unit="fraction",
         low=PERCENT_RANGE[0],
         high=PERCENT_RANGE[1],
@@ -103,12 +76,9 @@ FEATURES = (
         formula="(close - lower) / (upper - lower), within 0.5 -/+ sqrt(19) / 4",
         value=lambda candles: candles.bands.percent,
     ),
-    *per_timeframe(
+    *_smoothed(
         "atr_14",
-        family=Family.PRICE,
         inputs=("high", "low", "close"),
-        window=RECURSION_CANDLES,
-        unit="quote asset",
         low=0,
         description="average true range",
         formula="TA-Lib ATR(14), Wilder smoothing",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from crypto_assets.features.candles import Candles
@@ -59,34 +61,28 @@ def _range_position(candles: Candles) -> FloatArray:
     return ratio(candles.close - lowest, highest - lowest, otherwise=0.5)
 
 
+_structure = partial(per_timeframe, family=Family.STRUCTURE, timeframes=("1m", "15m"))
+_swing = partial(_structure, window=SWING_CANDLES + PIVOT_CANDLES, unit="bps")
+
 FEATURES = (
-    *per_timeframe(
+    *_swing(
         "support_distance_bps",
-        family=Family.STRUCTURE,
         inputs=("low", "close"),
-        window=SWING_CANDLES + PIVOT_CANDLES,
-        unit="bps",
         high=10_000,
         description="how far the close is above support; negative once broken",
         formula=f"10,000 (close - support) / close, support = {SWING.format('low', 'lowest low')}",
         value=lambda candles: (candles.close - candles.swings.support) / candles.close * 1e4,
-        timeframes=("1m", "15m"),
     ),
-    *per_timeframe(
+    *_swing(
         "resistance_distance_bps",
-        family=Family.STRUCTURE,
         inputs=("high", "close"),
-        window=SWING_CANDLES + PIVOT_CANDLES,
-        unit="bps",
         low=-10_000,
         description="how far the close is below resistance; negative once broken",
         formula=f"10,000 (resistance - close) / close, resistance = {SWING.format('high', 'highest high')}",
         value=lambda candles: (candles.swings.resistance - candles.close) / candles.close * 1e4,
-        timeframes=("1m", "15m"),
     ),
-    *per_timeframe(
+    *_structure(
         "engulfing",
-        family=Family.STRUCTURE,
         inputs=("open", "close"),
         window=2,
         unit="sign",
@@ -95,11 +91,9 @@ FEATURES = (
         description="1 where a rising body covers the falling one before it, -1 the other way round, else 0",
         formula="sign of TA-Lib CDLENGULFING where both candles have a body, else 0",
         value=_engulfing,
-        timeframes=("1m", "15m"),
     ),
-    *per_timeframe(
+    *_structure(
         "doji",
-        family=Family.STRUCTURE,
         inputs=("open", "high", "low", "close"),
         window=1,
         unit="flag",
@@ -110,9 +104,8 @@ FEATURES = (
         value=_doji,
         timeframes=("1m",),
     ),
-    *per_timeframe(
+    *_structure(
         "zone_touches",
-        family=Family.STRUCTURE,
         inputs=("high", "low", "close"),
         window=RECURSION_CANDLES,
         unit="count",
@@ -121,7 +114,6 @@ FEATURES = (
         description="candles of the last 60 whose low met the zone of support or whose high that of resistance",
         formula="sum over 60 candles of [|low - support| <= 0.25 atr_14 or |high - resistance| <= 0.25 atr_14]",
         value=_zone_touches,
-        timeframes=("1m", "15m"),
     ),
     Feature(
         name="range_position_1d",

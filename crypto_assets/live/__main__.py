@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
+from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -83,7 +84,8 @@ def _tour(platform: Platform, console: Console, *, seconds: float) -> list[Accou
 
     span = Span(since, exchange_now(settings).replace(second=0, microsecond=0))
     console.print(f"Flushing {span} into bronze, as the sensor does every 5 minutes")
-    accounts = await_accounts(settings, span=span, deadline_s=SETTLE_S, prepare=_flusher(platform, days_of(span)))
+    flush = partial(flush_bronze, platform, days_of(span), datasets=FLUSHED)
+    accounts = await_accounts(settings, span=span, deadline_s=SETTLE_S, prepare=flush)
     beats = [platform.heartbeat("collector"), platform.heartbeat("processor")]
     print_streams(console, beats, now=exchange_now(settings), speed=settings.simulator_speed)
     print_topics(console, count_messages(settings, TOPICS))
@@ -112,19 +114,6 @@ def _rates(platform: Platform) -> str:
     received = sum(stream.rate for stream in collector.streams)
     written = sum(stream.rate for stream in (processor.streams if processor else ()))
     return f"{received:,.0f} messages/s into Kafka, {written:,.0f} rows/s into PostgreSQL"
-
-
-def _flusher(platform: Platform, days: Sequence[date]) -> Callable[[], None]:
-    def flush() -> None:
-        flush_bronze(
-            platform.settings.symbols,
-            days,
-            environment=platform.environment,
-            log=platform.settings.data_dir / "flush.log",
-            datasets=FLUSHED,
-        )
-
-    return flush
 
 
 def _summaries(platform: Platform, moment: datetime) -> tuple[date, list[DailySummary]]:

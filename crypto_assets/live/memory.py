@@ -61,10 +61,15 @@ def sample_memory(processes: Mapping[str, int], *, at_s: float) -> list[Sample]:
 
 def judge_memory(samples: Iterable[Sample]) -> list[Growth]:
     """The growth of each program, in the order in which they were first seen."""
+    return [_growth(program, lives) for program, lives in lives_of(samples).items()]
+
+
+def lives_of(samples: Iterable[Sample]) -> dict[str, list[list[Sample]]]:
+    """The samples of each program, in the order in which they were first seen, apart by its starts."""
     lives: dict[str, dict[int, list[Sample]]] = defaultdict(lambda: defaultdict(list))
     for sample in samples:
         lives[sample.program][sample.pid].append(sample)
-    return [_growth(program, list(of_program.values())) for program, of_program in lives.items()]
+    return {program: list(of_program.values()) for program, of_program in lives.items()}
 
 
 def _growth(program: str, lives: Sequence[Sequence[Sample]]) -> Growth:

@@ -27,7 +27,16 @@ from crypto_assets.live.flush import flush_bronze
 from crypto_assets.live.ledger import read_gaps
 from crypto_assets.live.memory import Sample, judge_memory, sample_memory
 from crypto_assets.live.platform import Platform, own_platform
-from crypto_assets.live.soak_report import WIDTH_OF_PAGE, Check, Figures, Happening, check_of, print_soak, write_soak
+from crypto_assets.live.soak_report import (
+    WIDTH_OF_PAGE,
+    Check,
+    Figures,
+    Happening,
+    check_of,
+    clock,
+    print_soak,
+    write_soak,
+)
 from crypto_assets.processes import end_on_signals
 from crypto_assets.spans import Span
 from crypto_assets.stream.gaps import Gap
@@ -111,13 +120,13 @@ class Soak:
         self._say(f"{check.trades:,} trades, {check.took_s:.0f} s: {verdict}")
 
     def _accounts(self) -> list[Account]:
-        settings, log = self.platform.settings, self.platform.settings.data_dir / "flush.log"
+        settings = self.platform.settings
         assert self.since is not None
         span = Span(self.since, exchange_now(settings).replace(second=0, microsecond=0))
 
         def flush() -> None:
             self.platform.await_well(deadline_s=RECOVERY_S)
-            flush_bronze(settings.symbols, days_of(span), environment=self.platform.environment, log=log)
+            flush_bronze(self.platform, days_of(span))
 
         return await_accounts(settings, span=span, deadline_s=SETTLE_S, prepare=flush)
 
@@ -146,7 +155,7 @@ class Soak:
             self.samples += sample_memory(self.platform.processes(), at_s=self.at_s)
 
     def _say(self, sentence: str) -> None:
-        self.console.print(f"{int(self.at_s) // 60:3d}:{int(self.at_s) % 60:02d}  {sentence}", markup=False)
+        self.console.print(f"{clock(self.at_s)}  {sentence}", markup=False)
 
     def figures(self, *, gaps: Sequence[Gap], started_at: datetime) -> Figures:
         """Everything measured, and what was missed."""

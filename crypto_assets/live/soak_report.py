@@ -13,7 +13,7 @@ from rich.table import Table
 from crypto_assets.live.account import print_accounts
 from crypto_assets.live.equation import Account
 from crypto_assets.live.ledger import print_gaps
-from crypto_assets.live.memory import Growth, Sample, judge_memory
+from crypto_assets.live.memory import Growth, Sample, judge_memory, lives_of
 from crypto_assets.stream.gaps import Gap
 
 WIDTH_OF_PAGE = 140
@@ -131,11 +131,11 @@ def write_soak(
         console.print("\nFaults")
         for h in figures.happenings:
             end = "" if h.recovered_s is None else f"; all well after {h.recovered_s:.0f} s"
-            console.print(f"{_clock(h.at_s)}  {h.what}{end} {h.note}".rstrip(), markup=False, soft_wrap=True)
+            console.print(f"{clock(h.at_s)}  {h.what}{end} {h.note}".rstrip(), markup=False, soft_wrap=True)
         console.print("\nChecks")
         for check in figures.checks:
             verdict = "holds" if check.holds else "; ".join(check.differences)
-            line = f"{_clock(check.at_s)}  {check.trades:,} trades, {check.took_s:.0f} s: {verdict}"
+            line = f"{clock(check.at_s)}  {check.trades:,} trades, {check.took_s:.0f} s: {verdict}"
             console.print(line, markup=False, soft_wrap=True)
         console.print("```\n\n![memory](memory.png)")
     return page, data, picture
@@ -147,11 +147,8 @@ def draw_memory(figures: Figures, path: Path) -> None:
 
     figure = Figure(figsize=(12, 5), layout="constrained")
     axes = figure.add_subplot()
-    lives: dict[str, dict[int, list[Sample]]] = {}
-    for sample in figures.samples:
-        lives.setdefault(sample.program, {}).setdefault(sample.pid, []).append(sample)
-    for number, (program, of_program) in enumerate(lives.items()):
-        for nth, life in enumerate(of_program.values()):
+    for number, (program, lives) in enumerate(lives_of(figures.samples).items()):
+        for nth, life in enumerate(lives):
             axes.plot(
                 [s.at_s / 60 for s in life],
                 [s.mb for s in life],
@@ -166,5 +163,6 @@ def draw_memory(figures: Figures, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _clock(at_s: float) -> str:
+def clock(at_s: float) -> str:
+    """Minutes and seconds of a soak, ` 12:05`."""
     return f"{int(at_s) // 60:3d}:{int(at_s) % 60:02d}"

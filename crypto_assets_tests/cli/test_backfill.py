@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from crypto_assets.cli import backfill
 from crypto_assets.cli.backfill import Job, plan
-from crypto_assets.demo.events import Checked
-from crypto_assets.demo.plan import Stage
-from crypto_assets.demo.workers import Outcome
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.lake.lake import Lake
+from crypto_assets.runs.events import Checked
+from crypto_assets.runs.stages import Stage
+from crypto_assets.runs.workers import Outcome
 from crypto_assets.schemas import BRONZE_KLINES, SILVER_KLINES
 from crypto_assets.simulator.process import start_simulator
 from crypto_assets_tests.cli.conftest import PROJECT, Command
@@ -33,7 +33,7 @@ ASKED = ("backfill", "BTCUSDT", "2024-08-05", "2024-08-06")
 ONE_DATASET = """
 from datetime import date
 from crypto_assets.cli import backfill, main
-from crypto_assets.demo.plan import Stage
+from crypto_assets.runs.stages import Stage
 
 backfill.plan = lambda job, first, last, **_: [Stage(("bronze_klines_15m",), first, last)]
 main.main()

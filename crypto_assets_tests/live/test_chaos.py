@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 
 from crypto_assets.endpoints import exchange_name, exchange_urls, kafka_servers
 from crypto_assets.live.evidence import days_of, read_topic, scan
-from crypto_assets.live.flush import start_flush
+from crypto_assets.live.flush import flush_worker
 from crypto_assets.live.ledger import read_gaps
 from crypto_assets.processes import end_children, start_child
 from crypto_assets.schemas import BRONZE_TRADES
@@ -252,7 +252,7 @@ def test_a_run_killed_in_the_middle_of_a_flush_loses_and_doubles_nothing(market:
     span = Span(market.since, market.now())
     held = manifests(market, span)
     log = market.settings.data_dir / "killed_run.log"
-    run = start_flush(SYMBOLS, days_of(span), environment=market.platform.environment, log=log)
+    run = flush_worker(SYMBOLS, days_of(span)).start(environment=market.platform.environment, log=log)
     try:
         wait_for(lambda: manifests(market, span), until=lambda now: now != held, deadline_s=READY_S)
         assert run.poll() is None  # it is not done

@@ -12,7 +12,6 @@ from crypto_assets.dashboard.features.lanes import MOST_LANES
 from crypto_assets.dashboard.features.statistics import Spread, presence
 from crypto_assets.dashboard.words import age, number, plain, share_of
 from crypto_assets.features.declaration import FEATURES, Feature
-from crypto_assets.features.document import valid_range, window_of
 
 MINUTES_A_DAY = 1_440
 
@@ -43,7 +42,7 @@ def spread_rows(spreads: Iterable[Spread]) -> pl.DataFrame:
                 "mean": spread.mean,
                 "deviation": spread.deviation,
                 "without a value": spread.missing,
-                "declared range": valid_range(spread.feature),
+                "declared range": spread.feature.range_text,
                 "outside it": spread.outside,
             }
             for spread in spreads
@@ -95,7 +94,7 @@ def sources_of(gold: pl.DataFrame) -> str:
 
 def _definition(feature: Feature) -> str:
     reads = ", ".join(f"`{column}`" for column in feature.inputs)
-    facts = f"{feature.unit}, {_range_words(feature)}, window {window_of(feature)}, {feature.family.value}"
+    facts = f"{feature.unit}, {_range_words(feature)}, window {feature.window_text}, {feature.family.value}"
     return (
         f"**`{feature.name}`** — {plain(feature.description)}  \n"
         f"{plain(feature.formula)}  \n"
@@ -104,5 +103,5 @@ def _definition(feature: Feature) -> str:
 
 
 def _range_words(feature: Feature) -> str:
-    found = valid_range(feature)
+    found = feature.range_text
     return "any value" if found == "any" else found

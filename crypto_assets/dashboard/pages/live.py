@@ -25,6 +25,8 @@ from crypto_assets.dashboard.market.tables import SHOWN_LIQUIDATIONS, SHOWN_TRAD
 from crypto_assets.dashboard.states import empty, failure, part, sentence_of
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.forecast.notice import notice
+from crypto_assets.spans import to_us
+from crypto_assets.stream.health import read_programs
 
 PRICES_EVERY_S, NUMBERS_EVERY_S, CHARTS_EVERY_S, STREAMS_EVERY_S = 0.5, 1.0, 2.0, 2.0
 HOURS = {"1 h": 1, "3 h": 3, "6 h": 6}

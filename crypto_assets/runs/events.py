@@ -1,4 +1,4 @@
-"""What a worker of the demo tells its parent, a JSON line each."""
+"""What a worker is told to do, and what it tells its parent: a JSON line each."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from decimal import Decimal
 
 import msgspec
 
+Options = dict[str, int | float | list[int]]
+"""What an asset is configured with."""
+
 
 class Order(msgspec.Struct, frozen=True):
     """One run for the worker to do."""
 
-    run_id: str
     job: str | None
     """None is a run of assets that are in no job."""
     assets: tuple[str, ...]
     tags: dict[str, str]
-    config: dict[str, dict[str, int | float | list[int]]] = {}
-    """Options of steps, by asset."""
+    options: Options = {}
+    """Of each of the assets."""
 
 
 class Written(msgspec.Struct, frozen=True, tag=True):

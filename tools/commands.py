@@ -1,4 +1,4 @@
-"""The page of the documentation that says what each command takes, written from the commands themselves."""
+"""`docs/cli.md`: what each command takes, written from the commands themselves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from crypto_assets.cli.main import app
+from crypto_assets.cli.programs import PROGRAMS
 
 NAME = "crypto-assets"
 WIDTH = 120
@@ -34,16 +35,9 @@ Data goes to standard output, all else to standard error. `--json` prints the da
 exact decimals as text, what is no number as null. Progress bars are shown on a terminal only. Days are UTC, and `FROM`
 and `TO` are both included.
 """
-PROGRAMS = {
-    "demo": "crypto_assets.demo",
-    "ui": "crypto_assets.ui",
-    "dashboard": "crypto_assets.dashboard",
-    "simulate": "crypto_assets.simulator",
-}
-"""Commands whose options are those of a program."""
 
 
-def cli_reference() -> str:
+def commands_page() -> str:
     """The page in Markdown: a section for each command with its usage, what it does, and its arguments."""
     lines = [HEAD]
     for name, command in _commands(typer.main.get_command(app), prefix=""):
@@ -63,7 +57,7 @@ def _commands(group: Any, *, prefix: str) -> Iterator[tuple[str, Any]]:
 
 def _section(name: str, command: Any) -> Iterator[str]:
     context = typer.Context(command, info_name=f"{NAME} {name}")
-    program = PROGRAMS.get(name)
+    program, _ = PROGRAMS.get(name, ("", ""))
     usage = "…" if program else " ".join(piece.strip("{}") for piece in command.collect_usage_pieces(context))
     yield f"## {name}"
     yield ""

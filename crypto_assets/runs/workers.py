@@ -1,23 +1,23 @@
-"""The demo's programs, followed until they end."""
+"""Programs that make days, followed until they end."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import threading
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
 from tqdm import tqdm
 
+from crypto_assets.checks.names import FRESHNESS
 from crypto_assets.dagster_home import PROJECT
-from crypto_assets.demo.batch import materializations
-from crypto_assets.demo.events import (
+from crypto_assets.partitions import Partition, range_tags
+from crypto_assets.processes import end_children, start_child
+from crypto_assets.runs.events import (
     Checked,
     Doing,
     Event,
@@ -28,9 +28,7 @@ from crypto_assets.demo.events import (
     decode_event,
     encode_orders,
 )
-from crypto_assets.demo.plan import Stage
-from crypto_assets.partitions import Partition, range_tags
-from crypto_assets.processes import end_children, start_child
+from crypto_assets.runs.stages import Stage
 
 
 @dataclass(slots=True)
@@ -41,6 +39,11 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
     """A sentence for each failed step, and for each worker that ended without one."""
     held: list[Held] = field(default_factory=list)
+
+    @property
+    def checks_of_days(self) -> list[Checked]:
+        """Those that say something of the days that were made: whether the newest day is there does not."""
+        return [check for check in self.checks if check.check != FRESHNESS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +56,30 @@ class Worker:
     materializations: int
     """How many it will tell of."""
 
+    def start(self, *, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+        """The process of it, with events on its standard output."""
+        command = [sys.executable, "-m", *self.command]
+        return start_child(command, environment=environment, folder=PROJECT, log=log, read_stdout=True)
 
-def worker_of(symbol: str, *, stages: Sequence[Stage]) -> Worker:
-    """The program that runs the stages of a symbol."""
-    orders = encode_orders(orders_of(symbol, stages=stages))
-    return Worker(symbol, ("crypto_assets.demo.worker", orders), sum(stage.partitions for stage in stages))
+
+def worker_of(name: str, symbols: Sequence[str], stages: Sequence[Stage]) -> Worker:
+    """The program that runs the stages of one symbol after the other."""
+    orders = [order for symbol in symbols for order in orders_of(symbol, stages)]
+    written = len(symbols) * sum(stage.partitions for stage in stages)
+    return Worker(name, ("crypto_assets.runs.worker", encode_orders(orders)), written)
 
 
-def worker_of_day(symbols: Sequence[str], day: date) -> Worker:
-    """The program that takes a day of the symbols through the batch systems."""
-    return Worker(f"{day}", ("crypto_assets.demo.batch", f"{day}", *symbols), materializations(symbols))
+def orders_of(symbol: str, stages: Sequence[Stage]) -> list[Order]:
+    """One run for each stage."""
+    return [
+        Order(
+            job=stage.job,
+            assets=stage.assets,
+            tags=range_tags(Partition(symbol, stage.first), Partition(symbol, stage.last)),
+            options=stage.options,
+        )
+        for stage in stages
+    ]
 
 
 def run_workers(
@@ -90,15 +107,16 @@ def run_workers(
     def run(worker: Worker, bar: tqdm[NoReturn]) -> None:
         log = logs / f"{worker.name}.log"
         with lock:
-            command = [sys.executable, "-m", *worker.command]
-            child = start_child(command, environment=environment, folder=PROJECT, log=log, read_stdout=True)
+            child = worker.start(environment=environment, log=log)
             children.append(child)
 
         def take(event: Event) -> None:
             with lock:
                 _take(event, outcome=outcome, bar=bar, name=worker.name)
 
-        _follow(child, take=take)
+        assert child.stdout is not None
+        for line in child.stdout:
+            take(decode_event(line))
         if child.wait() != 0:
             with lock:
                 outcome.failures.append(f"{worker.name}: the run did not succeed; its log is {log}")
@@ -114,25 +132,6 @@ def run_workers(
         for bar in bars:
             bar.close()
     return outcome
-
-
-def orders_of(symbol: str, *, stages: Sequence[Stage]) -> list[Order]:
-    """One run for each stage."""
-    return [
-        Order(
-            run_id=str(uuid.uuid4()),
-            job=stage.job,
-            assets=stage.assets,
-            tags=range_tags(Partition(symbol, stage.first), Partition(symbol, stage.last)),
-        )
-        for stage in stages
-    ]
-
-
-def _follow(child: subprocess.Popen[bytes], *, take: Callable[[Event], None]) -> None:
-    assert child.stdout is not None
-    for line in child.stdout:
-        take(decode_event(line))
 
 
 def _take(event: Event, *, outcome: Outcome, bar: tqdm[NoReturn], name: str) -> None:

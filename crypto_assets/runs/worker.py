@@ -1,4 +1,4 @@
-"""Runs the demo's orders one after the other in this process: `python -m crypto_assets.demo.worker ORDERS`.
+"""Runs orders one after the other in this process: `python -m crypto_assets.runs.worker ORDERS`.
 
 Standard output carries events for the parent; Dagster's log goes to standard error.
 """
@@ -6,10 +6,11 @@ Standard output carries events for the parent; Dagster's log goes to standard er
 from __future__ import annotations
 
 import sys
+import uuid
 
 import dagster as dg
 
-from crypto_assets.demo.events import Checked, Event, Failed, Order, Written, decode_orders, encode_event
+from crypto_assets.runs.events import Checked, Event, Failed, Order, Written, decode_orders, encode_event
 
 
 def main() -> None:
@@ -30,13 +31,14 @@ def run_order(order: Order, *, definitions: dg.Definitions, instance: dg.Dagster
         if order.job is None
         else definitions.resolve_job_def(order.job)
     )
-    instance.add_event_listener(order.run_id, _report)
+    run_id = str(uuid.uuid4())  # known before the run begins, so that nothing of it goes unheard
+    instance.add_event_listener(run_id, _report)
     result = job.execute_in_process(
         instance=instance,
-        run_id=order.run_id,
+        run_id=run_id,
         asset_selection=[dg.AssetKey(name) for name in order.assets],
         tags=order.tags,
-        run_config={"ops": {asset: {"config": config} for asset, config in order.config.items()}},
+        run_config={"ops": {asset: {"config": order.options} for asset in order.assets if order.options}},
         raise_on_error=False,
     )
     return result.success

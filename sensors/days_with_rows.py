@@ -21,7 +21,7 @@ type Describe = Callable[[Connection, str, date], tuple[dict[str, Any], str] | N
 
 
 def events_of_days(
-    asset: dg.AssetKey, table: FactTable, postgres: PostgresResource, *, seen: Mapping[str, int], describe: Describe
+    asset: str, table: FactTable, postgres: PostgresResource, *, seen: Mapping[str, int], describe: Describe
 ) -> tuple[list[dg.AssetMaterialization], dict[str, int]]:
     """A materialization of each day whose number of inserts is another one than was seen, and the numbers.
 

@@ -148,7 +148,7 @@ def _by_regression(
     for column in np.flatnonzero(r2 >= IMPLAUSIBLE_R2):
         share = min(float(r2[column]), 1 - 1e-15)
         p_value = float(f_distribution.sf(share / (1 - share) * freedom / regressors, regressors, freedom))
-        yield Foretold(names[column], "a sum of returns that come after its row", share, rows, p_value)
+        yield Foretold(names[int(column)], "a sum of returns that come after its row", share, rows, p_value)
 
 
 def _by_rank(
@@ -178,7 +178,7 @@ def _by_rank(
             horizon, begin = labels[window]
             later = f" that begins {begin} rows later" if begin else ""
             how = f"{form} of the return over {horizon} rows{later}, as it were"
-            yield Foretold(names[column], how, share, values.shape[0], p_value)
+            yield Foretold(names[int(column)], how, share, values.shape[0], p_value)
 
 
 def _squared_correlation(own: FloatArray, other: FloatArray, past: FloatArray) -> FloatArray:

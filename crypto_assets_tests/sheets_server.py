@@ -18,10 +18,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from crypto_assets.endpoints import SheetsEndpoint
+from crypto_assets.share.spreadsheet import SharedSpreadsheet, open_spreadsheet
 from crypto_assets_tests.waiting import wait_for
 from resources.services.sheets_book import ApiError, Book, Sheet
 from resources.services.sheets_standin import EMBEDDED_ID, HOST, StandIn, create_app
-from resources.sheets import SharedSpreadsheet, open_spreadsheet
 
 MINUTE_S = 60.0
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from functools import cache
+from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster_aws.redshift import RedshiftClientResource
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import parse_dsn
 from pydantic import PrivateAttr
@@ -20,6 +20,9 @@ from crypto_assets.warehouse.store import WarehouseStore
 from resources.services.on_demand import ensure_services
 from resources.services.service import Name
 from resources.services.standin.database import STAND_IN_ROLE
+
+if TYPE_CHECKING:
+    from dagster_aws.redshift import RedshiftClientResource
 
 PORT = 5439
 """Redshift's own."""
@@ -82,6 +85,8 @@ def redshift_resource(url: str, *, embedded: bool = False) -> RedshiftClientReso
 
     Encrypted unless the URL's `sslmode` says otherwise, or it is the stand-in's, which listens on this machine only.
     """
+    from dagster_aws.redshift import RedshiftClientResource  # half a second of components that nobody uses
+
     try:
         parts = parse_dsn(url)
         port = int(parts.get("port", PORT))

@@ -18,7 +18,7 @@ from crypto_assets.config import Settings, read_settings
 from crypto_assets.errors import InputIncomplete
 from crypto_assets.lake.files import Files
 from crypto_assets.partitions import DaySymbol, WholeDay
-from crypto_assets.share.sheet import Layout
+from crypto_assets.share.sheet import Layout, Shared
 from crypto_assets.share.sheet_requests import MAX_CELLS, size_warning
 from crypto_assets.share.sheet_retention import Retention
 from crypto_assets.share.sheet_rows import Row, rounded_cells, shared_rows
@@ -26,7 +26,7 @@ from crypto_assets.share.tables import PRICE_AGGREGATES
 from crypto_assets.share.workbook import to_csv, to_xlsx
 from crypto_assets.warehouse.store import WarehouseStore
 from resources.lake import LakeResource
-from resources.sheets import Shared, SheetsResource
+from resources.sheets import SheetsResource
 
 SHEET = "sheet_price_aggregates"
 LAYOUT = Layout(tuple(PRICE_AGGREGATES.schema.names), key=len(PRICE_AGGREGATES.key))

@@ -52,6 +52,25 @@ class TabPlan:
     """The last row that holds anything of ours once it is done."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What an upsert did."""
+
+    tabs: int
+    created: tuple[str, ...]
+    updated: int
+    appended: int
+    unchanged: int
+    repeated: tuple[str, ...]
+    """Cells where a row stands that has the key of a row above it."""
+    requests: int
+    """Requests that changed something."""
+    cells: int
+    """Size of the whole spreadsheet, of 10 million at most."""
+    deleted: int = 0
+    """Rows that had become too old."""
+
+
 def plan_upsert(title: str, layout: Layout, have: Sequence[Sequence[Cell]], want: Sequence[Row]) -> TabPlan:
     """What to write into the tab `title`, of which `have` holds our columns, row 1 first, so that it has `want`.
 

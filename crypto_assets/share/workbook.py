@@ -7,13 +7,16 @@ import io
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import xlsxwriter
-from xlsxwriter.format import Format
-from xlsxwriter.worksheet import Worksheet
 
 from crypto_assets.share.sheet_rows import EMPTY, TIME_FORMAT, cell
+
+if TYPE_CHECKING:
+    import xlsxwriter
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
 
 TIMES_SHOWN = 'yyyy-mm-dd hh:mm "UTC"'
 AMOUNTS_SHOWN = "#,##0.0000####"
@@ -40,6 +43,8 @@ def to_xlsx(table: pa.Table, *, tab_by: str) -> bytes:
     Times are dates of the workbook, UTC; numbers are rounded to 15 significant digits, as many as a workbook keeps;
     those that are no decimals of the table, returns and volatility, are shown in percent.
     """
+    import xlsxwriter
+
     buffer = io.BytesIO()
     with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
         book.set_properties({"created": _WRITTEN_AT})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from crypto_assets.config import Settings
-from resources.services.manager import Services
 from resources.services.service import Name
 
 
@@ -15,6 +14,8 @@ def ensure_services(settings: Settings, names: Sequence[Name], *, tell: Callable
     `tell` gets a line at each step of a start, and none where all run. Those that the settings name elsewhere are left
     alone. Raises ServiceFailed with what to do where one does not come up.
     """
+    from resources.services.manager import Services  # every service, which takes long to load
+
     told: dict[Name, str] = {}
 
     def progress(name: Name, doing: str) -> None:

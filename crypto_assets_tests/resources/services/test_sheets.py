@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from crypto_assets.endpoints import SheetsEndpoint, embedded_endpoint, sheets_endpoint
+from crypto_assets.share.spreadsheet import SheetsClient, service_account
 from resources.services.folder import ServiceFolder
 from resources.services.manager import Services
 from resources.services.process import family
-from resources.sheets import SheetsClient, service_account
 
 type MakeServices = Callable[..., Services]
 ROWS = [["symbol", "close"], ["BTCUSDT", "60000.12"]]

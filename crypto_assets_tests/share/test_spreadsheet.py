@@ -13,13 +13,13 @@ from google.auth.transport.requests import Request
 from pydantic import SecretStr
 
 from crypto_assets.errors import ConfigurationError, ServiceUnavailable, SheetError
-from crypto_assets.share.sheet import Layout
+from crypto_assets.share.sheet import Layout, Shared
 from crypto_assets.share.sheet_retention import Retention
 from crypto_assets.share.sheet_rows import Row
+from crypto_assets.share.spreadsheet import ATTEMPTS, open_spreadsheet, service_account
 from crypto_assets_tests.sheets_server import SheetsServer, serving
 from resources.services.sheets_book import Sheet
 from resources.services.sheets_standin import EMAIL, EMBEDDED_ID
-from resources.sheets import ATTEMPTS, Shared, open_spreadsheet, service_account
 
 LAYOUT = Layout(("symbol", "timeframe", "window_start", "close", "trades"), key=3)
 

@@ -273,6 +273,9 @@ def read_settings() -> Settings:
     except ValidationError as error:
         lines = [": ".join((*(str(part).upper() for part in e["loc"]), e["msg"])) for e in error.errors()]
         raise ConfigurationError("Configuration cannot be used.\n" + "\n".join(lines)) from None
+    except UnicodeDecodeError as error:  # of the file: Python takes any byte of the environment
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f".env is not UTF-8 (line {line}). Save it as UTF-8.") from None
 
 
 def variables_of(settings: Settings) -> dict[str, str]:

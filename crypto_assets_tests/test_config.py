@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from crypto_assets.config import Settings, read_settings, variables_of
+from crypto_assets.errors import ConfigurationError
 
 GIVEN = {
     "exchange": "replay",
@@ -34,3 +35,12 @@ def test_a_program_that_is_handed_the_variables_reads_the_same_settings(
 def test_settings_that_name_nothing_say_nothing(tmp_path: Path) -> None:
     variables = variables_of(Settings.model_validate({"data_dir": tmp_path}))
     assert {"REDIS_URL", "LAKE_URI", "KAFKA_BOOTSTRAP_SERVERS"} & set(variables) == set()
+
+
+def test_a_dotenv_file_that_is_no_text_is_named_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes(b"SYMBOLS=BTCUSDT\nREDIS_URL=redis://:g\xe4ste@host\n")
+    with pytest.raises(ConfigurationError, match=r"^\.env is not UTF-8 \(line 2\)\. Save it as UTF-8\.$"):
+        read_settings()

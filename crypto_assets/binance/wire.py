@@ -12,13 +12,15 @@ from crypto_assets.spans import from_us
 
 Printed = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,20}(?:\.[0-9]{1,18})?\Z")]
 """A number as the exchange printed it, for streams that keep the text."""
+Millis = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
+"""Milliseconds since 1970, until the year 9999."""
+Id = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
 
 
 class ServerTime(msgspec.Struct, frozen=True, rename="camel"):
     """GET /api/v3/time, /fapi/v1/time."""
 
-    server_time: int
-    """ms."""
+    server_time: Millis
 
     @property
     def time(self) -> datetime:
@@ -60,25 +62,25 @@ class ExchangeInfo(msgspec.Struct, frozen=True, rename="camel"):
 class PrintedTrade(msgspec.Struct, frozen=True):
     """A row of GET /api/v3/historicalTrades."""
 
-    trade_id: int = msgspec.field(name="id")
+    trade_id: Id = msgspec.field(name="id")
     price: Printed
     quantity: Printed = msgspec.field(name="qty")
-    time_ms: int = msgspec.field(name="time")
+    time_ms: Millis = msgspec.field(name="time")
     is_buyer_maker: bool = msgspec.field(name="isBuyerMaker")
 
 
 class PrintedKline(msgspec.Struct, frozen=True, array_like=True):
     """A row of GET /api/v3/klines."""
 
-    open_time_ms: int
+    open_time_ms: Millis
     open: Printed
     high: Printed
     low: Printed
     close: Printed
     volume: Printed
-    close_time_ms: int
+    close_time_ms: Millis
     quote_volume: Printed
-    count: int
+    count: Id
     taker_buy_volume: Printed
     taker_buy_quote_volume: Printed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
@@ -13,7 +14,7 @@ import pyarrow.csv as pacsv
 from crypto_assets.binance.archive_zip import BROKEN
 from crypto_assets.errors import BadPayload, InputIncomplete
 from crypto_assets.history.columns import EXCHANGE_ORDER
-from crypto_assets.history.opening import open_parquet, open_table, plain_texts
+from crypto_assets.history.opening import as_text, open_parquet, open_table, plain_texts
 from crypto_assets.identifiers import shown
 from crypto_assets.lake.files import filesystem_of
 
@@ -83,7 +84,7 @@ def read_pieces(file: HistoryFile) -> Iterator[Piece]:
     except (*BROKEN, pa.ArrowException) as error:
         raise BadPayload(f"{file.name} cannot be read: {_first_line(error)}") from error
     except OSError as error:
-        if error.errno is not None:  # the way to the file, not what is in it
+        if error.errno not in (None, errno.EINVAL):  # the way to the file; a place that no file has is in it
             raise
         raise BadPayload(f"{file.name} cannot be read: {_first_line(error)}") from error
 
@@ -104,6 +105,8 @@ def _csv_pieces(file: HistoryFile) -> Iterator[Piece]:
         raise ValueError(f"its first line is longer than {LONGEST_HEADER:,} bytes")
     if not head.strip():
         raise ValueError("it is empty")
+    if b"\r" in head.rstrip(b"\r\n"):
+        raise ValueError("its lines end with a carriage return alone; write them with line feeds")
     with open_table(file.fs, file.path) as opened:
         yield from _csv_rows(opened, head)
 
@@ -121,7 +124,7 @@ def _csv_rows(opened: BinaryIO, head: bytes) -> Iterator[Piece]:
         return "skip"
 
     reader = pacsv.open_csv(
-        opened,
+        as_text(opened),
         read_options=pacsv.ReadOptions(
             block_size=BLOCK_BYTES, column_names=names, skip_rows=int(has_header), use_threads=False
         ),
@@ -134,6 +137,8 @@ def _csv_rows(opened: BinaryIO, head: bytes) -> Iterator[Piece]:
         yield Piece(frame, line, tuple(torn))
         line += frame.height + len(torn)
         torn.clear()
+    if torn:  # after the last row, or in place of any
+        yield Piece(pl.DataFrame(schema=dict.fromkeys(names, pl.String)), line, tuple(torn))
 
 
 def _exchange_names(width: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import zipfile
@@ -40,6 +41,11 @@ def open_table(fs: Any, path: str) -> Generator[BinaryIO]:
                 yield io.BufferedReader(_Limited(unpacked, limit), 1 << 20)
         else:
             yield io.BufferedReader(_Limited(packed, LARGEST_CSV_BYTES), 1 << 20)
+
+
+def as_text(opened: BinaryIO) -> BinaryIO:
+    """The same bytes as UTF-8; those that are none are written out, `\\xff`, so that their line can be kept."""
+    return cast("BinaryIO", io.BufferedReader(_Decoded(opened), 1 << 20))
 
 
 @contextmanager
@@ -90,6 +96,28 @@ class _Limited(io.RawIOBase):
             raise ValueError(f"it unpacks to more than {self._limit:,} bytes: no table, a bomb")
         buffer[: len(piece)] = piece
         return len(piece)
+
+
+class _Decoded(io.RawIOBase):
+    """A stream of UTF-8 whatever the stream below holds."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            piece = self._stream.read(1 << 20)
+            self._ready = self._decoder.decode(piece, final=not piece).encode()
+            if not piece:
+                break
+        given, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
+        buffer[: len(given)] = given
+        return len(given)
 
 
 def _only_csv(archive: zipfile.ZipFile) -> zipfile.ZipInfo:

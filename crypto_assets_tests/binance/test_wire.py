@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_assets.binance.wire import ExchangeInfo, PrintedTrade, decode_answer
+from crypto_assets.binance.wire import ExchangeInfo, PrintedKline, PrintedTrade, ServerTime, decode_answer
 from crypto_assets.errors import BadPayload
 
 
@@ -29,3 +29,19 @@ def test_a_value_that_is_no_number_is_refused_with_its_place(value: str) -> None
 def test_no_answer_fails_in_another_way(body: bytes) -> None:
     with pytest.raises(BadPayload):
         decode_answer(body, ExchangeInfo, origin="exchangeInfo")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (ServerTime, b'{"serverTime":%d}'),
+        (list[PrintedTrade], b'[{"id":1,"price":"1","qty":"1","time":%d,"isBuyerMaker":true}]'),
+        (list[PrintedTrade], b'[{"id":%d,"price":"1","qty":"1","time":1,"isBuyerMaker":true}]'),
+        (list[PrintedKline], b'[[%d,"1","1","1","1","1",1,"1",1,"1","1"]]'),
+        (list[PrintedKline], b'[[1,"1","1","1","1","1",1,"1",%d,"1","1"]]'),
+    ],
+)
+@pytest.mark.parametrize("number", [-1, 10**30])
+def test_a_time_or_a_count_that_nothing_can_hold_is_refused(kind: type[object], body: bytes, number: int) -> None:
+    with pytest.raises(BadPayload):
+        decode_answer(body % number, kind, origin="fuzzed")

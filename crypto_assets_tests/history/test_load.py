@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import zipfile
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -237,4 +239,51 @@ def test_an_empty_file_and_a_broken_one_are_refused(tmp_path: Path, lake: Lake) 
     (folder / "a.csv").unlink()
     (folder / "b.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(BadPayload, match=r"b\.parquet cannot be read"):
+        load(folder, lake)
+
+
+def test_lines_that_are_no_text_are_kept_and_cost_no_other_line(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    lines = candles().write_csv().encode().splitlines()
+    lines[2] = lines[2].replace(b"61010.00", b"6\xa0000")
+    lines.insert(3, b"1,\xff\xa0,3")
+    (folder / "a.csv").write_bytes(b"\n".join(lines) + b"\n")
+
+    loaded = load(folder, lake)
+
+    assert (loaded.rows, loaded.rejected) == (2, 2)
+    kept = pl.read_parquet(f"{lake.uri}/{KLINES.rejected_path(NOW.date())}/*.parquet").sort("reason")
+    assert kept["raw"][0] == rb"1,\xff\xa0,3"
+    assert rb"6\xa0000" in kept["raw"][1]
+
+
+def test_a_file_of_torn_lines_only_loses_none(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    header = candles().write_csv().partition("\n")[0]
+    (folder / "a.csv").write_text(f"{header}\n1,2,3\n4,5\n")
+    loaded = load(folder, lake)
+    assert (loaded.rows, loaded.rejected) == (0, 2)
+
+
+def test_lines_that_end_as_they_did_on_old_machines_are_named(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.csv").write_bytes(candles().write_csv().encode().replace(b"\n", b"\r"))
+    with pytest.raises(BadPayload, match=r"a\.csv cannot be read: its lines end with a carriage return alone"):
+        load(folder, lake)
+
+
+def test_a_zip_whose_places_lie_before_its_begin_is_refused(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("a.csv", candles().write_csv())
+    content = bytearray(whole.getvalue())
+    begin = content.rindex(b"PK\x05\x06") + 16
+    content[begin : begin + 4] = (int.from_bytes(content[begin : begin + 4], "little") + 9_999).to_bytes(4, "little")
+    (folder / "a.zip").write_bytes(content)
+    with pytest.raises(BadPayload, match=r"a\.zip cannot be read"):
         load(folder, lake)

@@ -11,14 +11,13 @@ from typing import Annotated
 
 import msgspec
 
+from crypto_assets.binance.wire import Id, Millis
+
 _AMOUNT = r"[0-9]{1,20}(?:\.[0-9]{1,18})?"
 Amount = Annotated[str, msgspec.Meta(pattern=rf"^{_AMOUNT}\Z")]
 SignedAmount = Annotated[str, msgspec.Meta(pattern=rf"^-?{_AMOUNT}\Z")]
 OptionalAmount = Annotated[str, msgspec.Meta(pattern=rf"^(?:-?{_AMOUNT})?\Z")]
 Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9_]{1,40}\Z")]
-Millis = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
-"""Milliseconds since 1970, until the year 9999."""
-Id = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
 Count = Annotated[int, msgspec.Meta(ge=-1, le=1 << 62)]
 
 

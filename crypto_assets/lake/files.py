@@ -271,9 +271,11 @@ class Files:
 
 
 def _moment(entry: Mapping[str, Any]) -> datetime:
-    """When a file of a listing was written: S3 and HDFS give a datetime, a local disk seconds since 1970."""
-    moment = entry.get("LastModified") or entry["mtime"]
-    return moment.astimezone(UTC) if isinstance(moment, datetime) else datetime.fromtimestamp(moment, UTC)
+    """When a file of a listing was written: S3 gives a datetime, HDFS milliseconds, a local disk seconds since 1970."""
+    if "LastModified" in entry:
+        return entry["LastModified"].astimezone(UTC)
+    seconds = entry["mtime"] if "mtime" in entry else entry["modification_time"] / 1000
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _temporary_name(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from crypto_assets.access import kafka_options
+from crypto_assets.stream.topic_states import while_leaders_are_found
 
 WAIT_S = 10.0
 
@@ -56,5 +57,10 @@ def _starts(consumer: Consumer, topic: str, depth: int | None) -> Iterator[Topic
         if depth is None:
             yield TopicPartition(topic, number, OFFSET_BEGINNING)
         else:
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=WAIT_S)
+            low, high = _bounds(consumer, TopicPartition(topic, number))
             yield TopicPartition(topic, number, max(low, high - depth))
+
+
+@while_leaders_are_found
+def _bounds(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    return consumer.get_watermark_offsets(place, timeout=WAIT_S)

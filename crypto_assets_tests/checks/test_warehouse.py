@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from crypto_assets.checks.findings import as_result
-from crypto_assets.checks.warehouse import FACTS, findings_of
+from crypto_assets.checks.warehouse import findings_of
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import WholeDay
 from crypto_assets.schemas import FLAGS, SILVER_KLINES
@@ -149,17 +149,21 @@ def test_an_interpolated_candle_is_not_what_facts_must_equal(store: WarehouseSto
 
 
 def test_a_day_alone_that_fails_is_an_error_that_stops_the_run() -> None:
-    result = as_result(dg.AssetCheckKey(FACTS, "no_nulls"), findings_of("no_nulls", {WholeDay(DAY): BAD}))
+    result = as_result(
+        dg.AssetCheckKey(dg.AssetKey(FACT_TRADES.name), "no_nulls"), findings_of("no_nulls", {WholeDay(DAY): BAD})
+    )
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert result.description == "2024-08-08: no_nulls: BTCUSDT 12:00: vwap is null. The day is not loaded."
 
 
 def test_beside_a_day_that_passes_a_failed_one_does_not_stop_the_run() -> None:
     days = {WholeDay(DAY): GOOD, WholeDay(DAY + timedelta(days=1)): BAD, WholeDay(DAY + timedelta(days=2)): None}
-    result = as_result(dg.AssetCheckKey(FACTS, "no_nulls"), findings_of("no_nulls", days))
+    result = as_result(dg.AssetCheckKey(dg.AssetKey(FACT_TRADES.name), "no_nulls"), findings_of("no_nulls", days))
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert result.metadata["partitions_failed"].value == 2
-    other = as_result(dg.AssetCheckKey(FACTS, "keys_unique"), findings_of("keys_unique", {WholeDay(DAY): BAD}))
+    other = as_result(
+        dg.AssetCheckKey(dg.AssetKey(FACT_TRADES.name), "keys_unique"), findings_of("keys_unique", {WholeDay(DAY): BAD})
+    )
     assert other.passed
 
 

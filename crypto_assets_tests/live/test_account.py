@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,7 +31,7 @@ from crypto_assets.postgres.rows import upsert_rows
 from crypto_assets.postgres.tables import TRADES as TRADES_TABLE
 from crypto_assets.schemas import BRONZE_KLINES, BRONZE_TRADES, Dataset
 from crypto_assets.simulator.process import start_simulator
-from crypto_assets.spans import Span
+from crypto_assets.spans import Span, from_us
 from crypto_assets.stream.avro import encode, encode_key
 from crypto_assets.stream.topics import TRADES
 from crypto_assets_tests.services import service_settings
@@ -138,10 +139,32 @@ def places(exchange: SpotClient, simulator_url: str, kafka: str, postgres: str, 
     admin = AdminClient({"bootstrap.servers": kafka})
     [created] = admin.create_topics([topic]).values()
     created.result(30)
-    places = Places(settings, exchange.trades(SYMBOL, AROUND.start, AROUND.end).rows)
+    places = Places(settings, trades_of(exchange, AROUND))
     klines = BRONZE_KLINES["1m"]
     places.fill_bronze(klines, exchange.klines(SYMBOL, "1m", SPAN.start, SPAN.end).rows)
     return places
+
+
+def trades_of(exchange: SpotClient, span: Span) -> pa.Table:
+    """Every single trade of the span, as bronze has them."""
+    joined = exchange.agg_trades(SYMBOL, span.start, span.end).rows
+    wanted, last = joined["first_trade_id"][0].as_py(), joined["last_trade_id"][-1].as_py()
+    rows: list[dict[str, object]] = []
+    while wanted <= last:
+        for trade in exchange.printed_trades(SYMBOL, wanted):
+            price, quantity = Decimal(trade.price), Decimal(trade.quantity)
+            rows.append(
+                {
+                    "time": from_us(trade.time_ms * 1000),
+                    "trade_id": trade.trade_id,
+                    "price": price,
+                    "quantity": quantity,
+                    "quote_quantity": price * quantity,
+                    "is_buyer_maker": trade.is_buyer_maker,
+                }
+            )
+            wanted = trade.trade_id + 1
+    return pa.Table.from_pylist([row for row in rows if row["trade_id"] <= last], schema=BRONZE_TRADES.payload)  # type: ignore[operator]
 
 
 def differences(settings: Settings, span: Span = SPAN) -> list[str]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -80,6 +80,12 @@ def test_another_note_changes_the_file_and_not_the_version_of_its_rows(store: Wa
     assert before is not None
     assert after is not None
     assert (after.data_version, dict(after.notes)) == (before.data_version, {"trades": "401"})
+
+
+def test_a_file_says_when_it_was_written(store: WarehouseStore, facts: pa.Table) -> None:
+    store.publish(FACT_TRADES, DAY, facts)
+    (file,) = store.files.listed(FACT_TRADES.folder(DAY))
+    assert abs(datetime.now(UTC) - file.written_at) < timedelta(minutes=1)
 
 
 def test_a_late_trade_replaces_the_day_whole(store: WarehouseStore, facts: pa.Table) -> None:

@@ -163,7 +163,7 @@ def test_what_a_batch_would_foretell_is_what_live_foretold(
     await_state(market, "predicted", minute=15)
     lake = batch(market.folder / "batch", market.candles, gold=days_until(DAY, 2))
     checkpoint = load_checkpoint(model[0])
-    table = read_rows(lake, BTC, days_until(DAY, 2), source="gold_features", features=checkpoint.card.features)
+    table = read_rows(lake, BTC, days_until(DAY, 2), source="gold_features", features=checkpoint.card.features).table
     rows = [row for row in market.rows(BTC) if row[0] != moment(5)]  # that one did not know the minute before it
     at = np.searchsorted(table.as_of_us, [to_us(row[0]) for row in rows])
     expected = checkpoint.predict(table, at)[np.arange(len(rows)), [HORIZONS.index(row[1]) for row in rows]]

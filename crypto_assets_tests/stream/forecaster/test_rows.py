@@ -126,7 +126,7 @@ def assert_same_window(live: FeatureTable, batch: FeatureTable) -> None:
 def test_a_window_over_midnight_is_that_of_batch(tmp_path: Path) -> None:
     market = candles(missing=[moment(-1), moment(3)])  # the last minute of the day before is interpolated
     lake = batch(tmp_path / "batch", market, gold=[BEFORE, DAY])
-    expected = read_rows(lake, SYMBOL, [BEFORE, DAY], source="gold_features", features=FEATURES)
+    expected = read_rows(lake, SYMBOL, [BEFORE, DAY], source="gold_features", features=FEATURES).table
     live = Live(tmp_path / "live", market, since=moment(-30))
     for minute in range(-30, 70):
         live.close(moment(minute + 1))

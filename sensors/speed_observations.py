@@ -10,7 +10,6 @@ import redis as redis_client
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 names the class in lower case
 
 from crypto_assets.assets.speed import REDIS_LAST_PRICE, STAGING_RAW_PRICES
-from crypto_assets.assets.speed_days import describe_staged, staged_version
 from crypto_assets.config import read_settings
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.postgres.summary import read_staged_days
@@ -68,8 +67,18 @@ def speed_observations() -> dg.SensorDefinition:
 
 
 def _describe(connection: Connection, exchange: str, day: date) -> tuple[dict[str, Any], str] | None:
-    held = read_staged_days(connection, exchange=exchange, day=day)
-    return next(((describe_staged(staged), staged_version(staged)) for staged in held), None)
+    staged = next(iter(read_staged_days(connection, exchange=exchange, day=day)), None)
+    if staged is None:
+        return None
+    metadata = {
+        "dagster/partition_row_count": staged.rows,
+        "symbols": len(staged.symbols),
+        "symbol_names": ", ".join(staged.symbols),
+        "first_event": dg.MetadataValue.timestamp(staged.first_event_time),
+        "last_event": dg.MetadataValue.timestamp(staged.last_event_time),
+    }
+    # rows are only ever added: their number tells whether there are new ones
+    return metadata, f"{staged.rows}-{staged.last_event_time.isoformat()}"
 
 
 def last_price_events(

@@ -8,7 +8,6 @@ import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 names the class in lower case
 
 from crypto_assets.assets.warehouse import TRADES
-from crypto_assets.assets.warehouse_days import describe_trades, trades_version
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.postgres import tables
 from crypto_assets.warehouse.snapshot import read_held_trades
@@ -39,4 +38,15 @@ def trade_observations() -> dg.SensorDefinition:
 
 def _describe(connection: Connection, exchange: str, day: date) -> tuple[dict[str, Any], str] | None:
     held = read_held_trades(connection, exchange=exchange, day=day)
-    return (describe_trades(held), trades_version(held)) if held else None
+    if not held:
+        return None
+    trades = sum(h.trades for h in held)
+    metadata = {
+        "dagster/partition_row_count": trades,
+        "symbols": len(held),
+        "symbol_names": ", ".join(h.symbol for h in held),
+        "first_trade": dg.MetadataValue.timestamp(min(h.first_time for h in held)),
+        "last_trade": dg.MetadataValue.timestamp(max(h.last_time for h in held)),
+    }
+    # rows are only ever added: their number tells whether there are new ones
+    return metadata, f"{trades}-{max(h.last_inserted_at for h in held).isoformat()}"

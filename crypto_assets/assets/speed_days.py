@@ -109,22 +109,6 @@ def describe_summaries(summaries: Sequence[DailySummary]) -> dict[str, Any]:
     }
 
 
-def describe_staged(day: StagedDay) -> dict[str, Any]:
-    """Metadata of a day in staging."""
-    return {
-        "dagster/partition_row_count": day.rows,
-        "symbols": len(day.symbols),
-        "symbol_names": ", ".join(day.symbols),
-        "first_event": dg.MetadataValue.timestamp(day.first_event_time),
-        "last_event": dg.MetadataValue.timestamp(day.last_event_time),
-    }
-
-
-def staged_version(day: StagedDay) -> str:
-    """Data version of a day in staging: rows are only ever added, so their number tells whether there are new ones."""
-    return f"{day.rows}-{day.last_event_time.isoformat()}"
-
-
 def _staged_figures(staged: Sequence[StagedDay]) -> dict[str, Any]:
     return {"staging_rows": sum(day.rows for day in staged)}
 

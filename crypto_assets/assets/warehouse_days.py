@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-
 from crypto_assets.assets.each_partition import Written, published_metadata
 from crypto_assets.config import WarehouseSource, read_settings
 from crypto_assets.endpoints import exchange_name, postgres_url
@@ -19,7 +17,6 @@ from crypto_assets.warehouse.extract import DayFacts, facts_from_lake, facts_fro
 from crypto_assets.warehouse.facts import symbol_dimension, time_dimension
 from crypto_assets.warehouse.figures import figures_of
 from crypto_assets.warehouse.load import DayLoad, load_day
-from crypto_assets.warehouse.snapshot import HeldTrades
 from crypto_assets.warehouse.staging import stage_day
 from crypto_assets.warehouse.store import WarehouseStore
 from crypto_assets.warehouse.tables import DIM_SYMBOL, DIM_TIME, FACT_TRADES, DayTable
@@ -88,22 +85,6 @@ def load_facts(warehouse: WarehouseResource, lake: Lake, day: WholeDay, *, symbo
             f"{verdict.why_not} Mend what the checks name and materialise fact_trades of the day again."
         )
     return _load(warehouse, load)
-
-
-def describe_trades(held: Sequence[HeldTrades]) -> dict[str, Any]:
-    """Metadata of a day of trades."""
-    return {
-        "dagster/partition_row_count": sum(h.trades for h in held),
-        "symbols": len(held),
-        "symbol_names": ", ".join(h.symbol for h in held),
-        "first_trade": dg.MetadataValue.timestamp(min(h.first_time for h in held)),
-        "last_trade": dg.MetadataValue.timestamp(max(h.last_time for h in held)),
-    }
-
-
-def trades_version(held: Sequence[HeldTrades]) -> str:
-    """Data version of a day of trades: rows are only ever added, so their number tells whether there are new ones."""
-    return f"{sum(h.trades for h in held)}-{max(h.last_inserted_at for h in held).isoformat()}"
 
 
 def _read_facts(spark: SparkResource, lake: Lake, day: WholeDay, *, symbols: Sequence[str]) -> DayFacts:

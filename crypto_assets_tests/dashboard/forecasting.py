@@ -26,10 +26,11 @@ from crypto_assets.forecast.notice import notice
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, predictions_of, realised
 from crypto_assets.forecast.promotions import Promotions
 from crypto_assets.lake.lake import Lake
+from crypto_assets.postgres.kept import KeptConnection
 from crypto_assets.spans import day_span, to_us
 from crypto_assets.stream.forecaster.latest import PREDICTED, Latest
 from crypto_assets.stream.forecaster.prediction import Prediction
-from crypto_assets.stream.forecaster.store import Store
+from crypto_assets.stream.forecaster.store import write_predictions
 from crypto_assets_tests.forecast.judge.worlds import guess, judged, options_of
 from crypto_assets_tests.forecast.small_networks import small_card
 from crypto_assets_tests.forecast.tables import random_walk
@@ -114,8 +115,8 @@ def predicted(settings: Settings, card: ModelCard, *, as_of: datetime, price: fl
 def store(settings: Settings, predictions: Sequence[Prediction]) -> None:
     """In PostgreSQL."""
     assert settings.postgres_url is not None
-    with closing(Store(settings.postgres_url.get_secret_value())) as held:
-        held.write(predictions)
+    with closing(KeptConnection(settings.postgres_url.get_secret_value())) as kept:
+        write_predictions(kept, predictions)
 
 
 def announce(client: redis.Redis, predictions: Sequence[Prediction]) -> None:

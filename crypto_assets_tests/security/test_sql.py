@@ -32,7 +32,7 @@ REVIEWED = {
     "crypto_assets.share.hive:HiveTable._run": "declared names, paths of the lake with their quotes escaped, and dates",
     "crypto_assets.share.hive:HiveTable.days": "a declared table's name; Spark takes no parameter there",
     "crypto_assets.share.hive:HiveTable._check": "a declared table's name; Spark takes no parameter there",
-    "crypto_assets.stream.forecaster.store:Store.write": "names of a declared struct's fields",
+    "crypto_assets.stream.forecaster.store:write_predictions": "names of a declared struct's fields",
     "crypto_assets.warehouse.ddl:create_table": "a declared table",
     "crypto_assets.warehouse.extract:_read_trades": "a date, and the exchange's name by `ddl.literal`: JDBC's source "
     "takes no parameters",

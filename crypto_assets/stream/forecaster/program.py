@@ -19,6 +19,7 @@ from crypto_assets.endpoints import kafka_servers, postgres_url, schema_registry
 from crypto_assets.errors import BadPayload, ServiceUnavailable
 from crypto_assets.forecast.promotions import Promotions
 from crypto_assets.lake.lake import Lake
+from crypto_assets.postgres.kept import KeptConnection
 from crypto_assets.spans import to_us
 from crypto_assets.stream.forecaster.feed import Feed
 from crypto_assets.stream.forecaster.figures import Figures
@@ -26,7 +27,7 @@ from crypto_assets.stream.forecaster.foretell import Foretold, foretell
 from crypto_assets.stream.forecaster.latest import PREDICTED, Latest
 from crypto_assets.stream.forecaster.models import LOADING, Absent, Model, Models
 from crypto_assets.stream.forecaster.prediction import Prediction
-from crypto_assets.stream.forecaster.store import Store
+from crypto_assets.stream.forecaster.store import write_predictions
 from crypto_assets.stream.forecaster.symbols import SymbolCandles
 from crypto_assets.stream.life import FIRST_PAUSE_S, Life
 from crypto_assets.stream.publisher import Publisher
@@ -56,7 +57,7 @@ class Forecaster:
         self._told: dict[str, Absent | Model] = {}
         self._sentences: dict[str, str] = {}
         self._models = Models(Promotions(settings.checkpoints), settings.symbols, exchange=self._exchange)
-        self._store = Store(postgres_url(settings))
+        self._postgres = KeptConnection(postgres_url(settings))
         self._publisher = Publisher(self._servers, PREDICTIONS, self._exchange, registry=schema_registry(settings))
         self._latest = Latest(self._life.redis, self._exchange)
 
@@ -69,7 +70,7 @@ class Forecaster:
         return self._life.live(self._work, also=self._latest.merge_all)
 
     def _work(self) -> None:
-        self._life.until_done(self._store.open)
+        self._life.until_done(self._postgres.open)
         self._models.begin()
         self._life.state = "running"
         try:
@@ -145,7 +146,7 @@ class Forecaster:
             foretold = self._foretold(held, model)
             took_s = time.monotonic() - begun
             if foretold.predictions:
-                stored = self._store.write(foretold.predictions)
+                stored = write_predictions(self._postgres, foretold.predictions)
                 self._publisher.send([one.message() for one in stored])
             self._show(held, foretold, stored)
             if stored and newest_us in waiting:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 names the class in lower case
 
-from crypto_assets.postgres.connection import connect
-from crypto_assets.postgres.migrate import migrate
+from crypto_assets.postgres.kept import KeptConnection
 from crypto_assets.postgres.rows import upsert_rows
 from crypto_assets.postgres.statements import statement
 from crypto_assets.postgres.tables import RAW_PRICES, TRADES
@@ -61,26 +58,18 @@ class Written:
 
 
 class Store:
-    """One connection, made when it is needed; not for several threads."""
+    """The processor's rows and what it has to know of them; not for several threads."""
 
     def __init__(self, url: str, exchange: str) -> None:
-        self._url = url
+        self._kept = KeptConnection(url)
         self._exchange = exchange
-        self._connection: Connection | None = None
         self._state = State({}, {})
 
     def open(self) -> State:
         """The state as PostgreSQL has it, its schema brought up to date; raises CryptoAssetsError or psycopg2.Error."""
-        self.close()
-        migrate(self._url)
-        connection = connect(self._url)
-        try:
+        self._kept.open()
+        with self._kept.transaction() as connection:
             self._state = _read_state(connection, self._exchange)
-            connection.rollback()
-        except psycopg2.Error:
-            connection.close()
-            raise
-        self._connection = connection
         return self._state
 
     @property
@@ -94,25 +83,17 @@ class Store:
         Raises CryptoAssetsError or psycopg2.Error; then nothing is known of the commit, the connection is closed, and
         the next call reads the state again before it writes.
         """
-        if self._connection is None:
+        if not self._kept.is_open:
             self.open()
-        assert self._connection is not None
-        try:
-            written = _write(self._connection, self._exchange, batch, self._state)
-            self._connection.commit()
-        except BaseException:
-            self.close()
-            raise
+        with self._kept.transaction() as connection:
+            written = _write(connection, self._exchange, batch, self._state)
         prices, trades = written.newest.prices, written.newest.trades
         self._state = State({**self._state.prices, **prices}, {**self._state.trades, **trades})
         return written
 
     def close(self) -> None:
-        """Close the connection; an open transaction is rolled back."""
-        if self._connection is not None:
-            with suppress(psycopg2.Error):
-                self._connection.close()
-            self._connection = None
+        """Close the connection."""
+        self._kept.close()
 
 
 def _write(connection: Connection, exchange: str, batch: Batch, state: State) -> Written:

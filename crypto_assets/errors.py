@@ -144,14 +144,3 @@ class DeliveryFailed(CryptoAssetsError):
 
 class SheetError(CryptoAssetsError):
     """Raised when a spreadsheet is not ours to write, gone, full, or has another header; people have to act first."""
-
-
-def command_to_materialise(asset: str, partition: str) -> str:
-    """What a message tells a person to run, for an asset of one partition: a day of a symbol, or a day."""
-    return f"dagster asset materialize -m crypto_assets.definitions --select {asset} --partition '{partition}'"
-
-
-def command_to_run(job: str, partition: str) -> str:
-    """What a message tells a person to run, for a job of one partition: a day of a symbol, or a day."""
-    tags = f'{{"dagster/partition": "{partition}"}}'
-    return f"dagster job execute -m crypto_assets.definitions -j {job} --tags '{tags}'"

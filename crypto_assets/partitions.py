@@ -11,7 +11,7 @@ from typing import Protocol
 import dagster as dg
 
 from crypto_assets.config import Settings
-from crypto_assets.run_tags import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG, ends_of
+from crypto_assets.run_tags import RANGE_START_TAG, ends_of, tags_of
 
 DATE = "date"  # Dagster sorts the dimensions of a key by name: the date comes first
 SYMBOL = "symbol"
@@ -206,13 +206,13 @@ class WholeDays:
 
 def range_tags(first: Keyed, last: Keyed) -> dict[str, str]:
     """Tags of one run over all days from `first` to `last`, both included."""
-    return {RANGE_START_TAG: first.key, RANGE_END_TAG: last.key}
+    return tags_of(first.key, last.key)
 
 
 def _tags_to_give(first: Keyed, last: Keyed) -> str:
     return (
         "For a day give it\n"
-        f"    --tags '{json.dumps({PARTITION_TAG: first.key})}'\n"
+        f"    --tags '{json.dumps(tags_of(first.key))}'\n"
         "and for a range, both ends included,\n"
         f"    --tags '{json.dumps(range_tags(first, last))}'\n"
     )

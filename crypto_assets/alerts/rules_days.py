@@ -7,11 +7,11 @@ from datetime import date, datetime, timedelta
 
 from crypto_assets.alerts.alert import Cause, Rule
 from crypto_assets.alerts.facts import Damaged, ModelSkill
-from crypto_assets.errors import command_to_materialise, command_to_run
 from crypto_assets.forecast.drift import ALPHA
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, horizon_name
 from crypto_assets.health.completeness import Completeness
 from crypto_assets.health.gold import GoldQuality
+from crypto_assets.run_tags import command_to_materialise, command_to_run
 from crypto_assets.spans import day_span
 
 DAYS_LOOKED_AT = 7

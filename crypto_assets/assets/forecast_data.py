@@ -14,7 +14,7 @@ from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.forecast_config import ForecastConfig
 from crypto_assets.assets.missing_inputs import never_materialised
 from crypto_assets.config import read_settings
-from crypto_assets.errors import InputIncomplete, command_to_materialise
+from crypto_assets.errors import InputIncomplete
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.forecast.options import ForecastOptions
 from crypto_assets.forecast.samples import samples_of
@@ -24,8 +24,9 @@ from crypto_assets.forecast.training_sets import LSTM_TRAINING_SET, StoredSet, T
 from crypto_assets.forecast.training_sets_days import READ, MadeSet, days_of, make_set
 from crypto_assets.forecast.training_sets_usage import DayRows, rows_by_day
 from crypto_assets.lake.lake import Lake
-from crypto_assets.partitions import DaySymbol, Partition, look_back, range_tags
+from crypto_assets.partitions import DaySymbol, Partition, look_back
 from crypto_assets.pictures.training_rows import COLOURS, training_rows_picture
+from crypto_assets.run_tags import command_to_materialise, command_to_run
 from crypto_assets.schemas import KLINES_1S, SILVER_KLINES
 from crypto_assets.spans import day_span, from_us, to_us
 from resources.exchange import exchange_now
@@ -146,11 +147,9 @@ class SetDays:
                 f"All {len(days)} days are there. For more of them: "
                 f"{command_to_materialise(LSTM_TRAINING_SET.name, partition.key)} --config-json '{json.dumps(config)}'."
             )
-        tags = range_tags(Partition(partition.symbol, missing[0]), Partition(partition.symbol, missing[-1]))
-        return (
-            f"{len(held)} of the {len(days)} days from {days[0]} are there. Run: dagster job execute -m "
-            f"crypto_assets.definitions -j {JOBS[data.source]} --tags '{json.dumps(tags)}'."
-        )
+        first, last = (Partition(partition.symbol, day).key for day in (missing[0], missing[-1]))
+        command = command_to_run(JOBS[data.source], first, last)
+        return f"{len(held)} of the {len(days)} days from {days[0]} are there. Run: {command}."
 
     def _is_there(self, symbol: str, day: date) -> bool:
         return all(self.lake.has(dataset, symbol, day) for dataset in READ[self.options.data.source])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from crypto_assets.errors import InputIncomplete, command_to_materialise
+from crypto_assets.errors import InputIncomplete
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import Partition
+from crypto_assets.run_tags import command_to_materialise
 from crypto_assets.schemas import Dataset
 
 

@@ -15,7 +15,8 @@ from crypto_assets.checks.stored import FRESHNESS, SCHEMA, StoredDay, read_store
 from crypto_assets.errors import InputIncomplete
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
 from crypto_assets.features.inputs import LEAD_IN_DAYS
-from crypto_assets.partitions import DaySymbol, Partition, range_tags
+from crypto_assets.partitions import DaySymbol
+from crypto_assets.run_tags import command_to_run
 from crypto_assets.schemas import SILVER_KLINES
 
 LOOK_AHEAD_DAYS = 1
@@ -107,15 +108,10 @@ def _warm(day: StoredDay, *, days: DaySymbol) -> Finding:
     return Finding(
         False,
         f"{cold:,} of {rows:,} rows are not warm: {absent[0].day} to {absent[-1].day} lack {len(absent)} of the "
-        f"{LEAD_IN_DAYS} days before. Run: {_command(absent)}",
+        f"{LEAD_IN_DAYS} days before. Run: {command_to_run('medallion', absent[0].key, absent[-1].key)}",
         numbers | {"days_absent": len(absent)},
         WARN,
     )
-
-
-def _command(absent: Sequence[Partition]) -> str:
-    tags = ", ".join(f'"{name}": "{key}"' for name, key in range_tags(absent[0], absent[-1]).items())
-    return f"dagster job execute -m crypto_assets.definitions -j medallion --tags '{{{tags}}}'"
 
 
 def _defined(day: StoredDay) -> Finding:

@@ -8,12 +8,12 @@ import dagster as dg
 
 from crypto_assets.checks.findings import WARN, Finding, as_result
 from crypto_assets.checks.run_days import days_to_judge
-from crypto_assets.errors import command_to_run
 from crypto_assets.health.document import PICTURE
 from crypto_assets.health.publishing import PAGE, path_of
 from crypto_assets.health.rows import EVERY, HEALTH_REPORT
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol, WholeDay
+from crypto_assets.run_tags import command_to_run
 from resources.lake import LakeResource
 
 WHOLE, NO_FAILURES = "complete", "no_failures"

@@ -7,8 +7,8 @@ from datetime import date, datetime
 
 import msgspec
 
-from crypto_assets.errors import command_to_materialise
 from crypto_assets.forecast.options import ForecastOptions
+from crypto_assets.run_tags import command_to_materialise
 
 type Say = Callable[[str], None]
 """Takes a line for people."""

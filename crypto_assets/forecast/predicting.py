@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from crypto_assets.errors import CheckpointError, InputIncomplete, command_to_materialise
+from crypto_assets.errors import CheckpointError, InputIncomplete
 from crypto_assets.features.candles import NOT_READ
 from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.checkpoint import Checkpoint, load_checkpoint, read_card, refuse_other_features
@@ -27,6 +27,7 @@ from crypto_assets.forecast.selection import known_features
 from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray
 from crypto_assets.forecast.training_sets_days import READ, ReadRows, days_of, read_rows
 from crypto_assets.lake.lake import Lake
+from crypto_assets.run_tags import command_to_materialise
 from crypto_assets.spans import day_span, to_us
 
 MADE_FROM = "made_from"

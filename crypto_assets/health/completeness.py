@@ -10,8 +10,8 @@ import numpy as np
 
 from crypto_assets.cleaning.coverage import COMPLETE_PERCENT, Slot, coverage_strip
 from crypto_assets.cleaning.gaps import gaps_from_json
-from crypto_assets.errors import command_to_run
 from crypto_assets.lake.lake import Lake
+from crypto_assets.run_tags import command_to_run
 from crypto_assets.schemas import SILVER_KLINES
 from crypto_assets.spans import Span, day_span, known_span, runs_of
 

@@ -10,7 +10,6 @@ from typing import Literal, get_args
 
 import pyarrow as pa
 
-from crypto_assets.errors import command_to_materialise, command_to_run
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
 from crypto_assets.health.calendar import DayCoverage
 from crypto_assets.health.completeness import Completeness
@@ -19,6 +18,7 @@ from crypto_assets.health.gold import GoldQuality
 from crypto_assets.health.report import REPORT, HealthReport, Section
 from crypto_assets.health.words import age, size
 from crypto_assets.health.writes import LastWrite
+from crypto_assets.run_tags import command_to_materialise, command_to_run
 from crypto_assets.schemas import BRONZE_TRADES, Dataset, described
 from crypto_assets.stream.gap_table import GAP_LEDGER
 from crypto_assets.stream.health import State

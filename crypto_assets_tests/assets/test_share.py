@@ -16,7 +16,8 @@ import pytest
 from crypto_assets.assets.share import HIVE_PRICE_AGGREGATES, live_minutes, share_assets
 from crypto_assets.checks.share import share_checks
 from crypto_assets.config import read_settings
-from crypto_assets.partitions import PARTITION_TAG, DaySymbol, WholeDay
+from crypto_assets.partitions import DaySymbol, WholeDay
+from crypto_assets.run_tags import PARTITION_TAG
 from crypto_assets.share.tables import PRICE_AGGREGATES
 from crypto_assets.share.windows import price_windows
 from crypto_assets.spark.launch import launch

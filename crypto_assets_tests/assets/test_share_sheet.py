@@ -17,7 +17,8 @@ from crypto_assets.assets.share_sheet import SHEET, SheetDays, sheet_assets
 from crypto_assets.checks.share_sheet import sheet_checks
 from crypto_assets.config import read_settings
 from crypto_assets.lake.lake import Lake
-from crypto_assets.partitions import PARTITION_TAG, DaySymbol, WholeDay
+from crypto_assets.partitions import DaySymbol, WholeDay
+from crypto_assets.run_tags import PARTITION_TAG
 from crypto_assets.share.tables import PRICE_AGGREGATES
 from crypto_assets_tests.share.test_workbook import aggregates
 from crypto_assets_tests.sheets_server import SheetsServer

@@ -20,12 +20,13 @@ from crypto_assets.assets.speed_days import KEPT_DAYS
 from crypto_assets.config import Settings
 from crypto_assets.definitions import build_definitions
 from crypto_assets.lake.lake import Lake
-from crypto_assets.partitions import PARTITION_TAG, WholeDay, range_tags
+from crypto_assets.partitions import WholeDay, range_tags
 from crypto_assets.postgres.connection import connect
 from crypto_assets.postgres.days import days_of
 from crypto_assets.postgres.rows import Value, upsert_rows
 from crypto_assets.postgres.summary import read_daily_summary
 from crypto_assets.postgres.tables import RAW_PRICES
+from crypto_assets.run_tags import PARTITION_TAG
 from crypto_assets.schemas import SILVER_KLINES
 from crypto_assets_tests.databases import EXCHANGE, fetch, price_row
 

@@ -17,10 +17,11 @@ from crypto_assets.config import Settings
 from crypto_assets.definitions import build_definitions
 from crypto_assets.endpoints import exchange_name
 from crypto_assets.lake.lake import Lake
-from crypto_assets.partitions import PARTITION_TAG, Partition, WholeDay
+from crypto_assets.partitions import Partition, WholeDay
 from crypto_assets.postgres.connection import connect
 from crypto_assets.postgres.rows import Value, upsert_rows
 from crypto_assets.postgres.tables import TRADES
+from crypto_assets.run_tags import PARTITION_TAG
 from crypto_assets.schemas import SILVER_KLINES
 from crypto_assets.warehouse.store import WarehouseStore
 

@@ -10,9 +10,10 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_assets.cleaning.gaps import merged_spans
-from crypto_assets.errors import LakeError, command_to_materialise
+from crypto_assets.errors import LakeError
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.lake.lake import Lake
+from crypto_assets.run_tags import command_to_materialise
 from crypto_assets.schemas import SILVER_KLINES, Dataset
 from crypto_assets.spans import Span, day_span
 

@@ -23,7 +23,6 @@ from crypto_assets.dashboard.market.history import lake_candles
 from crypto_assets.dashboard.market.messages import assets_of
 from crypto_assets.dashboard.market.shared import feed_of, price_of
 from crypto_assets.dashboard.states import DOWN, empty, failure, part, sentence_of
-from crypto_assets.errors import command_to_materialise
 from crypto_assets.forecast.card import ModelCard, as_markdown
 from crypto_assets.forecast.checkpoints import Checkpoints
 from crypto_assets.forecast.drift import WEEK_DAYS, week_skill
@@ -34,6 +33,7 @@ from crypto_assets.forecast.notice import notice
 from crypto_assets.forecast.options import INTERVAL_SHARE
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, STEP_S, Outcome, horizon_name
 from crypto_assets.forecast.promotions import Promotions
+from crypto_assets.run_tags import command_to_materialise, command_to_run
 from crypto_assets.spans import Span
 
 LATEST_EVERY_S, RECORD_EVERY_S = 1.0, 20.0
@@ -61,8 +61,7 @@ def render(context: PageContext) -> None:
 
 def command(context: PageContext, symbol: str) -> str:
     """What makes a model of yesterday, judges it and promotes it where it deserves that."""
-    tags = f'{{"dagster/partition": "{_yesterday(context)}|{symbol}"}}'
-    return f"dagster job execute -m crypto_assets.definitions -j forecast --tags '{tags}'"
+    return command_to_run("forecast", f"{_yesterday(context)}|{symbol}")
 
 
 def _yesterday(context: PageContext) -> date:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -17,7 +18,7 @@ from crypto_assets.binance.parsed import Parsed
 from crypto_assets.cleaning import rules
 from crypto_assets.cleaning.deduplicate import FIELDS, deduplicate_klines, is_incomplete
 from crypto_assets.cleaning.disagreements import DISAGREEMENTS, OTHER, list_differences
-from crypto_assets.cleaning.flags import flag_mask, has_flag, is_usable, raised
+from crypto_assets.cleaning.flags import has_flag, is_flagged, is_usable, raised
 from crypto_assets.cleaning.gaps import Gap, find_gaps
 from crypto_assets.cleaning.steps import CleaningSteps, Step
 from crypto_assets.cleaning.tables import frame_of, table_of
@@ -99,11 +100,11 @@ def clean_seconds(parsed: Parsed, *, day: date) -> CleanedSeconds:
         Step("deduplicate", loaded.height, unique.dropped, unique.rows.height),
         Step("schema", unique.rows.height, unique.rows.height - rows, rows),
         *(
-            Step(name, rows, _count(judged, flag), rows)
+            Step(name, rows, np.count_nonzero(is_flagged(judged, flag)), rows)
             for name, flag in (("range", "out_of_range"), ("sequence", "off_grid"), ("ohlc", "ohlc_violation"))
         ),
         Step("fill", rows, 0, rows),
-        Step("flag", rows, _count(flagged, *_SEQUENCE_FLAGS), flagged.height),
+        Step("flag", rows, np.count_nonzero(is_flagged(flagged, *_SEQUENCE_FLAGS)), flagged.height),
     )
     on_grid = flagged.filter(~has_flag("off_grid"))
     gaps = find_gaps(
@@ -201,7 +202,3 @@ def _judge_in_sequence(rows: pl.DataFrame) -> pl.DataFrame:
             }
         )
     )
-
-
-def _count(rows: pl.DataFrame, *flags: str) -> int:
-    return int((rows["flags"] & flag_mask(flags) != 0).sum())

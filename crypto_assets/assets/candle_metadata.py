@@ -15,7 +15,7 @@ from crypto_assets.archive.raw import TIMEFRAME
 from crypto_assets.archive.seconds import SECOND, CleanedSeconds
 from crypto_assets.assets.each_partition import published_metadata
 from crypto_assets.cleaning.coverage import count_slots, coverage_strip
-from crypto_assets.cleaning.flags import UNUSABLE, count_flags, flag_mask
+from crypto_assets.cleaning.flags import UNUSABLE, count_flags, is_flagged
 from crypto_assets.cleaning.gaps import Gap
 from crypto_assets.cleaning.klines import CleanedKlines
 from crypto_assets.lake.lake import Published
@@ -70,7 +70,7 @@ def describe_seconds(cleaned: CleanedSeconds, published: Published, *, day: date
 
 
 def _pictures(candles: pa.Table, strip: npt.NDArray[np.int8], *, day: date) -> dict[str, Any]:
-    usable = candles.filter(pa.array(candles["flags"].to_numpy() & flag_mask(UNUSABLE) == 0))
+    usable = candles.filter(pa.array(~is_flagged(candles, *UNUSABLE)))
     picture = candle_picture(usable, day=day_span(day))
     return {
         "coverage": dg.MetadataValue.md(coverage_picture(strip)),

@@ -82,6 +82,12 @@ def read_rows(texts: pl.DataFrame, *, columns: Sequence[Column]) -> TypedRows:
     return TypedRows(values, pl.select(pl.coalesce(faults).alias("fault")).to_series())
 
 
+def read_amounts(texts: pl.DataFrame, *, schema: pa.Schema) -> TypedRows:
+    """Typed values of text columns that are AMOUNT in `schema`; those that may be null there may be empty."""
+    columns = [Column(name, "amount", blank=schema.field(name).nullable) for name in texts.columns]
+    return read_rows(texts, columns=columns)
+
+
 def _faults(texts: pl.Series, values: pl.Series, column: Column) -> pl.Series | None:
     """What is wrong with each text, null where nothing is; None where nothing is wrong with any."""
     if not values.null_count():

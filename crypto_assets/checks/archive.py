@@ -5,13 +5,15 @@ from __future__ import annotations
 from functools import partial
 
 import dagster as dg
+import numpy as np
 
 from crypto_assets.archive.seconds import ARCHIVE, SECOND, SECONDS_OF_DAY, compare_with_minutes, gaps_of
 from crypto_assets.checks.day_checks import DayCheck, day_checks
 from crypto_assets.checks.findings import WARN, Finding
 from crypto_assets.checks.stored import SCHEMA, StoredDay, read_stored, where_declared
+from crypto_assets.cleaning.flags import is_flagged
 from crypto_assets.partitions import DaySymbol
-from crypto_assets.schemas import BRONZE_KLINES, FLAGS, KLINES_1S
+from crypto_assets.schemas import BRONZE_KLINES, KLINES_1S
 
 BRONZE = BRONZE_KLINES["1m"]
 
@@ -55,7 +57,7 @@ def _minutes(day: StoredDay) -> Finding:
 def _slots(day: StoredDay) -> Finding:
     gaps = gaps_of(day.notes)
     missing = sum((gap.end - gap.start) // SECOND for gap in gaps)
-    off_grid = sum(1 for flags in day.table["flags"].to_pylist() if flags & FLAGS["off_grid"])
+    off_grid = np.count_nonzero(is_flagged(day.table, "off_grid"))
     rows = day.table.num_rows - off_grid
     numbers = {"rows": rows, "gap_seconds": missing, "gaps": len(gaps), "off_grid": off_grid}
     if rows + missing == SECONDS_OF_DAY:

@@ -15,11 +15,11 @@ from crypto_assets.checks.findings import WARN, Finding
 from crypto_assets.checks.stored import FRESHNESS, SCHEMA, StoredDay, read_stored, where_declared
 from crypto_assets.cleaning.aggregate import compare_with_aggregates
 from crypto_assets.cleaning.coverage import COMPLETE_PERCENT, count_slots, coverage_strip
+from crypto_assets.cleaning.flags import is_flagged
 from crypto_assets.cleaning.gaps import GapCause, gaps_from_json
 from crypto_assets.partitions import DaySymbol
 from crypto_assets.schemas import (
     BOOK_LEVELS,
-    FLAGS,
     SILVER_KLINES,
     SILVER_ORDERBOOK,
     SILVER_PERPETUAL,
@@ -84,7 +84,7 @@ def _ohlc(day: StoredDay) -> Finding:
     prices = {name: _floats(day.table, name) for name in ("open", "high", "low", "close")}
     top, bottom = np.maximum(prices["open"], prices["close"]), np.minimum(prices["open"], prices["close"])
     wrong = (prices["high"] < top) | (prices["low"] > bottom) | (prices["low"] <= 0)
-    explained = day.table["flags"].to_numpy() & (FLAGS["ohlc_violation"] | FLAGS["out_of_range"]) != 0
+    explained = is_flagged(day.table, "ohlc_violation", "out_of_range")
     silent = wrong & ~explained
     numbers = {"contradictory": int(wrong.sum()), "contradictory_without_flag": int(silent.sum())}
     if not wrong.any():
@@ -101,7 +101,7 @@ def _agrees_with_minutes(day: StoredDay, *, timeframe: str) -> Finding:
     minutes = day.lake.read(SILVER_KLINES["1m"], day.partition.symbol, day.partition.day)
     if minutes is None:
         return Finding(False, "silver_klines_1m of this day is not there to compare with.", severity=WARN)
-    derived = int(np.count_nonzero(day.table["flags"].to_numpy() & FLAGS["derived"]))
+    derived = np.count_nonzero(is_flagged(day.table, "derived"))
     compared = day.table.num_rows - derived
     differences = compare_with_aggregates(day.table, minutes, timeframe=timeframe)
     candles = len(differences["open_time"].unique())

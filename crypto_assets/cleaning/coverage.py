@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from crypto_assets.cleaning.flags import UNUSABLE, flag_mask
+from crypto_assets.cleaning.flags import UNUSABLE, is_flagged
 from crypto_assets.cleaning.gaps import Gap, GapCause
-from crypto_assets.schemas import FLAGS, TIMEFRAMES
+from crypto_assets.schemas import TIMEFRAMES
 from crypto_assets.spans import MICROSECOND, Span, times_us, to_us
 
 COMPLETE_PERCENT = 99.9
@@ -56,10 +56,9 @@ def coverage_strip(
             strip[max(first, 0) : max(last, 0)] = Slot.HALT
     if known_until is not None:
         strip[max((to_us(known_until) - start_us) // step_us, 0) :] = Slot.NOT_YET
-    flags = silver["flags"].to_numpy()
     index, off_grid = np.divmod(times_us(silver["open_time"]) - start_us, step_us)
-    states = np.where(flags & flag_mask(UNUSABLE), Slot.UNUSABLE, Slot.PRESENT)
-    states[flags & FLAGS["filled"] != 0] = Slot.FILLED
+    states = np.where(is_flagged(silver, *UNUSABLE), Slot.UNUSABLE, Slot.PRESENT)
+    states[is_flagged(silver, "filled")] = Slot.FILLED
     inside = (off_grid == 0) & (index >= 0) & (index < slots)
     strip[index[inside]] = states[inside]
     return strip

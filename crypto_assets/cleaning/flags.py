@@ -7,6 +7,7 @@ from functools import reduce
 from operator import or_
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
@@ -27,7 +28,7 @@ def raised(conditions: Mapping[str, pl.Expr]) -> pl.Expr:
 
 def has_flag(*names: str) -> pl.Expr:
     """True for rows that carry at least one of the flags."""
-    return (pl.col("flags") & flag_mask(names)) != 0
+    return (pl.col("flags") & _mask(names)) != 0
 
 
 def is_usable() -> pl.Expr:
@@ -35,12 +36,16 @@ def is_usable() -> pl.Expr:
     return ~has_flag(*UNUSABLE)
 
 
-def flag_mask(names: Sequence[str]) -> int:
-    """The bits of all names together."""
-    return sum({FLAGS[name] for name in names})
+def is_flagged(rows: pa.Table | pl.DataFrame, *names: str) -> npt.NDArray[np.bool_]:
+    """By row, whether it carries at least one of the flags."""
+    return (rows["flags"].to_numpy() & _mask(names)) != 0
 
 
 def count_flags(table: pa.Table) -> dict[str, int]:
     """Rows that carry each flag, for every flag in the order of `schemas.FLAGS`, zeros included."""
     flags = table["flags"].to_numpy()
     return {name: int(np.count_nonzero(flags & bit)) for name, bit in FLAGS.items()}
+
+
+def _mask(names: Sequence[str]) -> int:
+    return sum({FLAGS[name] for name in names})

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
@@ -17,7 +16,7 @@ from crypto_assets.cleaning.aggregate import DERIVED, aggregate_klines
 from crypto_assets.cleaning.candles import Candle, candles_by_time, interpolated_kline
 from crypto_assets.cleaning.deduplicate import FIELDS, deduplicate_klines, is_incomplete
 from crypto_assets.cleaning.disagreements import DISAGREEMENTS
-from crypto_assets.cleaning.flags import flag_mask, has_flag, is_usable, raised
+from crypto_assets.cleaning.flags import has_flag, is_flagged, is_usable, raised
 from crypto_assets.cleaning.gaps import Gap, find_gaps, merged_spans
 from crypto_assets.cleaning.steps import CleaningSteps, Step
 from crypto_assets.cleaning.tables import frame_of, table_of
@@ -94,11 +93,11 @@ def clean_klines(
         Step("deduplicate", loaded.height, unique.dropped, unique.rows.height),
         Step("schema", unique.rows.height, unique.rows.height - complete.height, complete.height),
         *(
-            Step(name, complete.height, _count(judged, flag), complete.height)
+            Step(name, complete.height, np.count_nonzero(is_flagged(judged, flag)), complete.height)
             for name, flag in (("range", "out_of_range"), ("sequence", "off_grid"), ("ohlc", "ohlc_violation"))
         ),
         Step("fill", judged.height, filled.height - judged.height, filled.height),
-        Step("flag", filled.height, _count(flagged, *_SEQUENCE_FLAGS), flagged.height),
+        Step("flag", filled.height, np.count_nonzero(is_flagged(flagged, *_SEQUENCE_FLAGS)), flagged.height),
     )
     return CleanedKlines(
         table_of(flagged, SILVER_KLINES[timeframe].payload),
@@ -178,7 +177,7 @@ def _derived(rows: pl.DataFrame, day: _Day, klines_1m: pa.Table, *, timeframe: s
 
 def _judge_in_sequence(rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
     """Flags of the last step."""
-    usable = rows.filter(is_usable()) if _flags(rows).any() else rows
+    usable = rows.filter(is_usable()) if rows["flags"].to_numpy().any() else rows
     before = (to_us(day.before.open_time), float(day.before.close)) if day.before is not None else None
     is_outlier = rules.outlier(usable, step_us=day.step_us, before=before)
     flagged = rows.with_columns(_kind_flags(day.step_us))
@@ -191,7 +190,7 @@ def _judge_in_sequence(rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
 
 
 def _missing(rows: pl.DataFrame, day: _Day, *, halts: Sequence[Span]) -> tuple[Gap, ...]:
-    is_on_grid = _flags(rows) & FLAGS["off_grid"] == 0
+    is_on_grid = ~is_flagged(rows, "off_grid")
     return find_gaps(
         rows["open_time"].to_physical().to_numpy()[is_on_grid],
         span=day.span,
@@ -200,11 +199,3 @@ def _missing(rows: pl.DataFrame, day: _Day, *, halts: Sequence[Span]) -> tuple[G
         last_before=day.before.open_time if day.before is not None else None,
         first_after=day.after.open_time if day.after is not None else None,
     )
-
-
-def _flags(rows: pl.DataFrame) -> npt.NDArray[np.int32]:
-    return rows["flags"].to_numpy()
-
-
-def _count(rows: pl.DataFrame, *flags: str) -> int:
-    return int(np.count_nonzero(_flags(rows) & flag_mask(flags)))

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from crypto_assets.binance.capture.rows import with_quote_quantity
-from crypto_assets.binance.typed_rows import Column, TypedRows, read_rows
+from crypto_assets.binance.quote_quantity import with_quote_quantity
+from crypto_assets.binance.typed_rows import TypedRows, read_amounts
 from crypto_assets.schemas import (
     AMOUNT,
     BOOK_LEVELS,
@@ -49,10 +49,8 @@ def rows_of(dataset: Dataset, messages: pl.DataFrame) -> TypedRows:
     fields = {column: form.names.get(column, column) for column in dataset.payload.names}
     held = {column: name for column, name in fields.items() if name in messages.columns}
     amounts = [column for column in held if dataset.payload.field(column).type == AMOUNT]
-    rows = read_rows(
-        messages.select(pl.col(held[column]).alias(column) for column in amounts),
-        columns=[Column(column, "amount", blank=dataset.payload.field(column).nullable) for column in amounts],
-    )
+    texts = messages.select(pl.col(held[column]).alias(column) for column in amounts)
+    rows = read_amounts(texts, schema=dataset.payload)
     taken = {dataset.time_column, *amounts}
     others = [pl.col(name).alias(column) for column, name in held.items() if column not in taken]
     plain = messages.select(form.time.alias(dataset.time_column), *others, *CARRIED)

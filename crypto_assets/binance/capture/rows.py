@@ -10,11 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crypto_assets.binance.capture.messages import Level
 from crypto_assets.binance.parsed import Parsed
-from crypto_assets.binance.typed_rows import UTC_TIME, Column, TypedRows, as_table, read_rows
+from crypto_assets.binance.typed_rows import UTC_TIME, TypedRows, as_table, read_amounts
 from crypto_assets.schemas import (
     AMOUNT,
     BOOK_FIELDS,
@@ -36,7 +35,6 @@ RECEIVED_AT = pa.field(
     metadata={"description": "when the recorder received the row, by the recorder's clock"},
 )
 
-_WIDE = pa.decimal256(28, 8)
 _NO_LEVELS = (float("nan"),) * 2 * BOOK_LEVELS
 
 
@@ -119,10 +117,8 @@ class EventRows:
             return
         values = dict(zip(self._names, zip(*self._rows, strict=True), strict=True))
         amounts = [name for name in self._names if self._schema.field(name).type == AMOUNT]
-        rows = read_rows(
-            pl.DataFrame({name: values[name] for name in amounts}, schema=dict.fromkeys(amounts, pl.String)),
-            columns=[Column(name, "amount", blank=self._schema.field(name).nullable) for name in amounts],
-        )
+        texts = pl.DataFrame({name: values[name] for name in amounts}, schema=dict.fromkeys(amounts, pl.String))
+        rows = read_amounts(texts, schema=self._schema)
         others = [self._series(name, values[name]) for name in self._names if name not in amounts]
         received = self._series(RECEIVED_AT.name, [line.received_us for line in self._lines])
         rows = self._derive(TypedRows(rows.values.with_columns(*others, received), rows.faults))
@@ -136,18 +132,6 @@ class EventRows:
         if kind == TIMESTAMP:
             return pl.Series(name, values, dtype=pl.Int64).cast(UTC_TIME)
         return pl.Series(name, values)
-
-
-def with_quote_quantity(rows: TypedRows) -> TypedRows:
-    """The rows of trades with price times quantity, exactly; rows where that is too large are rejected."""
-    product = pl.col("price").cast(pl.Float64) * pl.col("quantity").cast(pl.Float64)
-    rows = rows.reject(product.abs() >= 1e19, pl.lit("price times quantity has more than 20 digits"))
-    read = rows.values.select(pl.when(rows.faults.is_null()).then(pl.col("price", "quantity")))
-    factors = [pc.cast(read[name].to_arrow(), _WIDE) for name in ("price", "quantity")]
-    # Tick and lot sizes leave no digit behind the 8th decimal of the product; one that is there is cut off.
-    exact = pc.cast(pc.call_function("multiply", factors), AMOUNT, safe=False)
-    quote_quantity = pl.Series("quote_quantity", exact)
-    return TypedRows(rows.values.with_columns(quote_quantity), rows.faults)
 
 
 class BookRows:

@@ -10,8 +10,9 @@ import msgspec
 
 from crypto_assets.binance.capture.messages import ForceOrder, Framed, MarkPrice, StreamKind, Trade
 from crypto_assets.binance.capture.reading import Reading, micros
-from crypto_assets.binance.capture.rows import EventRows, Line, RejectedLines, with_quote_quantity
+from crypto_assets.binance.capture.rows import EventRows, Line, RejectedLines
 from crypto_assets.binance.parsed import Parsed
+from crypto_assets.binance.quote_quantity import with_quote_quantity
 from crypto_assets.schemas import BRONZE_LIQUIDATIONS, BRONZE_MARK_PRICE, BRONZE_TRADES, Dataset
 
 Take = Callable[[bytes, Line], None]

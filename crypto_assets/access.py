@@ -151,13 +151,13 @@ def access_to(servers: str) -> KafkaAccess:
     return servers.access if isinstance(servers, Brokers) else KafkaAccess()
 
 
-def why_refused(servers: str, *, within_s: float = REFUSED_WITHIN_S) -> str | None:
-    """Why Kafka does not let this client in, as a sentence with what to do; None where it does, or nothing answers.
+def refused_or(servers: str, otherwise: str) -> str:
+    """Why Kafka does not let this client in, as a sentence with what to do; `otherwise` where it does, or is away.
 
     Nothing is asked where neither TLS nor SASL is set: then it can only be away.
     """
     if access_to(servers).protocol == "PLAINTEXT":
-        return None
+        return otherwise
     from confluent_kafka import KafkaError
     from confluent_kafka.admin import AdminClient
 
@@ -171,16 +171,11 @@ def why_refused(servers: str, *, within_s: float = REFUSED_WITHIN_S) -> str | No
 
     options: dict[str, Any] = {**kafka_options(servers), "error_cb": on_error}
     client = AdminClient(options)
-    deadline = time.monotonic() + within_s
+    deadline = time.monotonic() + REFUSED_WITHIN_S
     while time.monotonic() < deadline and not refused.is_set():
         client.poll(0.1)
     found = next((code for code in _ADVICE if code in heard), None)
-    return None if found is None else f"{_ADVICE[found]} It says: {_short(heard[found])}"
-
-
-def refused_or(servers: str, otherwise: str) -> str:
-    """Why Kafka refuses this client; what else is known where it does not."""
-    return why_refused(servers) or otherwise
+    return otherwise if found is None else f"{_ADVICE[found]} It says: {_short(heard[found])}"
 
 
 _ADVICE = {

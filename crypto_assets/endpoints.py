@@ -228,9 +228,14 @@ def write_endpoint(data_dir: Path, service: Service, addresses: Mapping[str, str
     """Say where a service listens (`url`, of some also more, such as keys); readable by this user only."""
     path = _endpoint_file(data_dir, service)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = path.with_suffix(f".{os.getpid()}")
+    publish_private(path, msgspec.json.encode(dict(addresses)))
+
+
+def publish_private(path: Path, content: bytes) -> None:
+    """Write a file for this user only, whole or not at all; its folder has to be there."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(msgspec.json.encode(dict(addresses)))
+        file.write(content)
     beside.replace(path)
 
 

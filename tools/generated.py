@@ -143,13 +143,14 @@ def datasets_page() -> str:
     from crypto_assets.health.rows import HEALTH_REPORT
     from crypto_assets.schemas import BRONZE, FLAGS, KLINES_1S, PROVENANCE_FIELDS, SILVER
     from crypto_assets.share.tables import PRICE_AGGREGATES
+    from crypto_assets.stream.gap_table import GAP_LEDGER
     from crypto_assets.warehouse.tables import DIM_SYMBOL, DIM_TIME, FACT_TRADES
 
     flags = ", ".join(f"{bit} `{name}`" for name, bit in FLAGS.items())
     lines = [
         "# Datasets",
         "",
-        "Written by `make docs` from `schemas.py`, `warehouse/`, `share/`, `forecast/` and `health/` of ",
+        "Written by `make docs` from `schemas.py`, `stream/`, `warehouse/`, `share/`, `forecast/` and `health/` of",
         "`crypto_assets`. Columns of gold are in [features.md](features.md).",
         "",
         "Every bronze dataset has these columns too:",
@@ -160,6 +161,7 @@ def datasets_page() -> str:
     ]
     for _, group in groupby((*BRONZE, *SILVER, KLINES_1S), key=lambda dataset: dataset.payload):
         lines += _dataset_lines(list(group))
+    lines += _dataset_lines([GAP_LEDGER])
     for of_trades in (FACT_TRADES, DIM_TIME, DIM_SYMBOL):
         lines += _day_table_lines(of_trades, "warehouse")
     lines += _day_table_lines(PRICE_AGGREGATES, "share")
@@ -172,10 +174,11 @@ def _dataset_lines(alike: Sequence[Dataset]) -> Iterator[str]:
     """A section for datasets with the same columns."""
     from crypto_assets.health.rows import EVERY
 
+    instead = {"symbol={symbol}": "BTCUSDT", "exchange={symbol}": "binance"}
     yield f"## {', '.join(dataset.name for dataset in alike)}"
     yield ""
     for dataset in alike:
-        symbol = "BTCUSDT" if "symbol={symbol}" in dataset.folder else EVERY
+        symbol = next((name for level, name in instead.items() if level in dataset.folder), EVERY)
         parts = "" if dataset.file else "/hour=00/*.parquet" if dataset.hourly else "/*.parquet"
         yield f"- `{dataset.partition_path(symbol, EXAMPLE_DAY)}{parts}`"
     yield ""

@@ -14,9 +14,12 @@ from crypto_assets.binance.parsed import Parsed
 from crypto_assets.convergence.captures import CaptureName, CaptureStore
 from crypto_assets.convergence.delivery import Delivery, Question, content_version, stored_rows
 from crypto_assets.convergence.sources import Sources
+from crypto_assets.identifiers import shown
 from crypto_assets.schemas import BRONZE_ORDERBOOK, Dataset
 from crypto_assets.spans import Span
 
+LISTED = 5
+"""Kinds of messages without rows that a note names, the most frequent first."""
 BOOK_STARTS_WITHIN = timedelta(minutes=1)
 """A book that begins later in the day has its start in the file of the day before."""
 
@@ -100,4 +103,8 @@ def _remark(tables: CaptureTables, dataset: Dataset) -> str:
         remarks.append(
             f"the book was lost {tables.book.breaks} times and {tables.book.snapshots_refused} snapshots were refused"
         )
+    if skipped := sorted(tables.skipped.items(), key=lambda item: -item[1]):
+        listed = ", ".join(f"{shown(kind)} {count:,}" for kind, count in skipped[:LISTED])
+        more = f" and {len(skipped) - LISTED} more kinds" if len(skipped) > LISTED else ""
+        remarks.append(f"{sum(tables.skipped.values()):,} messages make no row: {listed}{more}")
     return "".join(f"; {remark}" for remark in remarks)

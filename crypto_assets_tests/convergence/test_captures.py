@@ -106,6 +106,15 @@ def test_a_recorder_whose_clock_is_behind_has_the_first_messages_in_the_file_bef
     assert any("clock was +1.30 s behind" in answer for answer in result.answers)
 
 
+def test_messages_that_make_no_row_are_counted_in_the_answer(place: Place) -> None:
+    others = [line(START, {"u": 1}, stream="bookTicker")] * 2 + [line(START, {"a": 1}, stream="aggTrade")]
+    put(place, DAY, [trade(0, START, received=START), *others])
+
+    (answer,) = captured(place, BRONZE_TRADES).answers
+
+    assert "1 rows, 0 rejected; 3 messages make no row: 'bookTicker' 2, 'aggTrade' 1." in answer
+
+
 def test_a_book_that_began_the_day_before_goes_on_over_midnight(place: Place) -> None:
     snapshot = {"lastUpdateId": 10, "bids": [["61000.00", "1.0"]], "asks": [["61001.00", "1.0"]]}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from crypto_assets.endpoints import service_folder
+from crypto_assets.endpoints import publish_private, service_folder
 
 LOG_LIMIT_BYTES = 10 << 20
 """A log longer than this becomes `log.1` at the next start."""
@@ -75,10 +75,7 @@ class ServiceFolder:
     def write(self, name: str, text: str) -> Path:
         """Publish a file for this user only, whole or not at all."""
         path = self.path / name
-        beside = path.with_name(f".{name}.{os.getpid()}")
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        beside.replace(path)
+        publish_private(path, text.encode())
         return path
 
     def read(self, name: str) -> str | None:

@@ -87,7 +87,7 @@ class CaptureTables:
     mark_price: Parsed
     liquidations: Parsed
     skipped: Mapping[str, int]
-    """Messages from which no row is made, by the kind of their stream."""
+    """Messages from which no row is made, by the kind of their stream, as the file names it."""
     clock_lag: timedelta | None
     """How far the recorder's clock was behind, median of the minutes; None where no message told."""
     book: BookCounts

@@ -25,7 +25,7 @@ from crypto_assets.endpoints import BUCKET, S3Endpoint, postgres_url, s3_endpoin
 from crypto_assets.warehouse.ddl import create_table
 from crypto_assets.warehouse.staging import copy_manifest
 from crypto_assets.warehouse.tables import FACT_TRADES
-from resources.services.standin.database import STAND_IN_ROLE
+from resources.services.redshift_standin.database import STAND_IN_ROLE
 
 ROWS = 1_000_000
 SYMBOLS = 20

@@ -13,9 +13,9 @@ import pytest
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import S3Endpoint
 from resources.services.folder import ServiceFolder
-from resources.services.standin.database import STAND_IN_ROLE, make_warehouse, owner_url
-from resources.services.standin.load import Loader
-from resources.services.standin.server import StandIn
+from resources.services.redshift_standin.database import STAND_IN_ROLE, make_warehouse, owner_url
+from resources.services.redshift_standin.load import Loader
+from resources.services.redshift_standin.server import StandIn
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,6 @@ def test_an_installed_package_has_all_its_files(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     expected = {path.relative_to(ROOT) for path in tracked_files()}
     expected = {path for path in expected if path.parts[0] in PACKAGES}
-    assert Path("resources", "services", "standin", "schema.sql") in expected
+    assert Path("resources", "services", "redshift_standin", "schema.sql") in expected
     assert sorted(path for path in expected if not (built / path).is_file()) == []
     assert [path for path in built.iterdir() if path.name not in PACKAGES] == []

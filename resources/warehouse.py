@@ -18,8 +18,8 @@ from crypto_assets.errors import ConfigurationError
 from crypto_assets.warehouse.load import RedshiftClient
 from crypto_assets.warehouse.store import WarehouseStore
 from resources.services.on_demand import ensure_services
+from resources.services.redshift_standin.database import STAND_IN_ROLE
 from resources.services.service import Name
-from resources.services.standin.database import STAND_IN_ROLE
 
 if TYPE_CHECKING:
     from dagster_aws.redshift import RedshiftClientResource

@@ -8,7 +8,7 @@ import dagster as dg
 from crypto_assets.assets.columns import table_metadata
 from crypto_assets.assets.day_asset import day_asset
 from crypto_assets.assets.each_partition import Written, materialize_each
-from crypto_assets.assets.share_days import AggregateDays, HiveDays, Market
+from crypto_assets.assets.share_days import AggregateDays, HiveDays, LiveTrades
 from crypto_assets.assets.streams import streams_of
 from crypto_assets.automation import when_inputs_change, when_window_changes
 from crypto_assets.config import Settings, read_settings
@@ -83,7 +83,7 @@ def _price_aggregates(days: WholeDays) -> dg.AssetsDefinition:
 
         def begin(wall: datetime) -> Callable[[WholeDay], Written]:
             now = exchange_now(settings, wall=wall)
-            market = Market(
+            trades = LiveTrades(
                 # With Hive, which opens nothing before it is asked: the next asset of the run needs no second Spark.
                 session=lambda: spark.hive_session,
                 servers=lambda: kafka_servers(settings),
@@ -91,7 +91,7 @@ def _price_aggregates(days: WholeDays) -> dg.AssetsDefinition:
                 now=now,
             )
             written = AggregateDays(
-                share_store(lake.lake), facts=lambda: warehouse.store, live=live_minutes(settings), market=market
+                share_store(lake.lake), facts=lambda: warehouse.store, live=live_minutes(settings), trades=trades
             )
             return written.write
 

@@ -31,7 +31,7 @@ FROM_FACTS, FROM_STREAM = "facts", "stream"
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class LiveTrades:
     """Where the live trades are; what is a call starts a service or asks for one."""
 
     session: Callable[[], SparkSession]
@@ -45,19 +45,19 @@ class AggregateDays:
     """Writes days of `price_aggregates`: past ones from facts, the one that runs from the stream."""
 
     def __init__(
-        self, store: WarehouseStore, *, facts: Callable[[], WarehouseStore], live: LiveMinutes, market: Market
+        self, store: WarehouseStore, *, facts: Callable[[], WarehouseStore], live: LiveMinutes, trades: LiveTrades
     ) -> None:
         self._store = store
         self._facts = facts
         self._live = live
-        self._market = market
+        self._trades = trades
 
     def write(self, partition: WholeDay) -> Written:
         """Make the windows of the day, publish and describe them.
 
         Raises InputIncomplete where a past day has no facts, or the stream no topic.
         """
-        if partition.day < self._market.now.astimezone(UTC).date():
+        if partition.day < self._trades.now.astimezone(UTC).date():
             return self._from_facts(partition.day)
         return self._from_stream(partition.day)
 
@@ -73,9 +73,9 @@ class AggregateDays:
         return self._publish(day, windows, made_from=FROM_FACTS, warning=warning)
 
     def _from_stream(self, day: date) -> Written:
-        market = self._market
+        trades = self._trades
         advanced = self._live.advance(
-            market.session(), servers=market.servers(), exchange=market.exchange, now=market.now
+            trades.session(), servers=trades.servers(), exchange=trades.exchange, now=trades.now
         )
         live = self._live.read(day)
         windows = price_windows(live.minutes, previous_close=self._closes_before(day), until=live.closed_until)

@@ -20,7 +20,7 @@ from crypto_assets.binance.archive_paths import NamedFile, read_file_name
 from crypto_assets.binance.archive_zip import read_blocks
 from crypto_assets.binance.csv_rows import Layout, find_layout, split_block
 from crypto_assets.binance.parsed import Parsed, join_parsed
-from crypto_assets.binance.typed_rows import UTC_TIME, Column, TypedRows, as_table, read_rows, rejected_rows
+from crypto_assets.binance.typed_rows import Column, TypedRows, as_table, in_span, read_rows, rejected_rows, utc_time
 from crypto_assets.errors import BadPayload
 from crypto_assets.schemas import (
     AGG_TRADES,
@@ -196,11 +196,9 @@ def _parse_block(
     text = split_block(block, width=len(layout.columns))
     rows = recipe.finish(read_rows(text.texts, columns=layout.columns))
     rows = _reject_other_days(rows, recipe=recipe, file=file)
-    accepted = rows.accepted()
-    within = (pl.col(recipe.time) >= _time(wanted.start)) & (pl.col(recipe.time) < _time(wanted.end))
     bad = text.irregular + [(int(text.regular[row]), reason) for row, reason in rows.rejected()]
     return Parsed(
-        rows=as_table(accepted.filter(within), schema=recipe.payload),
+        rows=as_table(rows.accepted().filter(in_span(recipe.time, wanted)), schema=recipe.payload),
         rejected=rejected_rows(
             [(text.raw(line), reason, line + first_line) for line, reason in sorted(bad)], origin=origin
         ),
@@ -208,11 +206,7 @@ def _parse_block(
 
 
 def _reject_other_days(rows: TypedRows, *, recipe: _Recipe, file: NamedFile) -> TypedRows:
-    time, start, end = pl.col(recipe.time), _time(file.span.start), _time(file.span.end)
+    time, start, end = pl.col(recipe.time), utc_time(file.span.start), utc_time(file.span.end)
     outside = (time <= start) | (time > end) if recipe.includes_next_midnight else (time < start) | (time >= end)
     reason = pl.format("{} {} is of another day: the file covers {}", pl.lit(recipe.time), time, pl.lit(str(file.span)))
     return rows.reject(outside, reason)
-
-
-def _time(moment: datetime) -> pl.Expr:
-    return pl.lit(moment).cast(UTC_TIME)

@@ -9,12 +9,12 @@ import polars as pl
 
 from crypto_assets.binance.archive_tables import METRICS_LABEL_SWITCH, METRICS_PERIOD
 from crypto_assets.binance.http import Http
-from crypto_assets.binance.paging import join_pages, pages_by_time, within
+from crypto_assets.binance.paging import join_pages, pages_by_time
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.binance.rate_limit import FUNDING_REQUESTS, FUTURES_WEIGHT, STATISTICS_REQUESTS, Cost
 from crypto_assets.binance.rest import Params, Rest, time_params
 from crypto_assets.binance.rest_rows import Page
-from crypto_assets.binance.typed_rows import Column, TypedRows
+from crypto_assets.binance.typed_rows import Column, TypedRows, in_span
 from crypto_assets.schemas import BRONZE_FUNDING_RATE, BRONZE_OPEN_INTEREST
 from crypto_assets.spans import Span
 
@@ -80,7 +80,7 @@ class FuturesClient:
             stop = min(end, first + STATISTICS_PAGE * METRICS_PERIOD)  # no page can be cut, whichever end is kept
             pages.append(self._open_interest_page(symbol, Span(first, stop)))
             first = stop
-        return join_pages(pages, payload=BRONZE_OPEN_INTEREST.payload, where=within("time", span))
+        return join_pages(pages, payload=BRONZE_OPEN_INTEREST.payload, where=in_span("time", span))
 
     def _klines(self, path: str, symbol: Params, timeframe: str, span: Span) -> Parsed:
         return self._rest.klines(

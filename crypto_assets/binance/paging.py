@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 import pyarrow as pa
@@ -82,11 +82,6 @@ def join_pages(pages: Sequence[Page], *, payload: pa.Schema, where: pl.Expr | No
     return Parsed(as_table(rows, schema=payload), rejected.combine_chunks())
 
 
-def within(time: str, span: Span) -> pl.Expr:
-    """Whether a row's time lies in the span."""
-    return (pl.col(time) >= _moment(span.start)) & (pl.col(time) < _moment(span.end))
-
-
 def _within(page: Page, *, time: str, first_ms: int, stop_ms: int) -> Page:
     moment = pl.col(time)
     first, stop = (pl.lit(ms * 1000).cast(UTC_TIME) for ms in (first_ms, stop_ms))
@@ -97,7 +92,3 @@ def _within(page: Page, *, time: str, first_ms: int, stop_ms: int) -> Page:
 def _check_last(page: Page, *, limit: int) -> None:
     if page.received >= limit:
         raise BadPayload(f"{page.origin}: none of {page.received} rows can be used; first {page.raws[0][:100]!r}")
-
-
-def _moment(moment: datetime) -> pl.Expr:
-    return pl.lit(moment.astimezone(UTC)).cast(UTC_TIME)

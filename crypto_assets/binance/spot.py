@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 
 from crypto_assets.binance.http import Http
-from crypto_assets.binance.paging import join_pages, pages_by_id, within
+from crypto_assets.binance.paging import join_pages, pages_by_id
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.binance.rate_limit import SPOT_WEIGHT
 from crypto_assets.binance.rest import Rest, time_params
 from crypto_assets.binance.rest_rows import Page
-from crypto_assets.binance.typed_rows import Column
+from crypto_assets.binance.typed_rows import Column, in_span
 from crypto_assets.binance.wire import ExchangeInfo, PrintedKline, PrintedTrade
 from crypto_assets.schemas import AGG_TRADES
 from crypto_assets.spans import Span
@@ -97,4 +97,4 @@ class SpotClient:
                 end=end,
                 limit=PAGE,
             )
-        return join_pages(pages, payload=AGG_TRADES, where=within("time", span))
+        return join_pages(pages, payload=AGG_TRADES, where=in_span("time", span))

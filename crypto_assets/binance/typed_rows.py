@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
 import polars as pl
 import pyarrow as pa
 
-from crypto_assets.binance.exact import read_decimals
+from crypto_assets.binance.decimals import read_decimals
 from crypto_assets.schemas import AMOUNT, REJECTED, WIDE_AMOUNT
+from crypto_assets.spans import Span
 
 Kind = Literal["time", "clock", "amount", "wide_amount", "count", "hours", "flag", "text", "unused"]
 
@@ -133,6 +135,16 @@ _READERS: dict[Kind, Callable[[pl.Series], pl.Series]] = {
     "flag": _flag,
     "text": lambda texts: texts.replace("", None),
 }
+
+
+def in_span(time: str, span: Span) -> pl.Expr:
+    """Whether a row's time lies in the span."""
+    return (pl.col(time) >= utc_time(span.start)) & (pl.col(time) < utc_time(span.end))
+
+
+def utc_time(moment: datetime) -> pl.Expr:
+    """The moment, to compare columns of times with."""
+    return pl.lit(moment.astimezone(UTC)).cast(UTC_TIME)
 
 
 def as_table(frame: pl.DataFrame, *, schema: pa.Schema) -> pa.Table:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import cache
 
 from crypto_assets.binance.capture.files import CaptureFile, CaptureTables, read_capture
-from crypto_assets.binance.capture.messages import Market
+from crypto_assets.binance.capture.messages import CaptureMarket
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.convergence.captures import CaptureName, CaptureStore
 from crypto_assets.convergence.delivery import Delivery, Question, content_version, stored_rows
@@ -24,7 +24,7 @@ BOOK_STARTS_WITHIN = timedelta(minutes=1)
 """A book that begins later in the day has its start in the file of the day before."""
 
 
-def capture_question(dataset: Dataset, symbol: str, span: Span, sources: Sources, *, market: Market) -> Question:
+def capture_question(dataset: Dataset, symbol: str, span: Span, sources: Sources, *, market: CaptureMarket) -> Question:
     """The capture file of the day, with what its neighbours hold of the day."""
     name = CaptureName(market, symbol, span.start.date())
     store = sources.captures

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import BinaryIO
 
-from crypto_assets.binance.capture.messages import Market
+from crypto_assets.binance.capture.messages import CaptureMarket
 from crypto_assets.errors import Unavailable
 from crypto_assets.lake.files import filesystem_of
 
@@ -20,7 +20,7 @@ NOT_FOUND = 404
 class CaptureName:
     """A day of one symbol and market, as recorders name it: by the receive time of its messages."""
 
-    market: Market
+    market: CaptureMarket
     symbol: str
     day: date
 

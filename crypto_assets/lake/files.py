@@ -73,7 +73,7 @@ class Opened:
     """Equal for two openings of the same content; another one once the file was published anew."""
 
 
-def within(path: str) -> str:
+def checked_path(path: str) -> str:
     """The path itself; raises LakeError where it could name anything that does not lie below the root."""
     parts = path.split("/") if path else []
     if any(part in ("", ".", "..") or not part.isprintable() or "\\" in part for part in parts):
@@ -105,7 +105,7 @@ class Files:
 
     def local_path(self, path: str) -> Path | None:
         """Path on this machine, or None where the files lie elsewhere."""
-        return Path(self._root) / within(path) if self._local else None
+        return Path(self._root) / checked_path(path) if self._local else None
 
     def read(self, path: str) -> bytes | None:
         """Content of a file, or None where it does not exist; raises LakeError."""
@@ -190,7 +190,7 @@ class Files:
         if root is None:
             digest = hashlib.sha256(self.uri.encode()).hexdigest()[:16]
             root = Path(tempfile.gettempdir()) / f"crypto-assets-locks-{digest}"
-        lock = FileLock(root / f"{within(name).replace('/', '-')}.lock")
+        lock = FileLock(root / f"{checked_path(name).replace('/', '-')}.lock")
         with self.explained("write", ".locks"):
             root.mkdir(parents=True, exist_ok=True)
             try:
@@ -205,7 +205,7 @@ class Files:
             lock.release()
 
     def _full(self, path: str) -> str:
-        return f"{self._root}/{within(path)}"
+        return f"{self._root}/{checked_path(path)}"
 
     def _found[T](self, path: str, look: Callable[[str], T]) -> T | None:
         """What `look` finds at the full path of a file; None where it does not exist."""

@@ -12,7 +12,7 @@ from crypto_assets.spark.session import end_session
 from crypto_assets_tests.assets.small_exchange import SmallPlatform, day, make_platform
 from crypto_assets_tests.assets.warehouse_world import SYMBOLS, WarehouseWorld, make_world
 from crypto_assets_tests.databases import EXCHANGE
-from resources.services.standin.database import STAND_IN_ROLE
+from resources.services.redshift_standin.database import STAND_IN_ROLE
 
 
 @pytest.fixture

@@ -16,14 +16,14 @@ import pyarrow.compute as pc
 import pytest
 
 from crypto_assets.binance.capture.files import CaptureFile, CaptureTables, read_capture
-from crypto_assets.binance.capture.messages import Market
+from crypto_assets.binance.capture.messages import CaptureMarket
 from crypto_assets.spans import to_us
 
 MIDNIGHT = datetime(2024, 8, 9, tzinfo=UTC)
 
 
 class Recording(NamedTuple):
-    market: Market
+    market: CaptureMarket
     symbol: str
     days: tuple[str, ...]
 

@@ -12,7 +12,7 @@ from crypto_assets.warehouse.facts import time_dimension
 from crypto_assets.warehouse.tables import DIM_TIME
 from crypto_assets_tests.services import NAMED, service_settings
 from resources.services.manager import Services
-from resources.services.standin.database import STAND_IN_ROLE
+from resources.services.redshift_standin.database import STAND_IN_ROLE
 from resources.warehouse import WarehouseResource, redshift_resource
 
 DAY = date(2024, 8, 8)

@@ -41,10 +41,10 @@ REVIEWED = {
     "crypto_assets.warehouse.load:last_load": "`ddl.literal`: dagster-aws' client takes no parameters",
     "crypto_assets.warehouse.load:plan_load": "`ddl.literal`: dagster-aws' client takes no parameters",
     "crypto_assets.warehouse.snapshot:Snapshot.join_statement": "the name that PostgreSQL gave the snapshot",
-    "resources.services.standin.diagnostics:Diagnostics.begin_load": "the stand-in's own schema",
-    "resources.services.standin.diagnostics:Diagnostics.write_error": "names of the stand-in's own table and columns",
-    "resources.services.standin.load:Loader.load": "a COPY that its client sent, and may run",
-    "resources.services.standin.session:Session._fail": "a code of five letters that the stand-in declares",
+    "resources.services.redshift_standin.diagnostics:Diagnostics.begin_load": "the stand-in's own schema",
+    "resources.services.redshift_standin.diagnostics:Diagnostics.write_error": "names of its own table and columns",
+    "resources.services.redshift_standin.load:Loader.load": "a COPY that its client sent, and may run",
+    "resources.services.redshift_standin.session:Session._fail": "a code of five letters that the stand-in declares",
 }
 """Names are declared in the code; what comes from outside is bound, but where a system takes no parameters."""
 

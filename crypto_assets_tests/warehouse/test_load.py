@@ -23,7 +23,7 @@ from crypto_assets.warehouse.staging import stage_day
 from crypto_assets.warehouse.store import WarehouseStore
 from crypto_assets.warehouse.tables import DIM_SYMBOL, FACT_TRADES, DayTable
 from crypto_assets_tests.waiting import wait_for
-from resources.services.standin.database import STAND_IN_ROLE
+from resources.services.redshift_standin.database import STAND_IN_ROLE
 
 DAY = date(2024, 8, 8)
 NOW = datetime(2024, 8, 9, 4, tzinfo=UTC)

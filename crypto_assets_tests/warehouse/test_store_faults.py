@@ -20,7 +20,7 @@ from crypto_assets.warehouse.staging import stage_day
 from crypto_assets.warehouse.store import WarehouseStore
 from crypto_assets.warehouse.tables import FACT_TRADES
 from crypto_assets_tests.warehouse.examples import small_day, trades
-from resources.services.standin.database import STAND_IN_ROLE
+from resources.services.redshift_standin.database import STAND_IN_ROLE
 
 DAY = date(2024, 8, 8)
 SLOW_DOWN = (

@@ -23,7 +23,7 @@ from crypto_assets.binance.archive_tables import (
     parse_trades,
 )
 from crypto_assets.binance.capture.files import CaptureFile, read_capture
-from crypto_assets.binance.capture.messages import Market
+from crypto_assets.binance.capture.messages import CaptureMarket
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.errors import BadPayload
 from crypto_assets.history.columns import find_columns, read_klines
@@ -123,7 +123,7 @@ def _try_archive_zip(folder: Path) -> Try:
     return attempt
 
 
-_MARKETS: tuple[Market, ...] = ("spot", "usdm")
+_MARKETS: tuple[CaptureMarket, ...] = ("spot", "usdm")
 
 
 def _recordings() -> Iterator[bytes]:
@@ -163,7 +163,7 @@ def _try_gzip(_: Path) -> Try:
     return attempt
 
 
-def _read_recording(content: bytes, market: Market) -> None:
+def _read_recording(content: bytes, market: CaptureMarket) -> None:
     found = read_capture(
         [CaptureFile("fuzzed", io.BytesIO(content))], symbol="BTCUSDT", market=market, start=FIRST, end=LAST
     )

@@ -24,7 +24,7 @@ from crypto_assets.stream.collector.encoding import long
 from crypto_assets.stream.collector.link import Link
 from crypto_assets.stream.collector.routes import ROUTES
 from crypto_assets.stream.collector.sink import Outlet, Sink
-from crypto_assets.stream.collector.states import StreamState
+from crypto_assets.stream.collector.states import CollectedState
 from crypto_assets.stream.collector.subscriptions import KINDS, Stream
 from crypto_assets.stream.columns import OFFSET, Raw, read_columns
 from proof.fuzz.target import Target, Try, picked
@@ -128,10 +128,10 @@ def _try_message(_: Path) -> Try:
     emitted, refused = _Emitted(), list[object]()
     link = Link("fuzzed", refuse=lambda *refusal: refused.append(refusal[-1]), on_shutdown=lambda: None)
     link.stamp(1_722_470_400_000_000_000)
-    states: dict[str, StreamState] = {}
+    states: dict[str, CollectedState] = {}
     for kind in KINDS.values():
         stream = Stream(kind, "BTCUSDT")
-        state = StreamState(stream, Outlet.of(kind.topic, "fuzzed"))
+        state = CollectedState(stream, Outlet.of(kind.topic, "fuzzed"))
         states[stream.name] = state
         link.set_handler(stream.name, ROUTES[kind.topic.name](state, link, cast("Sink", emitted)))
 
@@ -158,7 +158,7 @@ def _kafka_values() -> list[bytes]:
     link.stamp(to_us(datetime(2024, 8, 1, tzinfo=UTC)) * 1000)
     for kind in KINDS.values():
         stream = Stream(kind, "BTCUSDT")
-        state = StreamState(stream, Outlet.of(kind.topic, "fuzzed"))
+        state = CollectedState(stream, Outlet.of(kind.topic, "fuzzed"))
         link.set_handler(stream.name, ROUTES[kind.topic.name](state, link, cast("Sink", emitted)))
     for message in _stream_messages():
         link.receive(message)

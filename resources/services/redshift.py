@@ -15,8 +15,8 @@ from crypto_assets.postgres.connection import connect
 from resources.services.folder import ServiceFolder
 from resources.services.postgres import SUPERUSER
 from resources.services.process import Launch
+from resources.services.redshift_standin.database import CLIENT, DATABASE, make_warehouse
 from resources.services.service import HOST, Running, Service
-from resources.services.standin.database import CLIENT, DATABASE, make_warehouse
 
 
 class Redshift(Service):
@@ -47,7 +47,7 @@ class Redshift(Service):
             ) from error
 
     def launch(self, ports: Mapping[str, int]) -> Launch:
-        command = (sys.executable, "-m", "resources.services.standin", f"--port={ports['port']}")
+        command = (sys.executable, "-m", "resources.services.redshift_standin", f"--port={ports['port']}")
         return Launch(command, self.program_environment(), self.folder.path)
 
     def is_ready(self, running: Running) -> bool:

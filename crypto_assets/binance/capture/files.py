@@ -20,7 +20,7 @@ import numpy as np
 
 from crypto_assets.binance.capture.book_taker import BookTaker
 from crypto_assets.binance.capture.gzip_lines import GzipLines
-from crypto_assets.binance.capture.messages import Frame, Market, StreamKind, stream_kind
+from crypto_assets.binance.capture.messages import CaptureMarket, Frame, StreamKind, stream_kind
 from crypto_assets.binance.capture.reading import MAX_CLOCK_ERROR_US, UNREADABLE, Reading
 from crypto_assets.binance.capture.rows import Line
 from crypto_assets.binance.capture.takers import LiquidationTaker, MarkPriceTaker, Take, Taker, TradeTaker
@@ -30,7 +30,7 @@ from crypto_assets.spans import to_us
 
 CAPTURED = (BRONZE_ORDERBOOK, BRONZE_TRADES, BRONZE_MARK_PRICE, BRONZE_LIQUIDATIONS)
 """Datasets that captures hold rows of."""
-HELD_BY: dict[Market, tuple[Dataset, ...]] = {"spot": (BRONZE_ORDERBOOK, BRONZE_TRADES), "usdm": CAPTURED}
+HELD_BY: dict[CaptureMarket, tuple[Dataset, ...]] = {"spot": (BRONZE_ORDERBOOK, BRONZE_TRADES), "usdm": CAPTURED}
 """The ones of each market."""
 LATE_LINES = 1_000
 """So many lines in a row past the time asked for end a file; a single one may have a wrong receive time."""
@@ -46,7 +46,7 @@ _STAMP_DIGITS = 19  # ns from 2001 to 2286
 _BEFORE_NAME = b' {"stream":"'
 _NAME_AT = _STAMP_DIGITS + len(_BEFORE_NAME)
 _FRAME = msgspec.json.Decoder(Frame)
-_TIMED: dict[Market, tuple[StreamKind, ...]] = {
+_TIMED: dict[CaptureMarket, tuple[StreamKind, ...]] = {
     "spot": (StreamKind.TRADE, StreamKind.AGG_TRADE, StreamKind.DEPTH_DIFF),
     "usdm": tuple(StreamKind),
 }
@@ -97,7 +97,7 @@ def read_capture(
     files: Sequence[CaptureFile],
     *,
     symbol: str,
-    market: Market,
+    market: CaptureMarket,
     start: datetime,
     end: datetime,
     want: Collection[Dataset] = CAPTURED,

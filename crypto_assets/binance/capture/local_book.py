@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from crypto_assets.binance.capture.messages import DepthDiff, DepthSnapshot, Level, Market
+from crypto_assets.binance.capture.messages import CaptureMarket, DepthDiff, DepthSnapshot, Level
 
 RECENT_DIFFS = 2048
 """Changes kept for a snapshot that arrives after them: 200 s of a 100 ms stream, where REST answers within seconds."""
@@ -27,7 +27,7 @@ class LocalBook:
     are kept, since REST answers late: they are applied from the snapshot's id on.
     """
 
-    def __init__(self, *, market: Market) -> None:
+    def __init__(self, *, market: CaptureMarket) -> None:
         self._ids_have_holes = market == "usdm"
         self._bids = _Side(sign=1)
         self._asks = _Side(sign=-1)

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
-Market = Literal["spot", "usdm"]
+CaptureMarket = Literal["spot", "usdm"]
 
 Id = Annotated[int, Meta(ge=0, le=2**62)]
 Moment = Annotated[int, Meta(ge=0, le=4_102_444_800_000_000)]
@@ -135,13 +135,13 @@ _SPOT_KINDS = {
     "trade": StreamKind.TRADE,
     "aggTrade": StreamKind.AGG_TRADE,
 }
-_KINDS: dict[Market, dict[str, StreamKind]] = {
+_KINDS: dict[CaptureMarket, dict[str, StreamKind]] = {
     "spot": _SPOT_KINDS,
     "usdm": {**_SPOT_KINDS, "markPrice": StreamKind.MARK_PRICE, "forceOrder": StreamKind.FORCE_ORDER},
 }
 
 
-def stream_kind(name: str, *, symbol: str, market: Market) -> StreamKind | None:
+def stream_kind(name: str, *, symbol: str, market: CaptureMarket) -> StreamKind | None:
     """What the messages of a stream are; None where none of them is of use for the symbol.
 
     >>> stream_kind("btcusdt@depth10@100ms", symbol="BTCUSDT", market="spot")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from crypto_assets.binance.capture.messages import Clocked, Framed, Market
+from crypto_assets.binance.capture.messages import CaptureMarket, Clocked, Framed
 from crypto_assets.binance.capture.recorder_clock import RecorderClock
 from crypto_assets.binance.capture.rows import Line, RejectedLines
 from crypto_assets.binance.typed_rows import MICROSECONDS_FROM
@@ -38,9 +38,9 @@ class _Waiting(NamedTuple):
 class Reading:
     """One pass over the capture files of a symbol for the rows in [start_us, end_us)."""
 
-    def __init__(self, *, symbol: str, market: Market, start_us: int, end_us: int) -> None:
+    def __init__(self, *, symbol: str, market: CaptureMarket, start_us: int, end_us: int) -> None:
         self.symbol = symbol
-        self.market: Market = market
+        self.market: CaptureMarket = market
         self.start_us, self.end_us = start_us, end_us
         self.skipped: Counter[str] = Counter()
         """Messages from which no row is made, by the kind of their stream."""

@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidURI
 
 from crypto_assets.stream.collector.link import FRAME_LIMIT, Handler, Link, LinkedConnection, Refuse
-from crypto_assets.stream.collector.states import StreamState
+from crypto_assets.stream.collector.states import CollectedState
 from crypto_assets.stream.collector.subscriptions import ConnectionPlan
 
 _log = logging.getLogger(__name__)
@@ -48,13 +48,13 @@ class Care:
 class Before:
     """What was last known of a stream when its connection broke."""
 
-    state: StreamState
+    state: CollectedState
     event_us: int | None
     received_us: int | None
     cause: str
 
 
-type MakeHandler = Callable[[StreamState, Link], Handler]
+type MakeHandler = Callable[[CollectedState, Link], Handler]
 type OnResumed = Callable[[Before], None]
 
 
@@ -72,7 +72,7 @@ class Feed:
         self,
         plan: ConnectionPlan,
         url: str,
-        states: Sequence[StreamState],
+        states: Sequence[CollectedState],
         *,
         care: Care,
         make_handler: MakeHandler,
@@ -98,7 +98,7 @@ class Feed:
         self._stopping = asyncio.Event()
         self._open: list[_Open] = []
         self._failures = 0
-        self._before: dict[StreamState, Before] = {}
+        self._before: dict[CollectedState, Before] = {}
 
     @property
     def is_connected(self) -> bool:

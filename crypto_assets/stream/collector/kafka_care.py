@@ -17,7 +17,7 @@ from crypto_assets.stream.collector.feed import Before, Feed
 from crypto_assets.stream.collector.ledger import Ledger
 from crypto_assets.stream.collector.sink import Sink
 from crypto_assets.stream.collector.spool import Spool
-from crypto_assets.stream.collector.states import StreamKey, StreamState
+from crypto_assets.stream.collector.states import CollectedState, StreamKey
 from crypto_assets.stream.collector.tails import Tail, read_tails
 from crypto_assets.stream.collector.topic_care import TopicCare
 from crypto_assets.stream.gaps import Gap, read_ledger
@@ -100,7 +100,7 @@ class KafkaCare:
                     self._continue(feed, state, tail)
         self._ledger.take_up(gaps, now_s=time.monotonic())
 
-    def _continue(self, feed: Feed, state: StreamState, tail: Tail) -> None:
+    def _continue(self, feed: Feed, state: CollectedState, tail: Tail) -> None:
         """Go on where the tail ends."""
         until_us = state.event_us if state.messages else None
         state.track.take_up(tail.delivered, since_us=tail.event_us, until_us=until_us)

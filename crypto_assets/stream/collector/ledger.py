@@ -11,7 +11,7 @@ from crypto_assets.stream.avro import encode_key
 from crypto_assets.stream.collector.feed import Before
 from crypto_assets.stream.collector.sink import Outlet, Sink
 from crypto_assets.stream.collector.spool import Record
-from crypto_assets.stream.collector.states import StreamState
+from crypto_assets.stream.collector.states import CollectedState
 from crypto_assets.stream.collector.subscriptions import TIMEFRAME_US
 from crypto_assets.stream.collector.tracks import Hole
 from crypto_assets.stream.gaps import (
@@ -30,7 +30,7 @@ GRACE_S = 3.0
 class Ledger:
     """The gaps of all streams that this run knows of."""
 
-    def __init__(self, outlet: Outlet, sink: Sink, states: Iterable[StreamState]) -> None:
+    def __init__(self, outlet: Outlet, sink: Sink, states: Iterable[CollectedState]) -> None:
         self.open: dict[str, Gap] = {}
         """Gaps that REST is to be asked for, by id."""
         self._outlet = outlet
@@ -42,7 +42,7 @@ class Ledger:
         """Holes that may still be filled by what is late."""
         return sum(not hole.planned for state in self._states.values() for hole in state.track.holes)
 
-    def state_of(self, gap: Gap) -> StreamState | None:
+    def state_of(self, gap: Gap) -> CollectedState | None:
         """The stream that a gap is in; None where it is not collected any more."""
         return self._states.get((gap.dataset, gap.symbol, gap.timeframe))
 
@@ -142,7 +142,7 @@ def numbers_of(gap: Gap) -> tuple[int, int]:
     return (gap.start - EPOCH) // step, (gap.end - EPOCH) // step - 1
 
 
-def _gaps_of(state: StreamState, hole: Hole, *, now: datetime) -> list[Gap]:
+def _gaps_of(state: CollectedState, hole: Hole, *, now: datetime) -> list[Gap]:
     if state.step_us:
         step = timedelta(microseconds=state.step_us)
         timeframe = state.stream.kind.timeframe or ""

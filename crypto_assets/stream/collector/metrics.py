@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from crypto_assets.metrics.declared import family
-from crypto_assets.stream.collector.states import StreamState
+from crypto_assets.stream.collector.states import CollectedState
 
 SECONDS = {"kafka_latency_s": "kafka_latency_seconds"}
 """Figures of the heartbeat whose metric spells its unit out."""
@@ -20,7 +20,7 @@ class Page:
     """What `prometheus_client` collects from."""
 
     def __init__(
-        self, states: Iterable[StreamState], figures: Callable[[], Mapping[str, float]], *, exchange: str
+        self, states: Iterable[CollectedState], figures: Callable[[], Mapping[str, float]], *, exchange: str
     ) -> None:
         self._states = tuple(states)
         self._figures = figures

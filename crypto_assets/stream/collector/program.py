@@ -26,10 +26,9 @@ from crypto_assets.stream.collector.repair import Repairer
 from crypto_assets.stream.collector.routes import ROUTES
 from crypto_assets.stream.collector.sink import TICK_S, Outlet, Sink
 from crypto_assets.stream.collector.spool import Record, Spool
-from crypto_assets.stream.collector.states import StreamState
+from crypto_assets.stream.collector.states import CollectedState
 from crypto_assets.stream.collector.subscriptions import plan_connections
-from crypto_assets.stream.heartbeat import BEAT_EVERY_S
-from crypto_assets.stream.heartbeat import StreamState as BeatState
+from crypto_assets.stream.heartbeat import BEAT_EVERY_S, StreamState
 from crypto_assets.stream.registry import register
 from crypto_assets.stream.topics import DEAD_LETTERS, GAPS, TOPICS
 
@@ -62,7 +61,7 @@ class Collector:
             Feed(
                 plan,
                 plan.url(urls),
-                [StreamState(stream, outlets[stream.kind.topic.name]) for stream in plan.streams],
+                [CollectedState(stream, outlets[stream.kind.topic.name]) for stream in plan.streams],
                 care=options.care,
                 make_handler=self._make_handler,
                 refuse=self._letters.refuse,
@@ -196,10 +195,10 @@ class Collector:
                 state.measure_rate(seconds=now_s - before_s)
             before_s = now_s
 
-    def _beat_states(self) -> tuple[BeatState, ...]:
+    def _beat_states(self) -> tuple[StreamState, ...]:
         return tuple(beat_state(state, latency_s=self._sink.latency_s) for state in self._states)
 
-    def _make_handler(self, state: StreamState, link: Link) -> Handler:
+    def _make_handler(self, state: CollectedState, link: Link) -> Handler:
         return ROUTES[state.outlet.name](state, link, self._sink)
 
     def _on_dropped(self, dropped: Sequence[Record]) -> None:

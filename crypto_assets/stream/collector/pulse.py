@@ -10,9 +10,8 @@ from contextlib import suppress
 
 import redis
 
-from crypto_assets.stream.collector.states import StreamState
-from crypto_assets.stream.heartbeat import BEAT_EVERY_S, LEASE_MS, Seat, State
-from crypto_assets.stream.heartbeat import StreamState as BeatState
+from crypto_assets.stream.collector.states import CollectedState
+from crypto_assets.stream.heartbeat import BEAT_EVERY_S, LEASE_MS, Seat, State, StreamState
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +30,7 @@ class Pulse:
         url: str,
         exchange: str,
         *,
-        streams: Callable[[], tuple[BeatState, ...]],
+        streams: Callable[[], tuple[StreamState, ...]],
         figures: Callable[[], Mapping[str, float]],
     ) -> None:
         self.state: State = "starting"
@@ -97,9 +96,9 @@ class Pulse:
         return found
 
 
-def beat_state(state: StreamState, *, latency_s: float) -> BeatState:
+def beat_state(state: CollectedState, *, latency_s: float) -> StreamState:
     """How a stream flows, for the heartbeat."""
-    return BeatState(
+    return StreamState(
         topic=state.outlet.name,
         symbol=state.symbol,
         messages=state.messages,

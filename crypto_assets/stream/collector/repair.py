@@ -16,7 +16,7 @@ from crypto_assets.spans import to_us
 from crypto_assets.stream.collector.encoding import PREPARED, AvroText, Encoder, encoder, long, text
 from crypto_assets.stream.collector.ledger import Ledger, numbers_of
 from crypto_assets.stream.collector.sink import Sink
-from crypto_assets.stream.collector.states import StreamState
+from crypto_assets.stream.collector.states import CollectedState
 from crypto_assets.stream.gaps import Gap, settle_gap
 
 _log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Repairer:
         tries = self._tries[gap.gap_id] = self._tries.get(gap.gap_id, 0) + 1
         self._due_s[gap.gap_id] = time.monotonic() + min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** (tries - 1))
 
-    async def _repair(self, gap: Gap, state: StreamState) -> Gap | None:
+    async def _repair(self, gap: Gap, state: CollectedState) -> Gap | None:
         """The gap's next entry; None where it has to be asked for again."""
         first, last = numbers_of(gap)
         if gap.dataset == "trades":
@@ -101,7 +101,7 @@ class Repairer:
             return None
         return settle_gap(gap, recovered=recovered, absent=state.track.missing(first, last), now=self._now())
 
-    async def _trades(self, gap: Gap, state: StreamState, first: int, last: int) -> tuple[int, bool]:
+    async def _trades(self, gap: Gap, state: CollectedState, first: int, last: int) -> tuple[int, bool]:
         """Rows that were missing, and whether the exchange's answer reaches beyond the gap."""
         recovered, wanted = 0, first
         while wanted <= last:
@@ -116,7 +116,7 @@ class Repairer:
             await asyncio.to_thread(self._rest.printed_trades, gap.symbol, last + 1, limit=1)
         )
 
-    async def _klines(self, gap: Gap, state: StreamState) -> tuple[int, bool]:
+    async def _klines(self, gap: Gap, state: CollectedState) -> tuple[int, bool]:
         start_ms, end_ms = (to_us(moment) // 1000 for moment in (gap.start, gap.end))
         timeframe = gap.timeframe or "1m"
         rows = await asyncio.to_thread(
@@ -126,7 +126,7 @@ class Repairer:
         numbered = [(row.open_time_ms * 1000 // state.step_us, _fields_of_kline(row, timeframe)) for row in rows]
         return self._emit(state, _kline, numbered), to_us(clock) // 1000 > end_ms + 5_000
 
-    def _emit(self, state: StreamState, encode: Encoder, rows: Iterable[tuple[int, Fields]]) -> int:
+    def _emit(self, state: CollectedState, encode: Encoder, rows: Iterable[tuple[int, Fields]]) -> int:
         """Send the rows that are missing still, each with its number; how many there were."""
         connection, received_us = text(f"rest-{next(self._requests)}"), time.time_ns() // 1000
         sent = 0

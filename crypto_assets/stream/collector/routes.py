@@ -10,7 +10,7 @@ import msgspec
 
 from crypto_assets.stream.collector.encoding import AvroText, Levels, message_encoder, text
 from crypto_assets.stream.collector.sink import Sink
-from crypto_assets.stream.collector.states import StreamState
+from crypto_assets.stream.collector.states import CollectedState
 from crypto_assets.stream.collector.wire import (
     BookMessage,
     BookTickerMessage,
@@ -63,7 +63,7 @@ class Route:
         cls._encode = staticmethod(message_encoder(topic.name, message))
         ROUTES[topic.name] = cls
 
-    def __init__(self, state: StreamState, link: Link, sink: Sink) -> None:
+    def __init__(self, state: CollectedState, link: Link, sink: Sink) -> None:
         self._state = state
         self._link = link
         self._sink = sink

@@ -15,7 +15,7 @@ type StreamKey = tuple[str, str, str | None]
 """Topic, symbol, and the timeframe of candles."""
 
 
-class StreamState:
+class CollectedState:
     """One stream of one symbol: counters, newest times, and which of its numbers have come."""
 
     __slots__ = (

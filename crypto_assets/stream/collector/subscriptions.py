@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from crypto_assets.binance.archive_paths import Market
 from crypto_assets.endpoints import ExchangeUrls
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.stream.topics import (
@@ -21,8 +21,6 @@ from crypto_assets.stream.topics import (
 )
 
 MOST_STREAMS = 200  # of one connection; the exchange allows 1,024, a smaller one costs less when it breaks
-
-type Market = Literal["spot", "futures"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from crypto_assets.binance.capture.files import (
     CaptureTables,
     read_capture,
 )
-from crypto_assets.binance.capture.messages import Market
+from crypto_assets.binance.capture.messages import CaptureMarket
 from crypto_assets.binance.capture.rows import captured_schema
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.schemas import (
@@ -90,7 +90,7 @@ def packed(lines: Iterable[bytes]) -> bytes:
 
 def read(
     *contents: bytes | Sequence[bytes],
-    market: Market = "spot",
+    market: CaptureMarket = "spot",
     start: datetime = DAY,
     end: datetime = DAY + timedelta(days=1),
     **options: Any,
@@ -391,7 +391,7 @@ def test_a_file_that_is_past_the_time_is_not_read_to_its_end() -> None:
 
 @pytest.mark.parametrize("dataset", CAPTURED, ids=lambda dataset: dataset.name)
 @pytest.mark.parametrize("market", ["spot", "usdm"])
-def test_what_is_wanted_alone_equals_what_is_wanted_with_others(market: Market, dataset: Dataset) -> None:
+def test_what_is_wanted_alone_equals_what_is_wanted_with_others(market: CaptureMarket, dataset: Dataset) -> None:
     lines = [b"nonsense", line(0, rest(100))]
     for ms in range(0, 5000, 50):
         lines += [
@@ -594,7 +594,7 @@ SHORT_RECORDING = RECORDING[:60]
 
 
 @given(minute=st.integers(0, 3), market=st.sampled_from(["spot", "usdm"]))
-def test_a_recording_split_at_a_minute_into_two_files_gives_the_same(minute: int, market: Market) -> None:
+def test_a_recording_split_at_a_minute_into_two_files_gives_the_same(minute: int, market: CaptureMarket) -> None:
     cut = next((i for i, text in enumerate(RECORDING) if int(text[:13]) >= NOON_MS + minute * 60_000), len(RECORDING))
 
     whole, parts = read(RECORDING, market=market), read(RECORDING[:cut], RECORDING[cut:], market=market)
@@ -605,7 +605,7 @@ def test_a_recording_split_at_a_minute_into_two_files_gives_the_same(minute: int
 
 
 @given(minute=st.integers(1, 2), market=st.sampled_from(["spot", "usdm"]))
-def test_two_spans_that_touch_have_each_row_once(minute: int, market: Market) -> None:
+def test_two_spans_that_touch_have_each_row_once(minute: int, market: CaptureMarket) -> None:
     middle = NOON + timedelta(minutes=minute)
 
     whole = by_dataset(read(RECORDING, market=market))
@@ -617,12 +617,12 @@ def test_two_spans_that_touch_have_each_row_once(minute: int, market: Market) ->
 
 
 @cache
-def short_recording(market: Market) -> dict[str, Parsed]:
+def short_recording(market: CaptureMarket) -> dict[str, Parsed]:
     return by_dataset(read(SHORT_RECORDING, market=market))
 
 
 @given(data=st.data(), market=st.sampled_from(["spot", "usdm"]))
-def test_a_damaged_line_costs_no_other_trade_or_mark_price(data: st.DataObject, market: Market) -> None:
+def test_a_damaged_line_costs_no_other_trade_or_mark_price(data: st.DataObject, market: CaptureMarket) -> None:
     at = data.draw(st.integers(0, len(SHORT_RECORDING) - 1))
     raw = SHORT_RECORDING[at]
     start, end = sorted(data.draw(st.tuples(st.integers(0, len(raw)), st.integers(0, len(raw)))))

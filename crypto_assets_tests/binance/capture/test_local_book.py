@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto_assets.binance.capture.local_book import RECENT_DIFFS, LocalBook
-from crypto_assets.binance.capture.messages import DepthDiff, DepthSnapshot, Level, Market
+from crypto_assets.binance.capture.messages import CaptureMarket, DepthDiff, DepthSnapshot, Level
 
 BIDS: list[Level] = [(99.0, 1.0), (98.0, 2.0)]
 ASKS: list[Level] = [(101.0, 3.0), (102.0, 4.0)]
@@ -32,7 +32,7 @@ def change(
     )
 
 
-def loaded(market: Market = "spot", *, at: int = 100) -> LocalBook:
+def loaded(market: CaptureMarket = "spot", *, at: int = 100) -> LocalBook:
     book = LocalBook(market=market)
     assert book.load(snapshot(at))
     return book
@@ -70,7 +70,7 @@ def test_a_change_sets_absolute_quantities_and_zero_removes_a_level() -> None:
         ("usdm", change(101, 160), False),  # without `pu` nobody can tell
     ],
 )
-def test_a_change_must_continue_the_book(market: Market, diff: DepthDiff, continues: bool) -> None:
+def test_a_change_must_continue_the_book(market: CaptureMarket, diff: DepthDiff, continues: bool) -> None:
     book = loaded(market)
 
     assert book.apply(diff) is continues
@@ -79,7 +79,7 @@ def test_a_change_must_continue_the_book(market: Market, diff: DepthDiff, contin
 
 
 @pytest.mark.parametrize("market", ["spot", "usdm"])
-def test_a_change_that_the_book_holds_already_is_ignored(market: Market) -> None:
+def test_a_change_that_the_book_holds_already_is_ignored(market: CaptureMarket) -> None:
     book = loaded(market)
 
     assert not book.apply(change(95, 100, after=94, bids=[(99.0, 55.0)]))
@@ -177,7 +177,7 @@ def test_memory_of_changes_without_a_snapshot_is_bounded() -> None:
 class PlainBook:
     """The exchange: a dict a side, and the diffs that it sends; ids of USD-M have holes."""
 
-    market: Market
+    market: CaptureMarket
     last_id: int = 1000
     bids: dict[float, float] = field(default_factory=dict)
     asks: dict[float, float] = field(default_factory=dict)
@@ -210,7 +210,7 @@ moves = st.lists(st.lists(st.tuples(ticks, st.integers(0, 5)), min_size=1, max_s
 
 @given(market=st.sampled_from(["spot", "usdm"]), moves=moves, late=st.integers(0, 5), data=st.data())
 def test_a_rebuilt_book_equals_the_exchanges_after_every_change(
-    market: Market, moves: list[list[tuple[int, int]]], late: int, data: st.DataObject
+    market: CaptureMarket, moves: list[list[tuple[int, int]]], late: int, data: st.DataObject
 ) -> None:
     exchange, book = PlainBook(market), LocalBook(market=market)
     taken_at = data.draw(st.integers(0, len(moves) - 1))
@@ -234,7 +234,7 @@ def test_a_rebuilt_book_equals_the_exchanges_after_every_change(
 
 @given(market=st.sampled_from(["spot", "usdm"]), moves=moves.filter(lambda m: len(m) >= 3), data=st.data())
 def test_a_lost_message_is_always_noticed(
-    market: Market, moves: list[list[tuple[int, int]]], data: st.DataObject
+    market: CaptureMarket, moves: list[list[tuple[int, int]]], data: st.DataObject
 ) -> None:
     exchange, book = PlainBook(market), LocalBook(market=market)
     book.load(exchange.snapshot())

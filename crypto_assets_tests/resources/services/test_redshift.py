@@ -15,7 +15,7 @@ import pytest
 
 from crypto_assets.endpoints import s3_endpoint, warehouse_url
 from resources.services.manager import Services
-from resources.services.standin.database import STAND_IN_ROLE
+from resources.services.redshift_standin.database import STAND_IN_ROLE
 
 type MakeServices = Callable[..., Services]
 

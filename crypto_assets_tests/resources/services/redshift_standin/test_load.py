@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
-from crypto_assets_tests.resources.services.standin.conftest import PARQUET, Bucket, execute
+from crypto_assets_tests.resources.services.redshift_standin.conftest import PARQUET, Bucket, execute
 
 TEXT = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 MINUTE = datetime(2025, 9, 10, 0, 1, tzinfo=UTC).replace(tzinfo=None)

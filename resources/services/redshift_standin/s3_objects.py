@@ -11,8 +11,8 @@ import msgspec
 from pyarrow import fs
 
 from crypto_assets.endpoints import S3Endpoint
-from resources.services.standin.refusals import Explanation, LoadRefusal
-from resources.services.standin.statements import CopyCommand
+from resources.services.redshift_standin.refusals import Explanation, LoadRefusal
+from resources.services.redshift_standin.statements import CopyCommand
 
 LARGEST_MANIFEST = 64 << 20
 CODE_S3 = 15_001

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pyarrow import fs
 
 from crypto_assets.endpoints import S3Endpoint
-from resources.services.standin.backend import Answer, Backend
-from resources.services.standin.column_types import Column
-from resources.services.standin.parquet_rows import TEXT, Piece, check_schemas, read_pieces
-from resources.services.standin.protocol import Message
-from resources.services.standin.refusals import Explanation, LoadRefusal, Refusal
-from resources.services.standin.s3_objects import S3Object, connect, find_objects
-from resources.services.standin.statements import CLUSTERS_OWN_ROLE, CopyCommand
+from resources.services.redshift_standin.backend import Answer, Backend
+from resources.services.redshift_standin.column_types import Column
+from resources.services.redshift_standin.parquet_rows import TEXT, Piece, check_schemas, read_pieces
+from resources.services.redshift_standin.protocol import Message
+from resources.services.redshift_standin.refusals import Explanation, LoadRefusal, Refusal
+from resources.services.redshift_standin.s3_objects import S3Object, connect, find_objects
+from resources.services.redshift_standin.statements import CLUSTERS_OWN_ROLE, CopyCommand
 
 log = logging.getLogger("redshift stand-in")
 

@@ -8,7 +8,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 
-from resources.services.standin.protocol import Message, fields_of, query, row_of
+from resources.services.redshift_standin.protocol import Message, fields_of, query, row_of
 
 CHUNK_BYTES = 256 << 10
 SEND_AHEAD_BYTES = 4 << 20

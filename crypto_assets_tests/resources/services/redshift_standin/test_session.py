@@ -18,7 +18,14 @@ import pytest
 from dagster_aws.redshift import RedshiftClientResource
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
-from crypto_assets_tests.resources.services.standin.conftest import NUMBERS, PARQUET, Bucket, Halt, count, execute
+from crypto_assets_tests.resources.services.redshift_standin.conftest import (
+    NUMBERS,
+    PARQUET,
+    Bucket,
+    Halt,
+    count,
+    execute,
+)
 from crypto_assets_tests.waiting import wait_for
 
 

@@ -19,11 +19,11 @@ import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from crypto_assets.config import Settings, variables_of
-from crypto_assets_tests.resources.services.standin.conftest import execute
+from crypto_assets_tests.resources.services.redshift_standin.conftest import execute
 from crypto_assets_tests.services import NAMED
 from crypto_assets_tests.waiting import wait_for
 
-PROGRAM = "resources.services.standin"
+PROGRAM = "resources.services.redshift_standin"
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
-from resources.services.standin.database import STAND_IN_ROLE
+from resources.services.redshift_standin.database import STAND_IN_ROLE
 
 BUCKET = "warehouse-files"
 NUMBERS = pa.table({"n": pa.array(range(1_000))})

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_assets.binance.exact import plain_decimal, read_decimals
+from crypto_assets.binance.decimals import plain_decimal, read_decimals
 from crypto_assets.schemas import WIDE_AMOUNT
 
 

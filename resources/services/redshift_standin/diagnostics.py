@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  psycopg2 names the class in lower case
 
-from resources.services.standin.database import SCHEMA
-from resources.services.standin.refusals import Explanation
+from resources.services.redshift_standin.database import SCHEMA
+from resources.services.redshift_standin.refusals import Explanation
 
 CONNECT_S = 10
 USER_ID = 100

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 from crypto_assets.endpoints import S3Endpoint
-from crypto_assets_tests.resources.services.standin.conftest import PARQUET, execute
+from crypto_assets_tests.resources.services.redshift_standin.conftest import PARQUET, execute
 
 DENIED = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
 

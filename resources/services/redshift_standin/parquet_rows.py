@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from resources.services.standin.column_types import Column, loaded_type, mismatch
-from resources.services.standin.refusals import Explanation, LoadRefusal
-from resources.services.standin.s3_objects import S3Object, s3_errors
+from resources.services.redshift_standin.column_types import Column, loaded_type, mismatch
+from resources.services.redshift_standin.refusals import Explanation, LoadRefusal
+from resources.services.redshift_standin.s3_objects import S3Object, s3_errors
 
 BATCH_ROWS = 32_768
 CODE_SCHEMA, CODE_COUNT, CODE_NOT_PARQUET, CODE_NULL, CODE_LENGTH = 15_001, 15_007, 15_002, 1_213, 1_204

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from resources.services.standin.refusals import Refusal, not_in_stand_in, not_on_redshift, syntax_error
+from resources.services.redshift_standin.refusals import Refusal, not_in_stand_in, not_on_redshift, syntax_error
 
 CLUSTERS_OWN_ROLE = "default"
 _NAME = r'(?:"[^"]+"|[\w$]+)'

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from resources.services.standin.backend import Backend, BackendGone
-from resources.services.standin.database import DATABASE
-from resources.services.standin.diagnostics import Diagnostics
-from resources.services.standin.load import Loader
-from resources.services.standin.protocol import (
+from resources.services.redshift_standin.backend import Backend, BackendGone
+from resources.services.redshift_standin.database import DATABASE
+from resources.services.redshift_standin.diagnostics import Diagnostics
+from resources.services.redshift_standin.load import Loader
+from resources.services.redshift_standin.protocol import (
     CANCEL_REQUEST,
     GSS_REQUEST,
     SSL_REQUEST,
@@ -23,7 +23,7 @@ from resources.services.standin.protocol import (
     fatal,
     read_start,
 )
-from resources.services.standin.session import ClientGone, Session
+from resources.services.redshift_standin.session import ClientGone, Session
 
 log = logging.getLogger("redshift stand-in")
 

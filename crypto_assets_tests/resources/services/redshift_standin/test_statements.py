@@ -8,8 +8,8 @@ import pytest
 
 from crypto_assets.warehouse.ddl import FOLDER, create_table
 from crypto_assets.warehouse.tables import DIM_SYMBOL, DIM_TIME, FACT_TRADES, DayTable
-from resources.services.standin.refusals import Refusal
-from resources.services.standin.statements import CopyCommand, understood
+from resources.services.redshift_standin.refusals import Refusal
+from resources.services.redshift_standin.statements import CopyCommand, understood
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from contextlib import suppress
 
 import psycopg2
 
-from resources.services.standin.backend import Backend
-from resources.services.standin.database import SCHEMA
-from resources.services.standin.diagnostics import Diagnostics, Load
-from resources.services.standin.load import Loader
-from resources.services.standin.protocol import (
+from resources.services.redshift_standin.backend import Backend
+from resources.services.redshift_standin.database import SCHEMA
+from resources.services.redshift_standin.diagnostics import Diagnostics, Load
+from resources.services.redshift_standin.load import Loader
+from resources.services.redshift_standin.protocol import (
     Message,
     complete,
     decode_text,
@@ -22,8 +22,8 @@ from resources.services.standin.protocol import (
     read_message,
     ready,
 )
-from resources.services.standin.refusals import Explanation, LoadRefusal, Refusal, not_in_stand_in
-from resources.services.standin.statements import CopyCommand, understood
+from resources.services.redshift_standin.refusals import Explanation, LoadRefusal, Refusal, not_in_stand_in
+from resources.services.redshift_standin.statements import CopyCommand, understood
 
 log = logging.getLogger("redshift stand-in")
 

@@ -1,4 +1,4 @@
-"""`python -m resources.services.standin`: a stand-in for Amazon Redshift, until it is told to end."""
+"""`python -m resources.services.redshift_standin`: a stand-in for Amazon Redshift, until it is told to end."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from crypto_assets.endpoints import postgres_url, s3_endpoint
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.secrecy import mask_logs
 from resources.services.folder import ServiceFolder
-from resources.services.standin.database import STAND_IN_ROLE, owner_url
-from resources.services.standin.load import Loader
-from resources.services.standin.server import StandIn
+from resources.services.redshift_standin.database import STAND_IN_ROLE, owner_url
+from resources.services.redshift_standin.load import Loader
+from resources.services.redshift_standin.server import StandIn
 
 HOST = "127.0.0.1"
 WAITING_CLIENTS = 128
@@ -25,7 +25,7 @@ WAITING_CLIENTS = 128
 def main(arguments: list[str] | None = None) -> int:
     """Serve; the exit status is 2 where that cannot be."""
     parser = argparse.ArgumentParser(
-        prog="python -m resources.services.standin",
+        prog="python -m resources.services.redshift_standin",
         description="Not Amazon Redshift: PostgreSQL behind a proxy that executes Redshift's COPY of Parquet from S3.",
     )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0, the default, takes a free one")

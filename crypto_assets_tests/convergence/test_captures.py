@@ -110,9 +110,10 @@ def test_messages_that_make_no_row_are_counted_in_the_answer(place: Place) -> No
     others = [line(START, {"u": 1}, stream="bookTicker")] * 2 + [line(START, {"a": 1}, stream="aggTrade")]
     put(place, DAY, [trade(0, START, received=START), *others])
 
-    (answer,) = captured(place, BRONZE_TRADES).answers
+    answers = captured(place, BRONZE_TRADES).answers
 
-    assert "1 rows, 0 rejected; 3 messages make no row: 'bookTicker' 2, 'aggTrade' 1." in answer
+    counted = "1 rows, 0 rejected; 3 messages make no row: 'bookTicker' 2, 'aggTrade' 1."
+    assert any(answer.endswith(counted) for answer in answers)
 
 
 def test_a_book_that_began_the_day_before_goes_on_over_midnight(place: Place) -> None:

@@ -13,9 +13,9 @@ import psutil
 import redis
 
 from crypto_assets.dagster_home import dagster_home, prepare_dagster_home, program, running_daemon
-from crypto_assets.endpoints import exchange_name, redis_url
 from crypto_assets.errors import ConfigurationError
-from crypto_assets.stream.heartbeat import Heartbeat, Program, read_heartbeat
+from crypto_assets.stream.health import Health, read_health
+from crypto_assets.stream.heartbeat import Heartbeat, Program
 from resources.services.process import Launch, is_alive
 from resources.services.service import Running, Service
 from resources.services.spark import spark_environment
@@ -36,22 +36,29 @@ class StreamProgram(Service):
         return Launch(command, self.program_environment(), self.folder.path)
 
     def is_ready(self, running: Running) -> bool:
-        beat = self.beat()
-        alive = beat is not None and beat.is_alive(now_us=time.time_ns() // 1000)
-        return beat is not None and alive and beat.pid == running.pid and beat.state == "running"
+        beat = self._living_beat()
+        return beat is not None and beat.pid == running.pid and beat.state == "running"
 
     def elsewhere(self) -> str | None:
-        beat = self.beat()
-        if beat is None or not beat.is_alive(now_us=time.time_ns() // 1000) or _has_ended(beat):
+        beat = self._living_beat()
+        if beat is None or _has_ended(beat):
             return None
         return f"one runs already (process {beat.pid} on {beat.host})"
 
     def beat(self) -> Heartbeat | None:
+        health = self._health()
+        return None if health is None else health.beat
+
+    def _living_beat(self) -> Heartbeat | None:
+        health = self._health()
+        return health.beat if health is not None and health.is_alive else None
+
+    def _health(self) -> Health | None:
         try:
-            with redis.Redis.from_url(redis_url(self.settings), socket_timeout=2, socket_connect_timeout=2) as client:
-                return read_heartbeat(client, exchange_name(self.settings), self.program)
+            (health,) = read_health(self.settings, [self.program], now_us=time.time_ns() // 1000)
         except (redis.RedisError, ConfigurationError):
             return None  # nobody can tell while Redis is away
+        return health
 
 
 class Collector(StreamProgram):

@@ -1,8 +1,10 @@
-"""Programs run as children: they end with their parent, and take with them whatever they started."""
+"""Programs: their log and their end, and those that run as children, which end with their parent and take with them
+whatever they started."""
 
 from __future__ import annotations
 
 import ctypes
+import logging
 import signal
 import subprocess
 import sys
@@ -16,6 +18,11 @@ PR_SET_PDEATHSIG = 1  # <sys/prctl.h>: the signal a child gets when its parent i
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 GRACE_S = 15.0
 """How long a program may take to end by itself; Dagster's servers need some seconds."""
+
+
+def log_to_stderr() -> None:
+    """Let a program of its own log from INFO on to its standard error, where a service's log is taken from."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
 
 
 def end_on_signals() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,11 @@ from filelock import FileLock, Timeout
 
 from crypto_assets.config import Settings, read_settings, variables_of
 from crypto_assets.endpoints import Service, exchange_name, kafka_servers, missing_for_streams, service_folder
-from crypto_assets.errors import ConfigurationError, ServiceUnavailable
-from crypto_assets.stream.health import PROGRAMS, Health, read_health, unknown
+from crypto_assets.errors import ServiceUnavailable
+from crypto_assets.stream.health import PROGRAMS, Health
 from crypto_assets.stream.heartbeat import Program
 from crypto_assets.stream.supervisor import Supervisor
+from resources.program_health import look
 
 if TYPE_CHECKING:
     from crypto_assets.stream.gaps import Gap
@@ -75,7 +76,7 @@ class MarketStreamResource(dg.ConfigurableResource):
 
     def health(self) -> list[Health]:
         """How each program does by its heartbeat in Redis."""
-        return [self._look(program) for program in PROGRAMS]
+        return [look(self.settings, program) for program in PROGRAMS]
 
     def gaps(self) -> list[Gap]:
         """The gap ledger; raises ConfigurationError where no Kafka is named, ServiceUnavailable where none answers."""
@@ -182,7 +183,7 @@ class MarketStreamResource(dg.ConfigurableResource):
             environment=self.environment(),
             folder=PROJECT,
             log_of=self._log_of,
-            look=self._look,
+            look=partial(look, self.settings),
             log=log,
         )
 
@@ -235,26 +236,6 @@ class MarketStreamResource(dg.ConfigurableResource):
     def _taken_down(self) -> str | None:
         missing = self.missing_services()
         return f"{' and '.join(missing)} was stopped." if missing else None
-
-    def _look(self, program: Program) -> Health:
-        import redis
-
-        try:
-            (health,) = read_health(self.settings, [program], now_us=time.time_ns() // 1000)
-        except (redis.RedisError, ConfigurationError) as error:
-            return unknown(program, str(error))
-        beat = health.beat
-        if (
-            beat is not None
-            and health.is_alive
-            and beat.host == socket.gethostname()
-            and not psutil.pid_exists(beat.pid)
-        ):
-            # Killed: it could not say so, and its heartbeat looks well for some seconds more.
-            return Health(
-                program, "ended", f"{program} (pid {beat.pid} on this machine) has no process any more.", beat
-            )
-        return health
 
 
 def _end_of_launcher() -> Callable[[], str | None]:

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 import dagster as dg
 import msgspec
-import redis as redis_client
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 names the class in lower case
 
 from crypto_assets.assets.speed import REDIS_LAST_PRICE, STAGING_RAW_PRICES
@@ -14,8 +13,8 @@ from crypto_assets.config import read_settings
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.postgres.summary import read_staged_days
 from crypto_assets.postgres.tables import RAW_PRICES
-from crypto_assets.spans import from_us
-from crypto_assets.stream.processor.last_prices import last_price_key
+from crypto_assets.spans import to_us
+from crypto_assets.stream.processor.last_prices import read_last_prices
 from resources.postgres import PostgresResource
 from resources.redis import RedisResource
 from sensors.days_with_rows import INTERVAL_S, events_of_days
@@ -86,23 +85,18 @@ def last_price_events(
 ) -> tuple[list[dg.AssetObservation], dict[str, int]]:
     """An observation of the last prices where one is newer than was seen, and the times; raises CryptoAssetsError."""
     with redis.client() as client:
-        held = {symbol: _read_hash(client, last_price_key(redis.exchange, symbol)) for symbol in symbols}
-    known = {symbol: fields for symbol, fields in held.items() if "event_time_us" in fields}
-    times = {symbol: int(fields["event_time_us"]) for symbol, fields in known.items()}
+        held = read_last_prices(client, redis.exchange, symbols)
+    known = {symbol: prices.ticker for symbol, prices in held.items() if prices.ticker is not None}
+    times = {symbol: to_us(ticker.at) for symbol, ticker in known.items()}
     if not times or times == seen:
         return [], times
     lines = ["| symbol | price | change | at |", "|---|--:|--:|---|"]
-    for symbol, fields in known.items():
-        change = f"{100 * float(fields['exchange_rate']):+.4f} %" if fields.get("exchange_rate") else ""
-        lines.append(f"| {symbol} | {fields.get('price')} | {change} | {from_us(times[symbol]):%Y-%m-%d %H:%M:%S} |")
+    for symbol, ticker in known.items():
+        change = "" if ticker.exchange_rate is None else f"{100 * float(ticker.exchange_rate):+.4f} %"
+        lines.append(f"| {symbol} | {ticker.price:f} | {change} | {ticker.at:%Y-%m-%d %H:%M:%S} |")
     metadata = {
         "symbols": len(times),
         "prices": dg.MetadataValue.md("\n".join(lines)),
-        "last_event": dg.MetadataValue.timestamp(from_us(max(times.values()))),
+        "last_event": dg.MetadataValue.timestamp(max(ticker.at for ticker in known.values())),
     }
     return [dg.AssetObservation(REDIS_LAST_PRICE, metadata=metadata)], times
-
-
-def _read_hash(client: redis_client.Redis, key: str) -> dict[str, str]:
-    raw = cast("dict[bytes, bytes]", client.hgetall(key))
-    return {name.decode(): value.decode() for name, value in raw.items()}

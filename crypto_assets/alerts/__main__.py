@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 import threading
@@ -18,7 +17,7 @@ from crypto_assets.alerts.watch import EVERY_S, Watch
 from crypto_assets.config import Settings, read_settings
 from crypto_assets.dagster_home import open_dagster
 from crypto_assets.errors import AlertsError, ConfigurationError
-from crypto_assets.processes import end_on_signals
+from crypto_assets.processes import end_on_signals, log_to_stderr
 from crypto_assets.secrecy import mask_logs
 
 BUSY = "Another program looks just now, the sensor alerts perhaps: this one leaves it to that."
@@ -27,7 +26,7 @@ BUSY = "Another program looks just now, the sensor alerts perhaps: this one leav
 def main() -> int:
     """Look until a signal, or once; 1 where the configuration or the ledger cannot be used."""
     options = _parse_arguments()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    log_to_stderr()
     end_on_signals()
     try:
         settings = read_settings()

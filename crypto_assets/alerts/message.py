@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from crypto_assets.alerts.alert import Alert, Notice
+from crypto_assets.health.words import duration
 
 SHOWN = 10
 """Alerts that one message tells of in full; the rest is counted."""
@@ -133,22 +134,12 @@ def _times(alert: Alert, *, is_over: bool) -> str:
     looks = f"{alert.count:,} {'look' if alert.count == 1 else 'looks'} saw it"
     if is_over:
         ended = alert.resolved_at or last
-        return f"From {_moment(first)} to {_moment(ended)}, {_duration((ended - first).total_seconds())}; {looks}."
+        return f"From {_moment(first)} to {_moment(ended)}, {duration(ended - first)}; {looks}."
     return f"Since {_moment(first)}, last seen {_moment(last)}; {looks}."
 
 
 def _moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _duration(seconds: float) -> str:
-    minutes = int(seconds // 60)
-    if minutes < 1:
-        return f"{seconds:.0f} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} days"
 
 
 def _subject(ranked: Sequence[Notice]) -> str:

@@ -30,6 +30,7 @@ from crypto_assets.health.lag import program_health
 from crypto_assets.health.storage import disks
 from crypto_assets.health.writes import LastWrite, flushed_every, last_writes
 from crypto_assets.lake.lake import Lake
+from crypto_assets.processes import PROCESS_FILE, ProcessRecord
 from crypto_assets.schemas import BRONZE_KLINES
 from crypto_assets.spans import from_us
 from crypto_assets.stream.health import PROGRAMS, Health
@@ -153,20 +154,13 @@ def _of[T](instance: OpenDagster, look: Callable[[dg.DagsterInstance], T]) -> Ca
     return seen
 
 
-class _Process(msgspec.Struct, frozen=True):
-    """The record that an embedded service keeps of its process, as far as it matters here."""
-
-    pid: int
-    created: float
-
-
 def service_starts(data_dir: Path) -> Iterator[tuple[str, list[tuple[str, datetime]]]]:
     """The newest start of each embedded service that was started and not stopped, by its name."""
-    for path in sorted((data_dir / "services").glob("*/process.json")):
+    for path in sorted((data_dir / "services").glob(f"*/{PROCESS_FILE}")):
         if path.parent.name in PROGRAMS:
             continue  # they say themselves when they were started
         try:
-            process = msgspec.json.decode(path.read_bytes(), type=_Process)
+            process = msgspec.json.decode(path.read_bytes(), type=ProcessRecord)
         except (OSError, msgspec.DecodeError):  # stopped or replaced just now
             continue
         at = datetime.fromtimestamp(process.created, UTC)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from crypto_assets.alerts.alert import Cause
 from crypto_assets.alerts.facts import Facts, Unseen
 from crypto_assets.health.lag import collecting_since
+from crypto_assets.health.words import duration
 from crypto_assets.health.writes import LastWrite, bronze_limit, late_writes
 from crypto_assets.spans import EPOCH, from_us
 from crypto_assets.stream.health import Health
@@ -25,11 +26,11 @@ def stream(programs: Iterable[Health], *, now: datetime) -> Iterator[Cause]:
     """Programs of the market stream that do not live, and streams of those that do that are silent."""
     for health in programs:
         name, beat = health.program, health.beat
-        if health.state in ("silent", "ended", "absent", "unknown"):
+        if not health.is_alive:  # however that came: nobody asks this where the streams are not meant to run
             yield _program(health, health.sentence, tell_after=STARTING_FOR if beat is None else SILENT_FOR)
         elif beat is not None and beat.state == "starting" and now - from_us(beat.started_at_us) > STUCK_FOR:
             yield _program(health, f"{health.sentence} It has not come to work yet.", tell_after=SILENT_FOR)
-        elif beat is not None and health.is_alive:
+        elif beat is not None:
             quiet = [one for one in beat.streams if one.silent]
             if quiet and len(quiet) == len(beat.streams):
                 yield _program(health, f"All {len(quiet)} streams are silent. {health.sentence}", tell_after=SILENT_FOR)
@@ -61,13 +62,13 @@ def bronze(writes: Iterable[LastWrite], *, facts: Facts) -> Iterator[Cause]:
     whole = len(found) == len({one.symbol for one in writes})
     for late in [max(found, key=lambda one: one.written_at or EPOCH)] if whole else found:
         at = late.written_at
-        last = "was ever written" if at is None else f"since {at:%Y-%m-%d %H:%M:%S} UTC ({_ago(facts.now - at)})"
+        last = "was ever written" if at is None else f"since {at:%Y-%m-%d %H:%M:%S} UTC ({duration(facts.now - at)})"
         who = "all symbols" if whole else late.symbol
         yield Cause(
             key="bronze/all" if whole else f"bronze/{late.symbol}",
             rule="bronze",
             subject=f"no new bronze of {who}",
-            sentence=f"{late.dataset} of {who}: no file {last}, where one comes at least every {_ago(limit)}.",
+            sentence=f"{late.dataset} of {who}: no file {last}, where one comes at least every {duration(limit)}.",
             advice="see in Dagster that the daemon runs, that the sensor bronze_flush is on and why its last run "
             "failed. Kafka keeps what was not taken for 7 days: nothing is lost until then.",
             severity="critical",
@@ -85,7 +86,7 @@ def restarts(starts: Mapping[str, int]) -> Iterator[Cause]:
                 key=f"restarts/{subject}",
                 rule="restarts",
                 subject=f"{subject} is started again and again",
-                sentence=f"{subject} was started {count} times in the last {_ago(RESTARTS_WITHIN)}.",
+                sentence=f"{subject} was started {count} times in the last {duration(RESTARTS_WITHIN)}.",
                 advice=f"see why it ends: services/{subject}/log in DATA_DIR, or the runs of market_stream in Dagster. "
                 "Each start comes after a longer pause, so that streams are missed meanwhile.",
                 severity="critical",
@@ -113,8 +114,3 @@ def _program(health: Health, sentence: str, *, tell_after: timedelta) -> Cause:
 def _stream_asset(topic: str) -> str:
     known = BY_NAME.get(topic.rpartition(".")[2])
     return (known.stream if known else None) or "trade_stream"
-
-
-def _ago(span: timedelta) -> str:
-    minutes = int(span.total_seconds() // 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"

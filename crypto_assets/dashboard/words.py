@@ -1,4 +1,7 @@
-"""Figures in words: every number with its unit, every moment with its age."""
+"""Figures of the pages in words: every number with its unit, every moment with its age.
+
+They change while somebody looks, so the digits after the point stay where they are, and a unit is short.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ Until SIGTERM or Ctrl-C. It reads only, and may run beside everything or on anot
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import threading
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from crypto_assets.config import Settings, read_settings
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.exporter.platform import Platform
 from crypto_assets.exporter.targets import targets
+from crypto_assets.processes import log_to_stderr
 from crypto_assets.secrecy import mask_logs
 
 PORT = 9108
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m crypto_assets.exporter", description=__doc__)
     parser.add_argument("--port", type=int, help=f"port, in place of METRICS_PORT, else {PORT}")
     given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    log_to_stderr()
     try:
         settings = read_settings()
         mask_logs(settings)

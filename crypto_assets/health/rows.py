@@ -21,7 +21,7 @@ from crypto_assets.health.writes import LastWrite
 from crypto_assets.run_tags import command_to_materialise, command_to_run
 from crypto_assets.schemas import BRONZE_TRADES, Dataset, described
 from crypto_assets.stream.gap_table import GAP_LEDGER
-from crypto_assets.stream.health import State
+from crypto_assets.stream.health import Health
 
 type Status = Literal["failed", "warning", "unknown", "absent", "ok"]
 """Worst first. Unknown: it could not be looked at. Absent: never made, which is for you to decide."""
@@ -225,18 +225,15 @@ def _quality(quality: GoldQuality) -> Iterator[ReportRow]:
         yield ReportRow(*place, metric, value, unit, "ok" if is_well else "failed", "")
 
 
-_OF_PROGRAM: dict[State, Status] = {
-    "alive": "ok",
-    "silent": "failed",
-    "ended": "warning",
-    "absent": "absent",
-    "unknown": "unknown",
-}
+def _status_of_program(health: Health) -> Status:
+    # A report is made whatever its day, also after somebody stopped the streams: that is no failure of the day, while
+    # who looks at the live market is told of it as of any other end.
+    return "warning" if health.state == "ended" else health.severity
 
 
 def _streams(report: HealthReport) -> Iterator[ReportRow]:
     for health in report.programs:
-        status, alive = _OF_PROGRAM[health.state], float(health.is_alive)
+        status, alive = _status_of_program(health), float(health.is_alive)
         yield ReportRow("streams", health.program, "", "alive", alive, "1", status, health.sentence)
     for lag in report.lags:
         status = "ok" if lag.is_well else "warning"

@@ -1,4 +1,7 @@
-"""Ages and sizes in words for people."""
+"""Ages, durations, sizes and amounts as reports and alerts write them: read once, so in whole words and three digits.
+
+Figures that change while they are looked at are written by `crypto_assets.dashboard.words`.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,21 @@ def age(time: timedelta) -> str:
     seconds = int(max(0.0, time.total_seconds()))
     name, count = next(((name, seconds // unit) for name, unit in _UNITS if seconds >= unit), ("second", seconds))
     return f"{count:,} {name}{'' if count == 1 else 's'} ago"
+
+
+def duration(time: timedelta) -> str:
+    """How long something lasted, rounded down.
+
+    >>> duration(timedelta(seconds=45)), duration(timedelta(minutes=50)), duration(timedelta(hours=2, minutes=10))
+    ('45 s', '50 min', '2 h 10 min')
+    """
+    minutes = int(time.total_seconds() // 60)
+    if minutes < 1:
+        return f"{time.total_seconds():.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} days"
 
 
 def size(count: int) -> str:

@@ -14,10 +14,11 @@ import redis
 
 from crypto_assets.config import Exchange, Settings, variables_of
 from crypto_assets.dagster_home import prepare_dagster_home
-from crypto_assets.endpoints import exchange_name, exchange_urls, redis_url, service_folder
+from crypto_assets.endpoints import exchange_urls, redis_url, service_folder
 from crypto_assets.errors import ConfigurationError, ServiceFailed, Unavailable
 from crypto_assets.simulator.stream_faults import AnyStreamFault
-from crypto_assets.stream.heartbeat import Heartbeat, Program, read_heartbeat
+from crypto_assets.stream.health import read_health
+from crypto_assets.stream.heartbeat import Heartbeat, Program
 from resources.services.manager import Progress, Services
 from resources.services.service import NAMES, Name
 
@@ -80,16 +81,17 @@ class Platform:
 
     def flush_redis(self) -> None:
         """Empty Redis, as somebody's FLUSHALL would; raises redis.RedisError."""
-        with self._redis() as client:
+        timeouts = {"socket_timeout": REDIS_WAIT_S, "socket_connect_timeout": REDIS_WAIT_S}
+        with redis.Redis.from_url(redis_url(self.settings), **timeouts) as client:
             client.flushall()
 
     def heartbeat(self, program: Program) -> Heartbeat | None:
         """What a program of the market stream last said of itself; None where it said nothing, or Redis is away."""
         try:
-            with self._redis() as client:
-                return read_heartbeat(client, exchange_name(self.settings), program)
+            (health,) = read_health(self.settings, [program], now_us=time.time_ns() // 1000)
         except (redis.RedisError, ConfigurationError):
             return None
+        return health.beat
 
     def post_fault(self, fault: AnyStreamFault) -> list[int]:
         """Put a fault of the simulated exchange into force, and give its number; raises Unavailable."""
@@ -106,11 +108,6 @@ class Platform:
     @property
     def _faults_url(self) -> str:
         return f"{exchange_urls(self.settings).spot_rest}/simulator/faults"
-
-    def _redis(self) -> redis.Redis:
-        return redis.Redis.from_url(
-            redis_url(self.settings), socket_timeout=REDIS_WAIT_S, socket_connect_timeout=REDIS_WAIT_S
-        )
 
 
 def own_platform(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -20,6 +20,17 @@ PROGRAMS: tuple[Program, ...] = get_args(Program.__value__)
 type State = Literal["alive", "silent", "ended", "absent", "unknown"]
 """Silent: it says it runs, but has said so for the last time too long ago. Unknown: Redis cannot be asked."""
 
+type Severity = Literal["ok", "failed", "absent", "unknown"]
+"""Absent: nothing failed, but nothing runs either; whether it ought to is for the reader to know."""
+
+_SEVERITIES: Mapping[State, Severity] = {
+    "alive": "ok",
+    "silent": "failed",
+    "ended": "failed",
+    "absent": "absent",
+    "unknown": "unknown",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -34,6 +45,11 @@ class Health:
     def is_alive(self) -> bool:
         """Whether it can be taken to run."""
         return self.state == "alive"
+
+    @property
+    def severity(self) -> Severity:
+        """How bad its state is."""
+        return _SEVERITIES[self.state]
 
 
 def read_health(settings: Settings, programs: Iterable[Program] = PROGRAMS, *, now_us: int) -> list[Health]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from crypto_assets.config import Settings, read_settings
 from crypto_assets.endpoints import exchange_name, redis_url
 from crypto_assets.errors import ConfigurationError, CryptoAssetsError
 from crypto_assets.metrics.serving import serve_metrics
+from crypto_assets.processes import log_to_stderr
 from crypto_assets.secrecy import mask_logs
 from crypto_assets.stream.heartbeat import (
     BEAT_EVERY_S,
@@ -215,7 +215,7 @@ class Life:
 
 def run_program(make: Callable[[Settings], Works]) -> int:
     """Run the program of this environment until SIGTERM or Ctrl-C; returns the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    log_to_stderr()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         settings = read_settings()

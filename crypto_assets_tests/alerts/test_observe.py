@@ -16,9 +16,10 @@ from crypto_assets.alerts.observe import (
     days_looked_at,
     service_starts,
 )
+from crypto_assets.processes import ProcessRecord
 from crypto_assets_tests.alerts.causes import Book
 from crypto_assets_tests.services import service_settings
-from resources.services.folder import ProcessRecord, ServiceFolder
+from resources.services.folder import ServiceFolder
 
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
 

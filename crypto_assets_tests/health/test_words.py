@@ -9,7 +9,7 @@ from crypto_assets.health import words
 
 def test_the_examples_are_true() -> None:
     done = doctest.testmod(words)
-    assert (done.failed, done.attempted) == (0, 3)
+    assert (done.failed, done.attempted) == (0, 4)
 
 
 @pytest.mark.parametrize(

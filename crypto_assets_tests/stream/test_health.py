@@ -65,6 +65,7 @@ def test_a_heartbeat_is_judged_in_a_sentence_with_its_numbers(
     health = judge("collector", given, now_us=NOW_US)
     assert (health.state, health.sentence) == (state, sentence)
     assert health.is_alive is (state == "alive")
+    assert health.severity == {"alive": "ok", "absent": "absent"}.get(state, "failed")
 
 
 def test_without_redis_nothing_is_known() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from crypto_assets.endpoints import publish_private, service_folder
+from crypto_assets.processes import PROCESS_FILE, ProcessRecord
 
 LOG_LIMIT_BYTES = 10 << 20
 """A log longer than this becomes `log.1` at the next start."""
@@ -22,16 +23,6 @@ FIRST_PORT = 20_000
 LAST_PORT = 32_000
 """Below the ports that Linux gives to outgoing connections: while a service is down, its clients that try to connect
 could otherwise be given its port, and even connect to themselves."""
-
-
-class ProcessRecord(msgspec.Struct, frozen=True):
-    """Which process was started; the number alone may have been given to another one since."""
-
-    pid: int
-    created: float
-    """Start of the process in seconds since 1970, as the system tells it."""
-    ports: dict[str, int] = {}
-    """What it was told to listen on, by purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +91,16 @@ class ServiceFolder:
     @property
     def record(self) -> ProcessRecord | None:
         """The process that was started last and not stopped since."""
-        text = self.read("process.json")
+        text = self.read(PROCESS_FILE)
         return None if text is None else msgspec.json.decode(text, type=ProcessRecord)
 
     def write_record(self, record: ProcessRecord) -> None:
         """Remember a process."""
-        self.write("process.json", msgspec.json.encode(record).decode())
+        self.write(PROCESS_FILE, msgspec.json.encode(record).decode())
 
     def remove_record(self) -> None:
         """Forget the process."""
-        (self.path / "process.json").unlink(missing_ok=True)
+        (self.path / PROCESS_FILE).unlink(missing_ok=True)
 
     def known_ports(self) -> dict[str, int]:
         """Ports by purpose, as they were drawn."""

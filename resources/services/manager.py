@@ -19,9 +19,9 @@ from filelock import FileLock, Timeout
 
 from crypto_assets.config import Settings
 from crypto_assets.errors import CryptoAssetsError, ServiceFailed
+from crypto_assets.processes import ProcessRecord
 from crypto_assets.stream.heartbeat import Heartbeat
 from resources.services import java
-from resources.services.folder import ProcessRecord
 from resources.services.hdfs import DataNode, NameNode
 from resources.services.jars import Group, fetch_jars
 from resources.services.kafka import Kafka

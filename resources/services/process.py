@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from crypto_assets.processes import end_with_parent, heed_signals
-from resources.services.folder import ProcessRecord, ServiceFolder
+from crypto_assets.processes import ProcessRecord, end_with_parent, heed_signals
+from resources.services.folder import ServiceFolder
 
 MARKER = "CRYPTO_ASSETS_SERVICE"
 """Variable that a service and all it starts inherit: the folder it belongs to."""

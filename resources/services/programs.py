@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -10,13 +9,11 @@ from pathlib import Path
 from typing import ClassVar, override
 
 import psutil
-import redis
 
 from crypto_assets.dagster_home import dagster_home, prepare_dagster_home, program, running_daemon
-from crypto_assets.endpoints import exchange_name, redis_url
-from crypto_assets.errors import ConfigurationError
-from crypto_assets.stream.heartbeat import Heartbeat, Program, read_heartbeat
-from resources.services.process import Launch, is_alive
+from crypto_assets.stream.heartbeat import Heartbeat, Program
+from resources.program_health import look
+from resources.services.process import Launch
 from resources.services.service import Running, Service
 from resources.services.spark import spark_environment
 
@@ -36,22 +33,18 @@ class StreamProgram(Service):
         return Launch(command, self.program_environment(), self.folder.path)
 
     def is_ready(self, running: Running) -> bool:
-        beat = self.beat()
-        alive = beat is not None and beat.is_alive(now_us=time.time_ns() // 1000)
-        return beat is not None and alive and beat.pid == running.pid and beat.state == "running"
+        health = look(self.settings, self.program)
+        beat = health.beat
+        return beat is not None and health.is_alive and beat.pid == running.pid and beat.state == "running"
 
     def elsewhere(self) -> str | None:
-        beat = self.beat()
-        if beat is None or not beat.is_alive(now_us=time.time_ns() // 1000) or _has_ended(beat):
+        health = look(self.settings, self.program)
+        if health.beat is None or not health.is_alive:
             return None
-        return f"one runs already (process {beat.pid} on {beat.host})"
+        return f"one runs already (process {health.beat.pid} on {health.beat.host})"
 
     def beat(self) -> Heartbeat | None:
-        try:
-            with redis.Redis.from_url(redis_url(self.settings), socket_timeout=2, socket_connect_timeout=2) as client:
-                return read_heartbeat(client, exchange_name(self.settings), self.program)
-        except (redis.RedisError, ConfigurationError):
-            return None  # nobody can tell while Redis is away
+        return look(self.settings, self.program).beat
 
 
 class Collector(StreamProgram):
@@ -115,14 +108,3 @@ class Daemon(Service):
     @property
     def _home(self) -> Path:
         return dagster_home(self.settings.data_dir, environment=self.context.environment)
-
-
-def _has_ended(beat: Heartbeat) -> bool:
-    """Whether the process of a beat ran on this machine and was killed since: it could not say so itself."""
-    if beat.host != socket.gethostname():
-        return False
-    try:
-        process = psutil.Process(beat.pid)
-        return not is_alive(process) or process.create_time() * 1_000_000 > beat.started_at_us
-    except psutil.NoSuchProcess:
-        return True

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from crypto_assets.dashboard.market.messages import Candle
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, Outcome, outcomes, realised
+from crypto_assets.postgres.statements import statement
 from crypto_assets.spans import to_us
 
 if TYPE_CHECKING:
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
 
 MOST_LIVE = 100_000
 """Rows of PostgreSQL that are read at most, the newest: three horizons of three weeks."""
-
-_LIVE = """
-SELECT as_of, target_time, horizon_s, price, predicted_return, predicted_price, low, high, interval_share, model_id,
-    known_at
-FROM public.predictions
-WHERE exchange = %(exchange)s AND symbol = %(symbol)s AND as_of >= %(start)s AND as_of < %(end)s
-ORDER BY as_of DESC, horizon_s
-LIMIT %(most)s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +46,7 @@ def live_predictions(connection: Connection, exchange: str, symbol: str, *, star
     """What was foretold live of [start, end), nothing realised; raises psycopg2.Error."""
     with connection.cursor() as cursor:
         values = {"exchange": exchange, "symbol": symbol, "start": start, "end": end, "most": MOST_LIVE}
-        cursor.execute(_LIVE, values)
+        cursor.execute(statement("select_predictions_of_span"), values)
         found = cursor.fetchall()
     names = [column for column in LSTM_PREDICTIONS.schema.names if column not in _NOT_STORED]
     columns = {name: [row[place] for row in found] for place, name in enumerate(names)}

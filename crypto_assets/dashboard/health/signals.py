@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -18,7 +18,7 @@ from crypto_assets.health.events import CheckResult
 from crypto_assets.health.lag import collecting_since, stream_lags
 from crypto_assets.health.words import money
 from crypto_assets.health.writes import FLUSHED_EVERY, bronze_limit, late_writes
-from crypto_assets.stream.health import Health
+from crypto_assets.stream.health import Health, Severity
 
 if TYPE_CHECKING:
     from resources.services.manager import ServiceStatus
@@ -38,6 +38,14 @@ class Level(IntEnum):
     AWAITED = 3
     """Being read for the first time."""
     WELL = 4
+
+
+LEVEL_OF_PROGRAM: Mapping[Severity, Level] = {
+    "ok": Level.WELL,
+    "failed": Level.WRONG,
+    "absent": Level.WATCH,
+    "unknown": Level.UNKNOWN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,17 +198,17 @@ def of_services(services: Sequence[ServiceStatus]) -> Signal:
 def of_streams(programs: Sequence[Health]) -> Signal:
     """Whether the streams flow, and how far behind they are."""
     lags = stream_lags(programs)
-    ended = [health for health in programs if health.state in ("ended", "silent")]
+    failed = [health for health in programs if health.severity == "failed"]
     bad = [lag for lag in lags if not lag.is_well]
     if all(health.state == "unknown" for health in programs):
         return unknown("Streams", programs[0].sentence if programs else "No program is known.")
     slowest = max((lag.lag_s for lag in lags if lag.lag_s is not None), default=None)
-    sentences = [health.sentence for health in ended] + [lag.sentence for lag in bad[:MOST_SENTENCES]]
-    if not lags and not ended:
+    sentences = [health.sentence for health in failed] + [lag.sentence for lag in bad[:MOST_SENTENCES]]
+    if not lags and not failed:
         sentences.append("No live stream runs. `make live` starts them, and stops them after a tour.")
     return Signal(
         area="Streams",
-        level=Level.WRONG if bad or ended else Level.WELL if lags else Level.WATCH,
+        level=Level.WRONG if bad or failed else Level.WELL if lags else Level.WATCH,
         value=f"{len(lags) - len(bad)}/{len(lags)} flow" if lags else "none",
         note=f"{number(sum(lag.rate for lag in lags if lag.program == 'collector'), digits=1)} messages/s; "
         + ("no lag known" if slowest is None else f"longest lag {span(slowest)}"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from crypto_assets.config import Settings
 from crypto_assets.dashboard.health.figures import Events, LakeFigures, Storage
 from crypto_assets.dashboard.health.markup import Cell, chips, table
-from crypto_assets.dashboard.health.signals import Level, failed_checks
+from crypto_assets.dashboard.health.signals import LEVEL_OF_PROGRAM, Level, failed_checks
 from crypto_assets.dashboard.links import asset_url, run_url
 from crypto_assets.dashboard.words import age, number, percent, share_of, size
 from crypto_assets.features.declaration import FEATURES
@@ -89,8 +89,7 @@ def streams_table(programs: Sequence[Health], *, now: datetime) -> str:
 
 def programs_chips(programs: Sequence[Health]) -> str:
     """The programs of the stream, each with its state."""
-    levels = {"alive": Level.WELL, "silent": Level.WRONG, "ended": Level.WRONG, "absent": Level.WATCH}
-    return chips((f"{health.program} {health.state}", levels.get(health.state, Level.UNKNOWN)) for health in programs)
+    return chips((f"{health.program} {health.state}", LEVEL_OF_PROGRAM[health.severity]) for health in programs)
 
 
 def services_chips(services: Sequence[ServiceStatus]) -> str:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from crypto_assets.dashboard.market.messages import Candle
 from crypto_assets.lake.lake import Lake
+from crypto_assets.postgres.statements import statement
 from crypto_assets.schemas import BRONZE_KLINES, SILVER_KLINES
 
 if TYPE_CHECKING:
@@ -17,17 +18,6 @@ if TYPE_CHECKING:
 
 MINUTE = timedelta(minutes=1)
 _COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
-_SAMPLED = """
-SELECT date_trunc('minute', event_time, 'UTC') AS minute,
-    (array_agg(price ORDER BY event_time, topic_partition, topic_offset))[1],
-    max(price),
-    min(price),
-    (array_agg(price ORDER BY event_time DESC, topic_partition DESC, topic_offset DESC))[1]
-FROM staging.raw_prices
-WHERE exchange = %(exchange)s AND symbol = %(symbol)s AND event_time >= %(start)s AND event_time < %(end)s
-GROUP BY minute
-ORDER BY minute
-"""
 
 
 def lake_candles(lake: Lake, symbol: str, *, exchange: str, start: datetime, end: datetime) -> list[Candle]:
@@ -56,7 +46,8 @@ def sampled_candles(
     Raises psycopg2.Error.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_SAMPLED, {"exchange": exchange, "symbol": symbol, "start": start, "end": end})
+        values = {"exchange": exchange, "symbol": symbol, "start": start, "end": end}
+        cursor.execute(statement("select_sampled_candles"), values)
         return [Candle(at, *map(float, prices), volume=None) for at, *prices in cursor.fetchall()]
 
 

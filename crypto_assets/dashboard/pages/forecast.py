@@ -13,7 +13,6 @@ from crypto_assets.dashboard.choosing import choose_symbol
 from crypto_assets.dashboard.context import PageContext
 from crypto_assets.dashboard.forecasts import realised
 from crypto_assets.dashboard.forecasts.charts import draw_predictions, draw_skill
-from crypto_assets.dashboard.forecasts.latest import Latest, read_latest, stored_latest
 from crypto_assets.dashboard.forecasts.models import Models, read_models
 from crypto_assets.dashboard.forecasts.realised import Record, record_of
 from crypto_assets.dashboard.forecasts.skill import SkillCurve, skill_curve
@@ -35,6 +34,7 @@ from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, STEP_S, Outcome
 from crypto_assets.forecast.promotions import Promotions
 from crypto_assets.run_tags import command_to_materialise, command_to_run
 from crypto_assets.spans import Span
+from crypto_assets.stream.forecaster.latest import Outlook, read_outlook, read_stored_outlook
 
 LATEST_EVERY_S, RECORD_EVERY_S = 1.0, 20.0
 HOURS = {"3 h": 3, "24 h": 24, "7 days": 168}
@@ -72,13 +72,13 @@ def _yesterday(context: PageContext) -> date:
 def _latest(context: PageContext, symbol: str) -> None:
     with part("Latest prediction", link=asset_link(context.settings, LSTM_PREDICTIONS.name)):
         try:
-            found, reason = read_latest(context.redis, context.exchange, symbol), None
+            found, reason = read_outlook(context.redis, context.exchange, symbol), None
         except DOWN as error:
             found, reason = None, sentence_of(error)
         if found is None:
             try:
                 with context.database() as connection:
-                    found = stored_latest(connection, context.exchange, symbol)
+                    found = read_stored_outlook(connection, context.exchange, symbol)
             except DOWN as error:
                 reason = f"{reason or ''} {sentence_of(error)}".strip()
         if reason:
@@ -88,20 +88,20 @@ def _latest(context: PageContext, symbol: str) -> None:
                 f"Nothing is foretold live of {symbol}. With a promoted model the forecaster does, once it runs:",
                 run="make up",
             )
-        elif not found.is_prediction:
+        elif not found.predictions:
             st.markdown(f":gray[○] {words.plain(found.detail or found.state)}")
         else:
             _show_latest(context, symbol, found)
 
 
-def _show_latest(context: PageContext, symbol: str, latest: Latest) -> None:
-    now, quote = context.now(), assets_of(symbol)[1]
+def _show_latest(context: PageContext, symbol: str, outlook: Outlook) -> None:
+    now, quote, first = context.now(), assets_of(symbol)[1], outlook.predictions[0]
     price = price_of(context, feed_of(context), symbol)
-    share = words.percent(latest.interval_share, digits=0)
-    shown = [Card("Price at that moment", words.price(latest.price), unit=quote, age=words.age(latest.as_of, now=now))]
+    share = words.percent(first.interval_share, digits=0)
+    shown = [Card("Price at that moment", words.price(first.price), unit=quote, age=words.age(first.as_of, now=now))]
     if price is not None:
         shown.append(Card("Price now", words.price(price[1]), unit=quote, age=words.age(price[0], now=now)))
-    for one in latest.horizons:
+    for one in outlook.predictions:
         between = f"{words.price(one.low)} – {words.price(one.high)}"
         is_inside = "" if price is None else "; now inside" if one.low <= price[1] <= one.high else "; now outside"
         due = words.age(one.target_time, now=now)
@@ -115,7 +115,7 @@ def _show_latest(context: PageContext, symbol: str, latest: Latest) -> None:
             )
         )
     st.html(cards(shown))
-    st.caption(f"Foretold at {words.utc(latest.as_of)} by {words.plain(latest.model_id)}. {words.plain(latest.detail)}")
+    st.caption(f"Foretold at {words.utc(first.as_of)} by {words.plain(first.model_id)}. {words.plain(outlook.detail)}")
 
 
 def _model(context: PageContext, symbol: str) -> Models | None:

@@ -18,15 +18,15 @@ from crypto_assets.dashboard.market.cards import Card, cards
 from crypto_assets.dashboard.market.feed import MarketFeed
 from crypto_assets.dashboard.market.history import first_gap, joined, lake_candles, sampled_candles
 from crypto_assets.dashboard.market.messages import Candle, assets_of
-from crypto_assets.dashboard.market.shared import feed_of
-from crypto_assets.dashboard.market.speed import LastPrice, read_last_prices
+from crypto_assets.dashboard.market.shared import feed_of, newest_price
 from crypto_assets.dashboard.market.stream_table import stream_rows
 from crypto_assets.dashboard.market.tables import SHOWN_LIQUIDATIONS, SHOWN_TRADES, balance, ladder, liquidated, tape
 from crypto_assets.dashboard.states import empty, failure, part, sentence_of
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.forecast.notice import notice
 from crypto_assets.spans import to_us
-from crypto_assets.stream.health import read_programs
+from crypto_assets.stream.health import Severity, read_programs
+from crypto_assets.stream.processor.last_prices import SymbolPrices, read_last_prices
 
 PRICES_EVERY_S, NUMBERS_EVERY_S, CHARTS_EVERY_S, STREAMS_EVERY_S = 0.5, 1.0, 2.0, 2.0
 HOURS = {"1 h": 1, "3 h": 3, "6 h": 6}
@@ -34,6 +34,7 @@ STALE_S = 10.0
 """An order book older than this is not the market of now."""
 START = "make up"
 """What starts services and streams."""
+_MARKS: Mapping[Severity, str] = {"ok": ":green[●]", "failed": ":red[●]", "absent": ":gray[○]", "unknown": ":red[●]"}
 
 
 def render(context: PageContext) -> None:
@@ -69,8 +70,8 @@ def _prices(context: PageContext, feed: MarketFeed, symbol: str) -> None:
     try:
         stored, down = read_last_prices(context.redis, context.exchange, context.symbols), None
     except (CryptoAssetsError, redis.RedisError) as error:
-        stored, down = dict[str, LastPrice](), sentence_of(error)
-    shown = [_price_card(feed, one, stored, now=now, is_chosen=one == symbol) for one in context.symbols]
+        stored, down = dict[str, SymbolPrices](), sentence_of(error)
+    shown = [_price_card(feed, one, stored.get(one), now=now, is_chosen=one == symbol) for one in context.symbols]
     link = asset_link(context.settings, "redis_last_price")
     with part("Prices", link=link, down=None if feed.down is None else down):
         if any(card.value != "–" for card in shown):
@@ -81,17 +82,12 @@ def _prices(context: PageContext, feed: MarketFeed, symbol: str) -> None:
             failure(f"{down} Prices are those of Kafka.")
 
 
-def _price_card(
-    feed: MarketFeed, symbol: str, stored: Mapping[str, LastPrice], *, now: datetime, is_chosen: bool
-) -> Card:
+def _price_card(feed: MarketFeed, symbol: str, stored: SymbolPrices | None, *, now: datetime, is_chosen: bool) -> Card:
     """The newest of what Redis and Kafka say; the change is the ticker's."""
-    tail = feed.tail(symbol)
-    ticker = tail.ticker
-    said = (ticker, stored.get(symbol), *tail.trades(1))
-    heard = [(one.at, one.price) for one in said if one is not None]
-    if not heard:
+    ticker, newest = feed.tail(symbol).ticker, newest_price(feed, symbol, stored)
+    if newest is None:
         return Card(symbol, "–", change_of="no price yet", is_chosen=is_chosen)
-    at, price = max(heard)
+    at, price = newest
     return Card(
         symbol,
         words.price(price),
@@ -227,8 +223,7 @@ def _streams(context: PageContext, symbol: str) -> None:
     with part("Streams", link=asset_link(context.settings, "redis_last_price", view="lineage")):
         found = read_programs(context.redis, context.exchange, now_us=to_us(now))
         for health in found:
-            mark = ":green[●]" if health.is_alive else ":gray[○]" if health.state == "absent" else ":red[●]"
-            st.markdown(f"{mark} {words.plain(health.sentence)}")
+            st.markdown(f"{_MARKS[health.severity]} {words.plain(health.sentence)}")
         if not any(health.is_alive for health in found):
             empty("Nothing feeds the streams. Start them:", run=START)
         rows = stream_rows(found, symbol=symbol, now=now)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from crypto_assets.config import Settings, read_settings
 from crypto_assets.errors import ConfigurationError, CryptoAssetsError
+from crypto_assets.processes import log_to_stderr
 from crypto_assets.secrecy import mask_logs
 from crypto_assets.stream.collector.options import CollectorOptions, read_options
 from crypto_assets.stream.collector.program import Collector
@@ -23,7 +24,7 @@ from crypto_assets.stream.heartbeat import ENDED, FAILED, MISCONFIGURED, NOT_ALO
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Collect; the exit status says why it ended."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    log_to_stderr()
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         settings = read_settings()

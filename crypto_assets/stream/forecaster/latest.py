@@ -1,4 +1,4 @@
-"""Each symbol's latest prediction in Redis, or why there is none: hash `prediction:<exchange>:<symbol>`.
+"""Each symbol's latest predictions, or why there are none: in Redis the hash `prediction:<exchange>:<symbol>`.
 
 `state` is `predicted`, or says in two words what is in the way; `detail` is its sentence. `as_of_us` is when the newest
 candle closed, `notice` what has to be said beside all of it. Where the state is `predicted` there are also
@@ -11,12 +11,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
 
 import redis
 
+from crypto_assets.errors import BadPayload
 from crypto_assets.forecast.notice import notice
-from crypto_assets.spans import to_us
+from crypto_assets.postgres.statements import statement
+from crypto_assets.spans import from_us, to_us
 from crypto_assets.stream.forecaster.prediction import Prediction
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's class has a lower-case name
 
 PREDICTED = "predicted"
 
@@ -33,6 +41,49 @@ return 1
 def prediction_key(exchange: str, symbol: str) -> str:
     """Name of the hash of a symbol."""
     return f"prediction:{exchange}:{symbol}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is said of a symbol: a prediction for each horizon, ascending, or why there is none."""
+
+    as_of: datetime
+    """When the newest candle that was read had closed."""
+    state: str
+    detail: str
+    """Sentence of the state; empty where the predictions say all."""
+    predictions: tuple[Prediction, ...] = ()
+
+
+def read_outlook(client: redis.Redis, exchange: str, symbol: str) -> Outlook | None:
+    """The forecaster's last words; None where it said none.
+
+    Raises redis.RedisError, and BadPayload where it is not what this version writes.
+    """
+    key = prediction_key(exchange, symbol)
+    raw = cast("Mapping[bytes, bytes]", client.hgetall(key))
+    try:
+        said = {name.decode(): value.decode() for name, value in raw.items()}
+        return _outlook(said, exchange, symbol) if said else None
+    except (KeyError, ValueError) as error:
+        raise BadPayload(
+            f"What Redis holds of {key} is no prediction of this version ({error!r}). The "
+            "forecaster writes it anew with the next candle: see that it runs, `make status`."
+        ) from error
+
+
+def read_stored_outlook(connection: Connection, exchange: str, symbol: str) -> Outlook | None:
+    """The newest predictions that PostgreSQL has, of the model that was asked last; None where there are none.
+
+    Raises psycopg2.Error.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(statement("select_newest_predictions"), {"exchange": exchange, "symbol": symbol})
+        found = [Prediction(*row) for row in cursor.fetchall()]
+    if not found:
+        return None
+    newest = found[0]
+    return Outlook(newest.as_of, PREDICTED, "", tuple(one for one in found if one.model_id == newest.model_id))
 
 
 class Latest:
@@ -66,6 +117,33 @@ class Latest:
     def _merge(self, symbol: str) -> None:
         as_of_us, texts = self._entries[symbol]
         self._replace(keys=[prediction_key(self._exchange, symbol)], args=[str(as_of_us), *texts])
+
+
+def _outlook(said: Mapping[str, str], exchange: str, symbol: str) -> Outlook:
+    as_of, state, detail = from_us(int(said["as_of_us"])), said["state"], said["detail"]
+    if state != PREDICTED:
+        return Outlook(as_of, state, detail)
+    predictions = tuple(
+        Prediction(
+            exchange=exchange,
+            symbol=symbol,
+            as_of=as_of,
+            known_at=from_us(int(said["known_at_us"])),
+            target_time=from_us(int(said[f"target_time_us_{horizon_s}"])),
+            horizon_s=int(horizon_s),
+            price=float(said["price"]),
+            predicted_return=float(said[f"predicted_return_{horizon_s}"]),
+            predicted_price=float(said[f"predicted_price_{horizon_s}"]),
+            low=float(said[f"low_{horizon_s}"]),
+            high=float(said[f"high_{horizon_s}"]),
+            interval_share=float(said["interval_share"]),
+            model_id=said["model_id"],
+            is_simulated=said["is_simulated"] == "true",
+            notice=said["notice"],
+        )
+        for horizon_s in said["horizons"].split(",")
+    )
+    return Outlook(as_of, state, detail, predictions)
 
 
 def _fields(predictions: Sequence[Prediction]) -> Mapping[str, str]:

@@ -7,9 +7,15 @@ Redis holds a copy of what PostgreSQL has committed: it never goes backwards, an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, cast
 
 import redis
+
+from crypto_assets.spans import from_us
 
 if TYPE_CHECKING:  # readers of the hashes need no database
     from crypto_assets.stream.processor.prices import Price
@@ -45,6 +51,45 @@ SYMBOLS_AT_ONCE = 500
 def last_price_key(exchange: str, symbol: str) -> str:
     """Name of the hash of a symbol."""
     return f"last_price:{exchange}:{symbol}"
+
+
+@dataclass(frozen=True, slots=True)
+class LastPrice:
+    """A price in the quote asset."""
+
+    at: datetime
+    price: Decimal
+    exchange_rate: Decimal | None = None
+    """Share of one by which it moved since the price before it; None for the first ticker, and for a trade."""
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolPrices:
+    """What a hash says; None where the processor has committed none yet."""
+
+    ticker: LastPrice | None
+    trade: LastPrice | None
+
+
+def read_last_prices(client: redis.Redis, exchange: str, symbols: Sequence[str]) -> dict[str, SymbolPrices]:
+    """What the hash of each symbol says; raises redis.RedisError."""
+    pipeline = client.pipeline(transaction=False)
+    for symbol in symbols:
+        pipeline.hgetall(last_price_key(exchange, symbol))
+    answers = cast("list[dict[bytes, bytes]]", pipeline.execute())
+    return {symbol: _prices(answer) for symbol, answer in zip(symbols, answers, strict=True)}
+
+
+def _prices(raw: Mapping[bytes, bytes]) -> SymbolPrices:
+    said = {name.decode(): value.decode() for name, value in raw.items()}
+    ticker = trade = None
+    if "event_time_us" in said:
+        rate = said.get("exchange_rate")
+        at = from_us(int(said["event_time_us"]))
+        ticker = LastPrice(at, Decimal(said["price"]), Decimal(rate) if rate else None)
+    if "trade_time_us" in said:
+        trade = LastPrice(from_us(int(said["trade_time_us"])), Decimal(said["trade_price"]))
+    return SymbolPrices(ticker, trade)
 
 
 class LastPrices:

@@ -10,7 +10,7 @@ import redis
 
 from crypto_assets.forecast.notice import notice
 from crypto_assets.spans import to_us
-from crypto_assets.stream.forecaster.latest import PREDICTED, Latest, prediction_key
+from crypto_assets.stream.forecaster.latest import PREDICTED, Latest, Outlook, prediction_key, read_outlook
 from crypto_assets.stream.forecaster.prediction import Prediction
 from crypto_assets_tests.stream.forecaster.market import SYMBOL, moment
 
@@ -60,6 +60,17 @@ def test_an_older_candle_replaces_nothing_and_a_reason_replaces_the_prediction(
         "detail": "a minute is missing",
         "notice": f"Simulated market ({exchange}). Not financial advice.",
     }
+
+
+def test_what_was_said_is_read_again_to_the_digit(redis_server: str, exchange: str) -> None:
+    made = tuple(prediction(exchange, minute=5, price=100.1, horizon_s=horizon) for horizon in (60, 300))
+    with redis.Redis.from_url(redis_server) as client:
+        assert read_outlook(client, exchange, SYMBOL) is None
+        latest = Latest(client, exchange)
+        latest.put(SYMBOL, as_of_us=to_us(moment(5)), state=PREDICTED, detail="", predictions=made)
+        assert read_outlook(client, exchange, SYMBOL) == Outlook(moment(5), PREDICTED, "", made)
+        latest.put(SYMBOL, as_of_us=to_us(moment(6)), state="gap", detail="a minute is missing")
+        assert read_outlook(client, exchange, SYMBOL) == Outlook(moment(6), "gap", "a minute is missing")
 
 
 def test_what_redis_did_not_take_or_lost_is_put_in_later(client: redis.Redis, exchange: str) -> None:

@@ -9,7 +9,13 @@ import pytest
 import redis
 
 from crypto_assets.spans import to_us
-from crypto_assets.stream.processor.last_prices import LastPrices, last_price_key
+from crypto_assets.stream.processor.last_prices import (
+    LastPrice,
+    LastPrices,
+    SymbolPrices,
+    last_price_key,
+    read_last_prices,
+)
 from crypto_assets.stream.processor.messages import Ticker
 from crypto_assets.stream.processor.prices import Price
 from crypto_assets.stream.processor.store import LastTrade, State
@@ -44,6 +50,17 @@ def test_a_hash_holds_the_last_row_as_postgresql_prints_it(client: redis.Redis, 
         "trade_time_us": str(to_us(at(1))),
         "trade_id": "3",
     }
+
+
+def test_what_was_written_is_read_to_the_digit_and_what_was_not_is_none(redis_server: str, exchange: str) -> None:
+    price = Decimal("110.00000010")
+    with redis.Redis.from_url(redis_server) as client:
+        LastPrices(client, exchange).merge(state(str(price), seconds=1))
+        LastPrices(client, exchange).merge(State({}, {"ETHUSDT": LastTrade("ETHUSDT", to_us(at(1)), 1, price)}))
+        found = read_last_prices(client, exchange, ["BTCUSDT", "ETHUSDT", "BNBUSDT"])
+    assert found["BTCUSDT"] == SymbolPrices(LastPrice(at(1), price, Decimal("0.100000001")), LastPrice(at(1), price))
+    assert found["ETHUSDT"] == SymbolPrices(None, LastPrice(at(1), price))
+    assert found["BNBUSDT"] == SymbolPrices(None, None)
 
 
 @pytest.mark.parametrize(

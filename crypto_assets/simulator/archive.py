@@ -89,12 +89,7 @@ class Archive:
 
     def _is_published(self, file: ArchiveFile) -> bool:
         venue: Venue = "spot" if file.market == "spot" else "usdm"
-        if file.symbol not in self._data.symbols(venue):
-            return False
-        first_day, delisted_on = self._data.first_day(file.symbol, venue), self._data.spec(file.symbol).delisted_on
-        if first_day is None or file.span.end.date() <= first_day:
-            return False
-        if delisted_on is not None and file.span.start.date() >= delisted_on:
+        if file.symbol not in self._data.symbols(venue) or not self._data.life(file.symbol, venue).overlaps(file.span):
             return False
         return published_at(file, delay=self._delay) <= from_us(self._clock.now_us())
 

@@ -149,6 +149,7 @@ def _metrics(file: ArchiveFile, data: SimulatedData, start_us: int, end_us: int)
 def _book_depth(file: ArchiveFile, data: SimulatedData, start_us: int, end_us: int) -> pl.DataFrame:
     """Quantities and their worth between the middle of the book and each band."""
     times_us = np.arange(start_us, end_us, _BOOK_DEPTH_PERIOD_US, dtype=np.int64)
+    times_us = data.listed_times(file.symbol, "usdm", times_us)
     parts = [
         _bands(file.symbol, data, times_us[first : first + _BOOK_DEPTH_CHUNK])
         for first in range(0, times_us.size, _BOOK_DEPTH_CHUNK)

@@ -80,12 +80,15 @@ class FuturesMarketRest:
             ],
             "exchangeFilters": [],
             "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "0"}],
-            "symbols": [_symbol_info(self._data.spec(symbol)) for symbol in self._reader.symbols("usdm")],
+            "symbols": [
+                _symbol_info(self._data.spec(symbol), status=self._status(symbol))
+                for symbol in self._reader.symbols("usdm")
+            ],
         }
 
     def depth(self, request: Request) -> object:
         """The order book."""
-        symbol = read_symbol(request, self._reader.symbols("usdm"))
+        symbol = read_symbol(request, self._reader.traded("usdm"))
         limit = read_limit(request, default=500, largest=1000, clamp=False)
         if limit not in _DEPTHS:
             raise ApiError(-1130, "Data sent for parameter 'limit' is not valid.")
@@ -98,7 +101,7 @@ class FuturesMarketRest:
 
     def open_interest(self, request: Request) -> object:
         """Open contracts now."""
-        symbol = read_symbol(request, self._reader.symbols("usdm"))
+        symbol = read_symbol(request, self._reader.traded("usdm"))
         now_us = self._reader.now_us()
         found = self._data.open_interest(symbol, np.array([now_us], dtype=np.int64))
         held = int(found["open_interest"].cast(pl.Decimal(38, 8)).to_physical()[0])
@@ -107,7 +110,7 @@ class FuturesMarketRest:
 
     def premium_index(self, request: Request) -> object:
         """Mark price, index price and funding of one symbol or of all."""
-        known = self._reader.symbols("usdm")
+        known = self._reader.traded("usdm")
         symbol = read_optional_symbol(request, known)
         return self._premium(symbol) if symbol else [self._premium(each) for each in known]
 
@@ -121,12 +124,12 @@ class FuturesMarketRest:
                 "fundingIntervalHours": 8,
                 "disclaimer": False,
             }
-            for symbol in self._reader.symbols("usdm")
+            for symbol in self._reader.traded("usdm")
         ]
 
     def ticker_24h(self, request: Request) -> object:
         """Statistics of the last 24 hours of one symbol or of all."""
-        known = self._reader.symbols("usdm")
+        known = self._reader.traded("usdm")
         symbol = read_optional_symbol(request, known)
         now_us = self._reader.now_us()
         with self._data.market() as market:
@@ -150,6 +153,12 @@ class FuturesMarketRest:
             "nextFundingTime": int(prices.next_funding_time_us[0]) // 1000,
             "time": now_us // 1000,
         }
+
+    def _status(self, symbol: str) -> str:
+        if symbol in self._reader.traded("usdm"):
+            return "TRADING"
+        opened = to_us(self._data.life(symbol, "usdm").start) <= self._reader.now_us()
+        return "SETTLING" if opened else "PENDING_TRADING"
 
     def _figures(self, describe: Callable[[str, pl.DataFrame], list[dict[str, object]]]) -> Handler:
         def answer(request: Request) -> object:
@@ -223,7 +232,7 @@ def _ratio_rows(column: str) -> Callable[[str, pl.DataFrame], list[dict[str, obj
     return describe
 
 
-def _symbol_info(spec: SymbolSpec) -> dict[str, object]:
+def _symbol_info(spec: SymbolSpec, *, status: str) -> dict[str, object]:
     tick, lot = str(spec.futures_tick_size), str(spec.futures_lot_size)
     listed_ms = day_start_us(spec.futures_listed_on) // 1000 if spec.futures_listed_on else 0
     return {
@@ -232,7 +241,7 @@ def _symbol_info(spec: SymbolSpec) -> dict[str, object]:
         "contractType": "PERPETUAL",
         "deliveryDate": 4133404800000,
         "onboardDate": listed_ms,
-        "status": "TRADING",
+        "status": status,
         "baseAsset": spec.base_asset,
         "quoteAsset": spec.quote_asset,
         "marginAsset": spec.quote_asset,

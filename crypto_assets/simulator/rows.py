@@ -16,6 +16,7 @@ from crypto_assets.simulator.frames import KLINE_AMOUNTS
 from crypto_assets.simulator.market import Venue
 from crypto_assets.simulator.pages import Fetch, select_rows
 from crypto_assets.simulator.parameters import TimeRange, read_time_range
+from crypto_assets.spans import from_us, to_us
 
 KLINE_COLUMNS = (
     "time_us", "open", "high", "low", "close", "volume", "close_time_us", "quote_volume", "count",
@@ -36,13 +37,15 @@ class RowReader:
         return self.clock.now_us()
 
     def symbols(self, venue: Venue) -> tuple[str, ...]:
-        """Symbols that are listed by now."""
+        """Symbols that are listed by the end of today, those delisted since included."""
         today = day_at(self.now_us())
-        return tuple(
-            symbol
-            for symbol in self.data.symbols(venue)
-            if (first := self.data.first_day(symbol, venue)) is not None and first <= today
-        )
+        return tuple(s for s in self.data.symbols(venue) if self.data.life(s, venue).start.date() <= today)
+
+    def traded(self, venue: Venue) -> tuple[str, ...]:
+        """Symbols that are open or halted now: all others have no book, no prices and no statistics."""
+        now = from_us(self.now_us())
+        lives = {s: self.data.life(s, venue) for s in self.data.symbols(venue)}
+        return tuple(s for s, life in lives.items() if life.start <= now < life.end)
 
     def klines(
         self, request: Request, symbol: str, interval: str, *, venue: Venue, kind: KlineKind, limit: int
@@ -89,14 +92,14 @@ class RowReader:
         span: TimeRange | None = None,
     ) -> pl.DataFrame:
         """Rows of the span that the request names, unless another is given."""
-        first_day = self.data.first_day(symbol, venue)
+        life = self.data.life(symbol, venue)
         found = select_rows(
             fetch,
             read_time_range(request) if span is None else span,
             limit=limit,
             width_us=width_us,
-            first_us=day_start_us(first_day) if first_day is not None else 0,
-            now_us=self.now_us(),
+            first_us=day_start_us(life.start.date()),
+            now_us=min(self.now_us(), to_us(life.end)),  # to look for the newest rows beyond takes long
         )
         return self._with_faults(found, request)
 

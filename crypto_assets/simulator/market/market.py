@@ -40,6 +40,7 @@ from crypto_assets.simulator.market.results import (
 from crypto_assets.simulator.market.selection import agg_trades_of, chain, rows_between, trades_of
 from crypto_assets.simulator.market.spec import SymbolSpec, Venue
 from crypto_assets.simulator.market.ticker import make_tickers
+from crypto_assets.spans import Span, from_us
 
 PriceKind = Literal["mark", "index", "premium"]
 
@@ -156,6 +157,11 @@ class Market:
             rows.append(chosen)
         return join_books(parts, rows, n=times_us.size) if len(parts) != 1 else parts[0]
 
+    def life(self, symbol: str, *, venue: Venue = "spot") -> Span:
+        """From the opening on the day of the listing to the delisting, or to the end of the market's time."""
+        calendar = self._days.calendar(symbol, venue)
+        return Span(from_us(calendar.listing_us), from_us(calendar.end_us))
+
     def closed(self, symbol: str, *, venue: Venue = "spot") -> Closed:
         """Spans without trading, sorted: before the listing first, then halts, then after the delisting."""
         return self._days.calendar(symbol, venue).closed_spans
@@ -224,9 +230,10 @@ class Market:
         return MarkPrices(mark, index, premium, rate, following)
 
     def open_interest(self, symbol: str, times_us: Ints) -> OpenInterest:
-        """Figures of the last five-minute period that had ended at each time."""
+        """Figures of the last five-minute period that had ended at each time; the last one ends with the delisting."""
         times_us = np.asarray(times_us, dtype=np.int64)
-        self._days.calendar(symbol, "usdm").require_listed(times_us, what=f"the open interest of {symbol}")
+        calendar = self._days.calendar(symbol, "usdm")
+        calendar.require_listed(times_us - (times_us == calendar.end_us), what=f"the open interest of {symbol}")
         ends = times_us // OPEN_INTEREST_STEP_US * OPEN_INTEREST_STEP_US
         columns = {column.name: np.empty(ends.size, dtype=np.int64) for column in fields(OpenInterest)}
         for number, rows in _by_day(ends - 1):

@@ -17,8 +17,8 @@ from crypto_assets.endpoints import exchange_name, redis_url
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.stream.heartbeat import Heartbeat, Program, read_heartbeat
 from resources.services.process import Launch, is_alive
+from resources.services.processor import spark_environment
 from resources.services.service import Running, Service
-from resources.services.spark import spark_environment
 
 BEAT_LIMIT_S = 120.0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from crypto_assets.binance.archive_paths import ArchiveFile
+from crypto_assets.binance.archive_paths import MARKET_FOLDERS, ArchiveFile
 from crypto_assets.binance.archive_zip import read_blocks
 from crypto_assets.binance.typed_rows import MICROSECONDS_FROM
 from crypto_assets.simulator.archive_rows import FUTURES_COLUMNS
@@ -20,7 +20,7 @@ from crypto_assets.spans import Span, to_us
 _EVER = Span(datetime(2017, 7, 14, tzinfo=UTC), datetime.max.replace(tzinfo=UTC))  # since the exchange opened
 _KEPT_FILES = 64  # a day of one-minute candles takes 0.3 MB
 _LARGEST_CSV_BYTES = 2 << 30  # it is held whole
-_FOLDERS: dict[Venue, str] = {"spot": "spot", "usdm": "futures/um"}
+_FOLDERS: dict[Venue, str] = {"spot": MARKET_FOLDERS["spot"], "usdm": MARKET_FOLDERS["futures"]}
 _INTEGERS = ("time_us", "close_time_us", "count", "id", "first_id", "last_id")
 
 

@@ -26,45 +26,43 @@ KLINE_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class RowReader:
-    """Reads rows as they are known now."""
+    """Reads rows of one venue as they are known now."""
 
     data: ExchangeData
     clock: Clock
     faults: FaultBook
+    venue: Venue
 
     def now_us(self) -> int:
         """The present."""
         return self.clock.now_us()
 
-    def symbols(self, venue: Venue) -> tuple[str, ...]:
+    def symbols(self) -> tuple[str, ...]:
         """Symbols that are listed by the end of today, those delisted since included."""
         today = day_at(self.now_us())
-        return tuple(s for s in self.data.symbols(venue) if self.data.life(s, venue).start.date() <= today)
+        return tuple(s for s in self.data.symbols(self.venue) if self.data.life(s, self.venue).start.date() <= today)
 
-    def traded(self, venue: Venue) -> tuple[str, ...]:
+    def traded(self) -> tuple[str, ...]:
         """Symbols that are open or halted now: all others have no book, no prices and no statistics."""
         now = from_us(self.now_us())
-        lives = {s: self.data.life(s, venue) for s in self.data.symbols(venue)}
+        lives = {s: self.data.life(s, self.venue) for s in self.data.symbols(self.venue)}
         return tuple(s for s, life in lives.items() if life.start <= now < life.end)
 
-    def klines(
-        self, request: Request, symbol: str, interval: str, *, venue: Venue, kind: KlineKind, limit: int
-    ) -> pl.DataFrame:
+    def klines(self, request: Request, symbol: str, interval: str, *, kind: KlineKind, limit: int) -> pl.DataFrame:
         """Candles of the span that the request names, the one still open included."""
 
         def fetch(start_us: int, end_us: int) -> pl.DataFrame:
             until_us = self.now_us() + 1
-            return self.data.klines(symbol, interval, start_us, end_us, venue=venue, kind=kind, until_us=until_us)
+            return self.data.klines(symbol, interval, start_us, end_us, venue=self.venue, kind=kind, until_us=until_us)
 
         width_us = longest_candle_us(interval) * limit
-        return self.select(request, fetch, symbol=symbol, venue=venue, limit=limit, width_us=width_us)
+        return self.select(request, fetch, symbol=symbol, limit=limit, width_us=width_us)
 
     def trades(
         self,
         request: Request,
         symbol: str,
         *,
-        venue: Venue,
         kind: TradeKind,
         limit: int,
         from_id: int | None = None,
@@ -72,13 +70,13 @@ class RowReader:
     ) -> pl.DataFrame:
         """Trades or aggregates from an id on where one is given, else of the span as in `select`."""
         if from_id is not None:
-            found = self.data.trades_by_id(symbol, from_id, limit, venue=venue, kind=kind)
+            found = self.data.trades_by_id(symbol, from_id, limit, venue=self.venue, kind=kind)
             return self._with_faults(found.filter(pl.col("time_us") <= self.now_us()), request)
 
         def fetch(start_us: int, end_us: int) -> pl.DataFrame:
-            return self.data.trades(symbol, start_us, end_us, venue=venue, kind=kind)
+            return self.data.trades(symbol, start_us, end_us, venue=self.venue, kind=kind)
 
-        return self.select(request, fetch, symbol=symbol, venue=venue, limit=limit, width_us=MINUTE_US, span=span)
+        return self.select(request, fetch, symbol=symbol, limit=limit, width_us=MINUTE_US, span=span)
 
     def select(
         self,
@@ -86,13 +84,12 @@ class RowReader:
         fetch: Fetch,
         *,
         symbol: str,
-        venue: Venue,
         limit: int,
         width_us: int,
         span: TimeRange | None = None,
     ) -> pl.DataFrame:
         """Rows of the span that the request names, unless another is given."""
-        life = self.data.life(symbol, venue)
+        life = self.data.life(symbol, self.venue)
         found = select_rows(
             fetch,
             read_time_range(request) if span is None else span,

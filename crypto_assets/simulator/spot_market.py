@@ -40,7 +40,7 @@ class SpotMarketRest:
     def exchange_info(self, request: Request) -> object:
         """Rules and symbols."""
         now_us = self._reader.now_us()
-        symbols, _ = _asked(request, self._reader.symbols("spot"))
+        symbols, _ = _asked(request, self._reader.symbols())
         return {
             "timezone": "UTC",
             "serverTime": now_us // time_unit_us(request),
@@ -54,7 +54,7 @@ class SpotMarketRest:
 
     def depth(self, request: Request) -> object:
         """The order book."""
-        symbol = read_symbol(request, self._reader.traded("spot"))
+        symbol = read_symbol(request, self._reader.traded())
         limit = read_limit(request, default=100, largest=5000, clamp=True)
         with self._data.market() as market:
             book = market.depth(symbol, self._reader.now_us(), levels=limit)
@@ -79,14 +79,14 @@ class SpotMarketRest:
         return self._each(request, lambda t: {"symbol": t.symbol, **best_prices(t, Digits())})
 
     def _each(self, request: Request, describe: Callable[[Ticker24h], object]) -> object:
-        symbols, single = _asked(request, self._reader.traded("spot"))
+        symbols, single = _asked(request, self._reader.traded())
         now_us = self._reader.now_us()
         with self._data.market() as market:
             found = [describe(market.ticker_24h(symbol, now_us)) for symbol in symbols]
         return found[0] if single else found
 
     def _status(self, symbol: str, now: datetime) -> str:
-        if symbol not in self._reader.traded("spot"):
+        if symbol not in self._reader.traded():
             return "BREAK"
         halts = (event for event in self._data.events if isinstance(event, Halt))
         halted = any(h.symbol in (None, symbol) and h.start <= now < h.end for h in halts)

@@ -51,7 +51,7 @@ def test_trades_are_found_by_id_over_midnight(market: Market, venue) -> None:
     first = after.first_trade_id - 10
     trades = market.trades_by_id("BTCUSDT", first, 30, venue=venue)
     assert trades.trade_id.tolist() == list(range(first, first + 30))
-    assert trades.price.tolist() == [*before.price[-10:].tolist(), *after.price[:20].tolist()]
+    assert trades.price.tolist() == [*before.trades.price[-10:].tolist(), *after.trades.price[:20].tolist()]
     aggregates = market.agg_trades_by_id("BTCUSDT", after.first_agg_id - 1, 2, venue=venue)
     assert aggregates.time_us.tolist() == [before.aggregates.time_us[-1], after.aggregates.time_us[0]]
 

@@ -49,9 +49,9 @@ def test_a_halt_of_days_leaves_empty_days_and_ids_without_a_hole(market: Market)
     assert [tape.trades.time_us.size > 0 for tape in tapes] == [True, True, False, False, True, True]
     ids = np.concatenate([tape.trades.trade_id for tape in tapes])
     assert (np.diff(ids) == 1).all()
-    assert tapes[1].time_us[-1] < to_us(start)
-    assert tapes[4].time_us[0] >= to_us(end)
-    assert {tape.previous_close for tape in tapes[2:5]} == {tapes[1].price[-1]}
+    assert tapes[1].trades.time_us[-1] < to_us(start)
+    assert tapes[4].trades.time_us[0] >= to_us(end)
+    assert {tape.previous_close for tape in tapes[2:5]} == {tapes[1].trades.price[-1]}
     candles = scripted.klines("BTCUSDT", "1h", START - DAY_US, START + 3 * DAY_US)
     assert candles.count.size == 18 + 18
     assert scripted.klines("BTCUSDT", "1d", START, START + DAY_US).count.size == 0

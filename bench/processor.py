@@ -30,7 +30,7 @@ from crypto_assets.stream.processor.messages import Message, sort_out
 from crypto_assets.stream.processor.store import Store
 from crypto_assets.stream.topics import TICKERS, TRADES
 from resources.services.java import java_home
-from resources.services.spark import spark_environment
+from resources.services.processor import spark_environment
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT")
 AIMS = {500: "p50 under 200, p99 under 400 ms", 2_000: "p99 under 1,200 ms"}

@@ -24,7 +24,7 @@ from crypto_assets.endpoints import embedded_endpoint, exchange_name, exchange_u
 from crypto_assets.errors import Unavailable
 from crypto_assets.simulator.process import start_simulator
 from crypto_assets.spans import from_us
-from resources.services.simulator import HEALTH_TIMEOUT_S, replay_folder
+from resources.services.simulator import ask_health, replay_folder
 
 if TYPE_CHECKING:
     from crypto_assets.stream.reader import LiveTopics
@@ -97,7 +97,7 @@ def exchange_now(settings: Settings, *, wall: datetime) -> datetime:
     if settings.binance_spot_rest_url:
         return SpotClient(settings.binance_spot_rest_url).server_time()
     running = embedded_endpoint(settings.data_dir, "simulator")
-    return wall if running is None else _ask_health(running["url"])
+    return wall if running is None else _clock_of(running["url"])
 
 
 def _has_own_time(settings: Settings) -> bool:
@@ -117,20 +117,20 @@ def _local_server(settings: Settings) -> Mapping[str, str] | None:
     running = embedded_endpoint(settings.data_dir, "simulator")
     if running is None:
         return {"url": _embedded_url(settings)}
-    _ask_health(running["url"])
+    _clock_of(running["url"])
     return running
 
 
-def _ask_health(url: str) -> datetime:
+def _clock_of(url: str) -> datetime:
     """The clock of a simulator of `make up`; raises Unavailable where it does not answer."""
     try:
-        reply = httpx.get(f"{url}/health", timeout=HEALTH_TIMEOUT_S).raise_for_status()
+        health = ask_health(url)
     except httpx.HTTPError as error:
         raise Unavailable(
             f"The simulated exchange of `make up` does not answer at {url} ({error}). `make up` starts it again; after "
             "`make down` each run has one of its own."
         ) from error
-    return from_us(reply.json()["serverTime"] * 1000)
+    return from_us(health.server_time * 1000)
 
 
 def _embedded_url(settings: Settings) -> str:

@@ -70,7 +70,7 @@ class MarketStreamResource(dg.ConfigurableResource):
     def environment(self) -> dict[str, str]:
         """Variables of the programs; Java and the jars are fetched at the first use, and raise ServiceFailed."""
         from resources.services.java import java_home
-        from resources.services.spark import spark_environment
+        from resources.services.processor import spark_environment
 
         return {**os.environ, **variables_of(self.settings), **spark_environment(java_home())}
 

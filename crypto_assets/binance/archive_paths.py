@@ -28,7 +28,7 @@ FUTURES_TIMEFRAMES = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8
 SPOT_TIMEFRAMES = ("1s", *FUTURES_TIMEFRAMES)
 """Intervals of candles as REST spells them; in the archive a month is `1mo`."""
 
-_FOLDERS: dict[Market, str] = {"spot": "spot", "futures": "futures/um"}
+MARKET_FOLDERS: dict[Market, str] = {"spot": "spot", "futures": "futures/um"}
 _TIMEFRAMES: dict[tuple[Market, str], tuple[str | None, ...]] = {
     ("spot", "klines"): SPOT_TIMEFRAMES,
     ("spot", "trades"): (None,),
@@ -100,10 +100,23 @@ class ArchiveFile:
         return self.name + CHECKSUM_SUFFIX
 
     @property
+    def dataset(self) -> str:
+        """Market and kind as the archive names them, such as `futures/um/klines`."""
+        return f"{MARKET_FOLDERS[self.market]}/{self.kind}"
+
+    @property
     def path(self) -> str:
         """Path below the archive's base URL, such as `data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2024-08-01.zip`."""
         pace = "monthly" if self.monthly else "daily"
-        folders = ("data", _FOLDERS[self.market], pace, self.kind, self.symbol, self._archive_timeframe, self.name)
+        folders = (
+            "data",
+            MARKET_FOLDERS[self.market],
+            pace,
+            self.kind,
+            self.symbol,
+            self._archive_timeframe,
+            self.name,
+        )
         return "/".join(filter(None, folders))
 
     @property

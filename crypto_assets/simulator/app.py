@@ -78,19 +78,20 @@ def create_app(
 def _simulated(options: SimulatorOptions, faults: FaultBook, folder: Path) -> tuple[list[Route], list[Endpoint]]:
     """Addresses of files, and of REST."""
     data = SimulatedData(seed=options.seed, symbols=options.symbols, faults=faults)
-    reader = RowReader(data, options.clock, faults)
+    spot, usdm = RowReader(data, options.clock, faults, "spot"), RowReader(data, options.clock, faults, "usdm")
     built = BuiltFiles(folder, limit_bytes=options.built_limit_bytes)
     archive = Archive(data, clock=options.clock, faults=faults, built=built, delay=options.publication_delay)
     captures = Captures(data, clock=options.clock, faults=faults, built=built)
-    parts = (SpotRest(reader), FuturesRest(reader), SpotMarketRest(data, reader), FuturesMarketRest(data, reader))
+    parts = (SpotRest(spot), FuturesRest(usdm), SpotMarketRest(data, spot), FuturesMarketRest(data, usdm))
     return [*archive.routes(), *captures.routes()], [endpoint for part in parts for endpoint in part.endpoints()]
 
 
 def _recorded(options: SimulatorOptions, folder: Path, faults: FaultBook) -> tuple[list[Route], list[Endpoint]]:
     """The same of a folder."""
     files = RecordedFiles(folder)
-    reader = RowReader(RecordedData(folder), options.clock, faults)
-    parts = (SpotRest(reader), FuturesRest(reader), RecordedRest(reader, Recordings(folder)))
+    data = RecordedData(folder)
+    spot, usdm = RowReader(data, options.clock, faults, "spot"), RowReader(data, options.clock, faults, "usdm")
+    parts = (SpotRest(spot), FuturesRest(usdm), RecordedRest(spot, usdm, Recordings(folder)))
     return files.routes(), [endpoint for part in parts for endpoint in part.endpoints()]
 
 

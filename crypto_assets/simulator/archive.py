@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from crypto_assets.binance.archive_paths import CHECKSUM_SUFFIX, ArchiveFile
-from crypto_assets.simulator.archive_rows import archive_frames, columns_of, csv_lines
+from crypto_assets.simulator.archive_rows import archive_frames, columns_of, csv_lines, venue_of
 from crypto_assets.simulator.built_files import BuiltFile, BuiltFiles
 from crypto_assets.simulator.clock import Clock
 from crypto_assets.simulator.content_faults import (
@@ -32,7 +32,7 @@ from crypto_assets.simulator.faults import (
     Target,
     describe_target,
 )
-from crypto_assets.simulator.market import Event, Venue
+from crypto_assets.simulator.market import Event
 from crypto_assets.simulator.replies import http_date, not_found
 from crypto_assets.simulator.simulated_data import SimulatedData
 from crypto_assets.simulator.zip_file import write_zip
@@ -88,13 +88,8 @@ class Archive:
         return file_reply(built, modified=published_at(file, delay=self._delay), media_type="application/zip")
 
     def _is_published(self, file: ArchiveFile) -> bool:
-        venue: Venue = "spot" if file.market == "spot" else "usdm"
-        if file.symbol not in self._data.symbols(venue):
-            return False
-        first_day, delisted_on = self._data.first_day(file.symbol, venue), self._data.spec(file.symbol).delisted_on
-        if first_day is None or file.span.end.date() <= first_day:
-            return False
-        if delisted_on is not None and file.span.start.date() >= delisted_on:
+        venue = venue_of(file)
+        if file.symbol not in self._data.symbols(venue) or not self._data.life(file.symbol, venue).overlaps(file.span):
             return False
         return published_at(file, delay=self._delay) <= from_us(self._clock.now_us())
 

@@ -84,6 +84,11 @@ def columns_of(file: ArchiveFile) -> Columns:
     return (_SPOT_COLUMNS if file.market == "spot" else FUTURES_COLUMNS)[file.kind]
 
 
+def venue_of(file: ArchiveFile) -> Venue:
+    """Where what the file holds is traded."""
+    return "spot" if file.market == "spot" else "usdm"
+
+
 def archive_frames(file: ArchiveFile, data: SimulatedData) -> Iterator[pl.DataFrame]:
     """The rows of the file, a frame a day, with their time in `time_us` (and `close_time_us`)."""
     day, end = file.span.start.date(), file.span.end.date()
@@ -109,10 +114,9 @@ def csv_lines(file: ArchiveFile, frame: pl.DataFrame) -> bytes:
 
 
 def _rows(file: ArchiveFile, data: SimulatedData, start_us: int, end_us: int) -> pl.DataFrame:
-    venue: Venue = "spot" if file.market == "spot" else "usdm"
     match file.kind:
         case "trades" | "aggTrades":
-            return data.trades(file.symbol, start_us, end_us, venue=venue, kind=file.kind)
+            return data.trades(file.symbol, start_us, end_us, venue=venue_of(file), kind=file.kind)
         case "metrics":
             return _metrics(file, data, start_us, end_us)
         case "fundingRate":
@@ -124,12 +128,11 @@ def _rows(file: ArchiveFile, data: SimulatedData, start_us: int, end_us: int) ->
 
 
 def _klines(file: ArchiveFile, data: SimulatedData, start_us: int, end_us: int) -> pl.DataFrame:
-    venue: Venue = "spot" if file.market == "spot" else "usdm"
     kind = file.kind
     assert file.timeframe is not None
     assert kind in ("klines", "markPriceKlines", "indexPriceKlines", "premiumIndexKlines")
     return data.klines(
-        file.symbol, file.timeframe, start_us, end_us, venue=venue, kind=kind, until_us=end_us + 31 * DAY_US
+        file.symbol, file.timeframe, start_us, end_us, venue=venue_of(file), kind=kind, until_us=end_us + 31 * DAY_US
     )
 
 
@@ -149,6 +152,7 @@ def _metrics(file: ArchiveFile, data: SimulatedData, start_us: int, end_us: int)
 def _book_depth(file: ArchiveFile, data: SimulatedData, start_us: int, end_us: int) -> pl.DataFrame:
     """Quantities and their worth between the middle of the book and each band."""
     times_us = np.arange(start_us, end_us, _BOOK_DEPTH_PERIOD_US, dtype=np.int64)
+    times_us = data.listed_times(file.symbol, "usdm", times_us)
     parts = [
         _bands(file.symbol, data, times_us[first : first + _BOOK_DEPTH_CHUNK])
         for first in range(0, times_us.size, _BOOK_DEPTH_CHUNK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import get_args
 
@@ -22,7 +22,7 @@ from crypto_assets.simulator.market import Event, Venue
 from crypto_assets.simulator.parameters import read_integer
 from crypto_assets.simulator.replies import ApiError, error_reply, not_found
 from crypto_assets.simulator.simulated_data import SimulatedData
-from crypto_assets.spans import from_us
+from crypto_assets.spans import day_span, from_us
 
 DEFAULT_PACE_MS = 1000
 _SLOT_MS = 100
@@ -84,15 +84,11 @@ class Captures:
         if venue is None or not suffix or day is None or symbol != symbol.lower():
             return None
         symbol = symbol.upper()
-        if symbol not in self._data.symbols(venue) or not self._is_over(symbol, venue, day):
+        if symbol not in self._data.symbols(venue) or day >= day_at(self._clock.now_us()):
+            return None
+        if not self._data.life(symbol, venue).overlaps(day_span(day)):
             return None
         return CaptureRequest(venue, symbol, day, _read_pace(request), _read_streams(request, venue))
-
-    def _is_over(self, symbol: str, venue: Venue, day: date) -> bool:
-        first_day, delisted_on = self._data.first_day(symbol, venue), self._data.spec(symbol).delisted_on
-        if first_day is None or day < first_day or (delisted_on is not None and day >= delisted_on):
-            return False
-        return day + timedelta(days=1) <= day_at(self._clock.now_us())
 
     def _build(self, wanted: CaptureRequest, path: Path) -> None:
         packer = zlib_ng.compressobj(_LEVEL, zlib_ng.DEFLATED, _GZIP)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Literal, Protocol
 
 import polars as pl
 
 from crypto_assets.simulator.market import Venue
+from crypto_assets.spans import Span
 
 TradeKind = Literal["trades", "aggTrades"]
 KlineKind = Literal["klines", "markPriceKlines", "indexPriceKlines", "premiumIndexKlines"]
@@ -20,8 +20,8 @@ class ExchangeData(Protocol):
         """All symbols that there may be data of."""
         ...
 
-    def first_day(self, symbol: str, venue: Venue) -> date | None:
-        """The day before which there is nothing; None where there is nothing at all."""
+    def life(self, symbol: str, venue: Venue, /) -> Span:
+        """The time outside of which there is nothing of one of the venue's symbols."""
         ...
 
     def klines(

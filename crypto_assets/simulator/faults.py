@@ -20,7 +20,6 @@ type _Index = Annotated[int, msgspec.Meta(ge=0)]
 type _Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
 _HIGHEST_PRICE = 10**9
-_FOLDERS = {"spot": "spot", "futures": "futures/um"}
 _REST_DATASETS = {
     "/api/v3/klines": "spot/klines",
     "/api/v3/aggTrades": "spot/aggTrades",
@@ -205,7 +204,7 @@ def describe_target(path: str, query: Mapping[str, str] | None = None) -> Target
     file = ArchiveFile.parse(path.lstrip("/").removesuffix(CHECKSUM_SUFFIX))
     if file is not None:
         day = file.period if isinstance(file.period, date) else None
-        return Target(path, f"{_FOLDERS[file.market]}/{file.kind}", file.symbol, file.timeframe, day)
+        return Target(path, file.dataset, file.symbol, file.timeframe, day)
     if path.startswith("/recordings/"):
         capture, _, digits = path.rpartition("/")[2].removesuffix(".gz").rpartition("_")
         return Target(path, "recordings", capture.upper(), day=parse_compact_day(digits))

@@ -53,7 +53,7 @@ class FuturesRest:
 
     def agg_trades(self, request: Request) -> object:
         """Aggregated trades by id or by time, of the last 48 hours."""
-        symbol = read_symbol(request, self._reader.symbols("usdm"))
+        symbol = read_symbol(request, self._reader.symbols())
         limit = read_limit(request, default=_DEFAULT, largest=1000, clamp=False)
         from_id = read_integer(request, "fromId")
         span = read_time_range(request)
@@ -63,12 +63,12 @@ class FuturesRest:
         if span.start_us is not None and span.end_us is not None and span.end_us - span.start_us >= HOUR_US:
             raise ApiError(-1127, "More than 1 hours between startTime and endTime.")
         oldest_us = self._reader.now_us() - _AGG_TRADE_REACH_US
-        found = self._reader.trades(request, symbol, venue="usdm", kind="aggTrades", limit=limit, from_id=from_id)
+        found = self._reader.trades(request, symbol, kind="aggTrades", limit=limit, from_id=from_id)
         return _agg_trade_rows(found.filter(pl.col("time_us") >= oldest_us))
 
     def funding_rate(self, request: Request) -> object:
         """Funding payments of one symbol or of all."""
-        known = self._reader.symbols("usdm")
+        known = self._reader.symbols()
         symbol = read_optional_symbol(request, known)
         limit = read_limit(request, default=100, largest=1000, clamp=True)
         span = read_time_range(request)
@@ -82,7 +82,7 @@ class FuturesRest:
     def _fundings(self, request: Request, symbol: str, limit: int) -> list[dict[str, object]]:
         found = self._reader.select(
             request, lambda start, end: self._reader.data.funding(symbol, start, end),
-            symbol=symbol, venue="usdm", limit=limit, width_us=limit * DAY_US // 3,
+            symbol=symbol, limit=limit, width_us=limit * DAY_US // 3,
         )  # fmt: skip
         return found.select(
             symbol=pl.lit(symbol),
@@ -95,11 +95,11 @@ class FuturesRest:
     def _klines(self, kind: KlineKind) -> Handler:
         def answer(request: Request) -> object:
             name = "pair" if kind == "indexPriceKlines" else "symbol"
-            symbol = read_symbol(request, self._reader.symbols("usdm"), name=name)
+            symbol = read_symbol(request, self._reader.symbols(), name=name)
             interval = read_interval(request, FUTURES_TIMEFRAMES)
             limit = read_limit(request, default=_DEFAULT, largest=_LARGEST_KLINES, clamp=False)
             check_order(read_time_range(request))
-            found = self._reader.klines(request, symbol, interval, venue="usdm", kind=kind, limit=limit)
+            found = self._reader.klines(request, symbol, interval, kind=kind, limit=limit)
             return kline_rows(found, unit_us=1000)
 
         return answer

@@ -80,12 +80,14 @@ class FuturesMarketRest:
             ],
             "exchangeFilters": [],
             "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "0"}],
-            "symbols": [_symbol_info(self._data.spec(symbol)) for symbol in self._reader.symbols("usdm")],
+            "symbols": [
+                _symbol_info(self._data.spec(symbol), status=self._status(symbol)) for symbol in self._reader.symbols()
+            ],
         }
 
     def depth(self, request: Request) -> object:
         """The order book."""
-        symbol = read_symbol(request, self._reader.symbols("usdm"))
+        symbol = read_symbol(request, self._reader.traded())
         limit = read_limit(request, default=500, largest=1000, clamp=False)
         if limit not in _DEPTHS:
             raise ApiError(-1130, "Data sent for parameter 'limit' is not valid.")
@@ -98,7 +100,7 @@ class FuturesMarketRest:
 
     def open_interest(self, request: Request) -> object:
         """Open contracts now."""
-        symbol = read_symbol(request, self._reader.symbols("usdm"))
+        symbol = read_symbol(request, self._reader.traded())
         now_us = self._reader.now_us()
         found = self._data.open_interest(symbol, np.array([now_us], dtype=np.int64))
         held = int(found["open_interest"].cast(pl.Decimal(38, 8)).to_physical()[0])
@@ -107,7 +109,7 @@ class FuturesMarketRest:
 
     def premium_index(self, request: Request) -> object:
         """Mark price, index price and funding of one symbol or of all."""
-        known = self._reader.symbols("usdm")
+        known = self._reader.traded()
         symbol = read_optional_symbol(request, known)
         return self._premium(symbol) if symbol else [self._premium(each) for each in known]
 
@@ -121,12 +123,12 @@ class FuturesMarketRest:
                 "fundingIntervalHours": 8,
                 "disclaimer": False,
             }
-            for symbol in self._reader.symbols("usdm")
+            for symbol in self._reader.traded()
         ]
 
     def ticker_24h(self, request: Request) -> object:
         """Statistics of the last 24 hours of one symbol or of all."""
-        known = self._reader.symbols("usdm")
+        known = self._reader.traded()
         symbol = read_optional_symbol(request, known)
         now_us = self._reader.now_us()
         with self._data.market() as market:
@@ -151,9 +153,15 @@ class FuturesMarketRest:
             "time": now_us // 1000,
         }
 
+    def _status(self, symbol: str) -> str:
+        if symbol in self._reader.traded():
+            return "TRADING"
+        opened = to_us(self._data.life(symbol, "usdm").start) <= self._reader.now_us()
+        return "SETTLING" if opened else "PENDING_TRADING"
+
     def _figures(self, describe: Callable[[str, pl.DataFrame], list[dict[str, object]]]) -> Handler:
         def answer(request: Request) -> object:
-            symbol = read_symbol(request, self._reader.symbols("usdm"))
+            symbol = read_symbol(request, self._reader.symbols())
             if read_text(request, "period") not in _PERIODS:
                 raise ApiError(-1130, "Data sent for parameter 'period' is not valid.")
             step_us = _PERIODS[request.query_params["period"]] * FIGURES_PERIOD_US
@@ -164,7 +172,7 @@ class FuturesMarketRest:
                 raise ApiError(-1130, "parameter 'startTime' is invalid.")
             found = self._reader.select(
                 request, lambda start, end: self._labelled(symbol, step_us, start, end, now_us),
-                symbol=symbol, venue="usdm", limit=limit, width_us=limit * step_us,
+                symbol=symbol, limit=limit, width_us=limit * step_us,
             )  # fmt: skip
             oldest = pl.col("time_us") >= now_us - _FIGURES_REACH_US
             return describe(symbol, found.filter(oldest))
@@ -223,7 +231,7 @@ def _ratio_rows(column: str) -> Callable[[str, pl.DataFrame], list[dict[str, obj
     return describe
 
 
-def _symbol_info(spec: SymbolSpec) -> dict[str, object]:
+def _symbol_info(spec: SymbolSpec, *, status: str) -> dict[str, object]:
     tick, lot = str(spec.futures_tick_size), str(spec.futures_lot_size)
     listed_ms = day_start_us(spec.futures_listed_on) // 1000 if spec.futures_listed_on else 0
     return {
@@ -232,7 +240,7 @@ def _symbol_info(spec: SymbolSpec) -> dict[str, object]:
         "contractType": "PERPETUAL",
         "deliveryDate": 4133404800000,
         "onboardDate": listed_ms,
-        "status": "TRADING",
+        "status": status,
         "baseAsset": spec.base_asset,
         "quoteAsset": spec.quote_asset,
         "marginAsset": spec.quote_asset,

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import glob
-from datetime import date
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
 
-from crypto_assets.binance.archive_paths import ArchiveFile
+from crypto_assets.binance.archive_paths import MARKET_FOLDERS, ArchiveFile
 from crypto_assets.binance.archive_zip import read_blocks
 from crypto_assets.binance.typed_rows import MICROSECONDS_FROM
 from crypto_assets.simulator.archive_rows import FUTURES_COLUMNS
 from crypto_assets.simulator.exchange_data import KlineKind, TradeKind
 from crypto_assets.simulator.market import Venue
-from crypto_assets.spans import to_us
+from crypto_assets.spans import Span, to_us
 
-_OLDEST = date(2017, 7, 14)  # the exchange opened
+_EVER = Span(datetime(2017, 7, 14, tzinfo=UTC), datetime.max.replace(tzinfo=UTC))  # since the exchange opened
 _KEPT_FILES = 64  # a day of one-minute candles takes 0.3 MB
 _LARGEST_CSV_BYTES = 2 << 30  # it is held whole
-_FOLDERS: dict[Venue, str] = {"spot": "spot", "usdm": "futures/um"}
+_FOLDERS: dict[Venue, str] = {"spot": MARKET_FOLDERS["spot"], "usdm": MARKET_FOLDERS["futures"]}
 _INTEGERS = ("time_us", "close_time_us", "count", "id", "first_id", "last_id")
 
 
@@ -36,9 +36,9 @@ class RecordedData:
         folders = (self._folder / "data" / _FOLDERS[venue]).glob("*/*/*")
         return tuple(sorted({path.name for path in folders if path.is_dir()}))
 
-    def first_day(self, symbol: str, venue: Venue) -> date | None:
-        """No file can be older than this."""
-        return _OLDEST if symbol in self.symbols(venue) else None
+    def life(self, _symbol: str, _venue: Venue, /) -> Span:
+        """All the time that a file could be of."""
+        return _EVER
 
     def klines(
         self, symbol: str, interval: str, start_us: int, end_us: int, *, venue: Venue, kind: KlineKind, until_us: int

@@ -17,16 +17,17 @@ _QUOTE_ASSETS = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "BTC", "ETH", "BNB", "
 class RecordedRest:
     """exchangeInfo of names only, because files tell no ticks, lots or limits; depth as once recorded."""
 
-    def __init__(self, reader: RowReader, recordings: Recordings) -> None:
-        self._reader = reader
+    def __init__(self, spot: RowReader, usdm: RowReader, recordings: Recordings) -> None:
+        self._spot = spot
+        self._usdm = usdm
         self._recordings = recordings
 
     def endpoints(self) -> list[Endpoint]:
         """Addresses and their weights."""
         return [
-            Endpoint("/api/v3/exchangeInfo", self._exchange_info("spot"), 20),
+            Endpoint("/api/v3/exchangeInfo", self._exchange_info(self._spot), 20),
             Endpoint("/api/v3/depth", self._depth("spot"), 20),
-            Endpoint("/fapi/v1/exchangeInfo", self._exchange_info("usdm")),
+            Endpoint("/fapi/v1/exchangeInfo", self._exchange_info(self._usdm)),
             Endpoint("/fapi/v1/depth", self._depth("usdm")),
         ]
 
@@ -42,12 +43,12 @@ class RecordedRest:
 
         return answer
 
-    def _exchange_info(self, venue: Venue) -> Handler:
+    def _exchange_info(self, reader: RowReader) -> Handler:
         def answer(_request: Request) -> object:
-            symbols = sorted({*self._reader.symbols(venue), *self._recordings.symbols(venue)})
+            symbols = sorted({*reader.symbols(), *self._recordings.symbols(reader.venue)})
             return {
                 "timezone": "UTC",
-                "serverTime": self._reader.now_us() // 1000,
+                "serverTime": reader.now_us() // 1000,
                 "rateLimits": [],
                 "exchangeFilters": [],
                 "symbols": [_symbol_info(symbol) for symbol in symbols],

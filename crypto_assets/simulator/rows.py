@@ -16,6 +16,7 @@ from crypto_assets.simulator.frames import KLINE_AMOUNTS
 from crypto_assets.simulator.market import Venue
 from crypto_assets.simulator.pages import Fetch, select_rows
 from crypto_assets.simulator.parameters import TimeRange, read_time_range
+from crypto_assets.spans import from_us, to_us
 
 KLINE_COLUMNS = (
     "time_us", "open", "high", "low", "close", "volume", "close_time_us", "quote_volume", "count",
@@ -25,43 +26,43 @@ KLINE_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class RowReader:
-    """Reads rows as they are known now."""
+    """Reads rows of one venue as they are known now."""
 
     data: ExchangeData
     clock: Clock
     faults: FaultBook
+    venue: Venue
 
     def now_us(self) -> int:
         """The present."""
         return self.clock.now_us()
 
-    def symbols(self, venue: Venue) -> tuple[str, ...]:
-        """Symbols that are listed by now."""
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols that are listed by the end of today, those delisted since included."""
         today = day_at(self.now_us())
-        return tuple(
-            symbol
-            for symbol in self.data.symbols(venue)
-            if (first := self.data.first_day(symbol, venue)) is not None and first <= today
-        )
+        return tuple(s for s in self.data.symbols(self.venue) if self.data.life(s, self.venue).start.date() <= today)
 
-    def klines(
-        self, request: Request, symbol: str, interval: str, *, venue: Venue, kind: KlineKind, limit: int
-    ) -> pl.DataFrame:
+    def traded(self) -> tuple[str, ...]:
+        """Symbols that are open or halted now: all others have no book, no prices and no statistics."""
+        now = from_us(self.now_us())
+        lives = {s: self.data.life(s, self.venue) for s in self.data.symbols(self.venue)}
+        return tuple(s for s, life in lives.items() if life.start <= now < life.end)
+
+    def klines(self, request: Request, symbol: str, interval: str, *, kind: KlineKind, limit: int) -> pl.DataFrame:
         """Candles of the span that the request names, the one still open included."""
 
         def fetch(start_us: int, end_us: int) -> pl.DataFrame:
             until_us = self.now_us() + 1
-            return self.data.klines(symbol, interval, start_us, end_us, venue=venue, kind=kind, until_us=until_us)
+            return self.data.klines(symbol, interval, start_us, end_us, venue=self.venue, kind=kind, until_us=until_us)
 
         width_us = longest_candle_us(interval) * limit
-        return self.select(request, fetch, symbol=symbol, venue=venue, limit=limit, width_us=width_us)
+        return self.select(request, fetch, symbol=symbol, limit=limit, width_us=width_us)
 
     def trades(
         self,
         request: Request,
         symbol: str,
         *,
-        venue: Venue,
         kind: TradeKind,
         limit: int,
         from_id: int | None = None,
@@ -69,13 +70,13 @@ class RowReader:
     ) -> pl.DataFrame:
         """Trades or aggregates from an id on where one is given, else of the span as in `select`."""
         if from_id is not None:
-            found = self.data.trades_by_id(symbol, from_id, limit, venue=venue, kind=kind)
+            found = self.data.trades_by_id(symbol, from_id, limit, venue=self.venue, kind=kind)
             return self._with_faults(found.filter(pl.col("time_us") <= self.now_us()), request)
 
         def fetch(start_us: int, end_us: int) -> pl.DataFrame:
-            return self.data.trades(symbol, start_us, end_us, venue=venue, kind=kind)
+            return self.data.trades(symbol, start_us, end_us, venue=self.venue, kind=kind)
 
-        return self.select(request, fetch, symbol=symbol, venue=venue, limit=limit, width_us=MINUTE_US, span=span)
+        return self.select(request, fetch, symbol=symbol, limit=limit, width_us=MINUTE_US, span=span)
 
     def select(
         self,
@@ -83,20 +84,19 @@ class RowReader:
         fetch: Fetch,
         *,
         symbol: str,
-        venue: Venue,
         limit: int,
         width_us: int,
         span: TimeRange | None = None,
     ) -> pl.DataFrame:
         """Rows of the span that the request names, unless another is given."""
-        first_day = self.data.first_day(symbol, venue)
+        life = self.data.life(symbol, self.venue)
         found = select_rows(
             fetch,
             read_time_range(request) if span is None else span,
             limit=limit,
             width_us=width_us,
-            first_us=day_start_us(first_day) if first_day is not None else 0,
-            now_us=self.now_us(),
+            first_us=day_start_us(life.start.date()),
+            now_us=min(self.now_us(), to_us(life.end)),  # to look for the newest rows beyond takes long
         )
         return self._with_faults(found, request)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from datetime import date
 from typing import Literal
 
 import polars as pl
@@ -23,6 +22,7 @@ from crypto_assets.simulator.frames import (
 )
 from crypto_assets.simulator.market import Event, Market, SymbolSpec, Venue
 from crypto_assets.simulator.market.results import Ints
+from crypto_assets.spans import Span, to_us
 
 _PRICES: dict[KlineKind, Literal["mark", "index", "premium"]] = {
     "markPriceKlines": "mark",
@@ -59,16 +59,20 @@ class SimulatedData:
 
     def symbols(self, venue: Venue) -> tuple[str, ...]:
         """The symbols of the venue in the order given."""
-        return tuple(s for s in self._symbols if self.first_day(s, venue) is not None)
+        return tuple(s for s in self._symbols if self.spec(s).listed(venue) is not None)
 
     def spec(self, symbol: str) -> SymbolSpec:
         """What is fixed of a symbol."""
         return self._market.spec(symbol)
 
-    def first_day(self, symbol: str, venue: Venue) -> date | None:
-        """Listing of the symbol on the venue."""
-        spec = self.spec(symbol)
-        return spec.listed_on if venue == "spot" else spec.futures_listed_on
+    def life(self, symbol: str, venue: Venue) -> Span:
+        """From the opening to the delisting."""
+        return self._market.life(symbol, venue=venue)
+
+    def listed_times(self, symbol: str, venue: Venue, times_us: Ints) -> Ints:
+        """Those of the times that lie between the opening and the delisting, both included."""
+        life = self.life(symbol, venue)
+        return times_us[(times_us >= to_us(life.start)) & (times_us <= to_us(life.end))]
 
     def digits(self, symbol: str, venue: Venue) -> Digits:
         """How many digits the venue prints of the symbol's prices and quantities."""
@@ -110,9 +114,9 @@ class SimulatedData:
             return funding_frame(market.funding(symbol, start_us, end_us))
 
     def open_interest(self, symbol: str, times_us: Ints) -> pl.DataFrame:
-        """Figures of the periods that had last ended at each time."""
+        """Figures of the periods that had last ended at each time of the perpetual's life."""
         with self.market() as market:
-            return open_interest_frame(market.open_interest(symbol, times_us))
+            return open_interest_frame(market.open_interest(symbol, self.listed_times(symbol, "usdm", times_us)))
 
     def _make(self) -> Market:
         return Market(self._seed, self._symbols, events=self._events)

@@ -45,20 +45,20 @@ class SpotRest:
 
     def klines(self, request: Request) -> object:
         """Candles, the open one included."""
-        symbol = read_symbol(request, self._reader.symbols("spot"))
+        symbol = read_symbol(request, self._reader.symbols())
         interval = read_interval(request, SPOT_TIMEFRAMES)
         limit = read_limit(request, default=_DEFAULT, largest=_LARGEST, clamp=True)
-        found = self._reader.klines(request, symbol, interval, venue="spot", kind="klines", limit=limit)
+        found = self._reader.klines(request, symbol, interval, kind="klines", limit=limit)
         return kline_rows(found, unit_us=time_unit_us(request))
 
     def agg_trades(self, request: Request) -> object:
         """Aggregated trades by id or by time."""
-        symbol = read_symbol(request, self._reader.symbols("spot"))
+        symbol = read_symbol(request, self._reader.symbols())
         limit = read_limit(request, default=_DEFAULT, largest=_LARGEST, clamp=True)
         from_id = read_integer(request, "fromId")
         if from_id is not None and read_time_range(request) != TimeRange(None, None):
             raise ApiError(-1128, "Combination of optional parameters invalid.")
-        found = self._reader.trades(request, symbol, venue="spot", kind="aggTrades", limit=limit, from_id=from_id)
+        found = self._reader.trades(request, symbol, kind="aggTrades", limit=limit, from_id=from_id)
         return _agg_trade_rows(found, unit_us=time_unit_us(request))
 
     def trades(self, request: Request) -> object:
@@ -70,12 +70,10 @@ class SpotRest:
         return self._trades(request, from_id=read_integer(request, "fromId"))
 
     def _trades(self, request: Request, *, from_id: int | None) -> object:
-        symbol = read_symbol(request, self._reader.symbols("spot"))
+        symbol = read_symbol(request, self._reader.symbols())
         limit = read_limit(request, default=_DEFAULT, largest=_LARGEST, clamp=True)
         recent = TimeRange(None, None)
-        found = self._reader.trades(
-            request, symbol, venue="spot", kind="trades", limit=limit, from_id=from_id, span=recent
-        )
+        found = self._reader.trades(request, symbol, kind="trades", limit=limit, from_id=from_id, span=recent)
         return _trade_rows(found, unit_us=time_unit_us(request))
 
 

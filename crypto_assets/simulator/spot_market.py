@@ -40,7 +40,7 @@ class SpotMarketRest:
     def exchange_info(self, request: Request) -> object:
         """Rules and symbols."""
         now_us = self._reader.now_us()
-        symbols, _ = self._asked(request)
+        symbols, _ = _asked(request, self._reader.symbols())
         return {
             "timezone": "UTC",
             "serverTime": now_us // time_unit_us(request),
@@ -54,7 +54,7 @@ class SpotMarketRest:
 
     def depth(self, request: Request) -> object:
         """The order book."""
-        symbol = read_symbol(request, self._reader.symbols("spot"))
+        symbol = read_symbol(request, self._reader.traded())
         limit = read_limit(request, default=100, largest=5000, clamp=True)
         with self._data.market() as market:
             book = market.depth(symbol, self._reader.now_us(), levels=limit)
@@ -79,37 +79,36 @@ class SpotMarketRest:
         return self._each(request, lambda t: {"symbol": t.symbol, **best_prices(t, Digits())})
 
     def _each(self, request: Request, describe: Callable[[Ticker24h], object]) -> object:
-        symbols, single = self._asked(request)
+        symbols, single = _asked(request, self._reader.traded())
         now_us = self._reader.now_us()
         with self._data.market() as market:
             found = [describe(market.ticker_24h(symbol, now_us)) for symbol in symbols]
         return found[0] if single else found
 
-    def _asked(self, request: Request) -> tuple[Sequence[str], bool]:
-        """The symbols of `symbol` or `symbols`, all without either; and whether one answer, not a list, is due."""
-        known = self._reader.symbols("spot")
-        query = request.query_params
-        if query.get("symbol") and query.get("symbols"):
-            raise ApiError(-1128, "Combination of optional parameters invalid.")
-        if query.get("symbol"):
-            return [read_symbol(request, known)], True
-        if not query.get("symbols"):
-            return known, False
-        try:
-            listed = msgspec.json.decode(query["symbols"], type=list[str])
-        except msgspec.MsgspecError:
-            raise ApiError(-1100, "Illegal characters found in parameter 'symbols'.") from None
-        if not set(listed) <= set(known):
-            raise ApiError(-1121, "Invalid symbol.")
-        return listed, False
-
     def _status(self, symbol: str, now: datetime) -> str:
-        delisted_on = self._data.spec(symbol).delisted_on
-        if delisted_on is not None and delisted_on <= now.date():
+        if symbol not in self._reader.traded():
             return "BREAK"
         halts = (event for event in self._data.events if isinstance(event, Halt))
         halted = any(h.symbol in (None, symbol) and h.start <= now < h.end for h in halts)
         return "HALT" if halted else "TRADING"
+
+
+def _asked(request: Request, known: Sequence[str]) -> tuple[Sequence[str], bool]:
+    """The symbols of `symbol` or `symbols`, all without either; and whether one answer, not a list, is due."""
+    query = request.query_params
+    if query.get("symbol") and query.get("symbols"):
+        raise ApiError(-1128, "Combination of optional parameters invalid.")
+    if query.get("symbol"):
+        return [read_symbol(request, known)], True
+    if not query.get("symbols"):
+        return known, False
+    try:
+        listed = msgspec.json.decode(query["symbols"], type=list[str])
+    except msgspec.MsgspecError:
+        raise ApiError(-1100, "Illegal characters found in parameter 'symbols'.") from None
+    if not set(listed) <= set(known):
+        raise ApiError(-1121, "Invalid symbol.")
+    return listed, False
 
 
 def _rate_limit(kind: str, interval: str, count: int, limit: int) -> dict[str, object]:

@@ -37,7 +37,7 @@ from crypto_assets_tests.databases import fetch
 from crypto_assets_tests.services import NAMED, service_settings
 from crypto_assets_tests.waiting import wait_for
 from resources.services.java import java_home
-from resources.services.spark import spark_environment
+from resources.services.processor import spark_environment
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -9,12 +9,23 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from crypto_assets.errors import ServiceFailed
+from crypto_assets.stream.processor.session import SPARK_JARS
+from resources.services.jars import fetch_jars
 from resources.services.java import java_home
-from resources.services.spark import spark_environment
 
 COMMAND = (sys.executable, "-m", "crypto_assets.stream.processor")
+
+
+def spark_environment(java_home: Path) -> dict[str, str]:
+    """Variables that name Java, the jars of Spark's Kafka source (fetched at the first use) and this Python.
+
+    Raises ServiceFailed where a jar cannot be had.
+    """
+    jars = os.pathsep.join(map(str, fetch_jars("spark")))
+    return {"JAVA_HOME": str(java_home), SPARK_JARS: jars, "PYSPARK_PYTHON": sys.executable}
 
 
 def main(environment: Mapping[str, str]) -> int:

@@ -14,8 +14,8 @@ from crypto_assets.dagster_home import dagster_home, prepare_dagster_home, progr
 from crypto_assets.stream.heartbeat import Heartbeat, Program
 from resources.program_health import look
 from resources.services.process import Launch
+from resources.services.processor import spark_environment
 from resources.services.service import Running, Service
-from resources.services.spark import spark_environment
 
 BEAT_LIMIT_S = 120.0
 

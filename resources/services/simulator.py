@@ -6,20 +6,19 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
 
 import httpx
 import msgspec
 
 from crypto_assets.config import Exchange, Settings
-from crypto_assets.endpoints import exchange_is_named, remove_endpoint, write_endpoint
+from crypto_assets.endpoints import exchange_is_named
 from crypto_assets.errors import ConfigurationError
 from resources.services.process import Launch
-from resources.services.service import HOST, Running, Service, ask
+from resources.services.service import HOST, Running, Service, ask, http_url
 
 HEAD_START = timedelta(hours=24)
 """How far in the past a market that is played faster begins; it catches up with the machine's clock."""
-HEALTH_TIMEOUT_S = 2.0
+_HEALTH_TIMEOUT_S = 2.0
 
 
 class Anchor(msgspec.Struct, frozen=True):
@@ -41,6 +40,7 @@ class Simulator(Service):
 
     name = "simulator"
     purposes = ("port", "streams")
+    endpoint = "simulator"
 
     def elsewhere(self) -> str | None:
         if self.settings.exchange is Exchange.BINANCE:
@@ -66,15 +66,10 @@ class Simulator(Service):
     def is_ready(self, running: Running) -> bool:
         return self._health(running.ports) is not None
 
-    def publish(self, ports: Mapping[str, int]) -> None:
-        health = self._health(ports) or {}
-        addresses = {"url": _url(ports)}
-        if "streams" in health:
-            addresses["streams"] = str(health["streams"])
-        write_endpoint(self.settings.data_dir, "simulator", addresses)
-
-    def withdraw(self) -> None:
-        remove_endpoint(self.settings.data_dir, "simulator")
+    def addresses(self, ports: Mapping[str, int]) -> Mapping[str, str]:
+        health = self._health(ports)
+        streams = {"streams": health.streams} if health and health.streams else {}
+        return {"url": http_url(ports), **streams}
 
     def address(self) -> str:
         ports = self.folder.known_ports()
@@ -91,12 +86,26 @@ class Simulator(Service):
         self.folder.write("clock.json", msgspec.json.encode(anchor).decode())
         return anchor
 
-    def _health(self, ports: Mapping[str, int]) -> dict[str, object] | None:
+    def _health(self, ports: Mapping[str, int]) -> Health | None:
         try:
-            answer = ask(f"{_url(ports)}/health", timeout_s=HEALTH_TIMEOUT_S)
-        except httpx.TransportError:
+            return ask_health(http_url(ports))
+        except httpx.HTTPError:
             return None
-        return cast("dict[str, object]", answer.json()) if answer.is_success else None
+
+
+class Health(msgspec.Struct, frozen=True, rename="camel"):
+    """What a simulator says of itself."""
+
+    server_time: int
+    """Its clock, in milliseconds."""
+    streams: str | None
+    """Where they are served; None where they have failed."""
+
+
+def ask_health(url: str) -> Health:
+    """The health of the simulator at `url`; raises httpx.HTTPError where it does not answer."""
+    answer = ask(f"{url}/health", timeout_s=_HEALTH_TIMEOUT_S).raise_for_status()
+    return msgspec.json.decode(answer.content, type=Health)
 
 
 def replay_folder(settings: Settings) -> Path:
@@ -106,7 +115,3 @@ def replay_folder(settings: Settings) -> Path:
             "EXCHANGE=replay needs REPLAY_URI, a folder that holds archive/data/… and recordings/…"
         )
     return Path(settings.replay_uri.removeprefix("file://")).expanduser().resolve()
-
-
-def _url(ports: Mapping[str, int]) -> str:
-    return f"http://{HOST}:{ports['port']}"

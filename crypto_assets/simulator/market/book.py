@@ -48,11 +48,11 @@ def make_book(today: VenueDay, tape: Tape, times_us: Ints, *, levels: int) -> Bo
 def _best(today: VenueDay, tape: Tape, slots: Ints, *, tick: int) -> tuple[Ints, Ints]:
     """Best bid and ask in ticks: the slot's quotes, widened to hold the last trade before it and crash trades in it."""
     bid, ask = today.path.quotes(slots, tick=tick, premium=today.premium)
-    before = np.searchsorted(tape.agg_time_us, today.start_us + slots * SLOT_US)
-    last = np.append(tape.previous_close, tape.agg_price)[before] // tick
+    before = np.searchsorted(tape.aggregates.time_us, today.start_us + slots * SLOT_US)
+    last = np.append(tape.previous_close, tape.aggregates.price)[before] // tick
     bid, ask = np.minimum(bid, last), np.maximum(ask, last)
     for crash in today.calendar.crashes(today.day_number):
-        touched = (tape.agg_time_us[crash_rows(tape.agg_time_us, crash)] - today.start_us) // SLOT_US
+        touched = (tape.aggregates.time_us[crash_rows(tape.aggregates.time_us, crash)] - today.start_us) // SLOT_US
         if touched.size:
             inside = (slots >= touched[0]) & (slots <= touched[-1])
             bid = np.where(inside, np.minimum(bid, crash.price // tick), bid)

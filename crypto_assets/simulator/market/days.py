@@ -111,7 +111,7 @@ class MarketDays:
             return int(quote(first, np.array([spec.temper.spread_bps * 1e-4]), tick=tick)[0][0]) * tick
         last = int(traded[-1]) + FIRST_DAY
         if self.calendar(symbol, venue).is_scripted(last):
-            return int(self.tape(symbol, venue, last).price[-1])
+            return int(self.tape(symbol, venue, last).trades.price[-1])
         premium = premium_at_midnight(self.seed, symbol, last + 1) if venue == "usdm" else 0
         return closing_price(self.seed, spec, history, venue=venue, day_number=last, closing_premium=premium)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import date
 
 import numpy as np
@@ -53,17 +52,17 @@ def growing_klines(tape: Tape, opens: Ints, until: Ints, *, width_us: int) -> Kl
 
     One without trades repeats the last price before it.
     """
-    first, end = np.searchsorted(tape.time_us, opens), np.searchsorted(tape.time_us, until)
+    first, end = np.searchsorted(tape.trades.time_us, opens), np.searchsorted(tape.trades.time_us, until)
     traded = end > first
-    close = np.append(tape.previous_close, tape.price)[end]
+    close = np.append(tape.previous_close, tape.trades.price)[end]
     open_, high, low = close.copy(), close.copy(), close.copy()
     if traded.any():
-        prices = np.append(tape.price, 0)  # so that `end` is a row also after the last trade
+        prices = np.append(tape.trades.price, 0)  # so that `end` is a row also after the last trade
         pairs = np.column_stack((first, end))[traded].ravel()
         open_[traded] = prices[first[traded]]
         high[traded] = np.maximum.reduceat(prices, pairs)[::2]
         low[traded] = np.minimum.reduceat(prices, pairs)[::2]
-    taken = np.where(tape.is_buyer_maker, 0, 1)
+    taken = np.where(tape.trades.is_buyer_maker, 0, 1)
 
     def add(values: Ints) -> Ints:
         running = np.append(0, np.cumsum(values))
@@ -76,11 +75,11 @@ def growing_klines(tape: Tape, opens: Ints, until: Ints, *, width_us: int) -> Kl
         high=high,
         low=low,
         close=close,
-        volume=add(tape.quantity),
-        quote_volume=add(tape.quote_quantity),
+        volume=add(tape.trades.quantity),
+        quote_volume=add(tape.trades.quote_quantity),
         count=end - first,
-        taker_buy_volume=add(tape.quantity * taken),
-        taker_buy_quote_volume=add(tape.quote_quantity * taken),
+        taker_buy_volume=add(tape.trades.quantity * taken),
+        taker_buy_quote_volume=add(tape.trades.quote_quantity * taken),
     )
 
 
@@ -137,8 +136,3 @@ def long_span(day: date, interval: str) -> tuple[date, date]:
     days, phase = (3, 0) if interval == "3d" else (7, 3)  # 1970-01-01 was a Thursday
     begin = number - (number + phase) % days
     return day_of(begin), day_of(begin + days)
-
-
-def select(candles: KlineArrays, rows: np.ndarray | slice) -> KlineArrays:
-    """Some of the candles."""
-    return KlineArrays(*(getattr(candles, column.name)[rows] for column in fields(KlineArrays)))

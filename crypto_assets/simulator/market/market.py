@@ -21,7 +21,6 @@ from crypto_assets.simulator.market.klines import (
     long_span,
     merge,
     sampled_klines,
-    select,
 )
 from crypto_assets.simulator.market.perpetual import FUNDING_PERIOD_US, OPEN_INTEREST_STEP_US, funding_jitter_us
 from crypto_assets.simulator.market.results import (
@@ -37,9 +36,10 @@ from crypto_assets.simulator.market.results import (
     Ticker24h,
     Trades,
 )
-from crypto_assets.simulator.market.selection import agg_trades_of, chain, rows_between, trades_of
+from crypto_assets.simulator.market.selection import between, chain, rows_between, rows_of
 from crypto_assets.simulator.market.spec import SymbolSpec, Venue
 from crypto_assets.simulator.market.ticker import make_tickers
+from crypto_assets.spans import Span, from_us
 
 PriceKind = Literal["mark", "index", "premium"]
 
@@ -116,23 +116,22 @@ class Market:
     def trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue = "spot") -> Trades:
         """Trades in [start, end)."""
         tapes = self._tapes(symbol, start_us, end_us, venue=venue)
-        return chain(Trades, [trades_of(tape, rows_between(tape.time_us, start_us, end_us)) for tape in tapes])
+        return chain(Trades, [between(tape.trades, start_us, end_us) for tape in tapes])
 
     def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue = "spot") -> Trades:
         """The `count` trades from `first_id` on (fewer at the end of time)."""
         place = self.locate_trade(symbol, first_id, venue=venue)
-        return chain(Trades, self._run(place, count, trades_of, symbol=symbol, venue=venue))
+        return chain(Trades, self._run(place, count, lambda tape: tape.trades, symbol=symbol, venue=venue))
 
     def agg_trades(self, symbol: str, start_us: int, end_us: int, *, venue: Venue = "spot") -> AggTrades:
         """Aggregates in [start, end)."""
         tapes = self._tapes(symbol, start_us, end_us, venue=venue)
-        rows = [agg_trades_of(tape, rows_between(tape.agg_time_us, start_us, end_us)) for tape in tapes]
-        return chain(AggTrades, rows)
+        return chain(AggTrades, [between(tape.aggregates, start_us, end_us) for tape in tapes])
 
     def agg_trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue = "spot") -> AggTrades:
         """The `count` aggregates from `first_id` on."""
         place = self.locate_agg(symbol, first_id, venue=venue)
-        return chain(AggTrades, self._run(place, count, agg_trades_of, symbol=symbol, venue=venue))
+        return chain(AggTrades, self._run(place, count, lambda tape: tape.aggregates, symbol=symbol, venue=venue))
 
     def locate_trade(self, symbol: str, trade_id: int, *, venue: Venue = "spot") -> tuple[date, int]:
         """Day and row in its tape of a trade; LookupError where no such trade will ever be."""
@@ -155,6 +154,11 @@ class Market:
             parts.append(make_book(today, tape, times_us[chosen], levels=levels))
             rows.append(chosen)
         return join_books(parts, rows, n=times_us.size) if len(parts) != 1 else parts[0]
+
+    def life(self, symbol: str, *, venue: Venue = "spot") -> Span:
+        """From the opening on the day of the listing to the delisting, or to the end of the market's time."""
+        calendar = self._days.calendar(symbol, venue)
+        return Span(from_us(calendar.listing_us), from_us(calendar.end_us))
 
     def closed(self, symbol: str, *, venue: Venue = "spot") -> Closed:
         """Spans without trading, sorted: before the listing first, then halts, then after the delisting."""
@@ -224,9 +228,10 @@ class Market:
         return MarkPrices(mark, index, premium, rate, following)
 
     def open_interest(self, symbol: str, times_us: Ints) -> OpenInterest:
-        """Figures of the last five-minute period that had ended at each time."""
+        """Figures of the last five-minute period that had ended at each time; the last one ends with the delisting."""
         times_us = np.asarray(times_us, dtype=np.int64)
-        self._days.calendar(symbol, "usdm").require_listed(times_us, what=f"the open interest of {symbol}")
+        calendar = self._days.calendar(symbol, "usdm")
+        calendar.require_listed(times_us - (times_us == calendar.end_us), what=f"the open interest of {symbol}")
         ends = times_us // OPEN_INTEREST_STEP_US * OPEN_INTEREST_STEP_US
         columns = {column.name: np.empty(ends.size, dtype=np.int64) for column in fields(OpenInterest)}
         for number, rows in _by_day(ends - 1):
@@ -246,13 +251,13 @@ class Market:
             yield self._days.tape(symbol, venue, number)
 
     def _run[T: (Trades, AggTrades)](
-        self, place: tuple[date, int], count: int, part: Callable[[Tape, slice], T], *, symbol: str, venue: Venue
+        self, place: tuple[date, int], count: int, part: Callable[[Tape], T], *, symbol: str, venue: Venue
     ) -> list[T]:
         """`count` rows from a day and its row on, over as many days as they take."""
         day, row = place
         parts: list[T] = []
         for number in range(number_of(day), self._days.trading_days(symbol, venue).stop):
-            parts.append(part(self._days.tape(symbol, venue, number), slice(row, row + count)))
+            parts.append(rows_of(part(self._days.tape(symbol, venue, number)), slice(row, row + count)))
             row, count = 0, count - parts[-1].time_us.size
             if count <= 0:
                 break
@@ -280,7 +285,7 @@ def _candles(
     if interval in SECONDS:
         wanted = range(max(start_us // DAY_US, days.start), min(-(-end_us // DAY_US), days.stop))
         whole = chain(KlineArrays, [candles_of(number, SECONDS[interval]) for number in wanted])
-        return select(whole, rows_between(whole.open_time_us, start_us, end_us))
+        return rows_of(whole, rows_between(whole.open_time_us, start_us, end_us))
     if interval not in LONG_INTERVALS:
         raise ValueError(f"{interval!r} is none of the intervals {', '.join((*SECONDS, *LONG_INTERVALS))}")
     # a candle may open up to a month before the first day of trading

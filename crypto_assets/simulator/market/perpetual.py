@@ -69,8 +69,8 @@ def funding_jitter_us(seed: int, symbol: str, day_number: int) -> Ints:
 
 def last_prices(tape: Tape, times_us: Ints) -> Ints:
     """Price of the last trade before each time."""
-    before = np.searchsorted(tape.agg_time_us, times_us)
-    return np.append(tape.previous_close, tape.agg_price)[before]
+    before = np.searchsorted(tape.aggregates.time_us, times_us)
+    return np.append(tape.previous_close, tape.aggregates.price)[before]
 
 
 def make_open_interest(
@@ -85,9 +85,9 @@ def make_open_interest(
     wave = Noise(seed, spec.symbol, Stream.OPEN_INTEREST, _INTEREST_SCALES).over_day(day_number, step_s=300)[1:]
     usual_lots = spec.temper.order_value * 250_000.0 * (UNIT / lot) * UNIT
     contracts = np.maximum(np.rint(exp2(wave - slow_price) * usual_lots), 1.0).astype(np.int64) * lot
-    bounds = np.searchsorted(tape.time_us, np.append(day_number * DAY_US, ends))
-    buys = np.append(0, np.cumsum(np.where(tape.is_buyer_maker, 0, tape.quantity)))
-    total = np.append(0, np.cumsum(tape.quantity))
+    bounds = np.searchsorted(tape.trades.time_us, np.append(day_number * DAY_US, ends))
+    buys = np.append(0, np.cumsum(np.where(tape.trades.is_buyer_maker, 0, tape.trades.quantity)))
+    total = np.append(0, np.cumsum(tape.trades.quantity))
     bought = np.diff(buys[bounds])
     sold = np.diff(total[bounds]) - bought
     both = (bought > 0) & (sold > 0)
@@ -116,7 +116,7 @@ def make_liquidations(today: VenueDay, tape: Tape) -> Liquidations:
     """At most one order a second, the largest of the losing side, in some of the seconds after a fast minute."""
     tick, _ = today.spec.grid("usdm")
     log_price = today.path.log_price
-    second = (tape.agg_time_us - today.start_us) // SECOND_US
+    second = (tape.aggregates.time_us - today.start_us) // SECOND_US
     move = log_price[:-1] - np.append(np.full(60, log_price[0]), log_price[: DAY_S - 60])
     fast = _FAST_BPS * 1e-4 * LOG2_E * ONE * (today.spec.temper.daily_volatility / 0.026)
     excess = move / fast
@@ -124,12 +124,12 @@ def make_liquidations(today: VenueDay, tape: Tape) -> Liquidations:
     words = draw_words(today.seed, today.name, Stream.LIQUIDATIONS, today.day_number, count=DAY_S)
     chance = np.minimum(np.maximum(excess * excess - 1.0, 0.0) * 0.04, 0.8)
     struck = (words >> np.uint64(48)).astype(np.int64) < np.rint(chance * 65_536)
-    rows = np.flatnonzero(struck[second] & (tape.agg_is_buyer_maker == loser_sells))
+    rows = np.flatnonzero(struck[second] & (tape.aggregates.is_buyer_maker == loser_sells))
     # the largest of each second: a stable sort by quantity, then by second, and the last of each second
-    by_size = rows[np.argsort(tape.agg_quantity[rows], kind="stable")]
+    by_size = rows[np.argsort(tape.aggregates.quantity[rows], kind="stable")]
     ordered = by_size[np.argsort(second[by_size], kind="stable")]
     largest = ordered[np.append(np.diff(second[ordered]) > 0, True)[: ordered.size]]
-    price, sells = tape.agg_price[largest], tape.agg_is_buyer_maker[largest]
+    price, sells = tape.aggregates.price[largest], tape.aggregates.is_buyer_maker[largest]
     margin = price // tick // 200  # half a percent beyond the fill
     limit = np.maximum(price // tick + np.where(sells, -margin, margin), 1) * tick
-    return Liquidations(tape.agg_time_us[largest], sells, limit, price, tape.agg_quantity[largest])
+    return Liquidations(tape.aggregates.time_us[largest], sells, limit, price, tape.aggregates.quantity[largest])

@@ -13,46 +13,6 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Tape:
-    """One UTC day of trades of one symbol in order, and the taker orders (aggregates) that they fill."""
-
-    symbol: str
-    day: date
-    time_us: Ints
-    price: Ints
-    quantity: Ints
-    quote_quantity: Ints
-    """Exact: price times quantity never has more than 8 decimals."""
-    is_buyer_maker: Bools
-    """True where the taker sold."""
-    agg_index: Ints
-    """Row of the aggregate that a trade belongs to, from 0."""
-    first_trade_id: int
-    """Id of the first trade of the day; ids are contiguous within and across days."""
-    first_agg_id: int
-    previous_close: int
-    """Price of the last trade before this day; candles without trades begin with it."""
-    agg_time_us: Ints
-    agg_price: Ints
-    agg_quantity: Ints
-    agg_first_id: Ints
-    agg_last_id: Ints
-    agg_is_buyer_maker: Bools
-    closed: tuple[tuple[int, int], ...] = ()
-    """Half-open spans in microseconds without trading: halts, and the time before the listing."""
-
-    @property
-    def trade_ids(self) -> Ints:
-        """Id of each trade."""
-        return np.arange(self.first_trade_id, self.first_trade_id + self.time_us.size, dtype=np.int64)
-
-    @property
-    def agg_ids(self) -> Ints:
-        """Id of each aggregate."""
-        return np.arange(self.first_agg_id, self.first_agg_id + self.agg_time_us.size, dtype=np.int64)
-
-
-@dataclass(frozen=True, slots=True)
 class Trades:
     """Trades of any span."""
 
@@ -61,7 +21,9 @@ class Trades:
     price: Ints
     quantity: Ints
     quote_quantity: Ints
+    """Exact: price times quantity never has more than 8 decimals."""
     is_buyer_maker: Bools
+    """True where the taker sold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +37,25 @@ class AggTrades:
     first_trade_id: Ints
     last_trade_id: Ints
     is_buyer_maker: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """One UTC day of one symbol: its trades in order, and the taker orders (aggregates) that they fill."""
+
+    symbol: str
+    day: date
+    trades: Trades
+    aggregates: AggTrades
+    agg_index: Ints
+    """Row of the aggregate that a trade belongs to, from 0."""
+    first_trade_id: int
+    """Id of the first trade of the day; ids are contiguous within and across days."""
+    first_agg_id: int
+    previous_close: int
+    """Price of the last trade before this day; candles without trades begin with it."""
+    closed: tuple[tuple[int, int], ...] = ()
+    """Half-open spans in microseconds without trading: halts, and the time before the listing."""
 
 
 @dataclass(frozen=True, slots=True)

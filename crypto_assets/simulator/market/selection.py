@@ -1,4 +1,4 @@
-"""Parts of tapes by row, and parts put together."""
+"""Trades and candles by row, and parts put together."""
 
 from __future__ import annotations
 
@@ -8,32 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from crypto_assets.simulator.market.results import AggTrades, KlineArrays, Tape, Trades
+from crypto_assets.simulator.market.results import AggTrades, KlineArrays, Trades
 
 
-def trades_of(tape: Tape, rows: slice) -> Trades:
-    """Some trades of a tape."""
-    return Trades(
-        trade_id=tape.trade_ids[rows],
-        time_us=tape.time_us[rows],
-        price=tape.price[rows],
-        quantity=tape.quantity[rows],
-        quote_quantity=tape.quote_quantity[rows],
-        is_buyer_maker=tape.is_buyer_maker[rows],
-    )
+def rows_of[T: (Trades, AggTrades, KlineArrays)](part: T, rows: slice) -> T:
+    """Some rows."""
+    return type(part)(**{column.name: getattr(part, column.name)[rows] for column in fields(part)})
 
 
-def agg_trades_of(tape: Tape, rows: slice) -> AggTrades:
-    """Some aggregates of a tape."""
-    return AggTrades(
-        agg_id=tape.agg_ids[rows],
-        time_us=tape.agg_time_us[rows],
-        price=tape.agg_price[rows],
-        quantity=tape.agg_quantity[rows],
-        first_trade_id=tape.agg_first_id[rows],
-        last_trade_id=tape.agg_last_id[rows],
-        is_buyer_maker=tape.agg_is_buyer_maker[rows],
-    )
+def between[T: (Trades, AggTrades)](part: T, start_us: int, end_us: int) -> T:
+    """The rows of [start, end)."""
+    return rows_of(part, rows_between(part.time_us, start_us, end_us))
 
 
 def rows_between(times_us: np.ndarray, start_us: int, end_us: int) -> slice:

@@ -25,7 +25,8 @@ from crypto_assets.simulator.market.exact import ONE, Floats, Words, below, draw
 from crypto_assets.simulator.market.history import History, Ledger, Stream
 from crypto_assets.simulator.market.noise import DAY_S, Noise
 from crypto_assets.simulator.market.path import STEP_S, DayPath, quote
-from crypto_assets.simulator.market.results import Bools, Ints, Tape
+from crypto_assets.simulator.market.results import AggTrades, Bools, Ints, Tape, Trades
+from crypto_assets.simulator.market.selection import chain
 from crypto_assets.simulator.market.spec import UNIT, SymbolSpec, Venue
 
 RESUMPTION_US = 60 * SECOND_US
@@ -71,7 +72,8 @@ def make_tape(today: VenueDay, *, previous_close: int) -> Tape:
     index = today.day_number - FIRST_DAY
     orders = int(today.ledger.orders[index])
     if not orders:
-        return empty_tape(today, previous_close=previous_close)
+        none = np.empty(0, dtype=np.int64)
+        return _tape(today, chain(Trades, []), chain(AggTrades, []), agg_index=none, previous_close=previous_close)
     tick, lot = today.spec.grid(today.venue)
     time_us = _order_times(today, orders)
     slots = (time_us - today.start_us) // SLOT_US
@@ -85,54 +87,40 @@ def make_tape(today: VenueDay, *, previous_close: int) -> Tape:
     lots = np.maximum(_lots(today, slots, quoted, size), fills)
     agg_index = np.repeat(np.arange(orders), fills)
     trade_lots = _split(today.words(Stream.FILLS, agg_index.size), lots, fills, agg_index)
-    first_trade = int(today.ledger.first_trade[index])
-    last_id = first_trade + np.cumsum(fills) - 1
+    last_id = int(today.ledger.first_trade[index]) + np.cumsum(fills) - 1
+    first_id = last_id - fills + 1
     trade_price = price[agg_index]
-    return Tape(
-        symbol=today.spec.symbol,
-        day=day_of(today.day_number),
+    trades = Trades(
+        trade_id=first_id[0] + np.arange(agg_index.size),
         time_us=time_us[agg_index],
         price=trade_price * tick,
         quantity=trade_lots * lot,
         quote_quantity=trade_price * trade_lots * (tick * lot // UNIT),
         is_buyer_maker=sells[agg_index],
-        agg_index=agg_index,
-        first_trade_id=first_trade,
-        first_agg_id=int(today.ledger.first_order[index]),
-        previous_close=previous_close,
-        agg_time_us=time_us,
-        agg_price=price * tick,
-        agg_quantity=lots * lot,
-        agg_first_id=last_id - fills + 1,
-        agg_last_id=last_id,
-        agg_is_buyer_maker=sells,
-        closed=today.calendar.closed(today.day_number),
     )
+    aggregates = AggTrades(
+        agg_id=int(today.ledger.first_order[index]) + np.arange(orders),
+        time_us=time_us,
+        price=price * tick,
+        quantity=lots * lot,
+        first_trade_id=first_id,
+        last_trade_id=last_id,
+        is_buyer_maker=sells,
+    )
+    return _tape(today, trades, aggregates, agg_index=agg_index, previous_close=previous_close)
 
 
-def empty_tape(today: VenueDay, *, previous_close: int) -> Tape:
-    """The tape of a day without trades."""
+def _tape(today: VenueDay, trades: Trades, aggregates: AggTrades, *, agg_index: Ints, previous_close: int) -> Tape:
     index = today.day_number - FIRST_DAY
-    none = np.empty(0, dtype=np.int64)
-    no_sides = np.empty(0, dtype=np.bool_)
     return Tape(
         symbol=today.spec.symbol,
         day=day_of(today.day_number),
-        time_us=none,
-        price=none,
-        quantity=none,
-        quote_quantity=none,
-        is_buyer_maker=no_sides,
-        agg_index=none,
+        trades=trades,
+        aggregates=aggregates,
+        agg_index=agg_index,
         first_trade_id=int(today.ledger.first_trade[index]),
         first_agg_id=int(today.ledger.first_order[index]),
         previous_close=previous_close,
-        agg_time_us=none,
-        agg_price=none,
-        agg_quantity=none,
-        agg_first_id=none,
-        agg_last_id=none,
-        agg_is_buyer_maker=no_sides,
         closed=today.calendar.closed(today.day_number),
     )
 

@@ -99,7 +99,7 @@ def _by_day(updates: _Updates) -> list[tuple[int, _Updates]]:
 
 def _states(tape: Tape, updates: _Updates, digits: Digits, *, width_us: int) -> pl.DataFrame:
     candles = growing_klines(tape, updates.open_us, updates.until_us, width_us=width_us)
-    first_id = np.where(candles.count, tape.first_trade_id + np.searchsorted(tape.time_us, updates.open_us), -1)
+    first_id = np.where(candles.count, tape.first_trade_id + np.searchsorted(tape.trades.time_us, updates.open_us), -1)
     return kline_frame(candles, digits).with_columns(
         open_us=pl.col("time_us"),
         time_us=pl.Series(updates.time_us),

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import httpx
 import msgspec
+import pytest
 from websockets.sync.client import connect
 
-from crypto_assets.endpoints import exchange_urls
+from crypto_assets.config import Settings
+from crypto_assets.endpoints import embedded_endpoint, exchange_urls
+from resources.services import simulator
 from resources.services.manager import Services
-from resources.services.simulator import HEAD_START, Anchor
+from resources.services.service import Context
+from resources.services.simulator import HEAD_START, Anchor, Health, Simulator
 
 type MakeServices = Callable[..., Services]
 
@@ -61,3 +65,10 @@ def test_another_speed_goes_on_from_where_the_clock_was(make_services: MakeServi
     slow.stop(["simulator"])
     fast.start(["simulator"])
     assert before < exchange_time(fast) <= datetime.now(UTC) + timedelta(seconds=1)
+
+
+def test_streams_that_have_failed_have_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Simulator(Context(Settings(data_dir=tmp_path), {}, java_home=lambda: tmp_path))
+    monkeypatch.setattr(simulator, "ask_health", lambda _url: Health(server_time=0, streams=None))
+    service.publish({"port": 4711, "streams": 4712})
+    assert embedded_endpoint(tmp_path, "simulator") == {"url": "http://127.0.0.1:4711"}

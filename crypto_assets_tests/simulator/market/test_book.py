@@ -23,7 +23,7 @@ def test_best_prices_bracket_the_last_trade_all_day(market: Market, symbol: str,
     times = EVERY_SECOND + np.arange(86_400) * 7_919 % 1_000_000
     book = market.book(symbol, times, levels=1, venue=venue)
     tape = market.tape(symbol, DAY, venue=venue)
-    last = np.append(tape.previous_close, tape.price)[np.searchsorted(tape.time_us, times, side="right")]
+    last = np.append(tape.previous_close, tape.trades.price)[np.searchsorted(tape.trades.time_us, times, side="right")]
     assert (book.bid_price[:, 0] <= last).all()
     assert (last <= book.ask_price[:, 0]).all()
     assert (book.bid_price[:, 0] < book.ask_price[:, 0]).all()
@@ -36,16 +36,16 @@ def test_best_prices_bracket_the_trades_beside_midnight(market: Market, day: dat
     times = start + np.append(np.arange(20) * 50_000, DAY_US - 1 - np.arange(20) * 50_000)
     book = market.book("BTCUSDT", times, levels=1)
     tape = market.tape("BTCUSDT", day)
-    last = np.append(tape.previous_close, tape.price)[np.searchsorted(tape.time_us, times, side="right")]
+    last = np.append(tape.previous_close, tape.trades.price)[np.searchsorted(tape.trades.time_us, times, side="right")]
     assert ((book.bid_price[:, 0] <= last) & (last <= book.ask_price[:, 0])).all()
 
 
 @pytest.mark.parametrize("venue", ["spot", "usdm"])
 def test_trades_happen_within_the_book_shown_before_them(market: Market, venue) -> None:
     tape = market.tape("ETHUSDT", DAY, venue=venue)
-    book = market.book("ETHUSDT", tape.agg_time_us, levels=1, venue=venue)
-    assert (tape.agg_price >= book.bid_price[:, 0]).all()
-    assert (tape.agg_price <= book.ask_price[:, 0]).all()
+    book = market.book("ETHUSDT", tape.aggregates.time_us, levels=1, venue=venue)
+    assert (tape.aggregates.price >= book.bid_price[:, 0]).all()
+    assert (tape.aggregates.price <= book.ask_price[:, 0]).all()
 
 
 def test_books_are_sorted_positive_and_on_the_grid(market: Market) -> None:

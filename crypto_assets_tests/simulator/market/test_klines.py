@@ -49,9 +49,9 @@ def test_a_candle_is_what_a_plain_loop_over_its_trades_gives(market: Market) -> 
     tape = market.tape("ETHUSDT", DAY)
     candles = klines(tape, 60)
     for minute in (0, 1, 719, 1_439):
-        rows = [i for i, t in enumerate(tape.time_us.tolist()) if (t - START) // 60_000_000 == minute]
-        prices = [int(tape.price[i]) for i in rows]
-        bought = [i for i in rows if not tape.is_buyer_maker[i]]
+        rows = [i for i, t in enumerate(tape.trades.time_us.tolist()) if (t - START) // 60_000_000 == minute]
+        prices = [int(tape.trades.price[i]) for i in rows]
+        bought = [i for i in rows if not tape.trades.is_buyer_maker[i]]
         assert [int(getattr(candles, c.name)[minute]) for c in fields(KlineArrays)] == [
             START + minute * 60_000_000,
             START + (minute + 1) * 60_000_000 - 1,
@@ -59,11 +59,11 @@ def test_a_candle_is_what_a_plain_loop_over_its_trades_gives(market: Market) -> 
             max(prices),
             min(prices),
             prices[-1],
-            sum(int(tape.quantity[i]) for i in rows),
-            sum(int(tape.quote_quantity[i]) for i in rows),
+            sum(int(tape.trades.quantity[i]) for i in rows),
+            sum(int(tape.trades.quote_quantity[i]) for i in rows),
             len(rows),
-            sum(int(tape.quantity[i]) for i in bought),
-            sum(int(tape.quote_quantity[i]) for i in bought),
+            sum(int(tape.trades.quantity[i]) for i in bought),
+            sum(int(tape.trades.quote_quantity[i]) for i in bought),
         ]
 
 
@@ -79,8 +79,8 @@ def test_a_candle_without_trades_repeats_the_last_price(market: Market) -> None:
 def test_the_first_candle_without_trades_has_the_close_of_the_day_before(market: Market) -> None:
     tape = market.tape("DOGEUSDT", DAY)
     candles = klines(tape, 1)
-    until_first_trade = (int(tape.time_us[0]) - START) // 1_000_000
-    assert (candles.close[:until_first_trade] == market.tape("DOGEUSDT", date(2024, 8, 4)).price[-1]).all()
+    until_first_trade = (int(tape.trades.time_us[0]) - START) // 1_000_000
+    assert (candles.close[:until_first_trade] == market.tape("DOGEUSDT", date(2024, 8, 4)).trades.price[-1]).all()
 
 
 @pytest.mark.parametrize("interval", LONG_INTERVALS)

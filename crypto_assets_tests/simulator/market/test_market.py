@@ -51,21 +51,21 @@ def test_trades_are_found_by_id_over_midnight(market: Market, venue) -> None:
     first = after.first_trade_id - 10
     trades = market.trades_by_id("BTCUSDT", first, 30, venue=venue)
     assert trades.trade_id.tolist() == list(range(first, first + 30))
-    assert trades.price.tolist() == [*before.price[-10:].tolist(), *after.price[:20].tolist()]
+    assert trades.price.tolist() == [*before.trades.price[-10:].tolist(), *after.trades.price[:20].tolist()]
     aggregates = market.agg_trades_by_id("BTCUSDT", after.first_agg_id - 1, 2, venue=venue)
-    assert aggregates.time_us.tolist() == [before.agg_time_us[-1], after.agg_time_us[0]]
+    assert aggregates.time_us.tolist() == [before.aggregates.time_us[-1], after.aggregates.time_us[0]]
 
 
 def test_ids_lead_to_their_day_and_row(market: Market) -> None:
     tape = market.tape("BTCUSDT", DAY)
     assert market.locate_trade("BTCUSDT", tape.first_trade_id) == (DAY, 0)
     assert market.locate_trade("BTCUSDT", tape.first_trade_id - 1)[0] == date(2024, 8, 4)
-    assert market.locate_agg("BTCUSDT", int(tape.agg_ids[-1])) == (DAY, tape.agg_time_us.size - 1)
+    assert market.locate_agg("BTCUSDT", int(tape.aggregates.agg_id[-1])) == (DAY, tape.aggregates.time_us.size - 1)
     assert market.locate_trade("LUNAUSDT", 0) == (date(2020, 8, 21), 0)
 
 
 def test_ids_end_with_the_symbol(market: Market) -> None:
-    last = market.tape("LUNAUSDT", date(2022, 5, 12)).trade_ids[-1]
+    last = market.tape("LUNAUSDT", date(2022, 5, 12)).trades.trade_id[-1]
     assert market.trades_by_id("LUNAUSDT", int(last) - 2, 100).trade_id.size == 3
     for wrong in (-1, int(last) + 1):
         with pytest.raises(LookupError, match=str(wrong)):

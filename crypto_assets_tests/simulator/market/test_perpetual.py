@@ -40,9 +40,9 @@ def test_the_index_is_the_last_spot_trade_and_the_mark_is_the_premium_away(marke
 
 def test_perpetual_trades_stay_near_the_mark(market: Market) -> None:
     tape = market.tape("BTCUSDT", DAY, venue="usdm")
-    mark = market.mark_prices("BTCUSDT", tape.agg_time_us).mark_price
-    assert abs(tape.agg_price / mark - 1).max() < 0.01
-    assert abs(np.median(tape.agg_price / mark - 1)) < 0.0001
+    mark = market.mark_prices("BTCUSDT", tape.aggregates.time_us).mark_price
+    assert abs(tape.aggregates.price / mark - 1).max() < 0.01
+    assert abs(np.median(tape.aggregates.price / mark - 1)) < 0.0001
 
 
 def test_funding_is_paid_every_eight_hours_with_milliseconds_of_jitter(market: Market) -> None:
@@ -142,7 +142,7 @@ def test_liquidations_are_aggregates_at_most_one_a_second_in_fast_moves(market: 
     struck = market.liquidations("BTCUSDT", DAY)
     assert 5 < struck.time_us.size < 3_000
     assert (np.diff(struck.time_us // 1_000_000) > 0).all()
-    of_tape = (tape.agg_time_us, tape.agg_price, tape.agg_quantity, tape.agg_is_buyer_maker)
+    of_tape = (tape.aggregates.time_us, tape.aggregates.price, tape.aggregates.quantity, tape.aggregates.is_buyer_maker)
     of_orders = (struck.time_us, struck.average_price, struck.quantity, struck.is_sell)
     aggregates = set(zip(*(column.tolist() for column in of_tape), strict=True))
     assert aggregates.issuperset(zip(*(column.tolist() for column in of_orders), strict=True))

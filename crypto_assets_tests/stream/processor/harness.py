@@ -23,7 +23,7 @@ from crypto_assets.stream.topics import DEAD_LETTERS, TICKERS, TRADES
 from crypto_assets_tests.databases import fetch
 from crypto_assets_tests.waiting import wait_for
 from resources.services.java import java_home
-from resources.services.spark import spark_environment
+from resources.services.processor import spark_environment
 
 START_S = 120
 SOON_S = 60

@@ -169,8 +169,8 @@ class Predictor:
 
     def _stored(self, symbol: str, day: date, made_from: str) -> pa.Table | None:
         """What is stored of the day, where it came from just this."""
-        notes = self._lake.footer(LSTM_PREDICTIONS, symbol, day)
-        if notes is None or notes.get(MADE_FROM) != made_from:
+        stored = self._lake.outline(LSTM_PREDICTIONS, symbol, day)
+        if stored is None or stored.notes.get(MADE_FROM) != made_from:
             return None
         return self._lake.read(LSTM_PREDICTIONS, symbol, day)
 

@@ -131,11 +131,6 @@ class Lake:
         tables = [self.read(dataset, symbol, day, columns=columns, start=start, end=end) for day in days]
         return pa.concat_tables([_schema_of(dataset, columns).empty_table(), *(t for t in tables if t is not None)])
 
-    def footer(self, dataset: Dataset, symbol: str, day: date) -> dict[str, str] | None:
-        """The notes published with a single-file day; None where it was never published."""
-        held = self.outline(dataset, symbol, day)
-        return None if held is None else dict(held.notes)
-
     def outline(self, dataset: Dataset, symbol: str, day: date) -> Outline | None:
         """Rows and notes of a single-file day, for some kB of reading; None where it was never published.
 

@@ -190,8 +190,8 @@ class CandleDays:
 
     def _is_whole(self, day: date, timeframe: str) -> bool:
         """Whether the lake's silver was made once the day was over."""
-        notes = self._lake.footer(SILVER_KLINES[timeframe], self.symbol, day)
-        known_until = (notes or {}).get("known_until")
+        silver = self._lake.outline(SILVER_KLINES[timeframe], self.symbol, day)
+        known_until = silver and silver.notes.get("known_until")
         return known_until is not None and datetime.fromisoformat(known_until) >= day_span(day).end
 
 

@@ -25,7 +25,7 @@ from crypto_assets.forecast.training_sets import StoredSet
 from crypto_assets.forecast.training_sets_days import READ
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import FLAGS, KLINES_1S, SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL, Dataset
-from crypto_assets.spans import day_span, from_us, to_us
+from crypto_assets.spans import DAY_US, day_span, from_us, to_us
 
 AUDITED_DAYS = 2
 """Days of a set that are computed again: the newest, and one taken by chance. A day of gold costs some seconds."""
@@ -135,8 +135,7 @@ def audit(lake: Lake, stored: StoredSet, *, seed: int) -> Audit:
 
 def _days_in(table: FeatureTable) -> list[date]:
     """UTC days of which the table has rows, ascending."""
-    day_us = 86_400_000_000
-    return [from_us(int(number) * day_us).date() for number in np.unique(table.open_us // day_us)]
+    return [from_us(int(number) * DAY_US).date() for number in np.unique(table.open_us // DAY_US)]
 
 
 def _days_to_try(days: Sequence[date], *, seed: int) -> list[date]:

@@ -28,9 +28,8 @@ from crypto_assets.lake.manifest import (
     encode_manifest,
 )
 from crypto_assets.schemas import REJECTED, Dataset
-from crypto_assets.spans import times_us, to_us
+from crypto_assets.spans import HOUR_US, times_us, to_us
 
-HOUR_US = 3_600_000_000
 FOOTER_BYTES = 64 * 1024
 """Read from the end of a Parquet file to know what it holds: gold's 130 columns describe themselves in half of it."""
 READ_ATTEMPTS = 3

@@ -127,10 +127,7 @@ class Evaluations:
     def forecasts(self, evaluated: ModelEvaluation) -> pa.Table:
         """The forecasts that an evaluation is about, with the columns of LSTM_EVALUATION."""
         path = f"{evaluation_folder(evaluated.symbol, evaluated.as_of_day)}/{evaluated.forecasts}"
-        content = self._lake.files.read(path)
-        if content is None or hashlib.sha256(content).hexdigest() != evaluated.forecasts_sha256:
-            what = "is gone" if content is None else "is not the file that was published: its sha256 differs"
-            raise LakeError(f"{self._lake.files.uri_of(path)} {what}. {_AGAIN}")
+        content = self._lake.files.read_published(path, sha256=evaluated.forecasts_sha256, advice=_AGAIN)
         return pq.read_table(io.BytesIO(content))
 
     def days(self, symbol: str) -> list[date]:

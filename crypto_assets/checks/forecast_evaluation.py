@@ -10,7 +10,7 @@ from crypto_assets.checks.day_checks import DayCheck, check_specs, judge_days
 from crypto_assets.checks.findings import ERROR, WARN, Finding
 from crypto_assets.config import read_settings
 from crypto_assets.forecast.checkpoints import Checkpoints
-from crypto_assets.forecast.evaluations import LSTM_EVALUATION, JUDGE_AGAIN, ModelEvaluation
+from crypto_assets.forecast.evaluations import JUDGE_AGAIN, LSTM_EVALUATION, ModelEvaluation
 from crypto_assets.forecast.promoting import (
     JudgedModel,
     figures_of_model,

@@ -1,7 +1,7 @@
 """Checks of evaluations: whether the figures are those of the forecasts, and the one that puts a model in force."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 import dagster as dg
@@ -9,7 +9,6 @@ import dagster as dg
 from crypto_assets.checks.day_checks import DayCheck, check_specs, judge_days
 from crypto_assets.checks.findings import ERROR, WARN, Finding
 from crypto_assets.config import read_settings
-from crypto_assets.forecast.checkpoints import Checkpoints
 from crypto_assets.forecast.evaluations import JUDGE_AGAIN, LSTM_EVALUATION, ModelEvaluation
 from crypto_assets.forecast.promoting import (
     JudgedModel,
@@ -46,28 +45,20 @@ def forecast_evaluation_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition
     def check_evaluations(
         context: dg.AssetCheckExecutionContext, lake: LakeResource, checkpoints: CheckpointsResource
     ) -> Iterator[dg.AssetCheckResult]:
-        read = partial(_read, checkpoints=checkpoints.checkpoints, promotions=Promotions(checkpoints.uri))
+        promotions = Promotions(checkpoints.uri)
+
+        def read(lake: Lake, partition: Partition, _: datetime) -> JudgedModel | None:
+            models = checkpoints.checkpoints
+            return read_judged(lake, partition.symbol, partition.day, checkpoints=models, promotions=promotions)
+
         yield from judge_days(context, lake.lake, LSTM_EVALUATION, days, checks=checks, read=read)
 
     return [check_evaluations]
 
 
-def _read(
-    lake: Lake, partition: Partition, now: datetime, *, checkpoints: Checkpoints, promotions: Promotions
-) -> JudgedModel | None:
-    market_time = partial(exchange_now, read_settings(), wall=now)
-    return read_judged(
-        lake,
-        partition.symbol,
-        partition.day,
-        checkpoints=checkpoints,
-        promotions=promotions,
-        market_time=market_time,
-    )
-
-
 def _promotion(model: JudgedModel) -> Finding:
-    decision = promote_or_say_why_not(model)
+    market_time = partial(exchange_now, read_settings(), wall=datetime.now(UTC))
+    decision = promote_or_say_why_not(model, market_time=market_time)
     severity = WARN if decision.takes_a_reason else ERROR
     return Finding(decision.promoted, decision.sentence, _numbers(model.evaluated), severity)
 

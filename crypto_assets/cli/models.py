@@ -14,7 +14,6 @@ from crypto_assets.cli.telling import FAILED, Json, end, print_json, print_table
 if TYPE_CHECKING:
     from crypto_assets.config import Settings
     from crypto_assets.forecast.evaluations import ModelEvaluation
-    from crypto_assets.forecast.promoting import JudgedModel
     from crypto_assets.forecast.promotions import Promotion
 
 LONGEST_REASON = 500
@@ -112,16 +111,23 @@ def promote(
     """
     from crypto_assets.config import read_settings
     from crypto_assets.errors import InputIncomplete
-    from crypto_assets.forecast.promoting import promote_or_say_why_not
+    from crypto_assets.forecast.checkpoints import Checkpoints
+    from crypto_assets.forecast.promoting import promote_or_say_why_not, read_judged
+    from crypto_assets.forecast.promotions import Promotions
+    from crypto_assets.lake.lake import Lake
+    from resources.exchange import exchange_now
 
     reason = "" if force_with_reason is None else _checked_reason(force_with_reason)
-    judged = _judged(read_settings(), symbol, day)
+    settings = read_settings()
+    checkpoints, promotions = Checkpoints(settings.checkpoints), Promotions(settings.checkpoints)
+    judged = read_judged(Lake(settings.lake), symbol, day, checkpoints=checkpoints, promotions=promotions)
     if judged is None:
         raise InputIncomplete(
             f"There is no evaluation of {symbol} {day}, and no model is promoted that nobody judged. Make it: "
             f"crypto-assets backfill {symbol} {day} {day} --job forecast"
         )
-    decision = promote_or_say_why_not(judged, reason=reason)
+    market_time = partial(exchange_now, settings, wall=datetime.now(UTC))
+    decision = promote_or_say_why_not(judged, market_time=market_time, reason=reason)
     if not decision.promoted:
         refused = " No reason changes that." if reason else ""
         advice = " --force-with-reason promotes it all the same." if decision.takes_a_reason else refused
@@ -136,23 +142,6 @@ def _checked_reason(text: str) -> str:
     if not reason or len(reason) > LONGEST_REASON or not reason.isprintable():
         raise BadQuestion(f"A reason is a text of at most {LONGEST_REASON} characters that others will read.")
     return reason
-
-
-def _judged(settings: Settings, symbol: str, day: date) -> JudgedModel | None:
-    from crypto_assets.forecast.checkpoints import Checkpoints
-    from crypto_assets.forecast.promoting import read_judged
-    from crypto_assets.forecast.promotions import Promotions
-    from crypto_assets.lake.lake import Lake
-    from resources.exchange import exchange_now
-
-    return read_judged(
-        Lake(settings.lake),
-        symbol,
-        day,
-        checkpoints=Checkpoints(settings.checkpoints),
-        promotions=Promotions(settings.checkpoints),
-        market_time=partial(exchange_now, settings, wall=datetime.now(UTC)),
-    )
 
 
 def _models(settings: Settings, symbol: str | None) -> list[dict[str, Any]]:

@@ -35,8 +35,6 @@ class JudgedModel:
     forecasts: pa.Table
     checkpoints: Checkpoints
     promotions: Promotions
-    market_time: Callable[[], datetime]
-    """What the exchange's clock shows: what `promoted_at` is compared with are moments of its candles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +48,7 @@ class Decision:
 
 
 def read_judged(
-    lake: Lake,
-    symbol: str,
-    day: date,
-    *,
-    checkpoints: Checkpoints,
-    promotions: Promotions,
-    market_time: Callable[[], datetime],
+    lake: Lake, symbol: str, day: date, *, checkpoints: Checkpoints, promotions: Promotions
 ) -> JudgedModel | None:
     """The evaluation of a day of a symbol with what is around it; None where there is none."""
     evaluations = Evaluations(lake)
@@ -64,12 +56,13 @@ def read_judged(
     if stored is None:
         return None
     forecasts = evaluations.forecasts(stored.evaluated)
-    return JudgedModel(stored.evaluated, forecasts, checkpoints, promotions, market_time)
+    return JudgedModel(stored.evaluated, forecasts, checkpoints, promotions)
 
 
-def promote_or_say_why_not(model: JudgedModel, *, reason: str = "") -> Decision:
+def promote_or_say_why_not(model: JudgedModel, *, market_time: Callable[[], datetime], reason: str = "") -> Decision:
     """Put the model in force where every doubt is out, and its verdict allows it or a person has a reason.
 
+    `market_time` is what the exchange's clock shows: what `promoted_at` is compared with are moments of its candles.
     Twice is once. Raises Unavailable where the exchange's clock does not answer, and LakeError where the ledger cannot
     be written.
     """
@@ -88,7 +81,7 @@ def promote_or_say_why_not(model: JudgedModel, *, reason: str = "") -> Decision:
         sentence = f"{evaluated.model_id} {verdict.sentence} {_stays(current)}"
         return Decision(False, sentence, takes_a_reason=True)
     against = "" if verdict.promote else reason
-    card, now = read_card(content), model.market_time()
+    card, now = read_card(content), market_time()
     entry = promotions.promote(card, content, verdict=verdict.sentence, now=now, reason=against)
     newest = promotions.current(evaluated.symbol)
     rest = f"In force since {entry.promoted_at:%Y-%m-%d %H:%M} UTC."

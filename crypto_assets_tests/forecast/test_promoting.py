@@ -18,21 +18,14 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-def judged(world: World, *, market_time: Callable[[], datetime] = lambda: NOW) -> JudgedModel | None:
-    return read_judged(
-        world.lake,
-        SYMBOL,
-        DAY,
-        checkpoints=world.checkpoints,
-        promotions=world.promotions,
-        market_time=market_time,
-    )
+def judged(world: World) -> JudgedModel | None:
+    return read_judged(world.lake, SYMBOL, DAY, checkpoints=world.checkpoints, promotions=world.promotions)
 
 
 def decided(world: World, *, reason: str = "", market_time: Callable[[], datetime] = lambda: NOW) -> Decision:
-    model = judged(world, market_time=market_time)
+    model = judged(world)
     assert model is not None
-    return promote_or_say_why_not(model, reason=reason)
+    return promote_or_say_why_not(model, market_time=market_time, reason=reason)
 
 
 def does_not_answer() -> datetime:

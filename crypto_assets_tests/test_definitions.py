@@ -11,13 +11,13 @@ import dagster as dg
 import pytest
 import yaml
 
-from crypto_assets.assets.gold import LOOK_BACK_DAYS
 from crypto_assets.assets.streams import STREAMS
 from crypto_assets.config import Settings
 from crypto_assets.definitions import build_definitions, defs
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
+from crypto_assets.features.inputs import LOOK_BACK_DAYS
 from crypto_assets.partitions import DaySymbol, look_back
-from crypto_assets.schemas import BRONZE, BRONZE_TRADES, SILVER
+from crypto_assets.schemas import BRONZE, BRONZE_TRADES, SILVER, SILVER_KLINES
 from crypto_assets.stream.avro import schema_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -106,8 +106,8 @@ def test_gold_depends_on_its_day_and_the_days_before(graph: dg.Definitions) -> N
 
     mappings = {dep.asset_key.to_user_string(): dep.partition_mapping for dep in spec.deps}
 
-    assert mappings == {name: look_back(days) for name, days in LOOK_BACK_DAYS.items()}
-    assert [LOOK_BACK_DAYS[f"silver_klines_{timeframe}"] for timeframe in ("1m", "5m", "15m")] == [4, 4, 4]
+    assert mappings == {dataset.name: look_back(days) for dataset, days in LOOK_BACK_DAYS.items()}
+    assert [LOOK_BACK_DAYS[dataset] for dataset in SILVER_KLINES.values()] == [4, 4, 4]
 
 
 def test_every_partitioned_asset_takes_a_range_in_one_run(graph: dg.Definitions) -> None:

@@ -117,8 +117,9 @@ def test_a_day_whose_silver_was_made_from_something_else_stays(lake: Lake) -> No
 def test_a_day_without_silver_or_with_half_of_it_stays(lake: Lake, tmp_path: Path) -> None:
     silver = lake.read(SILVER_KLINES["1m"], SYMBOL, DAY)
     assert silver is not None
-    notes = lake.footer(SILVER_KLINES["1m"], SYMBOL, DAY)
-    lake.publish(SILVER_KLINES["1m"], SYMBOL, DAY, silver.slice(0, 1400), footer=notes)
+    stored = lake.outline(SILVER_KLINES["1m"], SYMBOL, DAY)
+    assert stored is not None
+    lake.publish(SILVER_KLINES["1m"], SYMBOL, DAY, silver.slice(0, 1400), footer=stored.notes)
     half = swept(lake)
     assert (half.days, "fails its check completeness" in reasons(half)) == (0, True)
 

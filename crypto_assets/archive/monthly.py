@@ -15,8 +15,8 @@ import numpy.typing as npt
 from crypto_assets.binance.archive_paths import ArchiveFile
 from crypto_assets.binance.archive_zip import read_blocks
 from crypto_assets.binance.csv_rows import line_bounds
+from crypto_assets.spans import DAY_US
 
-DAY_US = 86_400_000_000
 EPOCH = date(1970, 1, 1)
 _STAMP = (1980, 1, 1, 0, 0, 0)  # the same lines are the same bytes, whenever they are split
 _MILLISECOND_DIGITS, _MICROSECOND_DIGITS = 13, 16

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from crypto_assets.assets.day_asset import day_asset
 from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.forecast_config import ForecastConfig
 from crypto_assets.assets.forecast_data import GROUP
@@ -30,14 +31,13 @@ DESCRIPTION = (
 def forecast_checkpoint_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
     """The model."""
 
-    @dg.asset(
-        name=NAME,
-        group_name=GROUP,
+    @day_asset(
+        NAME,
+        days,
+        group=GROUP,
         kinds={"tensorflow", "keras"},
         description=DESCRIPTION,
         deps=[LSTM_TRAINING_SET.name],
-        partitions_def=days.definition,
-        backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def lstm_checkpoint(
         context: dg.AssetExecutionContext,

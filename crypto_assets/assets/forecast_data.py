@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from crypto_assets.assets.columns import table_metadata
+from crypto_assets.assets.day_asset import day_asset
 from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.forecast_config import ForecastConfig
 from crypto_assets.assets.missing_inputs import never_materialised
@@ -53,9 +54,10 @@ def forecast_data_assets(days: DaySymbol, *, look_back_days: int) -> list[dg.Ass
     """The training set; `look_back_days` are those that it reads by default, with its own (FORECAST_DAYS)."""
     window = look_back(look_back_days - 1)
 
-    @dg.asset(
-        name=LSTM_TRAINING_SET.name,
-        group_name=GROUP,
+    @day_asset(
+        LSTM_TRAINING_SET.name,
+        days,
+        group=GROUP,
         kinds={"parquet"},
         description=DESCRIPTION,
         metadata=table_metadata(LSTM_TRAINING_SET),
@@ -63,8 +65,6 @@ def forecast_data_assets(days: DaySymbol, *, look_back_days: int) -> list[dg.Ass
             dg.AssetDep(dataset.name, partition_mapping=window)
             for dataset in (GOLD_FEATURES, SILVER_KLINES["1m"], KLINES_1S)
         ],
-        partitions_def=days.definition,
-        backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def lstm_training_set(
         context: dg.AssetExecutionContext, config: ForecastConfig, lake: LakeResource

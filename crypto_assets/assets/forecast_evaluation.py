@@ -10,6 +10,7 @@ import dagster as dg
 import msgspec
 
 from crypto_assets.assets.columns import table_metadata
+from crypto_assets.assets.day_asset import day_asset
 from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.assets.forecast_config import ForecastConfig
 from crypto_assets.assets.forecast_data import GROUP
@@ -40,15 +41,14 @@ DESCRIPTION = (
 def forecast_evaluation_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
     """The evaluation."""
 
-    @dg.asset(
-        name=LSTM_EVALUATION.name,
-        group_name=GROUP,
+    @day_asset(
+        LSTM_EVALUATION.name,
+        days,
+        group=GROUP,
         kinds={"tensorflow", "scikitlearn"},
         description=DESCRIPTION,
         metadata=table_metadata(LSTM_EVALUATION),
         deps=[CHECKPOINT],
-        partitions_def=days.definition,
-        backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def lstm_evaluation(
         context: dg.AssetExecutionContext,

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from crypto_assets.assets.columns import table_metadata
+from crypto_assets.assets.day_asset import day_asset
 from crypto_assets.assets.each_partition import Written, materialize_each, published_metadata
 from crypto_assets.assets.forecast_config import ForecastConfig
 from crypto_assets.assets.forecast_data import GROUP
@@ -42,9 +43,10 @@ def forecast_predictions_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
     """The predictions. The day after is an input: it says what came of the day's last forecasts."""
     neighbours = look_around(before=1, after=1)
 
-    @dg.asset(
-        name=LSTM_PREDICTIONS.name,
-        group_name=GROUP,
+    @day_asset(
+        LSTM_PREDICTIONS.name,
+        days,
+        group=GROUP,
         kinds={"tensorflow", "parquet"},
         description=DESCRIPTION,
         metadata=table_metadata(LSTM_PREDICTIONS),
@@ -54,9 +56,7 @@ def forecast_predictions_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
             # of the day itself only so that a run over both promotes first: a model foretells what it has not seen
             dg.AssetDep(LSTM_EVALUATION.name, partition_mapping=look_back(1)),
         ],
-        partitions_def=days.definition,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=when_window_changes(own_day=(GOLD_FEATURES.name, SILVER_KLINES["1m"].name)),
+        follows=when_window_changes(own_day=(GOLD_FEATURES.name, SILVER_KLINES["1m"].name)),
     )
     def lstm_predictions(
         context: dg.AssetExecutionContext,
@@ -92,7 +92,7 @@ class PredictionDays:
             LSTM_PREDICTIONS, partition.symbol, partition.day, made.predictions, footer=_notes(made, state)
         )
         metadata = describe_predictions(made, published, partition=partition, state=state)
-        return Written(published.rows, published.sha256, metadata, warning_of(made))
+        return Written.of(published, metadata, warning=warning_of(made))
 
 
 def _notes(made: MadeDay, state: str) -> dict[str, str]:

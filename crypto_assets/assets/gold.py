@@ -10,20 +10,13 @@ from crypto_assets.assets.each_partition import materialize_each
 from crypto_assets.assets.gold_days import FeatureDays
 from crypto_assets.automation import when_window_changes
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
-from crypto_assets.features.inputs import LEAD_IN_DAYS
+from crypto_assets.features.inputs import LEAD_IN_DAYS, LOOK_BACK_DAYS
 from crypto_assets.partitions import DaySymbol, look_back
-from crypto_assets.schemas import SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL
+from crypto_assets.schemas import SILVER_KLINES
 from resources.lake import LakeResource
 from resources.spark import SparkResource
 
 GROUP = "gold"
-
-LOOK_BACK_DAYS = {
-    **{dataset.name: LEAD_IN_DAYS for dataset in SILVER_KLINES.values()},
-    SILVER_ORDERBOOK.name: 1,
-    SILVER_PERPETUAL.name: 1,
-}
-"""Days before its own that a day of gold reads of each input."""
 
 
 def gold_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
@@ -40,8 +33,8 @@ def gold_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
             "`warm` is false."
         ),
         metadata=table_metadata(GOLD_FEATURES, sources=_sources()),
-        deps=[dg.AssetDep(name, partition_mapping=look_back(back)) for name, back in LOOK_BACK_DAYS.items()],
-        follows=when_window_changes(own_day=tuple(LOOK_BACK_DAYS)),
+        deps=[dg.AssetDep(d.name, partition_mapping=look_back(back)) for d, back in LOOK_BACK_DAYS.items()],
+        follows=when_window_changes(own_day=tuple(dataset.name for dataset in LOOK_BACK_DAYS)),
     )
     def gold_features(
         context: dg.AssetExecutionContext, lake: LakeResource, spark: SparkResource

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -11,10 +13,10 @@ from crypto_assets.assets.day_cache import DayCache
 from crypto_assets.assets.each_partition import Written, published_metadata
 from crypto_assets.assets.missing_inputs import never_materialised
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
-from crypto_assets.features.inputs import BOOK_LEAD_IN, LEAD_IN_DAYS, FeatureInputs
+from crypto_assets.features.inputs import BOOK_LEAD_IN, LOOK_BACK_DAYS, FeatureInputs, gather_inputs
 from crypto_assets.lake.lake import Lake, Published
 from crypto_assets.partitions import Partition
-from crypto_assets.schemas import SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL, Dataset
+from crypto_assets.schemas import SILVER_KLINES, SILVER_ORDERBOOK, Dataset
 from crypto_assets.spans import day_span
 
 
@@ -39,37 +41,23 @@ class InputWindow:
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._klines = DayCache(lake, days=LEAD_IN_DAYS + 1)
-        self._perpetual = DayCache(lake, days=2)
-        self._evenings = DayCache(lake, days=2, keep=_last_hour)
+        self._caches = {
+            dataset.name: DayCache(lake, days=back + 1, keep=_last_hour if dataset is SILVER_ORDERBOOK else None)
+            for dataset, back in LOOK_BACK_DAYS.items()
+        }
 
     def inputs(self, partition: Partition) -> FeatureInputs:
         """The window of the day; raises InputIncomplete where silver has no klines of the day itself."""
         for dataset in SILVER_KLINES.values():
-            if self._klines.read(dataset, partition) is None:
+            if self._read(partition, dataset, partition.day) is None:
                 raise never_materialised(GOLD_FEATURES.name, partition, missing=dataset.name)
-        klines = {timeframe: self._joined(dataset, partition) for timeframe, dataset in SILVER_KLINES.items()}
-        return FeatureInputs(klines, self._orderbook(partition), self._perpetual_states(partition))
+        return gather_inputs(partition.day, partial(self._read, partition))
 
-    def _joined(self, dataset: Dataset, partition: Partition) -> pa.Table:
-        days = (self._klines.read(dataset, partition.moved(-back)) for back in range(LEAD_IN_DAYS, -1, -1))
-        return pa.concat_tables(day for day in days if day is not None)
-
-    def _orderbook(self, partition: Partition) -> pa.Table | None:
-        """The day and the last hour before it; None where nothing was captured on the day.
-
-        Read anew: a day at 100 ms is some hundred MB, and only its last hour is needed again.
-        """
-        evening = self._evenings.read(SILVER_ORDERBOOK, partition.moved(-1))
-        day = self._lake.read(SILVER_ORDERBOOK, partition.symbol, partition.day)
-        if day is None or not day.num_rows:
-            return None
-        return day if evening is None else pa.concat_tables([evening, day])
-
-    def _perpetual_states(self, partition: Partition) -> pa.Table | None:
-        days = (self._perpetual.read(SILVER_PERPETUAL, partition.moved(-back)) for back in (1, 0))
-        held = [day for day in days if day is not None and day.num_rows]
-        return pa.concat_tables(held) if held else None
+    def _read(self, partition: Partition, dataset: Dataset, day: date) -> pa.Table | None:
+        if dataset is SILVER_ORDERBOOK and day == partition.day:
+            # Not remembered: a day at 100 ms is some hundred MB, and the day after reads its last hour anew.
+            return self._lake.read(dataset, partition.symbol, day)
+        return self._caches[dataset.name].read(dataset, Partition(partition.symbol, day))
 
 
 def _described(features: pa.Table, published: Published) -> dict[str, Any]:

@@ -19,13 +19,13 @@ from crypto_assets.forecast.checkpoints import NAME as CHECKPOINT
 from crypto_assets.forecast.drift import MOST_ROWS_OUTSIDE, WEEK_DAYS
 from crypto_assets.forecast.options import Source
 from crypto_assets.forecast.predicting import Predictor, rows_of_day
-from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, SECOND_US, STEP_S
+from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, STEP_S
 from crypto_assets.forecast.promotions import Promotion, Promotions
 from crypto_assets.forecast.retraining import trained_days
 from crypto_assets.forecast.table import FloatArray
 from crypto_assets.forecast.training_sets_days import READ
 from crypto_assets.partitions import DaySymbol
-from crypto_assets.spans import from_us, times_us, to_us
+from crypto_assets.spans import SECOND_US, from_us, times_us, to_us
 from resources.checkpoints import CheckpointsResource
 from resources.lake import LakeResource
 

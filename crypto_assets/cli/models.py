@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,6 @@ from crypto_assets.cli.arguments import Day, Symbol
 from crypto_assets.cli.telling import FAILED, Json, end, print_json, print_table, told
 
 if TYPE_CHECKING:
-    from crypto_assets.checks.forecast_evaluation import EvaluatedDay
     from crypto_assets.config import Settings
     from crypto_assets.forecast.evaluations import ModelEvaluation
     from crypto_assets.forecast.promotions import Promotion
@@ -109,24 +109,30 @@ def promote(
 
     Where something leaked into it, or its file is not the one that was judged, it is refused whatever the reason.
     """
-    from crypto_assets.checks.findings import WARN
-    from crypto_assets.checks.forecast_evaluation import promote_or_say_why_not
     from crypto_assets.config import read_settings
     from crypto_assets.errors import InputIncomplete
+    from crypto_assets.forecast.checkpoints import Checkpoints
+    from crypto_assets.forecast.promoting import promote_or_say_why_not, read_judged
+    from crypto_assets.forecast.promotions import Promotions
+    from crypto_assets.lake.lake import Lake
+    from resources.exchange import exchange_now
 
     reason = "" if force_with_reason is None else _checked_reason(force_with_reason)
-    judged = _judged(read_settings(), symbol, day)
+    settings = read_settings()
+    checkpoints, promotions = Checkpoints(settings.checkpoints), Promotions(settings.checkpoints)
+    judged = read_judged(Lake(settings.lake), symbol, day, checkpoints=checkpoints, promotions=promotions)
     if judged is None:
         raise InputIncomplete(
             f"There is no evaluation of {symbol} {day}, and no model is promoted that nobody judged. Make it: "
             f"crypto-assets backfill {symbol} {day} {day} --job forecast"
         )
-    finding = promote_or_say_why_not(judged, reason=reason)
-    if not finding.passed:
+    market_time = partial(exchange_now, settings, wall=datetime.now(UTC))
+    decision = promote_or_say_why_not(judged, market_time=market_time, reason=reason)
+    if not decision.promoted:
         refused = " No reason changes that." if reason else ""
-        advice = " --force-with-reason promotes it all the same." if finding.severity is WARN else refused
-        end(f"{finding.sentence}{advice}", status=FAILED)
-    typer.echo(finding.sentence)
+        advice = " --force-with-reason promotes it all the same." if decision.takes_a_reason else refused
+        end(f"{decision.sentence}{advice}", status=FAILED)
+    typer.echo(decision.sentence)
 
 
 def _checked_reason(text: str) -> str:
@@ -136,18 +142,6 @@ def _checked_reason(text: str) -> str:
     if not reason or len(reason) > LONGEST_REASON or not reason.isprintable():
         raise BadQuestion(f"A reason is a text of at most {LONGEST_REASON} characters that others will read.")
     return reason
-
-
-def _judged(settings: Settings, symbol: str, day: date) -> EvaluatedDay | None:
-    from crypto_assets.checks.forecast_evaluation import read_evaluated
-    from crypto_assets.forecast.checkpoints import Checkpoints
-    from crypto_assets.forecast.promotions import Promotions
-    from crypto_assets.lake.lake import Lake
-    from crypto_assets.partitions import Partition
-
-    checkpoints, promotions = Checkpoints(settings.checkpoints), Promotions(settings.checkpoints)
-    lake, partition = Lake(settings.lake), Partition(symbol, day)
-    return read_evaluated(lake, partition, datetime.now(UTC), checkpoints=checkpoints, promotions=promotions)
 
 
 def _models(settings: Settings, symbol: str | None) -> list[dict[str, Any]]:

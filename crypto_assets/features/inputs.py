@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
 import pyarrow as pa
 
-from crypto_assets.schemas import FLAGS, SILVER_KLINES, TIMEFRAMES
+from crypto_assets.schemas import FLAGS, SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL, TIMEFRAMES, Dataset
 from crypto_assets.spans import MICROSECOND, day_span, to_us
 
 LEAD_IN_DAYS = 4
@@ -18,6 +18,12 @@ BOOK_LEAD_IN = timedelta(hours=1)
 """Order book read before the day."""
 PERPETUAL_LEAD_IN = timedelta(days=1)
 """Perpetual states read before the day."""
+LOOK_BACK_DAYS: Mapping[Dataset, int] = {
+    **dict.fromkeys(SILVER_KLINES.values(), LEAD_IN_DAYS),
+    SILVER_ORDERBOOK: 1,
+    SILVER_PERPETUAL: 1,
+}
+"""Days before its own that a day of features reads of each dataset."""
 
 TIMEFRAME_US = {timeframe: length // MICROSECOND for timeframe, length in TIMEFRAMES.items()}
 MINUTE_US = TIMEFRAME_US["1m"]
@@ -52,6 +58,27 @@ class FeatureInputs:
         table = self.klines.get(timeframe, SILVER_KLINES[timeframe].payload.empty_table())
         off_grid = (table["flags"].to_numpy() & FLAGS["off_grid"]) != 0
         return table.filter(pa.array(~off_grid)) if off_grid.any() else table
+
+
+def gather_inputs(day: date, read: Callable[[Dataset, date], pa.Table | None]) -> FeatureInputs:
+    """What a day is computed from, of the days that `read` has; an order book of the evening before alone is none.
+
+    `read` gives None for what is not there. Of the evening before, the last BOOK_LEAD_IN of the order book is enough.
+    """
+    days = {
+        dataset: [read(dataset, day - timedelta(days=ago)) for ago in range(back, -1, -1)]
+        for dataset, back in LOOK_BACK_DAYS.items()
+    }
+    held = {
+        dataset: [rows for rows in tables if rows is not None and rows.num_rows] for dataset, tables in days.items()
+    }
+    joined = {dataset: pa.concat_tables(tables) for dataset, tables in held.items() if tables}
+    book_of_day = days[SILVER_ORDERBOOK][-1]
+    return FeatureInputs(
+        {timeframe: joined[dataset] for timeframe, dataset in SILVER_KLINES.items() if dataset in joined},
+        joined.get(SILVER_ORDERBOOK) if book_of_day is not None and book_of_day.num_rows else None,
+        joined.get(SILVER_PERPETUAL),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from crypto_assets.errors import InputIncomplete
 from crypto_assets.features.candles import NOT_READ, open_times
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
 from crypto_assets.features.feature import Source as Recorded
-from crypto_assets.features.inputs import BOOK_LEAD_IN, LEAD_IN_DAYS, MINUTE_US, FeatureInputs
+from crypto_assets.features.inputs import BOOK_LEAD_IN, LOOK_BACK_DAYS, MINUTE_US, FeatureInputs, gather_inputs
 from crypto_assets.forecast.judge.leaks import Candles, Changed
 from crypto_assets.forecast.seconds import second_rows
 from crypto_assets.forecast.table import BoolArray, FeatureTable, FloatArray, IntArray, places_of
@@ -25,7 +25,7 @@ from crypto_assets.forecast.training_sets import StoredSet
 from crypto_assets.forecast.training_sets_days import READ
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import FLAGS, KLINES_1S, SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL, Dataset
-from crypto_assets.spans import day_span, from_us, to_us
+from crypto_assets.spans import DAY_US, day_span, from_us, to_us
 
 AUDITED_DAYS = 2
 """Days of a set that are computed again: the newest, and one taken by chance. A day of gold costs some seconds."""
@@ -135,8 +135,7 @@ def audit(lake: Lake, stored: StoredSet, *, seed: int) -> Audit:
 
 def _days_in(table: FeatureTable) -> list[date]:
     """UTC days of which the table has rows, ascending."""
-    day_us = 86_400_000_000
-    return [from_us(int(number) * day_us).date() for number in np.unique(table.open_us // day_us)]
+    return [from_us(int(number) * DAY_US).date() for number in np.unique(table.open_us // DAY_US)]
 
 
 def _days_to_try(days: Sequence[date], *, seed: int) -> list[date]:
@@ -160,31 +159,30 @@ def _again(lake: Lake, stored: StoredSet, day: date, *, seed: int) -> _Again | N
         days = {of: lake.read(KLINES_1S, symbol, of) for of in (day - timedelta(days=1), day)}
         held = {str(of): klines for of, klines in days.items() if klines is not None}
         return _again_seconds(table, day, held, is_as_made=are_inputs, seed=seed) if str(day) in held else None
-    inputs = gold_inputs(lake, symbol, day, features=table.features)
+    inputs = _gold_inputs(lake, symbol, day, features=table.features)
     if inputs is None:
         return None
     is_as_made = are_inputs and not _silver_is_newer(lake, symbol, day)
     return _again_gold(table, day, inputs, is_as_made=is_as_made, seed=seed)
 
 
-def gold_inputs(lake: Lake, symbol: str, day: date, *, features: Sequence[str]) -> FeatureInputs | None:
+def _gold_inputs(lake: Lake, symbol: str, day: date, *, features: Sequence[str]) -> FeatureInputs | None:
     """What a day of these features is computed from; None where silver has no candles of the day itself."""
     if any(not lake.has(dataset, symbol, day) for dataset in SILVER_KLINES.values()):
         return None
     sources = {feature.source for feature in FEATURES if feature.name in features}
-    window = [day - timedelta(days=back) for back in range(LEAD_IN_DAYS, -1, -1)]
-    klines = {timeframe: lake.read_days(dataset, symbol, window) for timeframe, dataset in SILVER_KLINES.items()}
-    book = perpetual = None
+    read = {*SILVER_KLINES.values()}
     if Recorded.ORDERBOOK in sources:
-        start = day_span(day).start - BOOK_LEAD_IN
-        book = lake.read_days(SILVER_ORDERBOOK, symbol, window[-2:], start=start)
+        read.add(SILVER_ORDERBOOK)
     if sources - {Recorded.ORDERBOOK, Recorded.KLINES}:
-        perpetual = lake.read_days(SILVER_PERPETUAL, symbol, window[-2:])
-    return FeatureInputs(
-        klines,
-        book if book is not None and book.num_rows else None,
-        perpetual if perpetual is not None and perpetual.num_rows else None,
-    )
+        read.add(SILVER_PERPETUAL)
+    book_start = day_span(day).start - BOOK_LEAD_IN
+
+    def read_day(dataset: Dataset, of: date) -> pa.Table | None:
+        start = book_start if dataset is SILVER_ORDERBOOK else None
+        return lake.read(dataset, symbol, of, start=start) if dataset in read else None
+
+    return gather_inputs(day, read_day)
 
 
 def _silver_is_newer(lake: Lake, symbol: str, day: date) -> bool:
@@ -194,8 +192,8 @@ def _silver_is_newer(lake: Lake, symbol: str, day: date) -> bool:
         return True
     written = (
         lake.files.written_at(dataset.partition_path(symbol, day - timedelta(days=back)))
-        for dataset in (*SILVER_KLINES.values(), SILVER_ORDERBOOK, SILVER_PERPETUAL)
-        for back in range(LEAD_IN_DAYS + 1)
+        for dataset, days in LOOK_BACK_DAYS.items()
+        for back in range(days + 1)
     )
     return any(at is not None and at > made_at for at in written)
 

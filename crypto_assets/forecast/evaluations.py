@@ -20,7 +20,7 @@ from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import Dataset, described
 
 SCHEMA_VERSION = 1
-
+JUDGE_AGAIN = "Materialise lstm_evaluation of this day again."
 
 LSTM_EVALUATION = Dataset(
     name="lstm_evaluation",
@@ -127,10 +127,7 @@ class Evaluations:
     def forecasts(self, evaluated: ModelEvaluation) -> pa.Table:
         """The forecasts that an evaluation is about, with the columns of LSTM_EVALUATION."""
         path = f"{evaluation_folder(evaluated.symbol, evaluated.as_of_day)}/{evaluated.forecasts}"
-        content = self._lake.files.read(path)
-        if content is None or hashlib.sha256(content).hexdigest() != evaluated.forecasts_sha256:
-            what = "is gone" if content is None else "is not the file that was published: its sha256 differs"
-            raise LakeError(f"{self._lake.files.uri_of(path)} {what}. {_AGAIN}")
+        content = self._lake.files.read_published(path, sha256=evaluated.forecasts_sha256, advice=JUDGE_AGAIN)
         return pq.read_table(io.BytesIO(content))
 
     def days(self, symbol: str) -> list[date]:
@@ -159,13 +156,12 @@ def decode_evaluated(content: bytes, *, uri: str) -> ModelEvaluation:
     try:
         found = msgspec.json.decode(content, type=_Version).schema_version
         if found != SCHEMA_VERSION:
-            raise LakeError(f"{uri} is of version {found}, and this program reads version {SCHEMA_VERSION}. {_AGAIN}")
+            raise LakeError(
+                f"{uri} is of version {found}, and this program reads version {SCHEMA_VERSION}. {JUDGE_AGAIN}"
+            )
         return msgspec.json.decode(content, type=ModelEvaluation)
     except msgspec.DecodeError as error:
-        raise LakeError(f"{uri} is no evaluation: {error}. {_AGAIN}") from error
-
-
-_AGAIN = "Materialise lstm_evaluation of this day again."
+        raise LakeError(f"{uri} is no evaluation: {error}. {JUDGE_AGAIN}") from error
 
 
 class _Version(msgspec.Struct):

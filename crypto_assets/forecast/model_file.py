@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
+from crypto_assets.binance.archive_zip import BROKEN
 from crypto_assets.errors import CheckpointError
 
 CARD_MEMBER = "crypto_assets.json"
@@ -41,7 +41,7 @@ def open_model(content: bytes) -> zipfile.ZipFile:
         archive = zipfile.ZipFile(io.BytesIO(content))
         _refuse_other_members(archive)
         broken = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (*BROKEN, OSError) as error:
         raise CheckpointError(
             f"The checkpoint is damaged or cut short: {len(content):,} bytes are no archive ({error}). {ANEW}"
         ) from error

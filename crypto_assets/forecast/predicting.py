@@ -20,7 +20,7 @@ from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.checkpoint import Checkpoint, load_checkpoint, read_card, refuse_other_features
 from crypto_assets.forecast.minutes import PRICE_READ
 from crypto_assets.forecast.options import Source
-from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, SECOND_US, STEP_S, predictions_of, realised
+from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, STEP_S, predictions_of, realised
 from crypto_assets.forecast.promotions import Promotion, Promotions
 from crypto_assets.forecast.samples import window_rows
 from crypto_assets.forecast.selection import known_features
@@ -28,11 +28,10 @@ from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray
 from crypto_assets.forecast.training_sets_days import READ, ReadRows, days_of, read_rows
 from crypto_assets.lake.lake import Lake
 from crypto_assets.run_tags import command_to_materialise
-from crypto_assets.spans import day_span, to_us
+from crypto_assets.spans import DAY_US, SECOND_US, day_span, to_us
 
 MADE_FROM = "made_from"
 """Note in the file of a day: sum over the models and inputs that its forecasts came from."""
-DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +137,7 @@ class Predictor:
                     f"{dataset.name} was never materialised for this day, which {card.model_id} foretells from; what "
                     f"is stored stays. Run: {command_to_materialise(dataset.name, f'{day}|{symbol}')}"
                 )
-        back = math.ceil(card.data.window * STEP_S[source] / DAY_S)
+        back = math.ceil(card.data.window * STEP_S[source] * SECOND_US / DAY_US)
         days = days_of(day, days=back + 1)
         return read_rows(self._lake, symbol, days, source=source, features=card.features)
 
@@ -170,8 +169,8 @@ class Predictor:
 
     def _stored(self, symbol: str, day: date, made_from: str) -> pa.Table | None:
         """What is stored of the day, where it came from just this."""
-        notes = self._lake.footer(LSTM_PREDICTIONS, symbol, day)
-        if notes is None or notes.get(MADE_FROM) != made_from:
+        stored = self._lake.outline(LSTM_PREDICTIONS, symbol, day)
+        if stored is None or stored.notes.get(MADE_FROM) != made_from:
             return None
         return self._lake.read(LSTM_PREDICTIONS, symbol, day)
 

@@ -17,9 +17,8 @@ from crypto_assets.forecast.judge.measures import skill
 from crypto_assets.forecast.options import Source
 from crypto_assets.forecast.table import BoolArray, FloatArray, IntArray
 from crypto_assets.schemas import TIMESTAMP, Dataset, described
-from crypto_assets.spans import times_us, to_us
+from crypto_assets.spans import SECOND_US, times_us, to_us
 
-SECOND_US = 1_000_000
 STEP_S: dict[Source, int] = {"gold_features": 60, "klines_1s": 1}
 """Seconds that one row of a source is long, and one step of a horizon."""
 

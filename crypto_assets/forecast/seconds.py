@@ -12,8 +12,8 @@ import pyarrow as pa
 from crypto_assets.features.candles import NOT_READ
 from crypto_assets.forecast.table import BoolArray, FeatureTable, FloatArray, from_first_real
 from crypto_assets.schemas import FLAGS
+from crypto_assets.spans import SECOND_US
 
-SECOND_US = 1_000_000
 NEITHER_SIDE = 0.5
 """Share of takers who bought where nobody traded; that nobody did is what `log_count_1s` says."""
 

@@ -150,10 +150,11 @@ class TrainingSets:
         if not versions:
             return None
         version, uri = versions[-1], self._uri(symbol, day, versions[-1])
-        content = self._lake.files.read(f"{_folder(symbol, day)}/{version.file}")
-        if content is None or hashlib.sha256(content).hexdigest() != version.sha256:
-            what = "is gone" if content is None else "is not the file that was published: its sha256 differs"
-            raise LakeError(f"{uri} {what}. Materialise lstm_training_set of {day} {symbol} again.")
+        content = self._lake.files.read_published(
+            f"{_folder(symbol, day)}/{version.file}",
+            sha256=version.sha256,
+            advice=f"Materialise lstm_training_set of {day} {symbol} again.",
+        )
         return StoredSet(decode_set(content, uri=uri), day, version, uri, len(content))
 
     def versions(self, symbol: str, day: date) -> tuple[SetVersion, ...]:

@@ -111,6 +111,15 @@ class Files:
         """Content of a file, or None where it does not exist; raises LakeError."""
         return self._found(path, self._fs.cat_file)
 
+    def read_published(self, path: str, *, sha256: str, advice: str) -> bytes:
+        """Content of a file that was published with this sum; where it is gone or another one, LakeError says so and
+        ends with the advice."""
+        content = self.read(path)
+        if content is None or hashlib.sha256(content).hexdigest() != sha256:
+            what = "is gone" if content is None else "is not the file that was published: its sha256 differs"
+            raise LakeError(f"{self.uri_of(path)} {what}. {advice}")
+        return content
+
     def read_end(self, path: str, most: int) -> bytes | None:
         """The last bytes of a file, at least `most` of them or all, or None where it does not exist."""
         return self._found(path, lambda full: self._fs.cat_file(full, start=-most))

@@ -28,9 +28,8 @@ from crypto_assets.lake.manifest import (
     encode_manifest,
 )
 from crypto_assets.schemas import REJECTED, Dataset
-from crypto_assets.spans import times_us, to_us
+from crypto_assets.spans import HOUR_US, times_us, to_us
 
-HOUR_US = 3_600_000_000
 FOOTER_BYTES = 64 * 1024
 """Read from the end of a Parquet file to know what it holds: gold's 130 columns describe themselves in half of it."""
 READ_ATTEMPTS = 3
@@ -130,11 +129,6 @@ class Lake:
         """Rows of those of the days that were published, in the order given; possibly none."""
         tables = [self.read(dataset, symbol, day, columns=columns, start=start, end=end) for day in days]
         return pa.concat_tables([_schema_of(dataset, columns).empty_table(), *(t for t in tables if t is not None)])
-
-    def footer(self, dataset: Dataset, symbol: str, day: date) -> dict[str, str] | None:
-        """The notes published with a single-file day; None where it was never published."""
-        held = self.outline(dataset, symbol, day)
-        return None if held is None else dict(held.notes)
 
     def outline(self, dataset: Dataset, symbol: str, day: date) -> Outline | None:
         """Rows and notes of a single-file day, for some kB of reading; None where it was never published.

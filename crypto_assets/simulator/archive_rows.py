@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 
 from crypto_assets.binance.archive_paths import ArchiveFile
-from crypto_assets.simulator.clock import DAY_US, SECOND_US, day_start_us
+from crypto_assets.simulator.clock import day_start_us
 from crypto_assets.simulator.frames import amounts
 from crypto_assets.simulator.futures_market import FIGURES_PERIOD_US, label_of
 from crypto_assets.simulator.market import Venue
 from crypto_assets.simulator.rows import KLINE_COLUMNS
 from crypto_assets.simulator.simulated_data import SimulatedData
-from crypto_assets.spans import to_us
+from crypto_assets.spans import DAY_US, SECOND_US, to_us
 
 _MICROSECONDS_SINCE = date(2025, 1, 1)  # spot only
 _KLINE_HEADER_SINCE = date(2022, 5, 1)  # USD-M only, as the next

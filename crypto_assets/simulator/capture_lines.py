@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from crypto_assets.simulator.clock import SECOND_US
 from crypto_assets.simulator.decimal_text import Digits
 from crypto_assets.simulator.market import Book, Venue
 from crypto_assets.simulator.market.results import Ints
@@ -25,6 +24,7 @@ from crypto_assets.simulator.streams.payloads import (
     messages,
     trade_payloads,
 )
+from crypto_assets.spans import SECOND_US
 
 STREAMS: dict[Venue, tuple[str, ...]] = {
     "spot": ("bookTicker", "depth10", "trade"),

@@ -15,14 +15,14 @@ from zlib_ng import zlib_ng
 from crypto_assets.simulator.archive import file_reply
 from crypto_assets.simulator.built_files import BuiltFiles
 from crypto_assets.simulator.capture_lines import STREAMS, USUAL_STREAMS, capture_lines
-from crypto_assets.simulator.clock import DAY_US, HOUR_US, Clock, day_at, day_start_us
+from crypto_assets.simulator.clock import Clock, day_at, day_start_us
 from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.faults import MissingDay, describe_target, parse_compact_day
 from crypto_assets.simulator.market import Event, Venue
 from crypto_assets.simulator.parameters import read_integer
 from crypto_assets.simulator.replies import ApiError, error_reply, not_found
 from crypto_assets.simulator.simulated_data import SimulatedData
-from crypto_assets.spans import day_span, from_us
+from crypto_assets.spans import DAY_US, HOUR_US, day_span, from_us
 
 DEFAULT_PACE_MS = 1000
 _SLOT_MS = 100

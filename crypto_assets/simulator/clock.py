@@ -7,11 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from crypto_assets.simulator.market.calendar import DAY_US, SECOND_US, number_of
-from crypto_assets.spans import from_us, to_us
-
-MINUTE_US = 60 * SECOND_US
-HOUR_US = 60 * MINUTE_US
+from crypto_assets.simulator.market.calendar import number_of
+from crypto_assets.spans import DAY_US, HOUR_US, MINUTE_US, SECOND_US, from_us, to_us
 
 _UNIT_US = {"s": SECOND_US, "m": MINUTE_US, "h": HOUR_US, "d": DAY_US, "w": 7 * DAY_US, "M": 31 * DAY_US}
 

@@ -7,7 +7,6 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from crypto_assets.binance.archive_paths import FUTURES_TIMEFRAMES
-from crypto_assets.simulator.clock import DAY_US, HOUR_US
 from crypto_assets.simulator.exchange_data import KlineKind
 from crypto_assets.simulator.parameters import (
     TimeRange,
@@ -21,6 +20,7 @@ from crypto_assets.simulator.parameters import (
 from crypto_assets.simulator.replies import ApiError
 from crypto_assets.simulator.rest import Endpoint, Handler
 from crypto_assets.simulator.rows import RowReader, kline_rows
+from crypto_assets.spans import DAY_US, HOUR_US
 
 _LARGEST_KLINES = 1500
 _DEFAULT = 500

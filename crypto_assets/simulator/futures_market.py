@@ -10,7 +10,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from crypto_assets.binance.archive_tables import METRICS_LABEL_SWITCH
-from crypto_assets.simulator.clock import DAY_US, MINUTE_US, day_start_us
+from crypto_assets.simulator.clock import day_start_us
 from crypto_assets.simulator.decimal_text import decimal_text, decimals_of
 from crypto_assets.simulator.futures import check_order
 from crypto_assets.simulator.market import SymbolSpec
@@ -26,7 +26,7 @@ from crypto_assets.simulator.rest import FUTURES_WEIGHT_LIMIT, Endpoint, Handler
 from crypto_assets.simulator.rows import RowReader
 from crypto_assets.simulator.simulated_data import SimulatedData
 from crypto_assets.simulator.state_answers import book_sides, futures_ticker
-from crypto_assets.spans import to_us
+from crypto_assets.spans import DAY_US, MINUTE_US, to_us
 
 _DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
 _DEPTH_WEIGHTS = {100: 5, 500: 10, 1000: 20}

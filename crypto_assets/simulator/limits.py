@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from crypto_assets.simulator.clock import MINUTE_US, SECOND_US
 from crypto_assets.simulator.replies import ApiError
+from crypto_assets.spans import MINUTE_US, SECOND_US
 
 _PATIENCE = 10  # requests answered 429 within one window before the address is banned
 _BAN_US = 2 * MINUTE_US  # the shortest ban the exchange gives

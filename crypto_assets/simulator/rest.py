@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from crypto_assets.simulator.clock import MINUTE_US
 from crypto_assets.simulator.limits import LimitExceeded, WeightLimit
 from crypto_assets.simulator.replies import ApiError, error_reply, json_reply
+from crypto_assets.spans import MINUTE_US
 
 type Handler = Callable[[Request], object]
 type Weight = int | Callable[[QueryParams], int]

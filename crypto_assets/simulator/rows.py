@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 from starlette.requests import Request
 
-from crypto_assets.simulator.clock import MINUTE_US, Clock, day_at, day_start_us, longest_candle_us
+from crypto_assets.simulator.clock import Clock, day_at, day_start_us, longest_candle_us
 from crypto_assets.simulator.content_faults import apply_row_faults
 from crypto_assets.simulator.exchange_data import ExchangeData, KlineKind, TradeKind
 from crypto_assets.simulator.fault_book import FaultBook
@@ -16,7 +16,7 @@ from crypto_assets.simulator.frames import KLINE_AMOUNTS
 from crypto_assets.simulator.market import Venue
 from crypto_assets.simulator.pages import Fetch, select_rows
 from crypto_assets.simulator.parameters import TimeRange, read_time_range
-from crypto_assets.spans import from_us, to_us
+from crypto_assets.spans import MINUTE_US, from_us, to_us
 
 KLINE_COLUMNS = (
     "time_us", "open", "high", "low", "close", "volume", "close_time_us", "quote_volume", "count",

@@ -206,10 +206,10 @@ def test_the_file_itself_says_what_it_is(world: PredictionWorld, model: SmallMod
     world.fill(3)
     world.promote(model, time(3))
     world.run(day(3))
-    footer = world.lake.footer(LSTM_PREDICTIONS, "BTCUSDT", day(3).day)
-    assert footer is not None
-    assert footer["notice"] == "Simulated market (simulator-7). Not financial advice."
-    assert footer["models"] == model.card.model_id
+    stored = world.lake.outline(LSTM_PREDICTIONS, "BTCUSDT", day(3).day)
+    assert stored is not None
+    assert stored.notes["notice"] == "Simulated market (simulator-7). Not financial advice."
+    assert stored.notes["models"] == model.card.model_id
 
 
 def test_a_range_of_days_is_one_run(world: PredictionWorld, model: SmallModel) -> None:

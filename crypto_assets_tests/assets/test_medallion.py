@@ -92,9 +92,9 @@ def test_a_gap_over_midnight_is_one_interval_seen_from_both_days(platform: Small
     assert platform.run(day(1), day(1), assets=["silver_klines_1m"]).success
 
     for number in (1, 3):
-        footer = platform.lake.lake.footer(SILVER_KLINES["1m"], "BTCUSDT", day(number).day)
-        assert footer is not None
-        (gap,) = gaps_from_json(footer["gaps"])
+        stored = platform.lake.lake.outline(SILVER_KLINES["1m"], "BTCUSDT", day(number).day)
+        assert stored is not None
+        (gap,) = gaps_from_json(stored.notes["gaps"])
         assert (gap.start, gap.end) == (time(1, 22), time(3, 2))
     assert platform.metadata("silver_klines_1m", day(3))["gap_minutes"] == 120
 

@@ -54,10 +54,10 @@ class Spoiled:
     def change(self, dataset: Dataset, number: int, change: Callable[[pa.Table], pa.Table], **notes: str) -> None:
         """Overwrite a day with what `change` makes of it; its notes stay but for those given."""
         symbol, on = "BTCUSDT", date(2024, 8, number)
-        table, footer = self.lake.read(dataset, symbol, on), self.lake.footer(dataset, symbol, on)
+        table, stored = self.lake.read(dataset, symbol, on), self.lake.outline(dataset, symbol, on)
         assert table is not None
-        assert footer is not None
-        self.lake.publish(dataset, symbol, on, change(table), footer={**footer, **notes})
+        assert stored is not None
+        self.lake.publish(dataset, symbol, on, change(table), footer={**stored.notes, **notes})
 
     def overwrite(self, dataset: Dataset, number: int, content: bytes) -> None:
         """Put other bytes in the place of a day."""

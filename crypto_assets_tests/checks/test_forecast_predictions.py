@@ -58,8 +58,10 @@ def world(made_well: PredictionWorld, tmp_path: Path) -> Iterator[PredictionWorl
 
 
 def change(world: PredictionWorld, spoil: Change, number: int = 3) -> None:
-    notes = world.lake.footer(LSTM_PREDICTIONS, "BTCUSDT", day(number).day)
-    world.lake.publish(LSTM_PREDICTIONS, "BTCUSDT", day(number).day, spoil(world.stored(day(number))), footer=notes)
+    stored = world.lake.outline(LSTM_PREDICTIONS, "BTCUSDT", day(number).day)
+    assert stored is not None
+    spoilt = spoil(world.stored(day(number)))
+    world.lake.publish(LSTM_PREDICTIONS, "BTCUSDT", day(number).day, spoilt, footer=stored.notes)
 
 
 def column(name: str, values: Any) -> Change:

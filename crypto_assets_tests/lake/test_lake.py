@@ -59,7 +59,9 @@ def test_a_day_is_read_as_it_was_published(lake: Lake) -> None:
     assert (published.rows, published.changed) == (3, True)
     assert published.uri.endswith("silver/symbol=BTCUSDT/date=2024-08-05/perpetual.parquet")
     assert lake.read(PERPETUAL, "BTCUSDT", DAY) == perpetual()
-    assert lake.footer(PERPETUAL, "BTCUSDT", DAY) == {"gaps": "[]"}
+    stored = lake.outline(PERPETUAL, "BTCUSDT", DAY)
+    assert stored is not None
+    assert stored.notes == {"gaps": "[]"}
     assert lake.days(PERPETUAL, "BTCUSDT") == [DAY]
 
 

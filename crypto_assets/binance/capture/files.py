@@ -26,7 +26,7 @@ from crypto_assets.binance.capture.rows import Line
 from crypto_assets.binance.capture.takers import LiquidationTaker, MarkPriceTaker, Take, Taker, TradeTaker
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.schemas import BRONZE_LIQUIDATIONS, BRONZE_MARK_PRICE, BRONZE_ORDERBOOK, BRONZE_TRADES, Dataset
-from crypto_assets.spans import to_us
+from crypto_assets.spans import MINUTE_US, to_us
 
 CAPTURED = (BRONZE_ORDERBOOK, BRONZE_TRADES, BRONZE_MARK_PRICE, BRONZE_LIQUIDATIONS)
 """Datasets that captures hold rows of."""
@@ -41,7 +41,6 @@ NO_STREAM = "no stream"
 OTHER_STREAMS = "other streams"
 LONGEST_NAME = 60
 
-_MINUTE_US = 60_000_000
 _STAMP_DIGITS = 19  # ns from 2001 to 2286
 _BEFORE_NAME = b' {"stream":"'
 _NAME_AT = _STAMP_DIGITS + len(_BEFORE_NAME)
@@ -187,8 +186,8 @@ class _LineReader:
                     break
                 continue
             late = 0
-            if received_us // _MINUTE_US != minute:
-                minute = received_us // _MINUTE_US
+            if received_us // MINUTE_US != minute:
+                minute = received_us // MINUTE_US
                 reading.end_minute()
             reading.received_us = received_us
             self._take(Line(raw, received_us, number, origin))

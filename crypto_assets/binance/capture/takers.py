@@ -14,12 +14,13 @@ from crypto_assets.binance.capture.rows import EventRows, Line, RejectedLines
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.binance.quote_quantity import with_quote_quantity
 from crypto_assets.schemas import BRONZE_LIQUIDATIONS, BRONZE_MARK_PRICE, BRONZE_TRADES, Dataset
+from crypto_assets.spans import DAY_US
 
 Take = Callable[[bytes, Line], None]
 """Takes the JSON of a line, frame included."""
 
 TRADE_OF_THE_BOOK = "MARKET"
-MAX_FUNDING_INTERVAL_US = 7 * 86_400_000_000
+MAX_FUNDING_INTERVAL_US = 7 * DAY_US
 
 # Not strict: some numbers stand in quotes on the wire.
 _TRADE = msgspec.json.Decoder(Framed[Trade], strict=False)

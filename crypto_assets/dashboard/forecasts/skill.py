@@ -11,6 +11,7 @@ from crypto_assets.forecast.judge.measures import skill
 from crypto_assets.forecast.judge.significance import skill_interval
 from crypto_assets.forecast.predictions import Outcome
 from crypto_assets.forecast.table import BoolArray
+from crypto_assets.spans import SECOND_US
 
 WINDOWS_S = (3_600, 2 * 3_600, 6 * 3_600, 24 * 3_600, 7 * 24 * 3_600)
 """What a point may look back on: the shortest of which all fit into POINTS."""
@@ -18,7 +19,6 @@ POINTS = 24
 STEPS = 4
 """Points within a window: each shares three quarters of its forecasts with the one before."""
 RESAMPLES = 200
-_SECOND_US = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class SkillCurve:
 def skill_curve(outcome: Outcome, *, step_s: int) -> SkillCurve:
     """Rolling skill of one horizon; `step_s` is the distance of two rows. Always the same for the same forecasts."""
     first, last = int(outcome.as_of_us[0]), int(outcome.as_of_us[-1])
-    span_s = (last - first) / _SECOND_US
+    span_s = (last - first) / SECOND_US
     window_s = next((one for one in WINDOWS_S if span_s * STEPS <= one * POINTS), WINDOWS_S[-1])
-    step_us = window_s * _SECOND_US // STEPS
-    ends = [end for end in range(last, first, -step_us) if end - first >= window_s * _SECOND_US / 2 or end == last]
-    points = (_point(outcome, end, window_us=window_s * _SECOND_US, step_s=step_s) for end in reversed(ends[:POINTS]))
+    step_us = window_s * SECOND_US // STEPS
+    ends = [end for end in range(last, first, -step_us) if end - first >= window_s * SECOND_US / 2 or end == last]
+    points = (_point(outcome, end, window_us=window_s * SECOND_US, step_s=step_s) for end in reversed(ends[:POINTS]))
     return SkillCurve(window_s, tuple(point for point in points if point is not None))
 
 

@@ -11,10 +11,8 @@ import numpy as np
 from crypto_assets.simulator.market.events import Event, FlashCrash, Halt
 from crypto_assets.simulator.market.results import Ints
 from crypto_assets.simulator.market.spec import UNIT, SymbolSpec, Venue
-from crypto_assets.spans import from_us, to_us
+from crypto_assets.spans import DAY_US, SECOND_US, from_us, to_us
 
-SECOND_US = 1_000_000
-DAY_US = 86_400 * SECOND_US
 SLOT_US = 100_000
 SLOTS_PER_DAY = DAY_US // SLOT_US
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from crypto_assets.errors import Refused
-from crypto_assets.simulator.market.calendar import DAY_US, END_DAY, FIRST_DAY, SECOND_US, TradingCalendar
+from crypto_assets.simulator.market.calendar import END_DAY, FIRST_DAY, TradingCalendar
 from crypto_assets.simulator.market.events import Event
 from crypto_assets.simulator.market.history import COMMON, Ledger, make_history, make_ledger
 from crypto_assets.simulator.market.klines import klines
@@ -27,6 +27,7 @@ from crypto_assets.simulator.market.perpetual import (
 from crypto_assets.simulator.market.results import Ints, Liquidations, OpenInterest, Tape
 from crypto_assets.simulator.market.spec import SymbolSpec, Venue, make_spec
 from crypto_assets.simulator.market.tape import VenueDay, closing_price, make_tape
+from crypto_assets.spans import DAY_US, SECOND_US
 
 _KEPT_TAPES = 12  # of about 5 MB
 _KEPT_PATHS = 12  # of about 1 MB

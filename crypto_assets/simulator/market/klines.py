@@ -6,8 +6,9 @@ from datetime import date
 
 import numpy as np
 
-from crypto_assets.simulator.market.calendar import DAY_US, SECOND_US, day_of, number_of
+from crypto_assets.simulator.market.calendar import day_of, number_of
 from crypto_assets.simulator.market.results import Ints, KlineArrays, Tape
+from crypto_assets.spans import DAY_US, SECOND_US
 
 SECONDS = {
     "1s": 1,

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from crypto_assets.simulator.market.book import join_books, make_book
-from crypto_assets.simulator.market.calendar import DAY_US, FIRST_DAY, SECOND_US, Closed, day_of, number_of
+from crypto_assets.simulator.market.calendar import FIRST_DAY, Closed, day_of, number_of
 from crypto_assets.simulator.market.days import MarketDays
 from crypto_assets.simulator.market.events import Event
 from crypto_assets.simulator.market.klines import (
@@ -39,7 +39,7 @@ from crypto_assets.simulator.market.results import (
 from crypto_assets.simulator.market.selection import between, chain, rows_between, rows_of
 from crypto_assets.simulator.market.spec import SymbolSpec, Venue
 from crypto_assets.simulator.market.ticker import make_tickers
-from crypto_assets.spans import Span, from_us
+from crypto_assets.spans import DAY_US, SECOND_US, Span, from_us
 
 PriceKind = Literal["mark", "index", "premium"]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from crypto_assets.simulator.market.calendar import DAY_US, FIRST_DAY, SECOND_US
+from crypto_assets.simulator.market.calendar import FIRST_DAY
 from crypto_assets.simulator.market.exact import LOG2_E, ONE, draw_words, exp2, interpolate
 from crypto_assets.simulator.market.history import History, Stream
 from crypto_assets.simulator.market.noise import DAY_S, Noise
 from crypto_assets.simulator.market.results import Ints, Liquidations, OpenInterest, Tape
 from crypto_assets.simulator.market.spec import UNIT, SymbolSpec
 from crypto_assets.simulator.market.tape import VenueDay
+from crypto_assets.spans import DAY_US, SECOND_US
 
 FUNDING_PERIOD_US = 8 * 3_600 * SECOND_US
 OPEN_INTEREST_STEP_US = 300 * SECOND_US

@@ -12,15 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crypto_assets.simulator.market.calendar import (
-    DAY_US,
-    FIRST_DAY,
-    SECOND_US,
-    SLOT_US,
-    Crash,
-    TradingCalendar,
-    day_of,
-)
+from crypto_assets.simulator.market.calendar import FIRST_DAY, SLOT_US, Crash, TradingCalendar, day_of
 from crypto_assets.simulator.market.exact import ONE, Floats, Words, below, draw_words, uniform
 from crypto_assets.simulator.market.history import History, Ledger, Stream
 from crypto_assets.simulator.market.noise import DAY_S, Noise
@@ -28,6 +20,7 @@ from crypto_assets.simulator.market.path import STEP_S, DayPath, quote
 from crypto_assets.simulator.market.results import AggTrades, Bools, Ints, Tape, Trades
 from crypto_assets.simulator.market.selection import chain
 from crypto_assets.simulator.market.spec import UNIT, SymbolSpec, Venue
+from crypto_assets.spans import DAY_US, SECOND_US
 
 RESUMPTION_US = 60 * SECOND_US
 """Orders due in a halt come within a minute after it, or before it where it lasts over midnight."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from crypto_assets.simulator.market.calendar import DAY_US
 from crypto_assets.simulator.market.results import Book, Ints, Ticker24h, Trades
 from crypto_assets.simulator.market.spec import UNIT
+from crypto_assets.spans import DAY_US
 
 
 def make_tickers(

@@ -6,7 +6,6 @@ import heapq
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from crypto_assets.simulator.clock import SECOND_US
 from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.market import Venue
 from crypto_assets.simulator.stream_faults import (
@@ -21,6 +20,7 @@ from crypto_assets.simulator.stream_faults import (
 )
 from crypto_assets.simulator.streams.damage import SOUND, UNKNOWN_SYMBOL, damaged, with_event_time_moved
 from crypto_assets.simulator.streams.session import Outgoing, head_of
+from crypto_assets.spans import SECOND_US
 
 
 class _Held(NamedTuple):

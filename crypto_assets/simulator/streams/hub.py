@@ -9,12 +9,13 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from crypto_assets.simulator.clock import SECOND_US, Clock
+from crypto_assets.simulator.clock import Clock
 from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.streams.fault_pipeline import FaultPipeline
 from crypto_assets.simulator.streams.names import StreamKey, parse_stream
 from crypto_assets.simulator.streams.producer import Producer, StreamMessage
 from crypto_assets.simulator.streams.session import Outgoing, Session, head_of
+from crypto_assets.spans import SECOND_US
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from crypto_assets.simulator.clock import DAY_US, SECOND_US
 from crypto_assets.simulator.decimal_text import Digits
 from crypto_assets.simulator.frames import kline_frame
 from crypto_assets.simulator.market import Tape, Venue
@@ -16,6 +15,7 @@ from crypto_assets.simulator.market.klines import SECONDS, growing_klines
 from crypto_assets.simulator.market.results import Ints
 from crypto_assets.simulator.simulated_data import SimulatedData
 from crypto_assets.simulator.streams.payloads import messages
+from crypto_assets.spans import DAY_US, SECOND_US
 
 _SPOT_PACE_US = 2 * SECOND_US
 _FUTURES_PACE_US = SECOND_US // 4

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from crypto_assets.simulator.clock import DAY_US
 from crypto_assets.simulator.frames import amounts
 from crypto_assets.simulator.market import Venue
 from crypto_assets.simulator.market.calendar import day_of
 from crypto_assets.simulator.market.results import Ints
 from crypto_assets.simulator.simulated_data import SimulatedData
+from crypto_assets.spans import DAY_US
 
 type Part = pl.Expr | str
 

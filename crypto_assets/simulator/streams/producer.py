@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import polars as pl
 
-from crypto_assets.simulator.clock import SECOND_US
 from crypto_assets.simulator.market.results import Ints
 from crypto_assets.simulator.simulated_data import SimulatedData
 from crypto_assets.simulator.streams.book_payloads import book_ticker_payloads, depth_payloads, diff_payloads
@@ -21,6 +20,7 @@ from crypto_assets.simulator.streams.payloads import (
     trade_payloads,
 )
 from crypto_assets.simulator.streams.ticker_payloads import ticker_payloads
+from crypto_assets.spans import SECOND_US
 
 _SLOT_US = 100_000
 _DEPTH = re.compile(r"depth(?P<levels>\d*)(?:@(?P<pace>\d+)ms)?")

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 from websockets.frames import CloseCode
 
-from crypto_assets.simulator.clock import SECOND_US
 from crypto_assets.simulator.fault_book import FaultBook
 from crypto_assets.simulator.streams.fault_pipeline import FaultPipeline
 from crypto_assets.simulator.streams.names import is_offered
 from crypto_assets.simulator.streams.recordings import Recordings, trade_id_of
 from crypto_assets.simulator.streams.session import Outgoing, Session, head_of
+from crypto_assets.spans import SECOND_US
 
 logger = logging.getLogger(__name__)
 

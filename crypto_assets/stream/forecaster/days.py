@@ -21,11 +21,10 @@ from crypto_assets.features.inputs import LEAD_IN_DAYS
 from crypto_assets.lake.lake import Lake
 from crypto_assets.lake.manifest import Position
 from crypto_assets.schemas import BRONZE_KLINES, SILVER_KLINES, TIMEFRAMES
-from crypto_assets.spans import EPOCH, day_span, times_us
+from crypto_assets.spans import DAY_US, EPOCH, day_span, times_us
 
 KEPT_DAYS = 2 * LEAD_IN_DAYS + NEIGHBOUR_DAYS
 """Days before the newest that are held in memory."""
-_DAY_US = 86_400_000_000
 _SAME_ROW = ["open_time", "source", "topic", "partition", "offset", "received_at"]
 
 type Stamp = datetime | None
@@ -94,7 +93,7 @@ class CandleDays:
 
     def add(self, timeframe: str, rows: pa.Table) -> None:
         """Take rows of bronze, of any days and in any order; the lake is not looked at."""
-        days = times_us(rows["open_time"]) // _DAY_US
+        days = times_us(rows["open_time"]) // DAY_US
         for day in np.unique(days):
             held = self._held.setdefault((EPOCH.date() + timedelta(days=int(day)), timeframe), _Held())
             held.add(rows.filter(pa.array(days == day)))
@@ -190,8 +189,8 @@ class CandleDays:
 
     def _is_whole(self, day: date, timeframe: str) -> bool:
         """Whether the lake's silver was made once the day was over."""
-        notes = self._lake.footer(SILVER_KLINES[timeframe], self.symbol, day)
-        known_until = (notes or {}).get("known_until")
+        silver = self._lake.outline(SILVER_KLINES[timeframe], self.symbol, day)
+        known_until = silver and silver.notes.get("known_until")
         return known_until is not None and datetime.fromisoformat(known_until) >= day_span(day).end
 
 

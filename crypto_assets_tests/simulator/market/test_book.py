@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto_assets.simulator.market import Market
-from crypto_assets.simulator.market.calendar import DAY_US, SLOT_US, number_of
+from crypto_assets.simulator.market.calendar import SLOT_US, number_of
+from crypto_assets.spans import DAY_US
 
 DAY = date(2024, 8, 5)
 START = number_of(DAY) * DAY_US

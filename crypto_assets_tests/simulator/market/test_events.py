@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from crypto_assets.simulator.market import FlashCrash, Halt, Market
-from crypto_assets.simulator.market.calendar import DAY_US, number_of
-from crypto_assets.spans import to_us
+from crypto_assets.simulator.market.calendar import number_of
+from crypto_assets.spans import DAY_US, to_us
 
 DAY = date(2024, 8, 5)
 START = number_of(DAY) * DAY_US

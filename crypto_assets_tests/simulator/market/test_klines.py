@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto_assets.simulator.market import KlineArrays, Market, klines
-from crypto_assets.simulator.market.calendar import DAY_US, number_of
+from crypto_assets.simulator.market.calendar import number_of
 from crypto_assets.simulator.market.klines import LONG_INTERVALS, SECONDS, long_span
-from crypto_assets.spans import to_us
+from crypto_assets.spans import DAY_US, to_us
 
 DAY = date(2024, 8, 5)
 START = number_of(DAY) * DAY_US

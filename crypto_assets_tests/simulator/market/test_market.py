@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from crypto_assets.errors import Refused
 from crypto_assets.simulator.market import Market
-from crypto_assets.simulator.market.calendar import DAY_US, number_of
+from crypto_assets.simulator.market.calendar import number_of
+from crypto_assets.spans import DAY_US
 
 DAY = date(2024, 8, 5)
 START = number_of(DAY) * DAY_US

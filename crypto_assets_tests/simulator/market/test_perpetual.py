@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from crypto_assets.simulator.market import Market
-from crypto_assets.simulator.market.calendar import DAY_US, number_of
+from crypto_assets.simulator.market.calendar import number_of
 from crypto_assets.simulator.market.perpetual import (
     estimate_rates,
     last_prices,
@@ -17,6 +17,7 @@ from crypto_assets.simulator.market.perpetual import (
     mark_price,
     premium_at_midnight,
 )
+from crypto_assets.spans import DAY_US
 
 DAY = date(2024, 8, 5)
 START = number_of(DAY) * DAY_US

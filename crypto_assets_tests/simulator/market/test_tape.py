@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto_assets.simulator.market import Market, Tape
-from crypto_assets.simulator.market.calendar import DAY_US, number_of
+from crypto_assets.simulator.market.calendar import number_of
+from crypto_assets.spans import DAY_US
 
 DAY = date(2024, 8, 5)
 days = st.dates(date(2017, 8, 17), date(2035, 12, 31))

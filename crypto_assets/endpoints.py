@@ -28,6 +28,20 @@ GOOGLE_SHEETS_URL = "https://sheets.googleapis.com"
 _decoder = msgspec.json.Decoder(dict[str, str])
 
 
+PROCESS_FILE = "process.json"
+"""Holds in the folder of an embedded service the record of the process started last, until it is stopped."""
+
+
+class ProcessRecord(msgspec.Struct, frozen=True):
+    """Which process was started; the number alone may have been given to another one since."""
+
+    pid: int
+    created: float
+    """Start of the process in seconds since 1970, as the system tells it."""
+    ports: dict[str, int] = {}
+    """What it was told to listen on, by purpose."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExchangeUrls:
     """Base URLs of one exchange."""

@@ -1,4 +1,4 @@
-"""Programs: their log, their end, the record of one that was started, and children that end with their parent."""
+"""Programs: their log, their end, and children that end with their parent."""
 
 from __future__ import annotations
 
@@ -11,25 +11,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
 import psutil
 
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>: the signal a child gets when its parent is gone, however it went
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 GRACE_S = 15.0
 """How long a program may take to end by itself; Dagster's servers need some seconds."""
-PROCESS_FILE = "process.json"
-"""Holds in the folder of an embedded service the record of the process started last, until it is stopped."""
-
-
-class ProcessRecord(msgspec.Struct, frozen=True):
-    """Which process was started; the number alone may have been given to another one since."""
-
-    pid: int
-    created: float
-    """Start of the process in seconds since 1970, as the system tells it."""
-    ports: dict[str, int] = {}
-    """What it was told to listen on, by purpose."""
 
 
 def log_to_stderr() -> None:

@@ -1,7 +1,8 @@
 """Small faults put into the code, and whether a test notices: `python -m proof.mutants cleaning judge`.
 
 A fault that no test notices is a line that could be wrong. What makes and runs them is mutmut, on a copy of the
-project, with the tests of the area that need no service.
+project, with the tests of the area that need no service. It is no part of the environment:
+`.venv/bin/pip install mutmut==3.8.1`.
 """
 
 from __future__ import annotations

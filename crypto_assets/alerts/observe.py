@@ -22,7 +22,7 @@ from crypto_assets.alerts.rules_live import RESTARTS_WITHIN
 from crypto_assets.alerts.rules_platform import CHECKS_KEPT, RUNS_KEPT
 from crypto_assets.alerts.runs import SUPERVISING, failed_runs, supervising_starts
 from crypto_assets.config import Settings
-from crypto_assets.endpoints import missing_for_streams
+from crypto_assets.endpoints import PROCESS_FILE, ProcessRecord, missing_for_streams
 from crypto_assets.errors import ServiceUnavailable
 from crypto_assets.health.completeness import newest_due_day
 from crypto_assets.health.dagster_events import latest_checks
@@ -30,7 +30,6 @@ from crypto_assets.health.lag import program_health
 from crypto_assets.health.storage import disks
 from crypto_assets.health.writes import LastWrite, flushed_every, last_writes
 from crypto_assets.lake.lake import Lake
-from crypto_assets.processes import PROCESS_FILE, ProcessRecord
 from crypto_assets.schemas import BRONZE_KLINES
 from crypto_assets.spans import from_us
 from crypto_assets.stream.health import PROGRAMS, Health

@@ -16,7 +16,7 @@ from crypto_assets.alerts.observe import (
     days_looked_at,
     service_starts,
 )
-from crypto_assets.processes import ProcessRecord
+from crypto_assets.endpoints import ProcessRecord
 from crypto_assets_tests.alerts.causes import Book
 from crypto_assets_tests.services import service_settings
 from resources.services.folder import ServiceFolder

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from crypto_assets.endpoints import publish_private, service_folder
-from crypto_assets.processes import PROCESS_FILE, ProcessRecord
+from crypto_assets.endpoints import PROCESS_FILE, ProcessRecord, publish_private, service_folder
 
 LOG_LIMIT_BYTES = 10 << 20
 """A log longer than this becomes `log.1` at the next start."""

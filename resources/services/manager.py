@@ -18,8 +18,8 @@ import psutil
 from filelock import FileLock, Timeout
 
 from crypto_assets.config import Settings
+from crypto_assets.endpoints import ProcessRecord
 from crypto_assets.errors import CryptoAssetsError, ServiceFailed
-from crypto_assets.processes import ProcessRecord
 from crypto_assets.stream.heartbeat import Heartbeat
 from resources.services import java
 from resources.services.hdfs import DataNode, NameNode

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from crypto_assets.processes import ProcessRecord, end_with_parent, heed_signals
+from crypto_assets.endpoints import ProcessRecord
+from crypto_assets.processes import end_with_parent, heed_signals
 from resources.services.folder import ServiceFolder
 
 MARKER = "CRYPTO_ASSETS_SERVICE"

@@ -19,9 +19,15 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from crypto_assets.config import Settings
-from crypto_assets.endpoints import embedded_endpoint, kafka_servers, postgres_url, redis_url, service_folder
+from crypto_assets.endpoints import (
+    ProcessRecord,
+    embedded_endpoint,
+    kafka_servers,
+    postgres_url,
+    redis_url,
+    service_folder,
+)
 from crypto_assets.errors import ServiceFailed
-from crypto_assets.processes import ProcessRecord
 from crypto_assets_tests.waiting import wait_for
 from resources.services.folder import ServiceFolder
 from resources.services.manager import Services

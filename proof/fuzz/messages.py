@@ -100,6 +100,17 @@ class _Emitted:
         self.values.append((outlet, value))
 
 
+def _link(emitted: _Emitted, refused: list[object]) -> Link:
+    """A connection that brings every kind of stream; what it refuses is said by its reason."""
+    link = Link("fuzzed", refuse=lambda *refusal: refused.append(refusal[-1]), on_shutdown=lambda: None)
+    link.stamp(to_us(datetime(2024, 8, 1, tzinfo=UTC)) * 1000)
+    for kind in KINDS.values():
+        stream = Stream(kind, "BTCUSDT")
+        state = CollectedState(stream, Outlet.of(kind.topic, "fuzzed"))
+        link.set_handler(stream.name, ROUTES[kind.topic.name](state, link, cast("Sink", emitted)))
+    return link
+
+
 def _stream_messages() -> Iterator[bytes]:
     for kind in KINDS.values():
         yield f'{{"stream":"btcusdt@{kind.name}","data":{_EXAMPLES[kind.topic.name]}}}'.encode()
@@ -126,14 +137,7 @@ _EXAMPLES = {
 def _try_message(_: Path) -> Try:
     """A message goes on or is refused, one of both; what goes on can be read by those behind Kafka."""
     emitted, refused = _Emitted(), list[object]()
-    link = Link("fuzzed", refuse=lambda *refusal: refused.append(refusal[-1]), on_shutdown=lambda: None)
-    link.stamp(1_722_470_400_000_000_000)
-    states: dict[str, CollectedState] = {}
-    for kind in KINDS.values():
-        stream = Stream(kind, "BTCUSDT")
-        state = CollectedState(stream, Outlet.of(kind.topic, "fuzzed"))
-        states[stream.name] = state
-        link.set_handler(stream.name, ROUTES[kind.topic.name](state, link, cast("Sink", emitted)))
+    link = _link(emitted, refused)
 
     def attempt(data: bytes) -> None:
         emitted.values.clear()
@@ -154,12 +158,7 @@ _TOPICS = tuple(sorted(ROUTES))
 @cache
 def _kafka_values() -> list[bytes]:
     emitted = _Emitted()
-    link = Link("fuzzed", refuse=lambda *_: None, on_shutdown=lambda: None)
-    link.stamp(to_us(datetime(2024, 8, 1, tzinfo=UTC)) * 1000)
-    for kind in KINDS.values():
-        stream = Stream(kind, "BTCUSDT")
-        state = CollectedState(stream, Outlet.of(kind.topic, "fuzzed"))
-        link.set_handler(stream.name, ROUTES[kind.topic.name](state, link, cast("Sink", emitted)))
+    link = _link(emitted, [])
     for message in _stream_messages():
         link.receive(message)
     return [bytes([_TOPICS.index(outlet.name)]) + value for outlet, value in emitted.values]
@@ -188,6 +187,16 @@ def _try_avro(_: Path) -> Try:
 _SECRETS = tuple(name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation))
 
 
+_NAMES = frozenset(name.upper() for name in Settings.model_fields)
+
+
+def _leave_variables(folder: Path) -> None:
+    """Let nothing of this machine's environment be read, nor a .env but that of the folder."""
+    os.chdir(folder)
+    for name in _NAMES & set(os.environ):
+        del os.environ[name]
+
+
 def _variables() -> Iterator[bytes]:
     yield b"EXCHANGE=replay\nREPLAY_URI=/data\nSYMBOLS=BTCUSDT,ETHUSDT"
     yield b"KAFKA_SECURITY_PROTOCOL=SASL_SSL\nKAFKA_SASL_USERNAME=me\nKAFKA_SASL_PASSWORD=hidden-1"
@@ -199,15 +208,12 @@ def _variables() -> Iterator[bytes]:
 
 def _try_variables(folder: Path) -> Try:
     """Settings, or ConfigurationError whose sentence tells no secret; the same from the environment and from .env."""
-    known = {name.upper() for name in Settings.model_fields}
-    os.chdir(folder)
-    for name in known & set(os.environ):
-        del os.environ[name]
+    _leave_variables(folder)
 
     def attempt(data: bytes) -> None:
         text = data.replace(b"\0", b"").decode(errors="surrogateescape")
         pairs = (line.partition("=") for line in text.splitlines())
-        values = {name: value for name, _, value in pairs if name in known}
+        values = {name: value for name, _, value in pairs if name in _NAMES}
         os.environ.update(values)
         try:
             read_settings()
@@ -233,10 +239,7 @@ def _dotenvs() -> Iterator[bytes]:
 
 def _try_dotenv(folder: Path) -> Try:
     """Settings, or ConfigurationError."""
-    known = {name.upper() for name in Settings.model_fields}
-    os.chdir(folder)
-    for name in known & set(os.environ):
-        del os.environ[name]
+    _leave_variables(folder)
 
     def attempt(data: bytes) -> None:
         (folder / ".env").write_bytes(data)

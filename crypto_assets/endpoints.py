@@ -25,11 +25,10 @@ BUCKET = "crypto-assets"
 
 GOOGLE_SHEETS_URL = "https://sheets.googleapis.com"
 
-_decoder = msgspec.json.Decoder(dict[str, str])
-
-
 PROCESS_FILE = "process.json"
 """Holds in the folder of an embedded service the record of the process started last, until it is stopped."""
+
+_decoder = msgspec.json.Decoder(dict[str, str])
 
 
 class ProcessRecord(msgspec.Struct, frozen=True):

@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from crypto_assets.features.inputs import MINUTE_US
 from crypto_assets.features.minutes import Coverage, MinuteGrid, ago, is_present
 from crypto_assets.features.rolling import FloatArray, IntArray, ratio
 from crypto_assets.schemas import BOOK_LEVELS, FLAGS, SILVER_ORDERBOOK
-from crypto_assets.spans import times_us
+from crypto_assets.spans import MINUTE_US, times_us
 
 NOT_READ = FLAGS["crossed"] | FLAGS["out_of_range"]
 """States with one of these flags are passed over, as are those without a best bid and a best ask."""

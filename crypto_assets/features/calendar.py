@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 
 from crypto_assets.features.feature import Family, Feature
-from crypto_assets.features.inputs import MINUTE_US
 from crypto_assets.features.rolling import FloatArray
 from crypto_assets.features.window import Window
+from crypto_assets.spans import MINUTE_US
 
 DAY_MINUTES = 1440
 GAP_MINUTES = 60

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crypto_assets.features.inputs import MINUTE_US, Source
+from crypto_assets.features.inputs import Source
 from crypto_assets.features.minutes import Coverage, MinuteGrid, ago, count_known, is_present
 from crypto_assets.features.rolling import BoolArray, FloatArray
 from crypto_assets.schemas import SILVER_PERPETUAL
-from crypto_assets.spans import MICROSECOND, times_us
+from crypto_assets.spans import MICROSECOND, MINUTE_US, times_us
 
 OPEN_INTEREST_MINUTES = (5, 60)
 """Minutes over which the change of open interest is taken."""

@@ -26,7 +26,6 @@ LOOK_BACK_DAYS: Mapping[Dataset, int] = {
 """Days before its own that a day of features reads of each dataset."""
 
 TIMEFRAME_US = {timeframe: length // MICROSECOND for timeframe, length in TIMEFRAMES.items()}
-MINUTE_US = TIMEFRAME_US["1m"]
 
 
 class Source(StrEnum):

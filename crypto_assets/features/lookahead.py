@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 
 from crypto_assets.features.candles import open_times
 from crypto_assets.features.compute import compute_features
-from crypto_assets.features.inputs import MINUTE_US, TIMEFRAME_US, FeatureInputs, anchor_of
+from crypto_assets.features.inputs import TIMEFRAME_US, FeatureInputs, anchor_of
 from crypto_assets.features.rolling import BoolArray, FloatArray, IntArray
 from crypto_assets.schemas import FLAGS
-from crypto_assets.spans import from_us, times_us
+from crypto_assets.spans import MINUTE_US, from_us, times_us
 
 RELATIVE_TOLERANCE = 1e-9
 ABSOLUTE_TOLERANCE = 1e-12

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crypto_assets.features.inputs import MINUTE_US
 from crypto_assets.features.rolling import BoolArray, FloatArray, IntArray
+from crypto_assets.spans import MINUTE_US
 
 PRESENT_MINUTES = 60
 """A source is present where something of it became known in the last hour."""

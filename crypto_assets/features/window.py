@@ -12,9 +12,10 @@ import numpy.typing as npt
 from crypto_assets.features.book import BookMinutes, read_book
 from crypto_assets.features.candles import NOT_READ, Candles, open_times, read_candles
 from crypto_assets.features.futures import PerpetualMinutes, read_perpetual
-from crypto_assets.features.inputs import MINUTE_US, TIMEFRAME_US, FeatureInputs, Source, anchor_of
+from crypto_assets.features.inputs import TIMEFRAME_US, FeatureInputs, Source, anchor_of
 from crypto_assets.features.minutes import Coverage, MinuteGrid
 from crypto_assets.features.rolling import BoolArray, FloatArray, IntArray
+from crypto_assets.spans import MINUTE_US
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from crypto_assets.errors import InputIncomplete
 from crypto_assets.features.candles import NOT_READ, open_times
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
 from crypto_assets.features.feature import Source as Recorded
-from crypto_assets.features.inputs import BOOK_LEAD_IN, LOOK_BACK_DAYS, MINUTE_US, FeatureInputs, gather_inputs
+from crypto_assets.features.inputs import BOOK_LEAD_IN, LOOK_BACK_DAYS, FeatureInputs, gather_inputs
 from crypto_assets.forecast.judge.leaks import Candles, Changed
 from crypto_assets.forecast.seconds import second_rows
 from crypto_assets.forecast.table import BoolArray, FeatureTable, FloatArray, IntArray, places_of
@@ -25,7 +25,7 @@ from crypto_assets.forecast.training_sets import StoredSet
 from crypto_assets.forecast.training_sets_days import READ
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import FLAGS, KLINES_1S, SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL, Dataset
-from crypto_assets.spans import DAY_US, day_span, from_us, to_us
+from crypto_assets.spans import DAY_US, MINUTE_US, day_span, from_us, to_us
 
 AUDITED_DAYS = 2
 """Days of a set that are computed again: the newest, and one taken by chance. A day of gold costs some seconds."""

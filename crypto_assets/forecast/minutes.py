@@ -9,8 +9,8 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_assets.features.candles import NOT_READ
-from crypto_assets.features.inputs import MINUTE_US
 from crypto_assets.forecast.table import FeatureTable, from_first_real
+from crypto_assets.spans import MINUTE_US
 
 GOLD_READ = ("open_time", "as_of", "warm", "filled")
 """Columns of gold that rows are made from, beside the features."""

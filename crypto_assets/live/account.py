@@ -21,7 +21,7 @@ from crypto_assets.errors import ConfigurationError, CryptoAssetsError, InputInc
 from crypto_assets.lake.lake import Lake
 from crypto_assets.live.equation import Account, settle
 from crypto_assets.live.evidence import HeldTrades, days_of, gather, newest_bronze_us, read_topic, whole_minutes
-from crypto_assets.spans import Span, to_us
+from crypto_assets.spans import MINUTE_US, Span, to_us
 
 RETRY_S = 1.0
 AWAY = (CryptoAssetsError, psycopg2.Error, KafkaException, httpx.HTTPError, OSError)
@@ -89,7 +89,7 @@ def settled_span(settings: Settings, *, since: datetime | None = None, until: da
 
 
 def _newest_in_bronze(settings: Settings, symbol: str, held: HeldTrades, first_us: int) -> int:
-    span = whole_minutes(int(held.times_us.min()), int(held.times_us.max()) + 60_000_000)
+    span = whole_minutes(int(held.times_us.min()), int(held.times_us.max()) + MINUTE_US)
     lake = Lake(settings.lake)
     newest = (newest_bronze_us(lake, symbol, day) for day in reversed(days_of(span)))
     return next((time_us for time_us in newest if time_us is not None), first_us)

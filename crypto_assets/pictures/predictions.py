@@ -8,7 +8,7 @@ from PIL import ImageDraw
 from crypto_assets.forecast.predictions import Outcome, horizon_name
 from crypto_assets.forecast.table import FloatArray, IntArray
 from crypto_assets.pictures import png
-from crypto_assets.spans import Span, to_us
+from crypto_assets.spans import MINUTE_US, Span, to_us
 
 RETURN_HEIGHT, SKILL_HEIGHT, MARGIN = 140, 50, 6
 SKILL_MINUTES = 60
@@ -49,7 +49,7 @@ def prediction_picture(outcome: Outcome, *, day: Span) -> str | None:
 
 def rolling_skill(outcome: Outcome) -> FloatArray:
     """1 - MSE / MSE of the last price over the SKILL_MINUTES up to each forecast; NaN where nothing moved."""
-    began = outcome.as_of_us - SKILL_MINUTES * 60_000_000
+    began = outcome.as_of_us - SKILL_MINUTES * MINUTE_US
     first = np.searchsorted(outcome.as_of_us, began, side="right")
     last = np.arange(outcome.as_of_us.size) + 1
     loss, naive = (np.append(0.0, np.cumsum(one)) for one in (outcome.loss, outcome.naive))

@@ -14,7 +14,7 @@ import pyarrow as pa
 from crypto_assets.dashboard.market.messages import Candle
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, Outcome, outcomes, realised
 from crypto_assets.postgres.statements import statement
-from crypto_assets.spans import to_us
+from crypto_assets.spans import MINUTE_US, to_us
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's class has a lower-case name
@@ -64,7 +64,7 @@ def with_closes(predictions: pa.Table, candles: Iterable[Candle]) -> pa.Table:
     closed = [one for one in candles if one.is_closed and one.volume is not None]
     if not closed or not predictions.num_rows:
         return predictions
-    ends = np.array([to_us(one.open_time) + 60_000_000 for one in closed], np.int64)
+    ends = np.array([to_us(one.open_time) + MINUTE_US for one in closed], np.int64)
     return realised(predictions, as_of_us=ends, close=np.array([one.close for one in closed]))
 
 

@@ -18,11 +18,12 @@ import numpy as np
 from crypto_assets.errors import CheckpointError, CryptoAssetsError
 from crypto_assets.features.declaration import FEATURES
 from crypto_assets.features.feature import Source
-from crypto_assets.features.inputs import MINUTE_US, FeatureInputs
+from crypto_assets.features.inputs import FeatureInputs
 from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.checkpoint import load_checkpoint, read_card
 from crypto_assets.forecast.promotions import Promotion, Promotions
 from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray
+from crypto_assets.spans import MINUTE_US
 
 POLL_S = 5.0  # a request for each symbol, of a store that may count them
 MOST_WINDOW = 1_440

@@ -12,11 +12,11 @@ from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 
-from crypto_assets.features.inputs import LEAD_IN_DAYS, MINUTE_US, FeatureInputs
+from crypto_assets.features.inputs import LEAD_IN_DAYS, FeatureInputs
 from crypto_assets.forecast.minutes import gold_rows
 from crypto_assets.forecast.table import FeatureTable
 from crypto_assets.schemas import SILVER_KLINES, TIMEFRAMES
-from crypto_assets.spans import from_us
+from crypto_assets.spans import MINUTE_US, from_us
 from crypto_assets.stream.forecaster.days import CandleDays
 
 BEFORE_US = 60 * MINUTE_US

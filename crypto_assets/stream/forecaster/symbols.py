@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from crypto_assets.features.inputs import MINUTE_US, TIMEFRAME_US
+from crypto_assets.features.inputs import TIMEFRAME_US
 from crypto_assets.lake.lake import Lake
-from crypto_assets.spans import from_us, times_us
+from crypto_assets.spans import MINUTE_US, from_us, times_us
 from crypto_assets.stream.forecaster.days import CandleDays
 from crypto_assets.stream.forecaster.feed import Candles
 from crypto_assets.stream.forecaster.rows import LiveRows

@@ -12,14 +12,13 @@ import pytest
 
 from crypto_assets.assets.silver_days import KlinesDays
 from crypto_assets.features.declaration import GOLD_FEATURES
-from crypto_assets.features.inputs import MINUTE_US
 from crypto_assets.forecast.selection import default_features
 from crypto_assets.forecast.table import FeatureTable
 from crypto_assets.forecast.training_sets_days import read_rows
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import Partition
 from crypto_assets.schemas import TIMEFRAMES
-from crypto_assets.spans import times_us, to_us
+from crypto_assets.spans import MINUTE_US, times_us, to_us
 from crypto_assets.stream.forecaster.days import CandleDays
 from crypto_assets.stream.forecaster.rows import LiveRows
 from crypto_assets_tests.stream.forecaster.market import (

@@ -75,15 +75,20 @@ def served_settings(redis_server: str, kafka: str, postgres: str, tmp_path_facto
 
 
 @pytest.fixture(scope="session")
-def served(served_settings: Settings, redis_server: str, kafka: str, postgres: str) -> Iterator[Dashboard]:
-    """A dashboard on real services; its lake, `served_settings.lake`, is empty until a test fills it."""
-    variables = {
+def service_variables(redis_server: str, kafka: str, postgres: str) -> dict[str, str]:
+    """Variables of the session's services and of the served dashboard's exchange."""
+    return {
         "SIMULATOR_SEED": EXCHANGE.rpartition("-")[2],
         "REDIS_URL": redis_server,
         "KAFKA_BOOTSTRAP_SERVERS": kafka,
         "POSTGRES_URL": postgres,
     }
-    with running_dashboard(served_settings.data_dir, variables) as dashboard:
+
+
+@pytest.fixture(scope="session")
+def served(served_settings: Settings, service_variables: Mapping[str, str]) -> Iterator[Dashboard]:
+    """A dashboard on real services; its lake, `served_settings.lake`, is empty until a test fills it."""
+    with running_dashboard(served_settings.data_dir, service_variables) as dashboard:
         yield dashboard
 
 

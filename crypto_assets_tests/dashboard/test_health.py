@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from crypto_assets_tests.dashboard.conftest import (
     Visitor,
     drawn,
     is_too_wide,
+    running_dashboard,
     said,
     visiting,
 )
@@ -31,6 +33,19 @@ from crypto_assets_tests.waiting import wait_for
 
 SYMBOL = "ETHUSDT"
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def served_settings(served_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A folder that no other file's page looks at: a page reads Dagster's history once a minute for all who look."""
+    return served_settings.model_copy(update={"data_dir": tmp_path_factory.mktemp("health")})
+
+
+@pytest.fixture(scope="module")
+def served(served_settings: Settings, stored: Lake, service_variables: Mapping[str, str]) -> Iterator[Dashboard]:
+    """A dashboard on that folder."""
+    with running_dashboard(served_settings.data_dir, service_variables) as dashboard:
+        yield dashboard
 
 
 @pytest.fixture(scope="module")

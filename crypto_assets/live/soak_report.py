@@ -119,11 +119,11 @@ def print_growth(console: Console, growths: Sequence[Growth]) -> None:
 def write_soak(
     folder: Path, figures: Figures, *, accounts: Sequence[Account], gaps: Sequence[Gap]
 ) -> tuple[Path, Path, Path]:
-    """Write report.json, report.md and memory.png; their paths."""
+    """Write report.json, report.md and soak.png; their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    data, page, picture = folder / "report.json", folder / "report.md", folder / "memory.png"
+    data, page, picture = folder / "report.json", folder / "report.md", folder / "soak.png"
     data.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1))
-    draw_memory(figures, picture)
+    draw_soak(figures, picture)
     with page.open("w", encoding="utf-8") as file:
         console = Console(file=file, width=WIDTH_OF_PAGE, highlight=False)
         console.print(f"# Soak of {figures.started_at:%Y-%m-%d %H:%M} UTC\n\n```")
@@ -137,19 +137,19 @@ def write_soak(
             verdict = "holds" if check.holds else "; ".join(check.differences)
             line = f"{clock(check.at_s)}  {check.trades:,} trades, {check.took_s:.0f} s: {verdict}"
             console.print(line, markup=False, soft_wrap=True)
-        console.print("```\n\n![memory](memory.png)")
+        console.print("```\n\n![soak](soak.png)")
     return page, data, picture
 
 
-def draw_memory(figures: Figures, path: Path) -> None:
-    """Memory of each program over the minutes of the soak, a line at every fault."""
+def draw_soak(figures: Figures, path: Path) -> None:
+    """Over the minutes of the soak: memory of each program, and how long services and accounts took to recover."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 5), layout="constrained")
-    axes = figure.add_subplot()
+    figure = Figure(figsize=(12, 8), layout="constrained")
+    memory, recovery = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     for number, (program, lives) in enumerate(lives_of(figures.samples).items()):
         for nth, life in enumerate(lives):
-            axes.plot(
+            memory.plot(
                 [s.at_s / 60 for s in life],
                 [s.mb for s in life],
                 color=f"C{number}",
@@ -157,9 +157,18 @@ def draw_memory(figures: Figures, path: Path) -> None:
                 linewidth=1.2,
             )
     for happening in figures.happenings:
-        axes.axvline(happening.at_s / 60, color="0.85", linewidth=0.8, zorder=0)
-    axes.set(xlabel="minutes", ylabel="memory, MB", title="Memory by program; grey: a fault", ylim=(0, None))
-    axes.legend(loc="upper left", ncols=4, frameon=False)
+        memory.axvline(happening.at_s / 60, color="0.85", linewidth=0.8, zorder=0)
+    recovered = [(h.at_s / 60, h.recovered_s) for h in figures.happenings if h.recovered_s is not None]
+    checked = [(check.at_s / 60, check.took_s) for check in figures.checks]
+    for points, marker, label in (
+        (recovered, "o", "a kill: until every service did its work again"),
+        (checked, "s", "a check: until the equation held"),
+    ):
+        recovery.scatter(*zip(*points, strict=True) if points else ([], []), marker=marker, s=18, label=label)
+    memory.set(ylabel="memory, MB", title="Memory by program; grey: a fault", ylim=(0, None))
+    recovery.set(xlabel="minutes", ylabel="seconds", title="Recovery", ylim=(0, None))
+    memory.legend(loc="upper left", ncols=4, frameon=False)
+    recovery.legend(loc="upper left", frameon=False)
     figure.savefig(path, dpi=110)
 
 

@@ -28,6 +28,15 @@ from resources.warehouse import WarehouseResource
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_NOTHING = {
+    WarehouseSource.POSTGRES: (
+        "PostgreSQL has no trades of {day}: no stream ran on that day. What the exchange's archive has of it comes "
+        "from the lake: materialise bronze_trades of {day}, then this day again with WAREHOUSE_SOURCE=lake."
+    ),
+    WarehouseSource.LAKE: "the lake has no trades of {day}: materialise bronze_trades of {day}, then this day again.",
+}
+"""What to do about a day without trades, by where they are read from."""
+
 
 def write_times(warehouse: WarehouseResource, day: WholeDay) -> Written:
     """Publish dim_time of a day."""
@@ -55,10 +64,8 @@ def write_facts(
         "symbols": len(found.facts["symbol"].unique()),
         "total_trade_value": str(figures_of(found.facts)["sum(total_trade_value)"] or 0),
     }
-    nothing = f"there are no trades of this day in {read_settings().warehouse_source.value}; did the streams run?"
-    return _publish(
-        warehouse.store, FACT_TRADES, day, found.facts, figures=figures, warning=None if found.trades else nothing
-    )
+    nothing = None if found.trades else _NOTHING[read_settings().warehouse_source].format(day=day)
+    return _publish(warehouse.store, FACT_TRADES, day, found.facts, figures=figures, warning=nothing)
 
 
 def load_table(warehouse: WarehouseResource, table: DayTable, day: WholeDay) -> Written:

@@ -211,7 +211,10 @@ def test_a_day_without_trades_is_loaded_empty_with_a_warning(world: WarehouseWor
     assert world.loaded_days() == {}
     assert world.metadata("fact_trades")["dagster/row_count"] == 0
     warned = [entry.user_message for entry in world.instance.all_logs(result.run_id) if entry.level == logging.WARNING]
-    assert [text for text in warned if text.startswith("fact_trades 2024-08-08: there are no trades of this day")]
+    (told,) = [
+        text for text in warned if text.startswith("fact_trades 2024-08-08: PostgreSQL has no trades of 2024-08-08")
+    ]
+    assert "materialise bronze_trades of 2024-08-08, then this day again with WAREHOUSE_SOURCE=lake" in told
     manifest = world.store.manifest(FACT_TRADES, DAY)
     assert manifest is not None
     assert manifest.rows == 0

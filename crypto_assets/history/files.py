@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -92,6 +93,7 @@ def read_pieces(file: HistoryFile) -> Iterator[Piece]:
 def _parquet_pieces(file: HistoryFile) -> Iterator[Piece]:
     line = 1
     with open_parquet(file.fs, file.path) as (found, columns):
+        _refuse_twins(columns)
         for batch in found.iter_batches(batch_size=BATCH_ROWS, columns=columns):
             frame = cast("pl.DataFrame", pl.from_arrow(plain_texts(batch)))
             yield Piece(frame, line)
@@ -117,6 +119,7 @@ def _csv_rows(opened: BinaryIO, head: bytes) -> Iterator[Piece]:
     has_header = not first[:1].isdigit()
     width = first.count(",") + 1
     names = [name.strip().strip('"') for name in first.split(",")] if has_header else _exchange_names(width)
+    _refuse_twins(names)
     torn: list[tuple[int, str]] = []
 
     def keep_torn(row: Any) -> str:
@@ -139,6 +142,12 @@ def _csv_rows(opened: BinaryIO, head: bytes) -> Iterator[Piece]:
         torn.clear()
     if torn:  # after the last row, or in place of any
         yield Piece(pl.DataFrame(schema=dict.fromkeys(names, pl.String)), line, tuple(torn))
+
+
+def _refuse_twins(names: Sequence[str]) -> None:
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise ValueError(f"it has more than one column {name}")
 
 
 def _exchange_names(width: int) -> list[str]:

@@ -8,6 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
 import pytest
 
 from crypto_assets.errors import BadPayload, InputIncomplete
@@ -272,6 +274,20 @@ def test_lines_that_end_as_they_did_on_old_machines_are_named(tmp_path: Path, la
     folder.mkdir()
     (folder / "a.csv").write_bytes(candles().write_csv().encode().replace(b"\n", b"\r"))
     with pytest.raises(BadPayload, match=r"a\.csv cannot be read: its lines end with a carriage return alone"):
+        load(folder, lake)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_column_that_comes_twice_is_named(tmp_path: Path, lake: Lake, suffix: str) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    table = candles().to_arrow()
+    twice = table.append_column("close", table["close"])
+    if suffix == "csv":
+        pacsv.write_csv(twice, folder / "a.csv")
+    else:
+        pq.write_table(twice, folder / "a.parquet")
+    with pytest.raises(BadPayload, match=rf"a\.{suffix} cannot be read: it has more than one column close"):
         load(folder, lake)
 
 

@@ -107,6 +107,8 @@ def _csv_pieces(file: HistoryFile) -> Iterator[Piece]:
         raise ValueError(f"its first line is longer than {LONGEST_HEADER:,} bytes")
     if not head.strip():
         raise ValueError("it is empty")
+    if b"\0" in head:  # also all of UTF-16; Arrow ends a column's name there
+        raise ValueError("its first line holds zero bytes; write it as UTF-8")
     if b"\r" in head.rstrip(b"\r\n"):
         raise ValueError("its lines end with a carriage return alone; write them with line feeds")
     with open_table(file.fs, file.path) as opened:

@@ -277,6 +277,14 @@ def test_lines_that_end_as_they_did_on_old_machines_are_named(tmp_path: Path, la
         load(folder, lake)
 
 
+def test_a_csv_in_utf_16_is_refused_with_what_to_do(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.csv").write_text(candles().write_csv(), encoding="utf-16")
+    with pytest.raises(BadPayload, match=r"a\.csv cannot be read: its first line holds zero bytes; write it as UTF-8"):
+        load(folder, lake)
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_a_column_that_comes_twice_is_named(tmp_path: Path, lake: Lake, suffix: str) -> None:
     folder = tmp_path / "in"

@@ -57,19 +57,19 @@ class Measure:
 
 
 PARTS = (
-    Part("imports", "Loading the code location", "imports", 9, 50),
-    Part("simulator", "Days of the simulated market", "simulator", 9, 20),
-    Part("features", "Cleaning and features of a simulated day", "features", 15, 90),
-    Part("month", "A month of candles in one run", "month", 4, 300),
-    Part("flush", "A day of order books from Kafka", "flush", 5, 300),
-    Part("collector", "The collector on recordings", "collector", 5, 480),
-    Part("processor", "From event to PostgreSQL", "processor", 4, 620),
-    Part("warehouse", "A day of a million trades to facts", "warehouse_day", 6, 240),
-    Part("copy", "COPY from S3", "warehouse_copy", 6, 240),
-    Part("fanout", "A month spread over Spark", "fanout", 5, 300),
-    Part("query", "A year of features in SQL", "query", 9, 60),
-    Part("dashboard", "Pages in a browser", "dashboard", 5, 240),
-    Part("training", "Fitting a network", "training", 4, 360),
+    Part("imports", "Loading the code location", "bench.parts.imports", 9, 50),
+    Part("simulator", "Days of the simulated market", "bench.parts.simulator", 9, 20),
+    Part("features", "Cleaning and features of a simulated day", "bench.parts.features", 15, 90),
+    Part("month", "A month of candles in one run", "bench.parts.month", 4, 300),
+    Part("flush", "A day of order books from Kafka", "bench.parts.flush", 5, 300),
+    Part("collector", "The collector on recordings", "bench.parts.collector", 5, 480),
+    Part("processor", "From event to PostgreSQL", "bench.parts.processor", 4, 620),
+    Part("warehouse", "A day of a million trades to facts", "bench.parts.warehouse_day", 6, 240),
+    Part("copy", "COPY from S3", "bench.parts.warehouse_copy", 6, 240),
+    Part("fanout", "A month spread over Spark", "bench.parts.fanout", 5, 300),
+    Part("query", "A year of features in SQL", "bench.parts.query", 9, 60),
+    Part("dashboard", "Pages in a browser", "bench.parts.dashboard", 5, 240),
+    Part("training", "Fitting a network", "bench.parts.training", 4, 360),
 )
 
 

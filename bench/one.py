@@ -1,4 +1,4 @@
-"""One part of the bench, in a process of its own: `python -m bench.one PART FOLDER ROUNDS`.
+"""One part of the bench, in a process of its own: `python -m bench.one MODULE FOLDER ROUNDS`.
 
 Writes each measure to `taken.jsonl` of the folder as soon as it is known, and what went wrong as a last line.
 """
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import msgspec
 
-from bench.declared import PARTS
 from bench.measuring import Absent, Rounds, Taken
 from crypto_assets.processes import end_on_signals
 
@@ -28,9 +27,8 @@ class Line(msgspec.Struct, frozen=True):
     failure: str = ""
 
 
-def main(name: str, folder: Path, rounds: int) -> int:
+def main(module: str, folder: Path, rounds: int) -> int:
     """Measure a part; 1 where it failed, with the trace on standard error."""
-    (part,) = (part for part in PARTS if part.name == name)
     with (folder / FILE).open("wb") as file:
 
         def tell(line: Line) -> None:
@@ -38,7 +36,7 @@ def main(name: str, folder: Path, rounds: int) -> int:
             file.flush()
 
         try:
-            measure: Callable[[Path, int], Taken] = import_module(f"bench.parts.{part.module}").measure
+            measure: Callable[[Path, int], Taken] = import_module(module).measure
             for measured, outcome in measure(folder, rounds):
                 tell(Line(measured, outcome))
         except Exception as error:

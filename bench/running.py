@@ -38,8 +38,9 @@ class Ran:
 def run(part: Part, *, folder: Path, log: Path, rounds: int) -> Ran:
     """Measure one part; whatever fails in it becomes a sentence. `log` gets what its programs say."""
     folder.mkdir(parents=True)
-    command = [sys.executable, "-m", "bench.one", part.name, str(folder), str(rounds)]
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "bench.one", part.module, str(folder), str(rounds)]
+    places = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONPATH": places}
     began = time.monotonic()
     child = start_child(command, environment=environment, folder=ROOT, log=log)
     limit_s = max(LEAST_PATIENCE_S, PATIENCE * part.expected_s)
@@ -48,6 +49,8 @@ def run(part: Part, *, folder: Path, log: Path, rounds: int) -> Ran:
         status = child.wait(limit_s)
         if status < 0:
             failure = f"its process was ended by signal {-status}"
+        elif status:
+            failure = f"its process ended with status {status}"
     except subprocess.TimeoutExpired:
         failure = f"it was ended after {limit_s / 60:.0f} minutes"
     finally:

@@ -102,7 +102,7 @@ def cpu_s() -> float:
 
 def peak_mb() -> float:
     """Most memory that this process ever had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024 / 1e6
 
 
 def rss_mb(*processes: psutil.Process) -> float:

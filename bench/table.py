@@ -72,9 +72,9 @@ def sentences(document: Document, former: Former | None) -> list[str]:
 
 def _noise(figures: Iterable[Figure]) -> str:
     fewer = sorted({(f.n, f.confidence) for f in figures if f.n > 1 and f.confidence < CONFIDENCE}, reverse=True)
-    but = ", ".join(f"of {n} rounds with {confidence:.0%}" for n, confidence in fewer)
+    but = ", ".join(f"of {n} rounds with {100 * confidence:.0f} %" for n, confidence in fewer)
     return (
-        f"From, to: where the median of endless rounds lies, with {CONFIDENCE:.0%} confidence"
+        f"From, to: where the median of endless rounds lies, with {100 * CONFIDENCE:.0f} % confidence"
         + (f"; {but}" if but else "")
         + ". Open: the aim lies in between."
     )

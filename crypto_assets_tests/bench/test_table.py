@@ -74,7 +74,7 @@ def test_another_machine_is_called_so() -> None:
 
 def test_few_rounds_are_said_to_be_less_sure() -> None:
     of = document({"query.year": Rounds([0.5, 0.6, 0.55])})
-    assert "of 3 rounds with 75%" in sentences(of, None)[0]
+    assert "of 3 rounds with 75 %" in sentences(of, None)[0]
 
 
 def test_a_busy_machine_is_told() -> None:

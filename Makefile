@@ -41,7 +41,7 @@ live: env ## a simulated market through Kafka, Spark, PostgreSQL and the lake; o
 soak: env ## the whole platform under random faults, every trade accounted for; ARGS="--minutes 60 --speed 10"
 	@$(RUN) crypto_assets.live.soak $(ARGS)
 
-bench: env ## speed and memory, as ratios to bare library calls measured in one run; ARGS="warehouse copy" for some
+bench: env ## speed and memory beside bare libraries, with noise, aim and last result; ARGS="warehouse copy" for some
 	@$(RUN) bench $(ARGS)
 
 lint: env ## ruff (lint, format), pyright and the rule of imports

@@ -1,113 +1,165 @@
-"""Speed and memory beside bare library calls, measured in one run: `make bench`."""
+"""Speed and memory beside bare calls of libraries, each with its noise, against its aim and the last result."""
 
 from __future__ import annotations
 
 import argparse
-import os
+import sys
 import tempfile
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Sequence
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from bench import (
-    collector,
-    dashboard,
-    fanout,
-    flush,
-    gold,
-    imports,
-    month,
-    processor,
-    query,
-    silver,
-    training,
-    warehouse_copy,
-    warehouse_day,
+from bench.comparing import change_of
+from bench.declared import PARTS, Part, measures_of
+from bench.machine import BUSY, commit, load, this_machine
+from bench.results import (
+    REFERENCE,
+    SCHEMA,
+    Document,
+    Former,
+    Missing,
+    Result,
+    UnreadableResult,
+    former_of,
+    held_against,
+    kept,
+    path_of,
+    read,
+    reference,
+    settle,
+    write,
 )
-from bench.measuring import Line
-from bench.workspace import finish, run_environment, start_runs
-from crypto_assets.lake.lake import Lake
-from crypto_assets.runs.stages import plan_features
+from bench.running import expected_s, run
+from bench.table import declaration, results_table, sentences
+from crypto_assets.config import read_settings
+from crypto_assets.errors import ConfigurationError
+from crypto_assets.processes import end_on_signals
 
-DAY = date(2024, 8, 5)
-RECORDINGS = Path(os.environ.get("CRYPTO_ASSETS_REAL_DATA", "../shared/data")) / "recordings"
-"""Recorded data of the exchange, as the tests find it; what needs it is left out where it is not there."""
-WIDTH = 120
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some lines of the table."""
-
-    name: str
-    doing: str
-    measure: Callable[[Path], list[Line]]
+WIDTH = 150
+"""Where output goes to no terminal that has a width."""
 
 
-def _measure_features(folder: Path) -> list[Line]:
-    lake = _simulated_day(folder / "simulated")
-    return [*silver.measure(lake, day=DAY, folder=folder), *gold.measure(lake, day=DAY, folder=folder)]
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, keep the result, print it; exit 1 where something could not be measured."""
+    options = _options(arguments)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    if options.list:
+        console.print(declaration())
+        return
+    end_on_signals()
+    try:
+        folder = read_settings().data_dir / "bench"
+        against = read(options.against) if options.against else None
+        stored = reference()
+    except (ConfigurationError, UnreadableResult) as error:
+        sys.exit(str(error))
+    machine = this_machine()
+    former = held_against(against, machine) if against else former_of(kept(folder), machine, reference=stored)
+    parts = [part for part in PARTS if not options.parts or part.name in options.parts]
+    try:
+        document = _measure(parts, folder=folder, rounds=options.rounds, former=former, console=console)
+    except KeyboardInterrupt:
+        console.print("\nInterrupted. Nothing runs any more, and nothing was kept.")
+        sys.exit(130)
+    path = path_of(folder, document.began)
+    write(document, path)
+    console.print(results_table(document, former))
+    for sentence in sentences(document, former):
+        console.print(sentence, markup=False)
+    failed = any(missing.failed for missing in document.missing.values())
+    console.print(f"Kept in {path}.", markup=False)
+    if options.store and not failed:
+        write(document, REFERENCE)
+        console.print(f"Stored as the reference: {REFERENCE.relative_to(Path.cwd(), walk_up=True)}.", markup=False)
+    elif options.store:
+        console.print("Not stored as the reference: something could not be measured.")
+    if failed or (options.strict and falls_short(document, former)):
+        sys.exit(1)
 
 
-def _simulated_day(data_dir: Path) -> Lake:
-    """A lake that holds DAY with everything, and the days before it that features need."""
-    environment = run_environment(data_dir, EXCHANGE="simulator")
-    stages = plan_features(DAY, DAY)
-    log = data_dir / "run.log"
-    finish(start_runs(stages, environment=environment, log=log), log=log)
-    return Lake(str(data_dir / "lake"))
-
-
-PARTS = (
-    Part("imports", "Loading the code location", lambda _: imports.measure()),
-    Part("features", "Cleaning and features of a simulated day", _measure_features),
-    Part("month", "A month in one run", month.measure),
-    Part("flush", "A day of order books from Kafka", flush.measure),
-    Part("collector", "The collector on recordings", lambda folder: collector.measure(folder, recordings=RECORDINGS)),
-    Part("processor", "From event to PostgreSQL", processor.measure),
-    Part("warehouse", "A day of a million trades to facts", warehouse_day.measure),
-    Part("copy", "COPY from S3", warehouse_copy.measure),
-    Part("fanout", "A month spread over Spark", fanout.measure),
-    Part("query", "A year of features in SQL", query.measure),
-    Part("dashboard", "Pages in a browser", dashboard.measure),
-    Part("training", "Fitting a network", lambda _: training.measure()),
-)
-
-
-def main() -> None:
-    """Measure parts, then print one table; a figure that misses its aim fails nothing."""
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench ARGS='…'", description=__doc__)
     names = [part.name for part in PARTS]
     parser.add_argument("parts", nargs="*", metavar="part", help=f"all unless named: {', '.join(names)}")
-    wanted = parser.parse_args().parts or names
-    if unknown := set(wanted) - set(names):
-        parser.error(f"there is no part {', '.join(sorted(unknown))}")
-    console = Console(highlight=False, width=WIDTH)
-    lines: list[Line] = []
-    with tempfile.TemporaryDirectory(prefix="crypto-assets-bench-") as name:
-        for part in PARTS:
-            if part.name in wanted:
-                console.print(f"{part.doing} …")
-                folder = Path(name) / part.name
-                folder.mkdir()
-                lines += part.measure(folder)
-    _print(lines, console=console)
+    parser.add_argument("--list", action="store_true", help="print what is measured, with its aim, and measure nothing")
+    parser.add_argument("--rounds", type=int, help="of each measure, instead of the declared number; 1 tells no noise")
+    parser.add_argument("--against", type=Path, metavar="FILE", help="a result to compare with instead of the last one")
+    parser.add_argument("--store", action="store_true", help="let a whole run be the reference of the repository")
+    parser.add_argument("--strict", action="store_true", help="fail where an aim is missed or a figure is worse")
+    options = parser.parse_args(arguments)
+    if unknown := sorted(set(options.parts) - set(names)):
+        parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(names)}")
+    if options.rounds is not None and options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    if options.store and (options.parts or options.rounds):
+        parser.error("--store takes a whole run, with the declared rounds")
+    return options
 
 
-def _print(lines: Iterable[Line], *, console: Console) -> None:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("measured", no_wrap=True)
-    for column in ("ours", "bare", "ratio"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("aim")
-    for line in lines:
-        ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
-        table.add_row(line.what, line.ours, line.bare, ratio, line.aim)
-    console.print(table)
+def _measure(
+    parts: Sequence[Part], *, folder: Path, rounds: int | None, former: Former | None, console: Console
+) -> Document:
+    """Every part, whatever becomes of the others."""
+    began, load_at_begin = datetime.now(UTC), load()
+    machine = this_machine()
+    took = former.document.parts if former and former.document.rounds == rounds else {}
+    if load_at_begin > BUSY * machine.cores:
+        console.print(f"[yellow]The machine is busy (load {load_at_begin}): times will say little.[/]")
+    logs = folder / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    results: dict[str, Result] = {}
+    missing: dict[str, Missing] = {}
+    seconds: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="crypto-assets-bench-", ignore_cleanup_errors=True) as name:
+        for number, part in enumerate(parts):
+            text = _progress(parts, number, took)
+            console.print(text)
+            log = logs / f"{part.name}.log"
+            log.unlink(missing_ok=True)
+            with console.status(part.doing) if console.is_terminal else nullcontext():
+                ran = run(part, folder=Path(name) / part.name, log=log, rounds=rounds or part.rounds)
+            otherwise = f"{ran.failure or 'its part does not take it'} (see {log})"
+            found, lacking = settle(measures_of(part.name), ran.taken, otherwise=otherwise)
+            results |= found
+            missing |= lacking
+            seconds[part.name] = round(ran.seconds, 1)
+    return Document(
+        schema=SCHEMA,
+        began=began,
+        ended=datetime.now(UTC),
+        commit=commit(),
+        machine=machine,
+        load_at_begin=load_at_begin,
+        load_at_end=load(),
+        rounds=rounds,
+        parts=seconds,
+        measures=results,
+        missing=missing,
+    )
+
+
+def _progress(parts: Sequence[Part], number: int, took: dict[str, float]) -> str:
+    """`3 of 13: A month of candles in one run, about 5 min; all until about 11:20 UTC`."""
+    part = parts[number]
+    alone, left = expected_s([part], took), expected_s(parts[number:], took)
+    until = datetime.now(UTC) + timedelta(seconds=left)
+    return (
+        f"{number + 1} of {len(parts)}: {part.doing} ({part.name}), about {max(1, round(alone / 60))} min; "
+        f"all until about {until:%H:%M} UTC"
+    )
+
+
+def falls_short(document: Document, former: Former | None) -> bool:
+    """Whether an aim is missed, or a figure got worse than formerly on a machine like this, both beyond noise."""
+    before = former.measures if former and former.is_same_shape else {}
+    return any(
+        result.verdict == "missed"
+        or (name in before and change_of(result.figure, before[name].figure, better=result.better).kind == "worse")
+        for name, result in document.measures.items()
+    )
 
 
 if __name__ == "__main__":

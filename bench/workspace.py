@@ -65,6 +65,8 @@ def start_runs(stages: Sequence[Stage], *, environment: Mapping[str, str], log: 
 
 
 def finish(process: subprocess.Popen[bytes], *, log: Path) -> None:
-    """Wait for the runs; ends the bench with the end of the log when one failed."""
+    """Wait for the runs; raises RuntimeError with the last line of the log when one failed."""
     if process.wait() != 0:
-        sys.exit(f"a run of the bench failed:\n{log.read_text(errors='replace')[-4000:]}")
+        said = log.read_text(errors="replace")[-4_000:]
+        print(said, file=sys.stderr)
+        raise RuntimeError(f"a run failed: {said.strip().splitlines()[-1]}")

@@ -15,7 +15,7 @@ DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.
 WRITTEN_BY_MAKE_DOCS = (
     "README.md",
     "deploy/grafana/crypto-assets.json",
-    *(f"docs/{name}" for name in ("graph.svg", "datasets.md", "features.md", "metrics.md", "cli.md")),
+    *(f"docs/{name}" for name in ("graph.svg", "bench.md", "datasets.md", "features.md", "metrics.md", "cli.md")),
     *(f"docs/reference/{name}.md" for name in ("assets", "avro", "configuration", "sql")),
 )
 OF_OTHERS = re.compile(

@@ -29,6 +29,7 @@ DATASETS = ROOT / "docs" / "datasets.md"
 CLI = ROOT / "docs" / "cli.md"
 FEATURES = ROOT / "docs" / "features.md"
 METRICS = ROOT / "docs" / "metrics.md"
+BENCH = ROOT / "docs" / "bench.md"
 BOARD = ROOT / "deploy" / "grafana" / "crypto-assets.json"
 
 
@@ -51,6 +52,7 @@ def generated_files() -> dict[Path, str]:
         DATASETS: datasets_page(),
         FEATURES: replace_section(FEATURES.read_text(encoding="utf-8"), name="features", text=features_tables()),
         METRICS: replace_section(METRICS.read_text(encoding="utf-8"), name="metrics", text=metrics_tables()),
+        BENCH: replace_section(BENCH.read_text(encoding="utf-8"), name="measures", text=measures_tables()),
         BOARD: board(),
         CLI: commands_page(),
         **reference_pages(configuration),
@@ -104,6 +106,22 @@ def metrics_tables() -> str:
     for process, metrics in METRICS.items():
         rows = [(f"`{m.exposed}`", m.kind, ", ".join(f"`{label}`" for label in m.labels), m.meaning) for m in metrics]
         lines += [f"## {process.capitalize()}", "", *table(("metric", "kind", "labels", "meaning"), rows)]
+    return "\n".join(lines) + "\n"
+
+
+def measures_tables() -> str:
+    """The measures of each part of the bench, as they are declared."""
+    from bench.declared import PARTS, measures_of
+    from bench.table import aim_of
+
+    lines = [""]
+    for part in PARTS:
+        rows = [
+            (f"`{m.name}`", m.what, f"less {m.beside}" if m.kind == "difference" else m.beside, m.better, aim_of(m))
+            for m in measures_of(part.name)
+        ]
+        head = ("measure", "what", "divided by", "better is", "aim")
+        lines += [f"### {part.doing}: `{part.name}`", "", f"{part.rounds} rounds.", "", *table(head, rows)]
     return "\n".join(lines) + "\n"
 
 

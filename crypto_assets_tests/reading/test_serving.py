@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.query import MONTHS
+from bench.parts.query import MONTHS
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.lake.lake import Lake
 from crypto_assets.reading.open_lake import open_lake

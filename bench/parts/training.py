@@ -6,29 +6,26 @@ that a slow moment hits all.
 
 from __future__ import annotations
 
-import json
-import os
-import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from bench.measuring import Line
+from bench.measuring import Absent, Rounds, Taken, answer, peak_mb, started
 from crypto_assets.forecast.options import DataOptions, JudgeOptions, NetworkOptions
 from crypto_assets.forecast.table import FeatureTable, Samples, Split
 
-ROOT = Path(__file__).resolve().parents[1]
 ROWS, FEATURES = 6_000, 45
-ROUNDS = 3
+EPOCHS = 3
 PREDICTIONS, PREDICTING_S = 300, 5.0
 SEED = 7
 DATA = DataOptions()
@@ -36,18 +33,17 @@ DATA = DataOptions()
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What a contender came to."""
+class Contender:
+    """What one came to in one life."""
 
-    best_s: float
-    """Of an epoch with its validation; the first, in which TensorFlow compiles, left out."""
-    best_cpu_s: float
+    seconds: float
+    """Of an epoch with its validation, mean of those that count."""
+    cpu_s: float
     """The same in seconds of the processors: what a busy machine disturbs less."""
     windows: int
     """Learnt from in an epoch."""
     memory_mb: float
     """Most that the process had above what it had with its libraries imported."""
-    p50_ms: float
     p99_ms: float
     """Of the forecast of one window."""
     device: str
@@ -55,83 +51,42 @@ class Measured:
     @property
     def windows_per_s(self) -> float:
         """Windows learnt from in a second."""
-        return self.windows / self.best_s
+        return self.windows / self.seconds
 
 
-def measure() -> list[Line]:
+def measure(_folder: Path, rounds: int) -> Taken:
     """Windows a second and memory of the three, and how long a forecast takes."""
-    ours, bare, loader = _in_turn([("ours", {}), ("bare", {}), ("loader", {})])
-    lines = [
-        _speed("training, windows/s / model.fit on ready arrays", ours, bare, aim="at least 0.8"),
-        Line(
-            "training, CPU seconds an epoch / model.fit on ready arrays",
-            f"{ours.best_cpu_s:.2f} s",
-            f"{bare.best_cpu_s:.2f} s",
-            ours.best_cpu_s / bare.best_cpu_s,
-            "at most 1.25",
-        ),
-        _speed("training, windows/s / timeseries_dataset_from_array", ours, loader, aim="above 1"),
-        _memory("training, memory over imports / ready arrays", ours, bare),
-        _memory("training, memory over imports / timeseries_dataset…", ours, loader),
-        Line(
-            "forecast of one window, p99 / model.predict",
-            f"{ours.p99_ms:.2f} ms",
-            f"{bare.p99_ms:.2f} ms",
-            ours.p99_ms / bare.p99_ms,
-            "at most 50 ms",
-        ),
-    ]
-    if ours.device != "CPU":
-        (on_cpu,) = _in_turn([("ours", {"CUDA_VISIBLE_DEVICES": "-1"})])
-        lines.append(_speed(f"training, windows/s on {ours.device} / CPU", ours, on_cpu, aim="above 1"))
-    return lines
+    lives = [_in_turn([("ours", {}), ("bare", {}), ("loader", {})]) for _ in range(rounds)]
+    ours, bare, loader = zip(*lives, strict=True)
+    for other, side in (("fit", bare), ("loader", loader)):
+        yield f"training.{other}", Rounds(*([c.windows_per_s for c in each] for each in (ours, side)))
+        yield f"training.{other}_memory", Rounds(*([c.memory_mb for c in each] for each in (ours, side)))
+    yield "training.fit_cpu", Rounds(*([c.cpu_s for c in each] for each in (ours, bare)))
+    yield "training.forecast", Rounds([c.p99_ms for c in ours])
+    yield "training.forecast_keras", Rounds(*([c.p99_ms for c in each] for each in (ours, bare)))
+    if ours[0].device == "CPU":
+        yield "training.gpu", Absent("TensorFlow sees no GPU")
+        return
+    on_cpu = [_in_turn([("ours", {"CUDA_VISIBLE_DEVICES": "-1"})])[0] for _ in range(rounds)]
+    yield "training.gpu", Rounds(*([c.windows_per_s for c in each] for each in (ours, on_cpu)))
 
 
-def _speed(what: str, ours: Measured, other: Measured, *, aim: str) -> Line:
-    ratio = ours.windows_per_s / other.windows_per_s
-    return Line(what, f"{ours.windows_per_s:,.0f}", f"{other.windows_per_s:,.0f}", ratio, aim)
-
-
-def _memory(what: str, ours: Measured, other: Measured) -> Line:
-    return Line(
-        what, f"{ours.memory_mb:,.0f} MB", f"{other.memory_mb:,.0f} MB", ours.memory_mb / other.memory_mb, "below 1"
-    )
-
-
-def _in_turn(contenders: list[tuple[str, Mapping[str, str]]]) -> list[Measured]:
-    """Let each take an epoch, round after round; the first round is not measured."""
-    with _started(contenders) as processes:
-        times = [[_epoch(process) for process in processes] for _ in range(ROUNDS + 1)]
+def _in_turn(contenders: list[tuple[str, Mapping[str, str]]]) -> list[Contender]:
+    """Let each take an epoch, again and again; the first, in which TensorFlow compiles, is not measured."""
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(started("bench.parts.training", name, **environment))
+            for name, environment in contenders
+        ]
+        times = [[_epoch(process) for process in processes] for _ in range(EPOCHS + 1)]
         endings = [_ask(process, "end") for process in processes]
-    best = np.array(times)[1:].min(axis=0).tolist()
-    return [Measured(best_s=s, best_cpu_s=cpu, **ending) for (s, cpu), ending in zip(best, endings, strict=True)]
-
-
-@contextmanager
-def _started(contenders: list[tuple[str, Mapping[str, str]]]) -> Generator[list[subprocess.Popen[str]]]:
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "bench.training", name],
-            cwd=ROOT,
-            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **environment},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for name, environment in contenders
-    ]
-    try:
-        yield processes
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
+    means = np.array(times)[1:].mean(axis=0).tolist()
+    return [Contender(seconds=s, cpu_s=cpu, **ending) for (s, cpu), ending in zip(means, endings, strict=True)]
 
 
 def _epoch(process: subprocess.Popen[str]) -> tuple[float, float]:
-    answer = _ask(process, "epoch")
-    return answer["seconds"], answer["cpu_s"]
+    reply = _ask(process, "epoch")
+    return reply["seconds"], reply["cpu_s"]
 
 
 def _ask(process: subprocess.Popen[str], word: str) -> dict[str, Any]:
@@ -139,7 +94,7 @@ def _ask(process: subprocess.Popen[str], word: str) -> dict[str, Any]:
     assert process.stdout is not None
     process.stdin.write(word + "\n")
     process.stdin.flush()
-    return json.loads(process.stdout.readline())
+    return msgspec.json.decode(process.stdout.readline())
 
 
 # What follows runs in the processes of the contenders.
@@ -199,7 +154,7 @@ def _run_ours(lesson: Lesson) -> Callable[[], object]:
     cpu = [0.0]
 
     def take_turn(epoch: Epoch) -> None:
-        print(json.dumps({"seconds": epoch.took_s, "cpu_s": time.process_time() - cpu[-1]}), flush=True)
+        answer({"seconds": epoch.took_s, "cpu_s": time.process_time() - cpu[-1]})
         if not _wait_for_turn():
             raise _Over
         cpu.append(time.process_time())
@@ -230,7 +185,7 @@ def _run_fit(lesson: Lesson, *, loads_windows: bool) -> Callable[[], object]:
     while _wait_for_turn():
         began, cpu = time.perf_counter(), time.process_time()
         fit()
-        print(json.dumps({"seconds": time.perf_counter() - began, "cpu_s": time.process_time() - cpu}), flush=True)
+        answer({"seconds": time.perf_counter() - began, "cpu_s": time.process_time() - cpu})
     last = values[None, -DATA.window :]
     return lambda: model.predict(last, verbose=0)
 
@@ -286,18 +241,17 @@ def _contend(name: str) -> None:
     from crypto_assets.forecast.fitting import device_name
 
     lesson = make_lesson()
-    base_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    base_mb = peak_mb()
     foretell = _run_ours(lesson) if name == "ours" else _run_fit(lesson, loads_windows=name == "loader")
-    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    most_mb = peak_mb()
     times = _milliseconds(foretell)
     ending = {
         "windows": lesson.split.train.size,
-        "memory_mb": (peak_kb - base_kb) / 1024,
-        "p50_ms": float(np.quantile(times, 0.5)),
+        "memory_mb": most_mb - base_mb,
         "p99_ms": float(np.quantile(times, 0.99)),
         "device": device_name(),
     }
-    print(json.dumps(ending), flush=True)
+    answer(ending)
 
 
 def _milliseconds(call: Callable[[], object]) -> list[float]:

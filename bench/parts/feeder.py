@@ -1,4 +1,4 @@
-"""A WebSocket server that sends recorded lines as fast as they are taken, or at a pace: `python -m bench.feeder`.
+"""A WebSocket server that sends recorded lines as fast as they are taken, or at a pace: `python -m bench.parts.feeder`.
 
 Prints its port. Each connection gets the lines of the streams that it asked for, then the close code 1000.
 """

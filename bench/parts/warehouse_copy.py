@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from psycopg2.extensions import connection as Connection  # noqa: N812  the class has a function's name
 
-from bench.measuring import Line, Pair, side_by_side
+from bench.measuring import Rounds, Taken, take_turns
 from bench.workspace import embedded
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import BUCKET, S3Endpoint, postgres_url, s3_endpoint, warehouse_url
@@ -29,13 +29,11 @@ from resources.services.redshift_standin.database import STAND_IN_ROLE
 
 ROWS = 1_000_000
 SYMBOLS = 20
-ROUNDS = 3
 FIRST_MINUTE = np.datetime64("2024-08-05T00:00", "us")
-AIM = 1.5
 
 
-def measure(folder: Path, *, rows: int = ROWS, rounds: int = ROUNDS) -> list[Line]:
-    """Seconds of either, the best of some rounds that alternate."""
+def measure(folder: Path, rounds: int, *, rows: int = ROWS) -> Taken:
+    """Both ways into one table, in turns."""
     with (
         embedded(folder / "warehouse", ["redshift"]) as settings,
         closing(psycopg2.connect(warehouse_url(settings))) as stand_in,
@@ -50,13 +48,8 @@ def measure(folder: Path, *, rows: int = ROWS, rounds: int = ROUNDS) -> list[Lin
         bare_of = _loading(bare, lambda: _copy_text(bare, text))
         bare_of()
         assert _fingerprint(bare) == loaded
-        pair = side_by_side(ours_of, bare_of, rounds=rounds)
-    return [_line(pair, rows)]
-
-
-def _line(pair: Pair, rows: int) -> Line:
-    what = f"COPY of {rows:,} facts from S3 / psycopg COPY of text"
-    return Line(what, f"{pair.ours_s:,.2f} s", f"{pair.bare_s:,.2f} s", pair.ratio, f"about {AIM}")
+        ours, other = take_turns(ours_of, bare_of, rounds=rounds, warm_up=False)  # both have loaded once
+        yield "copy.psycopg", Rounds(ours.seconds, other.seconds)
 
 
 def _bare_url(settings: Settings) -> str:

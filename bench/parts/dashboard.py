@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,8 @@ from confluent_kafka.admin import AdminClient, NewTopic  # pyright: ignore[repor
 from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from bench.measuring import Line
+from bench.declared import measures_of
+from bench.measuring import Absent, Rounds, Taken, rss_mb
 from bench.workspace import SYMBOL, embedded
 from crypto_assets.config import Settings, variables_of
 from crypto_assets.dagster_home import PROJECT
@@ -32,18 +33,20 @@ from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode, encode_key, fi
 from crypto_assets.stream.topics import ORDERBOOK, TRADES, Topic
 from tools.browser import find_browser
 
-VISITS = 3
-REFRESHES = 250
-"""Of the page that is counted; the other visits stay open, and are drawn as often."""
+REFRESHES = 1_000
+PAGES = 4
+"""Open at once while parts are refreshed; those of one are counted, and the others are drawn as often."""
 FEED_S, WARM_S, LOOK_S = 0.1, 8.0, 0.5
 _CARD = ".ca-card .value"
 
 
-def measure(folder: Path, *, refreshes: int = REFRESHES) -> list[Line]:
-    """All figures, on services of their own; memory is measured over so many redrawings of parts."""
+def measure(folder: Path, rounds: int, *, refreshes: int = REFRESHES) -> Taken:
+    """All figures, on services of their own; rounds share the refreshes."""
     executable = find_browser()
     if executable is None:
-        return [Line("dashboard", "no browser: `python -m tools.browser`")]
+        lacking = Absent("it needs a browser: `python -m tools.browser`")
+        yield from ((declared.name, lacking) for declared in measures_of("dashboard"))
+        return
     with (
         embedded(folder, ["redis", "kafka"], symbols=SYMBOL) as settings,
         _market(settings),
@@ -51,23 +54,29 @@ def measure(folder: Path, *, refreshes: int = REFRESHES) -> list[Line]:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        first, again = zip(*(_visit_twice(browser, url) for _ in range(VISITS)), strict=True)
-        page, counted = browser.new_page(), Counted()
-        page.on("websocket", counted.listen)
-        _visit(page, url)
+        visits = [_visit_twice(browser, url) for _ in range(rounds)]
+        for place, name in enumerate(("first", "next")):
+            pages, numbers = zip(*(visit[place] for visit in visits), strict=True)
+            yield f"dashboard.{name}_page", Rounds(list(pages))
+            yield f"dashboard.{name}_number", Rounds(list(numbers))
+        counted = Counted()
+        for number in range(PAGES):
+            page = browser.new_page()
+            if number == 0:
+                page.on("websocket", counted.listen)
+            _visit(page, url)
+        page = browser.contexts[0].pages[0]
         page.wait_for_timeout(WARM_S * 1_000)
-        before, spent_s, drawn = server.memory_info().rss, _cpu_s(server), counted.refreshes
-        while counted.refreshes - drawn < refreshes:
-            page.wait_for_timeout(LOOK_S * 1_000)
-        after, spent_s, drawn = server.memory_info().rss, _cpu_s(server) - spent_s, counted.refreshes - drawn
+        before, memory, refreshed_ms = rss_mb(server), list[float](), list[float]()
+        for _ in range(rounds):
+            spent_s, drawn = _cpu_s(server), counted.refreshes
+            while counted.refreshes - drawn < refreshes / rounds / PAGES:
+                page.wait_for_timeout(LOOK_S * 1_000)
+            refreshed_ms.append(1_000 * (_cpu_s(server) - spent_s) / (counted.refreshes - drawn) / PAGES)
+            memory.append(rss_mb(server))
         browser.close()
-    refreshed, memory = drawn * (VISITS + 1), f"{after / 1e6:,.0f} MB, {(after - before) / 1e6:+,.0f} MB"
-    return [
-        Line("dashboard, first visit: page / live number", _least(first), aim="page below 2 s"),
-        Line("  another visit of that browser", _least(again), aim="below 2 s"),
-        Line("  CPU of a refreshed part", f"{1e3 * spent_s / refreshed:.1f} ms", aim="below 20 ms"),
-        Line(f"  memory after {refreshed:,} refreshes", memory, aim="bounded"),
-    ]
+    yield "dashboard.refresh", Rounds(refreshed_ms)
+    yield "dashboard.memory", Rounds(memory, [before] * rounds)
 
 
 def _visit(page: Page, url: str) -> tuple[float, float]:
@@ -81,17 +90,14 @@ def _visit(page: Page, url: str) -> tuple[float, float]:
 
 
 def _visit_twice(browser: Browser, url: str) -> tuple[tuple[float, float], tuple[float, float]]:
-    """A new visitor's two visits, of which the second stays open: then the browser has the page's program."""
+    """A new visitor's two visits; at the second the browser has the page's program."""
     context = browser.new_context()
     page = context.new_page()
     first = _visit(page, url)
     page.close()
-    return first, _visit(context.new_page(), url)
-
-
-def _least(visits: Sequence[tuple[float, float]]) -> str:
-    pages, numbers = zip(*visits, strict=True)
-    return f"{min(pages):.2f} s / {min(numbers):.2f} s"
+    second = _visit(context.new_page(), url)
+    context.close()
+    return first, second
 
 
 def _cpu_s(server: psutil.Process) -> float:
@@ -135,7 +141,7 @@ def _dashboard(settings: Settings) -> Generator[tuple[str, psutil.Process]]:
         assert launcher.stdout is not None
         address = re.search(r"http://[\w.:]+", launcher.stdout.readline())
         if address is None:
-            sys.exit("the bench's dashboard did not start")
+            raise RuntimeError("the dashboard did not start")
         yield address[0], psutil.Process(launcher.pid).children()[0]
     finally:
         launcher.send_signal(signal.SIGINT)

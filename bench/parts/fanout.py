@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from bench.measuring import Line
+from bench.measuring import Rounds, Taken, answer, run_module, take_turns
 from bench.workspace import SYMBOL, finish, run_environment, start_runs, write_archive
 from crypto_assets.assets.gold_days import FeatureDays
 from crypto_assets.features.declaration import GOLD_FEATURES
@@ -28,36 +29,48 @@ if TYPE_CHECKING:
 
 FIRST = date(2024, 8, 1)
 DAYS = 30
-ROUNDS = 2
+MODULE = "bench.parts.fanout"
 INPUTS = tuple(dataset.name for dataset in (*BRONZE_KLINES.values(), *SILVER_KLINES.values()))
 
 
-def measure(folder: Path) -> list[Line]:
+def measure(folder: Path, rounds: int) -> Taken:
     """What ENGINE=spark does with a range of days, from files to files, once Spark runs; and how long it takes to."""
     lake = _silver(folder / "fanout")
-    partitions = [Partition(SYMBOL, FIRST + timedelta(days=n)) for n in range(DAYS)]
-    began = time.perf_counter()
-    session = batch_session(SparkOptions(folder=folder / "fanout" / "spark", java_home=java_home()))
+    partitions, options = _partitions(), _options(folder / "fanout" / "spark")
+    starts = [run_module(MODULE, lake.uri, str(options.folder), answer=float) for _ in range(rounds)]
+    yield "fanout.start", Rounds(starts)
+    gold = Path(lake.uri_of(GOLD_FEATURES, SYMBOL, FIRST).removeprefix("file://")).parents[1]
+    session = batch_session(options)
     try:
-        spread(session, partitions[: cores()], FeatureDays(lake).write)
-        start_s = time.perf_counter() - began
-        ours_s, bare_s, one_s = _times(
-            lake,
+        ours, other, one = take_turns(
             lambda: on_spark(session, lake, partitions),
             lambda: bare(session, lake, partitions),
             lambda: in_process(lake, partitions),
+            rounds=rounds,
+            before=lambda: shutil.rmtree(gold, ignore_errors=True),
         )
     finally:
         end_session()
-    places = cores()
-    return [
-        Line(
-            f"{DAYS} days of gold on Spark, {places} cores / bare PySpark",
-            f"{ours_s:.1f} s", f"{bare_s:.1f} s", ours_s / bare_s, "at most 1.25",
-        ),
-        Line("  same / in one process", f"{ours_s:.1f} s", f"{one_s:.1f} s", ours_s / one_s, "below 1 on 4 cores"),
-        Line("  before that, start of Spark and its processes", f"{start_s:.1f} s"),
-    ]  # fmt: skip
+    yield "fanout.spark", Rounds(ours.seconds, other.seconds)
+    yield "fanout.one_process", Rounds(ours.seconds, one.seconds)
+
+
+def start_s(lake: Lake, options: SparkOptions) -> float:
+    """Seconds until Spark and its Python processes have done as many days as there are cores."""
+    began = time.perf_counter()
+    try:
+        spread(batch_session(options), _partitions()[: cores()], FeatureDays(lake).write)
+        return time.perf_counter() - began
+    finally:
+        end_session()
+
+
+def _options(folder: Path) -> SparkOptions:
+    return SparkOptions(folder=folder, java_home=java_home())
+
+
+def _partitions() -> list[Partition]:
+    return [Partition(SYMBOL, FIRST + timedelta(days=n)) for n in range(DAYS)]
 
 
 def on_spark(session: SparkSession, lake: Lake, partitions: Sequence[Partition]) -> None:
@@ -87,19 +100,6 @@ def in_process(lake: Lake, partitions: Sequence[Partition]) -> None:
         write(partition)
 
 
-def _times(lake: Lake, *calls: Callable[[], None]) -> list[float]:
-    """Best seconds of each, after a call that does not count; they take turns, and each finds no gold."""
-    times: list[list[float]] = [[] for _ in calls]
-    gold = Path(lake.uri_of(GOLD_FEATURES, SYMBOL, FIRST).removeprefix("file://")).parents[1]
-    for _ in range(ROUNDS + 1):
-        for call, taken in zip(calls, times, strict=True):
-            shutil.rmtree(gold, ignore_errors=True)
-            began = time.perf_counter()
-            call()
-            taken.append(time.perf_counter() - began)
-    return [min(taken[1:]) for taken in times]
-
-
 def _silver(data_dir: Path) -> Lake:
     """A lake with the month's candles, cleaned."""
     recorded = data_dir / "recorded"
@@ -109,3 +109,7 @@ def _silver(data_dir: Path) -> Lake:
     environment = run_environment(data_dir, EXCHANGE="replay", REPLAY_URI=str(recorded))
     finish(start_runs([stage], environment=environment, log=log), log=log)
     return Lake(str(data_dir / "lake"))
+
+
+if __name__ == "__main__":
+    answer(start_s(Lake(sys.argv[1]), _options(Path(sys.argv[2]))))

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
-from bench.measuring import Line, side_by_side
-
-ROUNDS = 5
+from bench.measuring import Rounds, Taken, take_turns
 
 
-def measure() -> list[Line]:
+def measure(_folder: Path, rounds: int) -> Taken:
     """A fresh interpreter for each import."""
-    pair = side_by_side(
+    ours, bare = take_turns(
         lambda: _run("import crypto_assets.definitions; crypto_assets.definitions.defs()"),
         lambda: _run("import dagster"),
-        rounds=ROUNDS,
+        rounds=rounds,
     )
-    line = pair.line("load crypto_assets.definitions / import dagster", aim="at most 1 s more")
-    more = Line("  of that, ours", f"{(pair.ours_s - pair.bare_s) * 1e3:,.0f} ms")
-    return [line, more]
+    yield "imports.more", Rounds(ours.seconds, bare.seconds)
 
 
 def _run(program: str) -> None:

@@ -1,4 +1,4 @@
-"""One side of the collector's benchmark, in a process of its own: `python -m bench.collecting SIDE PORT SERVERS …`.
+"""One side of the collector's benchmark, in a process of its own: `python -m bench.parts.collector_sides SIDE …`.
 
 Prints what it measured as JSON: messages, CPU seconds of the process with all its threads, seconds on the clock.
 """
@@ -6,7 +6,6 @@ Prints what it measured as JSON: messages, CPU seconds of the process with all i
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 import time
@@ -15,7 +14,10 @@ from typing import Any
 
 import msgspec
 
+from bench.measuring import answer
+
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
+LOOK_S = 1.0  # Kafka's figures are means of a second
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -24,8 +26,8 @@ class Cost(msgspec.Struct, frozen=True):
     messages: int
     cpu_s: float
     wall_s: float
-    lag_s: float = 0.0
-    """Of our collector: longest time from hand-over to Kafka's acknowledgement that was sampled."""
+    lags_s: list[float] = []
+    """Of our collector: times from hand-over to Kafka's acknowledgement, looked at all the while."""
 
 
 def address(port: int, kinds: str) -> str:
@@ -92,20 +94,20 @@ async def ours(port: int, servers: str, *rest: str) -> Cost:
     )
     care = Care(ends_when_told=True)
     options = CollectorOptions(kinds=choose_kinds(kinds.split(",")), spool=Path(folder) / "spool", care=care)
-    lag_s = 0.0
+    lags_s: list[float] = []
 
     async def watch(collector: Collector) -> None:
-        nonlocal lag_s
         while True:
-            await asyncio.sleep(0.25)
-            lag_s = max(lag_s, collector.figures()["kafka_latency_s"])
+            await asyncio.sleep(LOOK_S)
+            if lag_s := collector.figures()["kafka_latency_s"]:
+                lags_s.append(lag_s)
 
     cpu_s, wall_s = time.process_time(), time.perf_counter()
     collector = Collector(settings, options)
     watching = asyncio.create_task(watch(collector))
     await collector.run()
     watching.cancel()
-    cost = Cost(int(collector.figures()["received"]), time.process_time() - cpu_s, time.perf_counter() - wall_s, lag_s)
+    cost = Cost(int(collector.figures()["received"]), time.process_time() - cpu_s, time.perf_counter() - wall_s, lags_s)
     assert collector.figures()["messages"] == cost.messages, collector.figures()
     return cost
 
@@ -145,7 +147,7 @@ def cryptofeed(port: int, servers: str, topic: str, library: str, count: str) ->
     own = Counting(bootstrap_servers=servers) if topic == "own" else None
 
     def end() -> None:
-        _print(Cost(messages, time.process_time() - cpu_s, time.perf_counter() - wall_s))
+        answer(Cost(messages, time.process_time() - cpu_s, time.perf_counter() - wall_s))
         os._exit(0)  # it would connect again
 
     async def ticker(ticker: Any, _received: float) -> None:
@@ -167,12 +169,8 @@ def cryptofeed(port: int, servers: str, topic: str, library: str, count: str) ->
     raise RuntimeError("cryptofeed ended before all messages had come")
 
 
-def _print(cost: Cost) -> None:
-    print(json.dumps(msgspec.structs.asdict(cost)), flush=True)
-
-
 if __name__ == "__main__":
     side, port, *rest = sys.argv[1:]
     if side == "cryptofeed":
         cryptofeed(int(port), *rest)
-    _print(asyncio.run({"bare": bare, "ours": ours}[side](int(port), *rest)))
+    answer(asyncio.run({"bare": bare, "ours": ours}[side](int(port), *rest)))

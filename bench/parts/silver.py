@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from itertools import count
 from pathlib import Path
 
 import polars as pl
 
-from bench.measuring import Line, side_by_side
+from bench.measuring import Rounds, Taken, take_turns
 from bench.workspace import SYMBOL
 from crypto_assets.cleaning.klines import clean_klines
 from crypto_assets.cleaning.orderbook import clean_orderbook
@@ -16,27 +17,22 @@ from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import BOOK_LEVELS, BRONZE_KLINES, BRONZE_ORDERBOOK, SILVER_KLINES, SILVER_ORDERBOOK, Dataset
 from crypto_assets.spans import day_span
 
-ROUNDS = 7
 
-
-def measure(lake: Lake, *, day: date, folder: Path) -> list[Line]:
+def measure(lake: Lake, *, day: date, folder: Path, rounds: int) -> Taken:
     """Candles and order book apart."""
-    rounds = iter(range(1_000_000))  # published files differ from the last, so that they are written
-    klines = side_by_side(
-        lambda: clean_candles(lake, day=day, note=str(next(rounds))),
+    notes = map(str, count())  # published files differ from the last, so that they are written
+    ours, other = take_turns(
+        lambda: clean_candles(lake, day=day, note=next(notes)),
         bare(lake, BRONZE_KLINES["1m"], day=day, target=folder / "klines.parquet", validate=_valid_klines),
-        rounds=ROUNDS,
+        rounds=rounds,
     )
-    book = side_by_side(
-        lambda: clean_book(lake, day=day, note=str(next(rounds))),
+    yield "features.silver_candles", Rounds(ours.ms, other.ms)
+    ours, other = take_turns(
+        lambda: clean_book(lake, day=day, note=next(notes)),
         bare(lake, BRONZE_ORDERBOOK, day=day, target=folder / "book.parquet", validate=_valid_book),
-        rounds=ROUNDS,
+        rounds=rounds,
     )
-    rows = {dataset.name: _rows(lake, dataset, day=day) for dataset in (BRONZE_KLINES["1m"], BRONZE_ORDERBOOK)}
-    return [
-        klines.line(f"silver day, {rows['bronze_klines_1m']:,} candles / bare Polars", aim="at most 3"),
-        book.line(f"silver day, {rows['bronze_orderbook']:,} order books / bare Polars", aim="at most 3"),
-    ]
+    yield "features.silver_books", Rounds(ours.ms, other.ms)
 
 
 def clean_candles(lake: Lake, *, day: date, note: str) -> None:
@@ -90,8 +86,3 @@ def _valid_book(rows: pl.DataFrame) -> pl.DataFrame:
         pl.all_horizontal(pl.col(f"ask_price_{n}") < pl.col(f"ask_price_{n + 1}") for n in levels),
         pl.col("bid_price_1") < pl.col("ask_price_1"),
     )
-
-
-def _rows(lake: Lake, dataset: Dataset, *, day: date) -> int:
-    manifest = lake.manifest(dataset, SYMBOL, day)
-    return 0 if manifest is None else manifest.rows

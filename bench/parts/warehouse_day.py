@@ -6,10 +6,8 @@ All three give the same facts to the last digit, which is checked.
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -17,11 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.measuring import Line
+from bench.measuring import Rounds, Taken, take_turns
 from bench.workspace import embedded
 from crypto_assets.endpoints import postgres_url
 from crypto_assets.spans import day_span
@@ -35,20 +32,10 @@ DAY = date(2024, 8, 5)
 SHARES = {"BTCUSDT": 0.4, "ETHUSDT": 0.3, "SOLUSDT": 0.15, "BNBUSDT": 0.1, "XRPUSDT": 0.05}
 """How the trades of a day are spread over symbols, about as on the exchange."""
 TRADES_OF_DAY = 1_000_000
-ROUNDS = 3
-AIM = 1.25
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Best of several rounds; processor time of this process, Java and Python workers, and of the connections."""
-
-    seconds: float
-    cpu_s: float
-
-
-def measure(folder: Path, *, trades: int = TRADES_OF_DAY, rounds: int = ROUNDS) -> list[Line]:
-    """Seconds and processor time of a day, each the best of some rounds that alternate."""
+def measure(folder: Path, rounds: int, *, trades: int = TRADES_OF_DAY) -> Taken:
+    """Seconds and processor time of a day, all three in turns."""
     from crypto_assets.postgres.migrate import migrate
     from crypto_assets.spark.session import end_session
     from resources.spark import start_batch
@@ -65,20 +52,13 @@ def measure(folder: Path, *, trades: int = TRADES_OF_DAY, rounds: int = ROUNDS) 
                 lambda: _polars(url, folder / "polars"),
             ]
             _check_equal([way() for way in ways])  # which warms them up
-            ours, bare, alone = _costs(ways, rounds=rounds)
+            ours, bare, alone = take_turns(*ways, rounds=rounds, warm_up=False)
         finally:
             end_session()
-    what = f"day of {trades:,} trades, PostgreSQL to facts"
-    return [
-        _line(f"{what} / bare PySpark", ours.seconds, bare.seconds, aim=f"at most {AIM:.2f}"),
-        _line("  processor time", ours.cpu_s, bare.cpu_s),
-        _line("  the same / Polars alone", ours.seconds, alone.seconds),
-        _line("  processor time", ours.cpu_s, alone.cpu_s),
-    ]
-
-
-def _line(what: str, ours_s: float, bare_s: float, *, aim: str = "") -> Line:
-    return Line(what, f"{ours_s:,.2f} s", f"{bare_s:,.2f} s", ours_s / bare_s, aim)
+    yield "warehouse.spark", Rounds(ours.seconds, bare.seconds)
+    yield "warehouse.spark_cpu", Rounds(ours.cpu_s, bare.cpu_s)
+    yield "warehouse.polars", Rounds(ours.seconds, alone.seconds)
+    yield "warehouse.polars_cpu", Rounds(ours.cpu_s, alone.cpu_s)
 
 
 def _fill(url: str, trades: int) -> None:
@@ -201,7 +181,7 @@ def _polars(url: str, folder: Path) -> Path:
 
 
 def _check_equal(folders: Sequence[Path]) -> None:
-    """End the bench where the three do not say the same; Spark rounds a tie of a mean up, the others to the even."""
+    """Raises AssertionError where the three differ; Spark rounds a tie of a mean up, the others to the even."""
     ours, bare, alone = (_facts(folder) for folder in folders)
     means = ("avg_price", "vwap")
     same = [name for name in FACT_TRADES.schema.names if name not in means]
@@ -218,24 +198,3 @@ def _facts(folder: Path) -> pa.Table:
     table = pq.ParquetFile(path).read(columns=FACT_TRADES.schema.names).select(FACT_TRADES.schema.names)
     ordered = table.cast(FACT_TRADES.schema).sort_by([("symbol", "ascending"), ("trade_minute", "ascending")])
     return ordered.combine_chunks().replace_schema_metadata(None)
-
-
-def _costs(ways: Sequence[Callable[[], object]], *, rounds: int) -> list[Cost]:
-    taken: list[list[Cost]] = [[] for _ in ways]
-    for _ in range(rounds):
-        for costs, way in zip(taken, ways, strict=True):
-            started, cpu_s = time.perf_counter(), _cpu_s()
-            way()
-            costs.append(Cost(time.perf_counter() - started, _cpu_s() - cpu_s))
-    return [Cost(min(c.seconds for c in costs), min(c.cpu_s for c in costs)) for costs in taken]
-
-
-def _cpu_s() -> float:
-    """Processor time of this process and of all below it, those that have ended among them."""
-    me = psutil.Process()
-    total = 0.0
-    for process in (me, *me.children(recursive=True)):
-        with suppress(psutil.NoSuchProcess):
-            times = process.cpu_times()
-            total += times.user + times.system + times.children_user + times.children_system
-    return total

@@ -5,8 +5,7 @@ The flush runs in a process of its own, so that its peak memory is its own.
 
 from __future__ import annotations
 
-import resource
-import subprocess
+import shutil
 import sys
 import time
 from datetime import date, timedelta
@@ -17,7 +16,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.measuring import Line
+from bench.measuring import Rounds, Taken, answer, peak_mb, run_module
 from bench.workspace import SYMBOL, embedded
 from crypto_assets.convergence.live_ranges import TopicEnds
 from crypto_assets.endpoints import kafka_servers
@@ -36,7 +35,7 @@ SNAPSHOTS = 864_000
 OF_FIVE_MINUTES = 3_000
 PACE_US = 100_000
 BROKER_BUSY_S = 0.5
-AIM_MB = 1_000
+MODULE = "bench.parts.flush"
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -49,34 +48,27 @@ class Measured(msgspec.Struct, frozen=True):
     bytes: int
 
 
-def measure(folder: Path) -> list[Line]:
+def measure(folder: Path, rounds: int) -> Taken:
     """The day in one flush, and five minutes of it as the sensor asks for them."""
     with embedded(folder / "kafka", ["kafka"]) as settings:
         servers = kafka_servers(settings)
         _fill(servers)
-        flushed = _measured("flush", servers, str(folder / "lake"))
-        small = _measured("five-minutes", servers, str(folder / "small"))
-        bare = _measured("bare", str(folder / "lake"), str(folder / "bare.parquet"))
-    what = f"{flushed.rows:,} order books, Kafka to bronze"
-    return [
-        Line(
-            f"{what} / pyarrow writing them",
-            f"{flushed.seconds:,.1f} s",
-            f"{bare.seconds:,.1f} s",
-            flushed.seconds / bare.seconds,
-            "seconds",
-        ),
-        Line(f"{what}: processor time", f"{flushed.cpu_s:,.1f} s", f"{bare.cpu_s:,.1f} s", flushed.cpu_s / bare.cpu_s),
-        Line(f"{what}: size", f"{flushed.bytes / 1e6:,.0f} MB", f"{bare.bytes / 1e6:,.0f} MB"),
-        Line(
-            f"{what}: peak memory",
-            f"{flushed.peak_mb:,.0f} MB",
-            f"{bare.peak_mb:,.0f} MB",
-            flushed.peak_mb / bare.peak_mb,
-            f"under {AIM_MB:,} MB",
-        ),
-        Line(f"{small.rows:,} order books of five minutes", f"{small.seconds * 1e3:,.0f} ms"),
-    ]
+        flushed, small, bare = zip(*(_round(servers, folder / "round") for _ in range(rounds)), strict=True)
+    yield "flush.time", Rounds([each.seconds for each in flushed], [each.seconds for each in bare])
+    yield "flush.cpu", Rounds([each.cpu_s for each in flushed], [each.cpu_s for each in bare])
+    yield "flush.size", Rounds([each.bytes / 1e6 for each in flushed], [each.bytes / 1e6 for each in bare])
+    yield "flush.memory", Rounds([each.peak_mb for each in flushed])
+    yield "flush.five_minutes", Rounds([each.seconds for each in small])
+
+
+def _round(servers: str, folder: Path) -> tuple[Measured, Measured, Measured]:
+    """The day, five minutes of it, and pyarrow alone; each in a process of its own, into a lake that is not there."""
+    flushed = run_module(MODULE, "flush", servers, str(folder / "lake"), answer=Measured)
+    small = run_module(MODULE, "five-minutes", servers, str(folder / "small"), answer=Measured)
+    bare = run_module(MODULE, "bare", str(folder / "lake"), str(folder / "bare.parquet"), answer=Measured)
+    assert (flushed.rows, bare.rows, small.rows) == (SNAPSHOTS, SNAPSHOTS, OF_FIVE_MINUTES)
+    shutil.rmtree(folder)
+    return flushed, small, bare
 
 
 def _fill(servers: str) -> None:
@@ -120,13 +112,6 @@ def _snapshot(number: int, received_us: int) -> bytes:
     return encode(ORDERBOOK.name, record)
 
 
-def _measured(*arguments: str) -> Measured:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.flush", *arguments], check=True, stdout=subprocess.PIPE, text=True
-    )
-    return msgspec.json.decode(done.stdout.splitlines()[-1], type=Measured)
-
-
 def _flush(servers: str, lake_uri: str, *, messages: int | None = None) -> Measured:
     """Take the day that lies in Kafka, or its first messages while the day runs, into an empty lake."""
     from crypto_assets.binance.archive import ArchiveClient
@@ -144,7 +129,7 @@ def _flush(servers: str, lake_uri: str, *, messages: int | None = None) -> Measu
     start, cpu = time.perf_counter(), time.process_time()
     found = converge(BRONZE_ORDERBOOK, symbol=SYMBOL, day=DAY, lake=lake, sources=sources, ends=ends)
     seconds, cpu_s = time.perf_counter() - start, time.process_time() - cpu
-    return Measured(seconds, cpu_s, _peak_mb(), found.manifest.rows, found.manifest.bytes)
+    return Measured(seconds, cpu_s, peak_mb(), found.manifest.rows, found.manifest.bytes)
 
 
 def _ends(live: LiveTopics, messages: int | None) -> dict[str, TopicEnds]:
@@ -162,22 +147,18 @@ def _bare(lake_uri: str, target: str) -> Measured:
     options: dict[str, Any] = {"compression": "zstd", "use_dictionary": words}
     pq.write_table(table, target, **options)
     seconds, cpu_s = time.perf_counter() - start, time.process_time() - cpu
-    return Measured(seconds, cpu_s, _peak_mb(), table.num_rows, Path(target).stat().st_size)
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return Measured(seconds, cpu_s, peak_mb(), table.num_rows, Path(target).stat().st_size)
 
 
 def main(arguments: list[str]) -> None:
     """Run one measurement in this process."""
     match arguments:
         case ["flush", servers, lake_uri]:
-            print(msgspec.json.encode(_flush(servers, lake_uri)).decode())
+            answer(_flush(servers, lake_uri))
         case ["five-minutes", servers, lake_uri]:
-            print(msgspec.json.encode(_flush(servers, lake_uri, messages=OF_FIVE_MINUTES)).decode())
+            answer(_flush(servers, lake_uri, messages=OF_FIVE_MINUTES))
         case ["bare", lake_uri, target]:
-            print(msgspec.json.encode(_bare(lake_uri, target)).decode())
+            answer(_bare(lake_uri, target))
         case _:
             sys.exit(f"there is no measurement {arguments}")
 

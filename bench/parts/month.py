@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.measuring import Line
+from bench.measuring import Rounds, Taken, rss_mb
 from bench.workspace import finish, run_environment, start_runs, write_archive
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.runs.stages import Stage
@@ -29,22 +30,23 @@ class Cost:
     """What one run took."""
 
     seconds: float
-    peak_bytes: int
+    peak_mb: float
 
 
-def measure(folder: Path) -> list[Line]:
+def measure(folder: Path, rounds: int) -> Taken:
     """Every dataset of bronze, silver and gold, from recorded candles."""
     write_archive(folder / "recorded", first=FIRST, days=max(LENGTHS))
-    costs = {days: _run(folder / f"{days}", days=days, recorded=folder / "recorded") for days in LENGTHS}
+    costs: dict[int, list[Cost]] = {days: [] for days in LENGTHS}
+    for _ in range(rounds):
+        for days, taken in costs.items():
+            taken.append(_run(folder / "run", days=days, recorded=folder / "recorded"))
+            shutil.rmtree(folder / "run")
     start_up, week, month = (costs[days] for days in LENGTHS)
-    a_day = (month.seconds - start_up.seconds) / (LENGTHS[-1] - LENGTHS[0])
-    memory = f"{week.peak_bytes / 1e6:,.0f} MB over {LENGTHS[1]} days, {month.peak_bytes / 1e6:,.0f} MB over a month"
-    return [
-        Line("month from zips to gold, one run", f"{month.seconds:,.1f} s"),
-        Line("  of that, start-up and the first day", f"{start_up.seconds:,.1f} s"),
-        Line("  each further day", f"{a_day:.2f} s", aim="at most 0.6 s"),
-        Line("  peak memory", memory, aim="flat, below 1,500 MB"),
-    ]
+    more = LENGTHS[-1] - LENGTHS[0]
+    yield "month.start", Rounds([cost.seconds for cost in start_up])
+    yield "month.day", Rounds([(m.seconds - s.seconds) / more for m, s in zip(month, start_up, strict=True)])
+    yield "month.memory", Rounds([cost.peak_mb for cost in month])
+    yield "month.growth", Rounds([cost.peak_mb for cost in month], [cost.peak_mb for cost in week])
 
 
 def _run(data_dir: Path, *, days: int, recorded: Path) -> Cost:
@@ -57,10 +59,10 @@ def _cost(stages: list[Stage], *, environment: Mapping[str, str], log: Path) -> 
     started = time.perf_counter()
     process = start_runs(stages, environment=environment, log=log)
     watched = psutil.Process(process.pid)
-    peak = 0
+    peak = 0.0
     while process.poll() is None:
         try:
-            peak = max(peak, watched.memory_info().rss)
+            peak = max(peak, rss_mb(watched))
         except psutil.NoSuchProcess:
             break
         time.sleep(SAMPLE_S)

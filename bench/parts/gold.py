@@ -5,38 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from bench.measuring import Line, side_by_side
+from bench.measuring import Rounds, Taken, take_turns
 from bench.workspace import SYMBOL
 from crypto_assets.features.compute import compute_features
-from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
+from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.features.inputs import LEAD_IN_DAYS, FeatureInputs
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL, TIMEFRAMES
 
-ROUNDS = 9
 
-
-def measure(lake: Lake, *, day: date, folder: Path) -> list[Line]:
+def measure(lake: Lake, *, day: date, folder: Path, rounds: int) -> Taken:
     """Candle features against the same from pandas-ta, then the whole day, from files to a file, against that."""
     inputs = read_inputs(lake, day=day)
     candles_only = FeatureInputs(klines=inputs.klines)
     frames = {timeframe: frame_of(table) for timeframe, table in inputs.klines.items()}
-    calculation = side_by_side(
-        lambda: compute_features(candles_only, day=day), lambda: bare_features(frames), rounds=ROUNDS
+    ours, joined, calls = take_turns(
+        lambda: compute_features(candles_only, day=day),
+        lambda: bare_features(frames),
+        lambda: [pandas_ta_calls(frame) for frame in frames.values()],
+        rounds=rounds,
     )
-    whole = side_by_side(
-        whole_day(lake, day=day), lambda: bare_day(lake, day=day, target=folder / "bare.parquet"), rounds=ROUNDS
+    yield "features.gold_candles", Rounds(ours.ms, joined.ms)
+    yield "features.gold_calls", Rounds(ours.ms, calls.ms)
+    ours, bare = take_turns(
+        whole_day(lake, day=day), lambda: bare_day(lake, day=day, target=folder / "bare.parquet"), rounds=rounds
     )
-    return [
-        calculation.line("gold day, features of candles / bare pandas-ta", aim="at most 2"),
-        whole.line(f"gold day, {len(FEATURES)} features, files to file / same", aim="at most 2 and 1 s"),
-    ]
+    yield "features.gold_day", Rounds(ours.ms, bare.ms)
+    yield "features.gold_time", Rounds(ours.ms)
 
 
 def read_inputs(lake: Lake, *, day: date) -> FeatureInputs:
@@ -51,7 +53,7 @@ def read_inputs(lake: Lake, *, day: date) -> FeatureInputs:
 
 def whole_day(lake: Lake, *, day: date) -> Callable[[], object]:
     """Reads silver, computes, and publishes a file that differs from the last, as a new day's would."""
-    rounds = iter(range(1_000_000))
+    rounds = count()
 
     def run() -> None:
         table = compute_features(read_inputs(lake, day=day), day=day)
@@ -90,9 +92,16 @@ def bare_features(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def bare_indicators(frame: pd.DataFrame, *, closes_after: timedelta) -> pd.DataFrame:
     """The pandas-ta calls, as columns by the time when the candle had closed."""
+    indicators = pd.concat(pandas_ta_calls(frame), axis=1)
+    indicators.index = indicators.index + closes_after
+    return indicators
+
+
+def pandas_ta_calls(frame: pd.DataFrame) -> list[Any]:
+    """Every indicator of ours that pandas-ta has."""
     ta: Any = import_module("pandas_ta")
     opens, high, low, close, volume = (frame[name] for name in COLUMNS[1:])
-    called = [
+    return [
         ta.rsi(close, length=14, talib=True),
         ta.macd(close, fast=12, slow=26, signal=9, talib=True),
         ta.bbands(close, length=20, lower_std=2.0, upper_std=2.0, ddof=0, talib=True),
@@ -103,9 +112,6 @@ def bare_indicators(frame: pd.DataFrame, *, closes_after: timedelta) -> pd.DataF
         ta.donchian(high, low, lower_length=20, upper_length=20),
         ta.cdl_pattern(opens, high, low, close, name=["doji", "engulfing"]),
     ]
-    indicators = pd.concat(called, axis=1)
-    indicators.index = indicators.index + closes_after
-    return indicators
 
 
 def _days(day: date) -> list[date]:

@@ -9,14 +9,13 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from bench.measuring import Line, side_by_side
+from bench.measuring import Costs, Rounds, Taken, take_turns
 from bench.workspace import SYMBOL
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.lake.lake import Lake
 from crypto_assets.reading.open_lake import OpenLake, open_lake
 
 FIRST, DAYS, MINUTES = date(2024, 1, 1), 365, 1_440
-ROUNDS = 5
 MONTHS = (
     "SELECT date_trunc('month', date) AS month, count(*), avg(rsi_14_1m), max(atr_14_1m) FROM {gold} "
     "WHERE warm GROUP BY month ORDER BY month"
@@ -27,15 +26,16 @@ WEEK = (
 )
 
 
-def measure(folder: Path) -> list[Line]:
+def measure(folder: Path, rounds: int) -> Taken:
     """Aggregates by month over the year, and one week of it."""
     lake = Lake(str(folder / "lake"))
     make_year(lake)
     reader = open_lake(lake.uri)
-    return [
-        _line("a year of gold by month, query / bare DuckDB", MONTHS, reader, lake=lake, aim="at most 1 s"),
-        _line("a week of that year, query / bare DuckDB", WEEK, reader, lake=lake, aim="opens no other day"),
-    ]
+    ours, bare = _asked(MONTHS, reader, lake=lake, rounds=rounds)
+    yield "query.year", Rounds(ours.seconds)
+    yield "query.year_duckdb", Rounds(ours.seconds, bare.seconds)
+    ours, bare = _asked(WEEK, reader, lake=lake, rounds=rounds)
+    yield "query.week_duckdb", Rounds(ours.seconds, bare.seconds)
 
 
 def make_year(lake: Lake) -> None:
@@ -60,12 +60,11 @@ def _day(day: date, random: np.random.Generator) -> pa.Table:
     return pa.table(columns, schema=GOLD_FEATURES.schema)
 
 
-def _line(what: str, sql: str, reader: OpenLake, *, lake: Lake, aim: str) -> Line:
+def _asked(sql: str, reader: OpenLake, *, lake: Lake, rounds: int) -> list[Costs]:
     files = f"read_parquet('{lake.uri}/gold/features/*/*/*.parquet', hive_partitioning = true)"
     bare = sql.format(gold=files)
-    pair = side_by_side(
+    return take_turns(
         lambda: reader.sql(sql.format(gold="gold_features"), kind="arrow"),
         lambda: duckdb.connect().sql(bare).to_arrow_table(),
-        rounds=ROUNDS,
+        rounds=rounds,
     )
-    return pair.line(what, aim=aim)

@@ -10,21 +10,24 @@ import sys
 import time
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import redis
 from confluent_kafka import Consumer, Producer
 
-from bench.measuring import Line
+from bench.measuring import Rounds, Taken, rss_mb
 from bench.workspace import embedded
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name, kafka_servers, postgres_url, redis_url
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, encode, encode_key, fingerprint, schema_of
 from crypto_assets.stream.collector.topic_care import TopicCare
 from crypto_assets.stream.heartbeat import read_heartbeat
+from crypto_assets.stream.processor.figures import LAGS_OVER_US
 from crypto_assets.stream.processor.last_prices import LastPrices
 from crypto_assets.stream.processor.messages import Message, sort_out
 from crypto_assets.stream.processor.store import Store
@@ -33,25 +36,34 @@ from resources.services.java import java_home
 from resources.services.processor import spark_environment
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT")
-AIMS = {500: "p50 under 200, p99 under 400 ms", 2_000: "p99 under 1,200 ms"}
+RATES = (500, 2_000)
 WARM_UP_S = 20
-MEASURED_S = 30
+WINDOW_S = LAGS_OVER_US // 1_000_000
 START_S = 120
 
 
-def measure(folder: Path) -> list[Line]:
-    """Both rates, ours and the plain consumer one after the other on the same services."""
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Of the time from event to committed row, in ms, over WINDOW_S."""
+
+    p50: float
+    p99: float
+
+
+def measure(folder: Path, rounds: int) -> Taken:
+    """Both rates, first ours, then the plain consumer, on the same services; a round is a window of time."""
     with embedded(folder / "processor", ["postgres", "redis", "kafka"]) as settings:
         TopicCare(kafka_servers(settings), exchange_name(settings)).ensure()
         with _processor(settings, folder / "processor.log") as program:
-            ours = {rate: _ours(settings, rate) for rate in AIMS}
-            memory = [process.memory_info().rss / 2**20 for process in (program, *program.children(recursive=True))]
-        bare = {rate: _bare(settings, rate) for rate in AIMS}
-    lines = [
-        Line(f"event to committed row at {rate:,} msg/s, p50 / p99", _shown(ours[rate]), _shown(bare[rate]), aim=aim)
-        for rate, aim in AIMS.items()
-    ]
-    return [*lines, Line("memory of the processor, Python + Java", " + ".join(f"{mb:,.0f} MB" for mb in memory))]
+            ours = {rate: _ours(settings, rate, rounds=rounds) for rate in RATES}
+            memory = rss_mb(program, *program.children(recursive=True))
+        bare = {rate: _bare(settings, rate, rounds=rounds) for rate in RATES}
+    for rate, percentile in (("500", "p50"), ("500", "p99"), ("2000", "p99")):
+        name = f"processor.{percentile}_{rate}"
+        sides = [[getattr(window, percentile) for window in side[int(rate)]] for side in (ours, bare)]
+        yield name, Rounds(sides[0])
+        yield f"{name}_bare", Rounds(*sides)
+    yield "processor.memory", Rounds([memory])
 
 
 def feed(servers: str, exchange: str, rate: int, seconds: float) -> None:
@@ -85,8 +97,8 @@ def _event(number: int) -> tuple[str, Mapping[str, Any]]:
 
 
 @contextmanager
-def _feeding(settings: Settings, rate: int) -> Generator[None]:
-    seconds = WARM_UP_S + MEASURED_S
+def _feeding(settings: Settings, rate: int, *, rounds: int) -> Generator[None]:
+    seconds = WARM_UP_S + rounds * WINDOW_S
     arguments = (kafka_servers(settings), exchange_name(settings), rate, seconds)
     feeder = multiprocessing.get_context("spawn").Process(target=feed, args=arguments, daemon=True)
     feeder.start()
@@ -124,35 +136,43 @@ def _figures(settings: Settings, state: str) -> Mapping[str, float] | None:
     return beat.figures if beat is not None and beat.state == state else None
 
 
-def _ours(settings: Settings, rate: int) -> tuple[float, float]:
-    """p50 and p99 in ms of the last messages, as the processor's own heartbeat says them."""
-    with _feeding(settings, rate):
-        time.sleep(WARM_UP_S + MEASURED_S)
-        figures = _figures(settings, "running") or {}
-    return figures["lag_p50_ms"], figures["lag_p99_ms"]
+def _ours(settings: Settings, rate: int, *, rounds: int) -> list[Percentiles]:
+    """Of windows one after the other, as the processor's own heartbeat says them."""
+    windows: list[Percentiles] = []
+    with _feeding(settings, rate, rounds=rounds):
+        begun = time.monotonic()
+        for number in range(rounds):
+            time.sleep(max(0.0, begun + WARM_UP_S + (number + 1) * WINDOW_S - time.monotonic()))
+            figures = _figures(settings, "running") or {}
+            windows.append(Percentiles(figures["lag_p50_ms"], figures["lag_p99_ms"]))
+    return windows
 
 
-def _bare(settings: Settings, rate: int) -> tuple[float, float]:
+def _bare(settings: Settings, rate: int, *, rounds: int) -> list[Percentiles]:
     """The same of a loop: consume, decode, commit, tell Redis."""
     exchange, servers = exchange_name(settings), kafka_servers(settings)
     options = {"bootstrap.servers": servers, "group.id": f"bench-{rate}", "auto.offset.reset": "latest"}
     consumer = Consumer(options)
     consumer.subscribe([TICKERS.of(exchange), TRADES.of(exchange)])
-    store, lags = Store(postgres_url(settings), exchange), []
+    store, lags = Store(postgres_url(settings), exchange), [list[float]() for _ in range(rounds)]
     store.open()
-    with redis.Redis.from_url(redis_url(settings)) as client, closing(consumer), _feeding(settings, rate):
-        last_prices, begun = LastPrices(client, exchange), time.monotonic()
-        while (passed := time.monotonic() - begun) < WARM_UP_S + MEASURED_S:
+    with (
+        redis.Redis.from_url(redis_url(settings)) as client,
+        closing(consumer),
+        _feeding(settings, rate, rounds=rounds),
+    ):
+        last_prices, begun = LastPrices(client, exchange), time.monotonic() + WARM_UP_S
+        while (window := (time.monotonic() - begun) // WINDOW_S) < rounds:
             batch = sort_out(map(_message, consumer.consume(2_000, timeout=0.001)))
             if not batch.tickers and not batch.trades:
                 continue
             last_prices.merge(store.write(batch).newest)
-            if passed > WARM_UP_S:
+            if window >= 0:
                 now = datetime.now(UTC)
-                lags += [(now - event.received_at).total_seconds() for event in (*batch.tickers, *batch.trades)]
+                events = (*batch.tickers, *batch.trades)
+                lags[int(window)] += [(now - event.received_at).total_seconds() * 1_000 for event in events]
     store.close()
-    lags.sort()
-    return lags[len(lags) // 2] * 1_000, lags[len(lags) * 99 // 100] * 1_000
+    return [Percentiles(*map(float, np.percentile(window, [50, 99]))) for window in lags]
 
 
 def _message(message: Any) -> Message:
@@ -164,7 +184,3 @@ def _message(message: Any) -> Message:
         value=message.value(),
         fingerprint=dict(message.headers()).get(FINGERPRINT_HEADER),
     )
-
-
-def _shown(percentiles: tuple[float, float]) -> str:
-    return f"{percentiles[0]:,.0f} / {percentiles[1]:,.0f} ms"

@@ -9,11 +9,10 @@ from itertools import chain
 from typing import Any
 
 from crypto_assets.errors import BadPayload
-from crypto_assets.spans import EPOCH, to_us
+from crypto_assets.spans import EPOCH, TIMEFRAME_US, to_us
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, Headers, decode
 from crypto_assets.stream.collector.spool import Lane, Spool
 from crypto_assets.stream.collector.states import StreamKey
-from crypto_assets.stream.collector.subscriptions import TIMEFRAME_US
 from crypto_assets.stream.consuming import header_pairs, read_to_the_ends
 from crypto_assets.stream.topics import DEAD_LETTERS, GAPS, PREDICTIONS, TOPICS
 

@@ -228,7 +228,7 @@ def _quality(quality: GoldQuality) -> Iterator[ReportRow]:
 def _status_of_program(health: Health) -> Status:
     # A report is made whatever its day, also after somebody stopped the streams: that is no failure of the day, while
     # who looks at the live market is told of it as of any other end.
-    return "warning" if health.state == "ended" else health.severity
+    return "warning" if health.state == "ended" else health.standing
 
 
 def _streams(report: HealthReport) -> Iterator[ReportRow]:

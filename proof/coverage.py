@@ -149,6 +149,7 @@ ROOMS: Mapping[str, Room] = {
 
 SLOW = (
     "alerts/test_main.py",
+    "alerts/test_runs.py",
     "alerts/test_watch.py",
     "forecast/judge/test_planted.py",
     "forecast/judge/test_planted_network.py",
@@ -162,11 +163,15 @@ SLOW = (
     "forecast/test_promoting.py",
     "forecast/test_training.py",
     "forecast/test_worker.py",
+    "health/test_dagster_events.py",
+    "share/test_hive.py",
+    "share/test_live.py",
+    "share/test_metastore.py",
     "simulator/test_process.py",
     "stream/collector/test_process.py",
     "stream/test_supervisor.py",
 )
-"""Tests that start processes or train networks: nothing pure is left to them alone."""
+"""Tests that start processes, ask Dagster or train networks: nothing pure is left to them alone."""
 
 
 @dataclass(frozen=True, slots=True)

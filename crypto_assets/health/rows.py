@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from datetime import date
-from typing import Literal, get_args
+from typing import Literal, assert_never, get_args
 
 import pyarrow as pa
 
@@ -198,6 +198,8 @@ def _covered(found: DayCoverage) -> tuple[Status, str]:
             return "ok", f"{where}: the day has not begun."
         case "complete" | "present" | "empty":
             return "ok", f"{where}: {rows}."
+        case state:
+            assert_never(state)
 
 
 def _features(report: HealthReport) -> Iterator[ReportRow]:

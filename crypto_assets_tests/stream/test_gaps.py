@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-import msgspec
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # pyright: ignore[reportPrivateImportUsage]
@@ -15,7 +14,6 @@ from crypto_assets.stream.gaps import (
     Gap,
     decode_gap,
     encode_gap,
-    latest_entries,
     plan_kline_gaps,
     plan_lost_span,
     plan_trade_gaps,
@@ -107,14 +105,6 @@ def test_what_became_of_a_gap(before: int, recovered: int, absent: int, state: s
 def test_an_entry_survives_its_encoding() -> None:
     (gap,) = trade_gaps(1, 10)
     assert decode_gap(encode_gap(gap), [(FINGERPRINT_HEADER, fingerprint(GAPS.name))]) == gap
-
-
-def test_of_each_gap_the_newest_entry_counts_in_the_order_in_which_they_were_noticed() -> None:
-    (first,), (second,) = trade_gaps(1, 1), trade_gaps(2, 2)
-    early = msgspec.structs.replace(second, noticed_at=NOW - SECOND)
-    settled = settle_gap(first, recovered=1, absent=0, now=NOW + SECOND)
-    assert latest_entries([first, early, settled]) == [early, settled]
-    assert latest_entries([]) == []
 
 
 def test_the_ledger_gives_each_gap_in_its_newest_state_also_after_compaction_holes(kafka: str) -> None:

@@ -42,6 +42,12 @@ def test_a_segment_that_a_kill_cut_gives_what_was_whole(tmp_path: Path, cut: int
     assert values(Spool(tmp_path, budget=BUDGET), Lane.KEPT) == list(range(9))
 
 
+def test_nothing_that_is_put_before_makes_no_segment(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, budget=BUDGET)
+    spool.prepend(Lane.KEPT, [])
+    assert (spool.is_empty, spool.oldest(Lane.KEPT), list(tmp_path.iterdir())) == (True, None, [])
+
+
 def test_what_was_flushed_is_there_without_a_close(tmp_path: Path) -> None:
     spool = Spool(tmp_path, budget=BUDGET)
     spool.append(Lane.BOOKS, record(1))
@@ -74,29 +80,3 @@ def test_a_segment_handed_over_just_before_a_kill_counts_again(tmp_path: Path) -
     spool.retire(path)
     assert spool.is_empty
     assert values(Spool(tmp_path, budget=BUDGET), Lane.KEPT) == [1]
-
-
-def test_nothing_that_is_put_before_makes_no_segment(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, budget=BUDGET)
-    spool.prepend(Lane.KEPT, [])
-    assert (spool.is_empty, spool.oldest(Lane.KEPT), list(tmp_path.iterdir())) == (True, None, [])
-
-
-def test_the_oldest_segment_is_whole_also_while_it_is_written_to(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, budget=BUDGET)
-    spool.append(Lane.KEPT, record(1))
-    path = spool.oldest(Lane.KEPT)
-    assert path is not None
-    assert [int(found.value) for found in spool.read(path)] == [1]
-    spool.append(Lane.KEPT, record(2))
-    assert len(spool.segments(Lane.KEPT)) == 2, "what comes later is in another one"
-    assert spool.oldest(Lane.KEPT) == path
-
-
-def test_a_segment_that_was_given_up_meanwhile_reads_as_empty(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, budget=BUDGET)
-    spool.append(Lane.BOOKS, record(1))
-    (path,) = spool.segments(Lane.BOOKS)
-    spool.remove(path)
-    assert list(spool.read(path)) == []
-    assert (spool.is_empty, spool.bytes) == (True, 0)

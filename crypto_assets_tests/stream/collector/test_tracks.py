@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_assets.stream.collector.tracks import MOST_HOLES, Hole, Track
+from crypto_assets.stream.collector.tracks import Hole, Track
 
 
 def missing_of(track: Track) -> list[tuple[int, int]]:
@@ -30,6 +30,13 @@ def test_a_late_number_fills_its_hole_and_comes_once() -> None:
     track = Track()
     assert [track.admit(n) for n in (5, 9, 7, 7, 9, 4)] == [True, True, True, False, False, False]
     assert missing_of(track) == [(6, 6), (8, 8)]
+
+
+def test_numbers_of_an_earlier_run_that_this_one_has_too_change_nothing() -> None:
+    track = Track()
+    track.admit(5)
+    track.take_up([5, 6, 9], since_us=None, until_us=None)
+    assert (missing_of(track), track.lowest, track.next) == ([], 5, 6)
 
 
 def test_nothing_before_the_first_number_is_missing() -> None:
@@ -71,20 +78,3 @@ def test_a_lost_topic_makes_all_missing_that_was_in_it() -> None:
     track.miss(Hole(1, 7, 0.0, "kafka_lost"))
     assert missing_of(track) == [(1, 7)]
     assert track.next == 8
-
-
-def test_of_too_many_holes_the_oldest_is_forgotten() -> None:
-    track = Track()
-    for number in range(0, 2 * MOST_HOLES + 3, 2):
-        track.admit(number)
-    assert len(track.holes) == MOST_HOLES
-    assert track.holes[0].first == 3
-    assert not track.admit(1), "should it come late, it counts as one that has come"
-    assert track.admit(3)
-
-
-def test_numbers_of_an_earlier_run_that_this_one_has_too_change_nothing() -> None:
-    track = Track()
-    track.admit(5)
-    track.take_up([5, 6, 9], since_us=None, until_us=None)
-    assert (missing_of(track), track.lowest, track.next) == ([], 5, 6)

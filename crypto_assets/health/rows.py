@@ -198,8 +198,8 @@ def _covered(found: DayCoverage) -> tuple[Status, str]:
             return "ok", f"{where}: the day has not begun."
         case "complete" | "present" | "empty":
             return "ok", f"{where}: {rows}."
-        case state:
-            assert_never(state)
+        case _:
+            assert_never(found.state)
 
 
 def _features(report: HealthReport) -> Iterator[ReportRow]:

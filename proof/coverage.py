@@ -94,7 +94,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     "warehouse": Room(
         ("warehouse/*.py",),
-        ("warehouse",),
+        ("warehouse", "checks/test_warehouse.py"),
         {
             "Spark": _below("warehouse", "extract"),
             "Redshift": _below("warehouse", "load snapshot"),

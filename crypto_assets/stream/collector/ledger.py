@@ -111,8 +111,8 @@ class Ledger:
             gap = plan_lost_span(
                 *place, start=start, end=end, pace=None, cause="buffer_full", now=now, messages=len(times)
             )
-            if gap is not None:
-                self.write(gap)
+            assert gap is not None  # it lasts a millisecond at least, and has no pace
+            self.write(gap)
 
     def topic_lost(self, names: Iterable[str], *, since: datetime, now: datetime) -> None:
         """A topic was deleted with all that was in it: what this run knows of it is asked for again."""

@@ -202,7 +202,9 @@ def run(rooms: Sequence[Room], *, pytest_arguments: Sequence[str] = ()) -> Mappi
         done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             sys.exit(f"{done.stdout[-4_000:]}\nThe tests ended with {done.returncode}.")
-        subprocess.run([*coverage, "json", "-q", "-o", str(report)], cwd=ROOT, env=environment, check=True)
+        measured = ",".join(str(path.relative_to(ROOT)) for room in rooms for path in room.files())
+        told = [*coverage, "json", "-q", "-o", str(report), f"--include={measured}"]
+        subprocess.run(told, cwd=ROOT, env=environment, check=True)
         return json.loads(report.read_bytes())["files"]
 
 

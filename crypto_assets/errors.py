@@ -28,6 +28,26 @@ A message names the thing, says how much, what was kept and what to do next.
 
 from __future__ import annotations
 
+import lzma
+import struct
+import zipfile
+import zlib
+
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+    struct.error,
+)
+"""What zipfile and gzip raise on bytes that are not what they should be, encrypted members included.
+
+bzip2 raises OSError, which says damage only where the bytes are in memory.
+"""
+
 
 class CryptoAssetsError(Exception):
     """Root of every error raised on purpose; `retryable` says whether the same call may succeed later."""

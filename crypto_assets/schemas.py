@@ -12,6 +12,7 @@ from datetime import date, timedelta
 import pyarrow as pa
 
 from crypto_assets.identifiers import checked_exchange, checked_symbol
+from crypto_assets.spans import TIMEFRAME_US
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 AMOUNT = pa.decimal128(28, 8)
@@ -19,11 +20,7 @@ AMOUNT = pa.decimal128(28, 8)
 WIDE_AMOUNT = pa.decimal128(38, 18)
 """A statistic of the archive, which prints up to 16 decimals."""
 
-TIMEFRAMES: dict[str, timedelta] = {
-    "1m": timedelta(minutes=1),
-    "5m": timedelta(minutes=5),
-    "15m": timedelta(minutes=15),
-}
+TIMEFRAMES: dict[str, timedelta] = {name: timedelta(microseconds=TIMEFRAME_US[name]) for name in ("1m", "5m", "15m")}
 """Timeframes of the medallion layers and the length of their candles."""
 
 BOOK_LEVELS = 10

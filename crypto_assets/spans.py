@@ -17,6 +17,8 @@ SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US
 DAY_US = 24 * HOUR_US
+TIMEFRAME_US = {"1s": SECOND_US, "1m": MINUTE_US, "5m": 5 * MINUTE_US, "15m": 15 * MINUTE_US}
+"""Length of every candle that is stored or streamed."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -119,14 +119,12 @@ def _item(notice: Notice, dagster_url: str) -> Item:
     )
 
 
+_ENDINGS = {"resolved": "RESOLVED", "left": "NO LONGER WATCHED, not seen to end"}
+
+
 def _word(notice: Notice) -> str:
-    match notice.kinds[-1]:
-        case "firing":
-            return notice.alert.severity.upper()
-        case "resolved":
-            return "RESOLVED"
-        case "left":
-            return "NO LONGER WATCHED, not seen to end"
+    ending = notice.kinds[-1]
+    return notice.alert.severity.upper() if ending == "firing" else _ENDINGS[ending]
 
 
 def _times(alert: Alert, *, is_over: bool) -> str:

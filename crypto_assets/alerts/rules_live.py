@@ -26,11 +26,11 @@ def stream(programs: Iterable[Health], *, now: datetime) -> Iterator[Cause]:
     """Programs of the market stream that do not live, and streams of those that do that are silent."""
     for health in programs:
         name, beat = health.program, health.beat
-        if not health.is_alive:  # however that came: nobody asks this where the streams are not meant to run
+        if beat is None or not health.is_alive:  # however that came: nobody asks where no stream is meant to run
             yield _program(health, health.sentence, tell_after=STARTING_FOR if beat is None else SILENT_FOR)
-        elif beat is not None and beat.state == "starting" and now - from_us(beat.started_at_us) > STUCK_FOR:
+        elif beat.state == "starting" and now - from_us(beat.started_at_us) > STUCK_FOR:
             yield _program(health, f"{health.sentence} It has not come to work yet.", tell_after=SILENT_FOR)
-        elif beat is not None:
+        else:
             quiet = [one for one in beat.streams if one.silent]
             if quiet and len(quiet) == len(beat.streams):
                 yield _program(health, f"All {len(quiet)} streams are silent. {health.sentence}", tell_after=SILENT_FOR)

@@ -18,10 +18,10 @@ from crypto_assets.binance.parsed import Parsed
 from crypto_assets.cleaning import rules
 from crypto_assets.cleaning.deduplicate import FIELDS, deduplicate_klines, is_incomplete
 from crypto_assets.cleaning.disagreements import DISAGREEMENTS, OTHER, list_differences
-from crypto_assets.cleaning.flags import has_flag, is_flagged, is_usable, raised
 from crypto_assets.cleaning.gaps import Gap, find_gaps
 from crypto_assets.cleaning.steps import CleaningSteps, Step
 from crypto_assets.cleaning.tables import frame_of, table_of
+from crypto_assets.flags import has_flag, is_flagged, is_usable, raised
 from crypto_assets.schemas import KLINE_FIELDS, KLINES_1S
 from crypto_assets.spans import MICROSECOND, Span, day_span
 

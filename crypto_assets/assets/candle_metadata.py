@@ -15,9 +15,9 @@ from crypto_assets.archive.raw import TIMEFRAME
 from crypto_assets.archive.seconds import SECOND, CleanedSeconds
 from crypto_assets.assets.each_partition import published_metadata
 from crypto_assets.cleaning.coverage import count_slots, coverage_strip
-from crypto_assets.cleaning.flags import UNUSABLE, count_flags, is_flagged
 from crypto_assets.cleaning.gaps import Gap
 from crypto_assets.cleaning.klines import CleanedKlines
+from crypto_assets.flags import UNUSABLE, count_flags, is_flagged
 from crypto_assets.lake.lake import Published
 from crypto_assets.pictures.candles import candle_picture
 from crypto_assets.pictures.coverage import coverage_picture

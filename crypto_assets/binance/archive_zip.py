@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from crypto_assets.errors import BadPayload
+from crypto_assets.errors import DAMAGED, BadPayload
 
 BLOCK_BYTES = 32 << 20
 LARGEST_CSV_BYTES = 64 << 30  # several times a month of the busiest symbol's trades
 LARGEST_RATIO = 250  # candles of an idle symbol reach about 60; deflate's limit, a bomb's, is 1,032
 RATIO_MATTERS_FROM = 1 << 20  # bytes; a tiny file may compress as well as it likes
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, struct.error)
-"""What zipfile, gzip and zlib raise on bytes that are not what they should be, encrypted members included."""
 
 
 def read_blocks(
@@ -40,7 +36,7 @@ def read_blocks(
                     empty = empty and not begun[:end].strip()
                     yield begun[:end]
                     begun = begun[end:]
-    except BROKEN as error:
+    except DAMAGED as error:
         raise BadPayload(f"{path.name} is not a zip that can be read: {error}") from error
     except OSError as error:
         if not path.exists():

@@ -11,7 +11,7 @@ from crypto_assets.archive.seconds import ARCHIVE, SECOND, SECONDS_OF_DAY, compa
 from crypto_assets.checks.day_checks import DayCheck, day_checks
 from crypto_assets.checks.findings import WARN, Finding
 from crypto_assets.checks.stored import SCHEMA, StoredDay, read_stored, where_declared
-from crypto_assets.cleaning.flags import is_flagged
+from crypto_assets.flags import is_flagged
 from crypto_assets.partitions import DaySymbol
 from crypto_assets.schemas import BRONZE_KLINES, KLINES_1S
 

@@ -15,6 +15,7 @@ from crypto_assets.checks.predicted_day import PredictedDay, read_predicted
 from crypto_assets.checks.stored import FRESHNESS, SCHEMA, where_declared
 from crypto_assets.errors import CheckpointError, InputIncomplete
 from crypto_assets.features.candles import NOT_READ
+from crypto_assets.flags import is_flagged
 from crypto_assets.forecast.checkpoints import NAME as CHECKPOINT
 from crypto_assets.forecast.drift import MOST_ROWS_OUTSIDE, WEEK_DAYS
 from crypto_assets.forecast.options import Source
@@ -212,9 +213,9 @@ def _closes(day: PredictedDay, source: Source) -> Iterator[tuple[int, float]]:
     symbol, days = day.partition.symbol, (day.partition.day, day.partition.moved(1).day)
     klines = day.lake.read_days(READ[source][-1], symbol, days, columns=["open_time", "close", "flags"])
     step_us = STEP_S[source] * SECOND_US
-    for opened, close, flags in zip(*(klines[name].to_pylist() for name in klines.column_names), strict=True):
-        if not flags & NOT_READ:
-            yield to_us(opened) + step_us, float(close)
+    real = klines.filter(pa.array(~is_flagged(klines, *NOT_READ)))
+    for opened, close in zip(real["open_time"].to_pylist(), real["close"].to_pylist(), strict=True):
+        yield to_us(opened) + step_us, float(close)
 
 
 def _column(table: pa.Table, name: str) -> FloatArray:

@@ -15,8 +15,8 @@ from crypto_assets.checks.findings import WARN, Finding
 from crypto_assets.checks.stored import FRESHNESS, SCHEMA, StoredDay, read_stored, where_declared
 from crypto_assets.cleaning.aggregate import compare_with_aggregates
 from crypto_assets.cleaning.coverage import COMPLETE_PERCENT, count_slots, coverage_strip
-from crypto_assets.cleaning.flags import is_flagged
 from crypto_assets.cleaning.gaps import GapCause, gaps_from_json
+from crypto_assets.flags import is_flagged
 from crypto_assets.partitions import DaySymbol
 from crypto_assets.schemas import (
     BOOK_LEVELS,

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from crypto_assets.cleaning import rules
 from crypto_assets.cleaning.disagreements import DISAGREEMENTS, OTHER, as_text, list_differences
-from crypto_assets.cleaning.flags import has_flag, is_usable, raised
 from crypto_assets.cleaning.tables import frame_of, table_of
+from crypto_assets.flags import has_flag, is_usable, raised
 from crypto_assets.schemas import BRONZE_TRADES, FLAGS, KLINE_FIELDS, SILVER_KLINES, TIMEFRAMES
 from crypto_assets.spans import MICROSECOND, Span
 

@@ -11,8 +11,8 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_assets.cleaning import rules
-from crypto_assets.cleaning.flags import is_usable
 from crypto_assets.cleaning.tables import frame_of
+from crypto_assets.flags import is_usable
 from crypto_assets.schemas import AMOUNT, KLINE_FIELDS, TIMEFRAMES
 from crypto_assets.spans import MICROSECOND
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from crypto_assets.cleaning.flags import UNUSABLE, is_flagged
 from crypto_assets.cleaning.gaps import Gap, GapCause
+from crypto_assets.flags import UNUSABLE, is_flagged
 from crypto_assets.schemas import TIMEFRAMES
 from crypto_assets.spans import MICROSECOND, Span, times_us, to_us
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from crypto_assets.cleaning.disagreements import OTHER, list_differences, no_differences
-from crypto_assets.cleaning.flags import raised
+from crypto_assets.flags import raised
 from crypto_assets.schemas import KLINE_FIELDS
 
 SOURCES = ("archive", "rest", "history", "capture", "live")

@@ -16,10 +16,10 @@ from crypto_assets.cleaning.aggregate import DERIVED, aggregate_klines
 from crypto_assets.cleaning.candles import Candle, candles_by_time, interpolated_kline
 from crypto_assets.cleaning.deduplicate import FIELDS, deduplicate_klines, is_incomplete
 from crypto_assets.cleaning.disagreements import DISAGREEMENTS
-from crypto_assets.cleaning.flags import has_flag, is_flagged, is_usable, raised
 from crypto_assets.cleaning.gaps import Gap, find_gaps, merged_spans
 from crypto_assets.cleaning.steps import CleaningSteps, Step
 from crypto_assets.cleaning.tables import frame_of, table_of
+from crypto_assets.flags import has_flag, is_flagged, is_usable, raised
 from crypto_assets.schemas import BRONZE_KLINES, FLAGS, SILVER_KLINES, TIMEFRAMES
 from crypto_assets.spans import MICROSECOND, Span, to_us
 

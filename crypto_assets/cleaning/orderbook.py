@@ -13,9 +13,9 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_assets.cleaning.deduplicate import source_rank
-from crypto_assets.cleaning.flags import raised
 from crypto_assets.cleaning.steps import CleaningSteps, Step
 from crypto_assets.cleaning.tables import frame_of, table_of
+from crypto_assets.flags import raised
 from crypto_assets.schemas import BOOK_LEVELS, BRONZE_ORDERBOOK, SILVER_ORDERBOOK
 from crypto_assets.spans import MICROSECOND
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-_AGES = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
+from crypto_assets.health.words import largest_unit
+
 _BYTES = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -71,11 +72,7 @@ def span(seconds: float) -> str:
     >>> span(7300), span(45.9), span(0.34)
     ('2 hours', '45 s', '0.3 s')
     """
-    for length, name in _AGES:
-        if seconds >= length:
-            count = int(seconds // length)
-            return f"{count:,} {name}{'s' if count != 1 else ''}"
-    return f"{int(seconds)} s" if seconds >= 10 else f"{seconds:.1f} s"
+    return largest_unit(seconds) or (f"{int(seconds)} s" if seconds >= 10 else f"{seconds:.1f} s")
 
 
 def size(count: float | None) -> str:

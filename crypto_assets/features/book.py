@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from crypto_assets.features.minutes import Coverage, MinuteGrid, ago, is_present
 from crypto_assets.features.rolling import FloatArray, IntArray, ratio
-from crypto_assets.schemas import BOOK_LEVELS, FLAGS, SILVER_ORDERBOOK
+from crypto_assets.flags import is_flagged
+from crypto_assets.schemas import BOOK_LEVELS, SILVER_ORDERBOOK
 from crypto_assets.spans import MINUTE_US, times_us
 
-NOT_READ = FLAGS["crossed"] | FLAGS["out_of_range"]
+NOT_READ = ("crossed", "out_of_range")
 """States with one of these flags are passed over, as are those without a best bid and a best ask."""
 
 PRESSURE_MINUTES = (1, 5)
@@ -106,7 +107,7 @@ def _readable(table: pa.Table, *, grid: MinuteGrid) -> pa.Table:
     bounds = np.searchsorted(times_us(table["time"]), [grid.start_us, grid.end_us], side="right")
     table = table.slice(int(bounds[0]), int(bounds[1] - bounds[0]))
     bid, ask = _values(table["bid_price_1"]), _values(table["ask_price_1"])
-    is_read = (bid > 0) & (ask > bid) & ((table["flags"].to_numpy() & NOT_READ) == 0)
+    is_read = (bid > 0) & (ask > bid) & ~is_flagged(table, *NOT_READ)
     is_read &= (_values(table["bid_quantity_1"]) > 0) & (_values(table["ask_quantity_1"]) > 0)
     return table if is_read.all() else table.filter(pa.array(is_read))
 

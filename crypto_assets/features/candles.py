@@ -13,10 +13,10 @@ from crypto_assets.errors import BadPayload
 from crypto_assets.features import indicators
 from crypto_assets.features.rolling import BoolArray, FloatArray, IntArray, rolling_sum
 from crypto_assets.features.swings import Swings, find_swings
-from crypto_assets.schemas import FLAGS
+from crypto_assets.flags import is_flagged
 from crypto_assets.spans import times_us
 
-NOT_READ = FLAGS["filled"] | FLAGS["out_of_range"] | FLAGS["ohlc_violation"]
+NOT_READ = ("filled", "out_of_range", "ohlc_violation")
 """A candle with one of these flags repeats the last real close with zero volume: an interpolated minute has read its
 right-hand neighbour, and a contradictory one says nothing."""
 
@@ -87,7 +87,7 @@ def read_candles(table: pa.Table, *, length_us: int, start_us: int, end_us: int)
     where open times do not increase.
     """
     table = _between(table, start_us=start_us, end_us=end_us)
-    is_read = (table["flags"].to_numpy() & NOT_READ) == 0
+    is_read = ~is_flagged(table, *NOT_READ)
     first = int(np.argmax(is_read)) if is_read.any() else table.num_rows
     table, is_read = table.slice(first), is_read[first:]
     open_us = open_times(table)

@@ -15,10 +15,11 @@ from crypto_assets.features.declaration import (
     Source,
     required_windows,
 )
-from crypto_assets.features.inputs import TIMEFRAME_US, FeatureInputs
+from crypto_assets.features.inputs import FeatureInputs
 from crypto_assets.features.minutes import Coverage
 from crypto_assets.features.rolling import BoolArray, IntArray
 from crypto_assets.features.window import Window, open_window
+from crypto_assets.spans import TIMEFRAME_US
 
 
 def compute_features(inputs: FeatureInputs, *, day: date) -> pa.Table:

@@ -9,8 +9,9 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from crypto_assets.schemas import FLAGS, SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL, TIMEFRAMES, Dataset
-from crypto_assets.spans import MICROSECOND, day_span, to_us
+from crypto_assets.flags import is_flagged
+from crypto_assets.schemas import SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL, Dataset
+from crypto_assets.spans import day_span, to_us
 
 LEAD_IN_DAYS = 4
 """Days before the day from which candles are read: 384 candles of 15m, of which RECURSION_CANDLES are needed."""
@@ -24,8 +25,6 @@ LOOK_BACK_DAYS: Mapping[Dataset, int] = {
     SILVER_PERPETUAL: 1,
 }
 """Days before its own that a day of features reads of each dataset."""
-
-TIMEFRAME_US = {timeframe: length // MICROSECOND for timeframe, length in TIMEFRAMES.items()}
 
 
 class Source(StrEnum):
@@ -55,7 +54,7 @@ class FeatureInputs:
     def candles(self, timeframe: str) -> pa.Table:
         """Candles of a timeframe without those that open off its grid: they stand for no minute and give no row."""
         table = self.klines.get(timeframe, SILVER_KLINES[timeframe].payload.empty_table())
-        off_grid = (table["flags"].to_numpy() & FLAGS["off_grid"]) != 0
+        off_grid = is_flagged(table, "off_grid")
         return table.filter(pa.array(~off_grid)) if off_grid.any() else table
 
 

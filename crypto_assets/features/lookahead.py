@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 
 from crypto_assets.features.candles import open_times
 from crypto_assets.features.compute import compute_features
-from crypto_assets.features.inputs import TIMEFRAME_US, FeatureInputs, anchor_of
+from crypto_assets.features.inputs import FeatureInputs, anchor_of
 from crypto_assets.features.rolling import BoolArray, FloatArray, IntArray
-from crypto_assets.schemas import FLAGS
-from crypto_assets.spans import MINUTE_US, from_us, times_us
+from crypto_assets.flags import is_flagged
+from crypto_assets.spans import MINUTE_US, TIMEFRAME_US, from_us, times_us
 
 RELATIVE_TOLERANCE = 1e-9
 ABSOLUTE_TOLERANCE = 1e-12
@@ -107,7 +107,7 @@ def noise_inputs(inputs: FeatureInputs, *, as_of_us: int, seed: int) -> FeatureI
     That candle lies at the moment itself, but was made from its right-hand neighbour.
     """
     rng = np.random.default_rng(seed)
-    return _change(inputs, as_of_us=as_of_us, change=lambda future: _noise(future, rng), unknown=FLAGS["filled"])
+    return _change(inputs, as_of_us=as_of_us, change=lambda future: _noise(future, rng), unknown=("filled",))
 
 
 def _find(
@@ -183,7 +183,7 @@ def _holes(inputs: FeatureInputs, *, day: date) -> list[IntArray]:
     candles = inputs.candles("1m")
     opened = open_times(candles)
     holes = [
-        _minutes_of_day(opened[(candles["flags"].to_numpy() & FLAGS["filled"]) != 0], day=day),
+        _minutes_of_day(opened[is_flagged(candles, "filled")], day=day),
         _minutes_of_day(opened[:-1][np.diff(opened) > MINUTE_US], day=day),
     ]
     if inputs.orderbook is not None:
@@ -204,7 +204,7 @@ def _change(
     *,
     as_of_us: int,
     change: Callable[[pa.Table], pa.Table],
-    unknown: int = 0,
+    unknown: Sequence[str] = (),
 ) -> FeatureInputs:
     """The inputs with `change` applied to the rows of each table that were not known by the moment.
 
@@ -220,7 +220,7 @@ def _change(
     for timeframe, table in inputs.klines.items():
         closed = open_times(table) + TIMEFRAME_US[timeframe]
         known = int(np.searchsorted(closed, as_of_us, side="right"))
-        if known and table["flags"][known - 1].as_py() & unknown:
+        if known and is_flagged(table.slice(known - 1, 1), *unknown).any():
             known -= 1
         klines[timeframe] = split(table, known)
     book, perpetual = inputs.orderbook, inputs.perpetual

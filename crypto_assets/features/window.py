@@ -12,10 +12,12 @@ import numpy.typing as npt
 from crypto_assets.features.book import BookMinutes, read_book
 from crypto_assets.features.candles import NOT_READ, Candles, open_times, read_candles
 from crypto_assets.features.futures import PerpetualMinutes, read_perpetual
-from crypto_assets.features.inputs import TIMEFRAME_US, FeatureInputs, Source, anchor_of
+from crypto_assets.features.inputs import FeatureInputs, Source, anchor_of
 from crypto_assets.features.minutes import Coverage, MinuteGrid
 from crypto_assets.features.rolling import BoolArray, FloatArray, IntArray
-from crypto_assets.spans import MINUTE_US
+from crypto_assets.flags import is_flagged
+from crypto_assets.schemas import TIMEFRAMES
+from crypto_assets.spans import MINUTE_US, TIMEFRAME_US
 
 
 @dataclass(frozen=True)
@@ -74,18 +76,17 @@ def open_window(inputs: FeatureInputs, *, day: date) -> Window:
     Raises BadPayload where candles are out of order.
     """
     anchor = anchor_of(day)
-    tables = {tf: inputs.candles(tf) for tf in TIMEFRAME_US}
+    tables = {tf: inputs.candles(tf) for tf in TIMEFRAMES}
     candles = {
-        tf: read_candles(tables[tf], length_us=length, start_us=anchor.klines_us, end_us=anchor.end_us)
-        for tf, length in TIMEFRAME_US.items()
+        tf: read_candles(table, length_us=TIMEFRAME_US[tf], start_us=anchor.klines_us, end_us=anchor.end_us)
+        for tf, table in tables.items()
     }
     all_open_us = open_times(tables["1m"])
     first, last = np.searchsorted(all_open_us, [anchor.day_us, anchor.end_us])
     open_us = all_open_us[first:last]
-    flags = tables["1m"]["flags"].to_numpy()[first:last]
     return Window(
         open_us=open_us,
-        is_filled=(flags & NOT_READ) != 0,
+        is_filled=is_flagged(tables["1m"], *NOT_READ)[first:last],
         candles=candles,
         closed={tf: np.searchsorted(candles[tf].close_us, open_us + MINUTE_US, side="right") - 1 for tf in candles},
         book=read_book(inputs.orderbook, grid=MinuteGrid(anchor.orderbook_us, anchor.end_us)),

@@ -18,6 +18,7 @@ from crypto_assets.features.candles import NOT_READ, open_times
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
 from crypto_assets.features.feature import Source as Recorded
 from crypto_assets.features.inputs import BOOK_LEAD_IN, LOOK_BACK_DAYS, FeatureInputs, gather_inputs
+from crypto_assets.flags import has_flag, is_flagged
 from crypto_assets.forecast.judge.leaks import Candles, Changed
 from crypto_assets.forecast.seconds import second_rows
 from crypto_assets.forecast.table import BoolArray, FeatureTable, FloatArray, IntArray, places_of
@@ -98,7 +99,7 @@ def candles_of(lake: Lake, stored: StoredSet) -> Candles:
             raw.select(
                 open_us=pl.col("open_time").cast(pl.Int64),
                 close=pl.col("close").cast(pl.Float64),
-                filled=(pl.col("flags") & NOT_READ) != 0,
+                filled=has_flag(*NOT_READ),
             )
         )
     joined = pl.concat(parts)
@@ -241,10 +242,9 @@ def _again_seconds(
 
 def _without_filled(candles: pa.Table) -> pa.Table | None:
     """The candles as if none had been filled; None where none was."""
-    flags = candles["flags"].to_numpy()
-    if not (flags & FLAGS["filled"]).any():
+    if not is_flagged(candles, "filled").any():
         return None
-    cleared = pa.array(flags & ~FLAGS["filled"], candles.schema.field("flags").type)
+    cleared = pa.array(candles["flags"].to_numpy() & ~FLAGS["filled"], candles.schema.field("flags").type)
     return candles.set_column(candles.schema.get_field_index("flags"), candles.schema.field("flags"), cleared)
 
 

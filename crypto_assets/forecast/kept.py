@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from crypto_assets.errors import DAMAGED
 from crypto_assets.lake.files import Files
 
 
@@ -28,9 +29,12 @@ class KeptArrays:
         if content is None:
             return None
         try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                if archive.testzip() is not None:  # NumPy takes the first line of an array for Python, whatever it is
+                    return None
             with np.load(io.BytesIO(content), allow_pickle=False) as held:
                 return {name: held[name] for name in held.files}
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except (*DAMAGED, OSError):
             return None
 
     def keep(self, key: str, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_assets.features.candles import NOT_READ
+from crypto_assets.flags import has_flag
 from crypto_assets.forecast.table import FeatureTable, from_first_real
 from crypto_assets.spans import MINUTE_US
 
@@ -51,7 +52,7 @@ def count_not_numbers(values: pa.Table, names: Sequence[str]) -> dict[str, int]:
 def _rows(gold: pa.Table, silver: pa.Table, features: Sequence[str]) -> pl.DataFrame:
     # Polars casts decimals to the nearest floats; Arrow's own cast misses every eighth by a last bit.
     candles = pl.DataFrame(pl.from_arrow(silver.select(PRICE_READ))).select(
-        "open_time", pl.col("close").cast(pl.Float64), is_read=(pl.col("flags") & NOT_READ) == 0
+        "open_time", pl.col("close").cast(pl.Float64), is_read=~has_flag(*NOT_READ)
     )
     return (
         pl.DataFrame(pl.from_arrow(gold.select([*GOLD_READ, *features])))

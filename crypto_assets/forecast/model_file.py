@@ -13,8 +13,7 @@ from typing import Any
 
 import msgspec
 
-from crypto_assets.binance.archive_zip import BROKEN
-from crypto_assets.errors import CheckpointError
+from crypto_assets.errors import DAMAGED, CheckpointError
 
 CARD_MEMBER = "crypto_assets.json"
 CONFIG_MEMBER = "config.json"
@@ -41,7 +40,7 @@ def open_model(content: bytes) -> zipfile.ZipFile:
         archive = zipfile.ZipFile(io.BytesIO(content))
         _refuse_other_members(archive)
         broken = archive.testzip()
-    except (*BROKEN, OSError) as error:
+    except (*DAMAGED, OSError) as error:
         raise CheckpointError(
             f"The checkpoint is damaged or cut short: {len(content):,} bytes are no archive ({error}). {ANEW}"
         ) from error

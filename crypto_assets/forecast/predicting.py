@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from crypto_assets.errors import CheckpointError, InputIncomplete
 from crypto_assets.features.candles import NOT_READ
+from crypto_assets.flags import has_flag
 from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.checkpoint import Checkpoint, load_checkpoint, read_card, refuse_other_features
 from crypto_assets.forecast.minutes import PRICE_READ
@@ -180,7 +181,7 @@ def real_closes(lake: Lake, symbol: str, days: Sequence[date], *, source: Source
     closes (quote asset). Filled and contradictory candles are none: what they say was made up."""
     dataset = READ[source][-1]
     klines = pl.DataFrame(pl.from_arrow(lake.read_days(dataset, symbol, days, columns=PRICE_READ)))
-    real = klines.filter(pl.col("flags") & NOT_READ == 0).sort("open_time")
+    real = klines.filter(~has_flag(*NOT_READ)).sort("open_time")
     opened_us = real["open_time"].cast(pl.Int64).to_numpy()
     return opened_us + STEP_S[source] * SECOND_US, real["close"].cast(pl.Float64).to_numpy()
 

@@ -10,8 +10,8 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_assets.features.candles import NOT_READ
+from crypto_assets.flags import has_flag
 from crypto_assets.forecast.table import BoolArray, FeatureTable, FloatArray, from_first_real
-from crypto_assets.schemas import FLAGS
 from crypto_assets.spans import SECOND_US
 
 NEITHER_SIDE = 0.5
@@ -90,10 +90,10 @@ def _candles(day: pa.Table) -> pl.DataFrame:
     """Columns of a day as numbers, without candles that open off the grid: they stand for no second."""
     return (
         pl.DataFrame(pl.from_arrow(day.select(READ)))
-        .filter((pl.col("flags") & FLAGS["off_grid"]) == 0)
+        .filter(~has_flag("off_grid"))
         .select(
             pl.col(READ[1:-1]).cast(pl.Float64),
             open_us=pl.col("open_time").cast(pl.Int64),
-            is_real=(pl.col("flags") & NOT_READ) == 0,
+            is_real=~has_flag(*NOT_READ),
         )
     )

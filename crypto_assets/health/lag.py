@@ -6,12 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
-
 from crypto_assets.config import Settings
 from crypto_assets.errors import ConfigurationError
 from crypto_assets.spans import from_us, to_us
-from crypto_assets.stream.health import PROGRAMS, Health, read_health, unknown
+from crypto_assets.stream.health import PROGRAMS, Health, read_health
 from crypto_assets.stream.heartbeat import Program
 
 LATE_S = 60.0
@@ -48,21 +46,11 @@ class StreamLag:
 
 
 def program_health(settings: Settings, *, now: datetime) -> list[Health]:
-    """How collector, processor and forecaster do; never raises.
-
-    They are `absent` where no Redis is named and none runs, `unknown` with the reason where it does not answer.
-    """
-    import redis
-
+    """How collector, processor and forecaster do; never raises. `absent` where no Redis is named and none runs."""
     try:
         return read_health(settings, now_us=to_us(now))
     except ConfigurationError as error:
         return [Health(program, "absent", f"{program}: it does not run here. {error}") for program in PROGRAMS]
-    except (redis.RedisError, ValueError, msgspec.DecodeError) as error:
-        reason = (
-            f"{type(error).__name__}. Start the embedded one with `make up`, or see that the one of REDIS_URL runs."
-        )
-        return [unknown(program, reason) for program in PROGRAMS]
 
 
 def collecting_since(programs: Iterable[Health]) -> datetime | None:

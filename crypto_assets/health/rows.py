@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from datetime import date
-from typing import Literal, get_args
+from typing import Literal, assert_never, get_args
 
 import pyarrow as pa
 
@@ -198,6 +198,8 @@ def _covered(found: DayCoverage) -> tuple[Status, str]:
             return "ok", f"{where}: the day has not begun."
         case "complete" | "present" | "empty":
             return "ok", f"{where}: {rows}."
+        case _:
+            assert_never(found.state)
 
 
 def _features(report: HealthReport) -> Iterator[ReportRow]:
@@ -228,7 +230,7 @@ def _quality(quality: GoldQuality) -> Iterator[ReportRow]:
 def _status_of_program(health: Health) -> Status:
     # A report is made whatever its day, also after somebody stopped the streams: that is no failure of the day, while
     # who looks at the live market is told of it as of any other end.
-    return "warning" if health.state == "ended" else health.severity
+    return "warning" if health.state == "ended" else health.standing
 
 
 def _streams(report: HealthReport) -> Iterator[ReportRow]:

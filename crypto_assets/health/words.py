@@ -1,6 +1,6 @@
 """Ages, durations, sizes and amounts as reports and alerts write them: read once, so in whole words and three digits.
 
-Figures that change while they are looked at are written by `crypto_assets.dashboard.words`.
+What changes while it is looked at is written by `crypto_assets.dashboard.words`: its digits stay where they are.
 """
 
 from __future__ import annotations
@@ -18,8 +18,16 @@ def age(time: timedelta) -> str:
     ('3 minutes ago', '1 hour ago', '2 seconds ago')
     """
     seconds = int(max(0.0, time.total_seconds()))
-    name, count = next(((name, seconds // unit) for name, unit in _UNITS if seconds >= unit), ("second", seconds))
-    return f"{count:,} {name}{'' if count == 1 else 's'} ago"
+    return f"{largest_unit(seconds) or _counted(seconds, 'second')} ago"
+
+
+def largest_unit(seconds: float) -> str | None:
+    """A length of time in the largest unit that it fills, rounded down; None below a minute.
+
+    >>> largest_unit(7_300), largest_unit(60.0), largest_unit(59.9)
+    ('2 hours', '1 minute', None)
+    """
+    return next((_counted(int(seconds // unit), name) for name, unit in _UNITS if seconds >= unit), None)
 
 
 def duration(time: timedelta) -> str:
@@ -56,3 +64,7 @@ def money(amount: float, currency: str) -> str:
     ('1,234.50 USD', 'less than 0.01 USD', '0.00 USD')
     """
     return f"less than 0.01 {currency}" if 0 < amount < 0.005 else f"{amount:,.2f} {currency}"
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}{'' if count == 1 else 's'}"

@@ -12,8 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from crypto_assets.binance.archive_zip import BROKEN
-from crypto_assets.errors import BadPayload, InputIncomplete
+from crypto_assets.errors import DAMAGED, BadPayload, InputIncomplete
 from crypto_assets.history.columns import EXCHANGE_ORDER
 from crypto_assets.history.opening import as_text, open_parquet, open_table, plain_texts
 from crypto_assets.identifiers import shown
@@ -82,7 +81,7 @@ def read_pieces(file: HistoryFile) -> Iterator[Piece]:
     """The file's rows in order. Raises BadPayload where it is not what its name says."""
     try:
         yield from _parquet_pieces(file) if file.path.endswith(PARQUET_SUFFIXES) else _csv_pieces(file)
-    except (*BROKEN, pa.ArrowException) as error:
+    except (*DAMAGED, pa.ArrowException) as error:
         raise BadPayload(f"{file.name} cannot be read: {_first_line(error)}") from error
     except OSError as error:
         if error.errno not in (None, errno.EINVAL):  # the way to the file; a place that no file has is in it

@@ -89,7 +89,7 @@ class Platform:
         """What a program of the market stream last said of itself; None where it said nothing, or Redis is away."""
         try:
             (health,) = read_health(self.settings, [program], now_us=time.time_ns() // 1000)
-        except (redis.RedisError, ConfigurationError):
+        except ConfigurationError:
             return None
         return health.beat
 

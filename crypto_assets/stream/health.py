@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import msgspec
 import redis
 
 from crypto_assets.config import Settings
@@ -13,17 +14,19 @@ from crypto_assets.endpoints import exchange_name, redis_url
 from crypto_assets.stream.heartbeat import STALE_AFTER_S, Heartbeat, Program, read_heartbeat
 
 TIMEOUT_S = 2.0
+START_REDIS = "Start the embedded one with `make up`, or see that the one of REDIS_URL runs."
 
 PROGRAMS: tuple[Program, ...] = get_args(Program.__value__)
 """The programs of the market stream."""
 
 type State = Literal["alive", "silent", "ended", "absent", "unknown"]
-"""Silent: it says it runs, but has said so for the last time too long ago. Unknown: Redis cannot be asked."""
+"""Silent: it says it runs, but has said so for the last time too long ago. Unknown: Redis cannot be asked, or what it
+holds of the program is of another version."""
 
-type Severity = Literal["ok", "failed", "absent", "unknown"]
+type Standing = Literal["ok", "failed", "absent", "unknown"]
 """Absent: nothing failed, but nothing runs either; whether it ought to is for the reader to know."""
 
-_SEVERITIES: Mapping[State, Severity] = {
+_STANDINGS: Mapping[State, Standing] = {
     "alive": "ok",
     "silent": "failed",
     "ended": "failed",
@@ -47,27 +50,37 @@ class Health:
         return self.state == "alive"
 
     @property
-    def severity(self) -> Severity:
-        """How bad its state is."""
-        return _SEVERITIES[self.state]
+    def standing(self) -> Standing:
+        """What its state means to who relies on it."""
+        return _STANDINGS[self.state]
 
 
-def read_health(settings: Settings, programs: Iterable[Program] = PROGRAMS, *, now_us: int) -> list[Health]:
+def read_health(settings: Settings, programs: Sequence[Program] = PROGRAMS, *, now_us: int) -> list[Health]:
     """How programs of this environment do by their last heartbeats; `now_us` is the machine's clock.
 
-    Raises ConfigurationError where no Redis is named and none runs, ValueError where its URL is none, redis.RedisError
-    where it does not answer, and msgspec.DecodeError where a heartbeat is of another version.
+    They are `unknown` where Redis does not answer. Raises ConfigurationError where none is named and none runs.
     """
     timeouts = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
-    with redis.Redis.from_url(redis_url(settings), **timeouts) as client:
-        return read_programs(client, exchange_name(settings), programs, now_us=now_us)
+    try:
+        with redis.Redis.from_url(redis_url(settings), **timeouts) as client:
+            return read_programs(client, exchange_name(settings), programs, now_us=now_us)
+    except (redis.RedisError, ValueError) as error:  # ValueError: its URL is none, and may hold a password
+        return [unknown(program, f"{type(error).__name__}. {START_REDIS}") for program in programs]
 
 
 def read_programs(
     client: redis.Redis, exchange: str, programs: Iterable[Program] = PROGRAMS, *, now_us: int
 ) -> list[Health]:
-    """The same from an open client; raises what asking and decoding raise."""
-    return [judge(program, read_heartbeat(client, exchange, program), now_us=now_us) for program in programs]
+    """The same from an open client; raises redis.RedisError."""
+    return [_read(client, exchange, program, now_us=now_us) for program in programs]
+
+
+def _read(client: redis.Redis, exchange: str, program: Program, *, now_us: int) -> Health:
+    try:
+        return judge(program, read_heartbeat(client, exchange, program), now_us=now_us)
+    except msgspec.DecodeError as error:
+        sentence = f"{program}: its heartbeat is of another version of this project ({error}). Start it again."
+        return Health(program, "unknown", sentence)
 
 
 def judge(program: Program, beat: Heartbeat | None, *, now_us: int) -> Health:

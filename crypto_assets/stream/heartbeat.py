@@ -75,7 +75,10 @@ def write_heartbeat(client: redis.Redis, exchange: str, beat: Heartbeat) -> None
 
 
 def read_heartbeat(client: redis.Redis, exchange: str, program: Program) -> Heartbeat | None:
-    """The program's last beat; None where it never ran, or long ago. Raises redis.RedisError."""
+    """The program's last beat; None where it never ran, or long ago.
+
+    Raises redis.RedisError, and msgspec.DecodeError where it is of another version.
+    """
     raw = cast("bytes | None", client.get(_beat_key(exchange, program)))
     return None if raw is None else _decoder.decode(raw)
 

@@ -12,11 +12,9 @@ import sys
 import time
 from collections.abc import Sequence
 
-import redis
-
-from crypto_assets.config import Settings, read_settings
+from crypto_assets.config import read_settings
 from crypto_assets.errors import ConfigurationError
-from crypto_assets.stream.health import PROGRAMS, Health, read_health, unknown
+from crypto_assets.stream.health import PROGRAMS, Health, read_health
 from crypto_assets.stream.heartbeat import ENDED, FAILED, MISCONFIGURED, Program
 
 
@@ -26,21 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("program", choices=PROGRAMS)
     program: Program = parser.parse_args(arguments).program
     try:
-        health = look(read_settings(), program)
+        (health,) = read_health(read_settings(), [program], now_us=time.time_ns() // 1_000)
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return MISCONFIGURED
     print(health.sentence)
     return ENDED if is_well(health, host=socket.gethostname()) else FAILED
-
-
-def look(settings: Settings, program: Program) -> Health:
-    """What the program's last heartbeat says; raises ConfigurationError where no Redis is named."""
-    try:
-        (health,) = read_health(settings, [program], now_us=time.time_ns() // 1_000)
-    except redis.RedisError as error:
-        return unknown(program, type(error).__name__)
-    return health
 
 
 def is_well(health: Health, *, host: str) -> bool:

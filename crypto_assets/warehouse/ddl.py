@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
+from typing import assert_never
 
 import pyarrow as pa
 
@@ -87,6 +88,8 @@ def literal(value: str | int | date | datetime) -> str:
             if "\\" in value or "\0" in value:
                 raise ValueError(f"{value!r} cannot be written as text of SQL: it holds a backslash or a zero byte")
             return "'" + value.replace("'", "''") + "'"
+        case _:
+            assert_never(value)
 
 
 def _catalogued(field: pa.Field) -> tuple[str, str]:

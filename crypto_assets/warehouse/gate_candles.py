@@ -9,8 +9,8 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_assets.cleaning.deduplicate import deduplicate_klines
-from crypto_assets.cleaning.flags import has_flag
 from crypto_assets.cleaning.tables import frame_of
+from crypto_assets.flags import has_flag
 from crypto_assets.schemas import AMOUNT, BRONZE_KLINES
 from crypto_assets.warehouse.gate_report import Rule
 from crypto_assets.warehouse.tables import VALUE

@@ -9,7 +9,7 @@ import pytest
 
 from crypto_assets.alerts.days import Days
 from crypto_assets.alerts.facts import Damaged
-from crypto_assets.errors import CheckpointError, LakeError
+from crypto_assets.errors import CheckpointError, LakeBusy, LakeError
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS
 from crypto_assets.forecast.promotions import Promotions
@@ -63,6 +63,28 @@ def test_silver_that_was_never_made_is_seen_where_its_bronze_is(lake: Lake, days
 def test_a_lake_of_which_no_day_can_be_read_is_no_matter_of_days(lake: Lake, days: Days, tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("a file where a folder is needed")
     with pytest.raises(LakeError):
+        days.gold(lake, WEEK)
+
+
+def test_a_day_that_cannot_be_read_is_told_among_those_that_can(lake: Lake, days: Days) -> None:
+    lake.publish(GOLD_FEATURES, SYMBOL, DAY, gold(rows=3))
+    lake.files.publish(GOLD_FEATURES.partition_path(SYMBOL, WEEK[0]), b"no Parquet")
+    damaged, whole = days.gold(lake, WEEK)
+    assert isinstance(damaged, Damaged)
+    assert (damaged.symbol, damaged.day) == (SYMBOL, WEEK[0])
+    assert not isinstance(whole, Damaged)
+
+
+def test_a_lake_that_asks_for_a_pause_says_nothing_of_its_days(
+    lake: Lake, days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(dataset: object, symbol: str, day: date) -> datetime | None:
+        if day == DAY:
+            raise LakeBusy("Try again.")
+        return None
+
+    monkeypatch.setattr(lake, "written_at", busy)
+    with pytest.raises(LakeBusy):
         days.gold(lake, WEEK)
 
 

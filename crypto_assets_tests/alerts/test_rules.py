@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from crypto_assets.alerts.alert import Cause
-from crypto_assets.alerts.facts import Facts, Unseen
+from crypto_assets.alerts.facts import Damaged, Facts, Unseen
 from crypto_assets.alerts.rules import judge
 from crypto_assets.health.events import CheckResult
 from crypto_assets.health.storage import Disk
@@ -16,7 +16,7 @@ from crypto_assets.health.writes import LastWrite
 from crypto_assets.spans import to_us
 from crypto_assets.stream.health import Health
 from crypto_assets.stream.health import judge as judge_beat
-from crypto_assets.stream.heartbeat import Heartbeat, Program
+from crypto_assets.stream.heartbeat import Heartbeat, Program, StreamState
 from crypto_assets_tests.alerts.causes import NOW
 
 MINUTE = timedelta(minutes=1)
@@ -32,7 +32,10 @@ def scopes(**facts: object) -> frozenset[str]:
 
 
 def collector(
-    *, state: str = "running", started_ago: timedelta = 60 * MINUTE, program: Program = "collector"
+    *streams: StreamState,
+    state: str = "running",
+    started_ago: timedelta = 60 * MINUTE,
+    program: Program = "collector",
 ) -> Health:
     beat = Heartbeat(
         program=program,
@@ -43,6 +46,7 @@ def collector(
         beat_at_us=to_us(NOW),
         state=state,  # type: ignore[arg-type]
         detail="Kafka does not answer",
+        streams=streams,
     )
     return judge_beat(program, beat, now_us=to_us(NOW))
 
@@ -93,6 +97,44 @@ def test_a_program_whose_word_cannot_be_understood_is_told_and_not_taken_to_be_w
 def test_a_program_that_does_not_get_over_its_start_is_told(minutes: int, is_stuck: bool) -> None:
     found = causes(programs=(collector(state="starting", started_ago=minutes * MINUTE),))
     assert ("stream/collector" in found) is is_stuck
+
+
+def flowing(symbol: str, *, last_ago: timedelta | None = MINUTE, silent: bool = False) -> StreamState:
+    last_us = None if last_ago is None else to_us(NOW - last_ago)
+    return StreamState("simulator-7.trades", symbol, 10, 1.0, last_us, last_us, 0.1, silent)
+
+
+def test_each_stream_that_is_silent_is_told_with_its_last_message() -> None:
+    quiet, never = flowing("ETHUSDT", last_ago=9 * MINUTE, silent=True), flowing("BNBUSDT", last_ago=None, silent=True)
+    found = causes(programs=(collector(flowing("BTCUSDT"), quiet, never),))
+    assert set(found) == {f"stream/collector/simulator-7.trades/{symbol}" for symbol in ("ETHUSDT", "BNBUSDT")}
+    told = found["stream/collector/simulator-7.trades/ETHUSDT"]
+    assert told.since == NOW - 9 * MINUTE
+    assert told.sentence == (
+        "collector has no message of simulator-7.trades ETHUSDT for longer than is normal: the last came "
+        f"{NOW - 9 * MINUTE:%Y-%m-%d %H:%M:%S} UTC."
+    )
+    assert told.link == "/assets/trade_stream"
+    assert found["stream/collector/simulator-7.trades/BNBUSDT"].since is None
+    assert "there was none yet" in found["stream/collector/simulator-7.trades/BNBUSDT"].sentence
+
+
+def test_streams_that_are_all_silent_are_one_cause_and_the_next_program_is_looked_at() -> None:
+    quiet = [flowing(symbol, silent=True) for symbol in ("BTCUSDT", "ETHUSDT")]
+    found = causes(programs=(collector(*quiet), collector(flowing("BTCUSDT", silent=True), program="processor")))
+    assert {key: cause.sentence.partition(".")[0] for key, cause in found.items()} == {
+        "stream/collector": "All 2 streams are silent",
+        "stream/processor": "All 1 streams are silent",
+    }
+
+
+def test_a_day_whose_file_is_damaged_is_told_with_the_command_that_makes_it_again() -> None:
+    broken = Damaged("BTCUSDT", date(2026, 3, 7), "It is no Parquet.")
+    found = causes(silver=(broken,), gold=(broken,))
+    assert set(found) == {"silver/BTCUSDT/2026-03-07", "gold/BTCUSDT/2026-03-07"}
+    assert found["silver/BTCUSDT/2026-03-07"].sentence == "It is no Parquet."
+    assert "silver_klines_1m" in found["silver/BTCUSDT/2026-03-07"].advice
+    assert "gold_features" in found["gold/BTCUSDT/2026-03-07"].advice
 
 
 def test_one_symbol_without_bronze_is_named_and_all_of_them_are_one_cause() -> None:

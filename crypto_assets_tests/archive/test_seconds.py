@@ -17,7 +17,7 @@ from crypto_assets.archive.seconds import (
     minutes_of_seconds,
     read_seconds,
 )
-from crypto_assets.cleaning.flags import count_flags
+from crypto_assets.flags import count_flags
 from crypto_assets.schemas import BRONZE_KLINES
 from crypto_assets.spans import Span
 from crypto_assets_tests.archive.second_files import SYMBOL, line, lines_of, second, zipped

@@ -312,6 +312,17 @@ def test_the_exchanges_own_limit_is_obeyed_once_it_was_read(
     assert len(clock.slept) == 1
 
 
+def test_an_exchange_that_names_no_limit_leaves_the_one_that_is_known(
+    server: LocalServer, client: SpotClient, clock: FakeClock
+) -> None:
+    server.routes["/api/v3/exchangeInfo"] = lambda _: json_reply({"rateLimits": [], "symbols": []})
+    assert client.exchange_info(["BTCUSDT"]).weight_per_minute is None
+    serve_klines(server, minutes(1))
+    for _ in range(5):
+        opens(client)
+    assert clock.slept == []
+
+
 def test_the_exchanges_clock_is_read(server: LocalServer, client: SpotClient) -> None:
     serve_time(server, "/api/v3/time", START_MS + 1)
     assert client.server_time() == START + timedelta(milliseconds=1)

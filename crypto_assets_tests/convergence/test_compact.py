@@ -7,8 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 
-from crypto_assets.convergence.compact import keep_one_copy
+from crypto_assets.convergence.compact import compact, keep_one_copy
 from crypto_assets.convergence.delivery import Delivery, content_version, stored_rows
 from crypto_assets.convergence.recipes import RECIPES
 from crypto_assets.convergence.work import PartitionWork
@@ -79,6 +81,46 @@ def test_a_capture_that_grew_brings_only_what_is_new(tmp_path: Path) -> None:
     deliver(work, "capture", trades(range(2, 6)), origin="a.gz")
     deliver(work, "capture", trades(range(2, 8)), origin="a.gz")
     assert held(work) == dict.fromkeys(range(4), "archive") | dict.fromkeys(range(4, 8), "capture")
+
+
+def flush(work: PartitionWork, hour: int, ids: Iterable[int], name: str) -> None:
+    """A file of the live streams in the folder of an hour."""
+    rows = stored_rows(trades(ids), BRONZE_TRADES, source="live", exchange="simulator-7", received_at=START)
+    work.write_live(f"hour={hour:02d}/{name}.parquet", rows, origin=name, version=content_version(rows))
+
+
+def test_what_flushes_wrote_of_an_hour_becomes_one_file_in_the_order_of_its_rows(tmp_path: Path) -> None:
+    work = work_in(tmp_path)
+    flush(work, 0, range(30, 40), "live-b")
+    flush(work, 0, range(5), "live-a")
+    flush(work, 1, range(4_000, 4_002), "live-c")
+    deliver(work, "archive", trades([7_000]))
+    before, _ = work.publish(())
+    compact(work)
+    after, _ = work.publish(())
+    assert sorted(part.path.partition("/")[0] for part in after.parts if part.source == "live") == [
+        "hour=00",
+        "hour=01",
+    ]
+    assert after.data_version == before.data_version, "the rows stay, and so does what is made of them"
+    (merged,) = [part for part in after.parts if part.path.startswith("hour=00/live-")]
+    assert (merged.start, merged.last) == (START, START + timedelta(seconds=39))
+    table = work.read([merged], BRONZE_TRADES.schema.names)
+    assert table["trade_id"].to_pylist() == [*range(5), *range(30, 40)]
+    compact(work)
+    assert work.publish(()) == (after, False)
+
+
+def test_many_small_files_become_row_groups_that_compress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crypto_assets.convergence.compact.ROW_GROUP", 4)
+    work = work_in(tmp_path)
+    for number in range(5):
+        flush(work, 0, range(number * 2, number * 2 + 2), f"live-{number}")
+    compact(work)
+    (part,) = work.parts
+    (path,) = tmp_path.rglob(part.path)
+    about = pq.ParquetFile(path).metadata
+    assert [about.row_group(number).num_rows for number in range(about.num_row_groups)] == [4, 4, 2]
 
 
 def test_a_trade_that_differs_is_no_copy(tmp_path: Path) -> None:

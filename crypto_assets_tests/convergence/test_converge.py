@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from crypto_assets.binance.archive import ArchiveClient
 from crypto_assets.binance.archive_paths import ArchiveFile
+from crypto_assets.binance.parsed import Parsed, join_parsed
 from crypto_assets.convergence.converge import converge
+from crypto_assets.convergence.recipes import RECIPES, Recipe
 from crypto_assets.errors import ConfigurationError, InputIncomplete, Refused, Unavailable
-from crypto_assets.schemas import BRONZE_FUNDING_RATE, BRONZE_ORDERBOOK
-from crypto_assets.spans import Span, day_span
+from crypto_assets.lake.manifest import Retired
+from crypto_assets.schemas import BRONZE_FUNDING_RATE, BRONZE_OPEN_INTEREST, BRONZE_ORDERBOOK
+from crypto_assets.spans import Span, day_span, to_us
 from crypto_assets_tests.convergence.archive_folder import DAY, kline_line, put_file, put_klines, withdraw
-from crypto_assets_tests.convergence.place import KLINES, START, Place, make_place
+from crypto_assets_tests.convergence.place import KLINES, LATER, START, Place, make_place
 
 
 @pytest.fixture
@@ -233,3 +238,60 @@ def test_files_that_a_killed_run_left_are_removed_by_the_next(place: Place) -> N
     place.converge()
 
     assert not stray.exists()
+
+
+def test_a_day_of_payments_that_the_archive_has_is_not_asked_for_again(place: Place) -> None:
+    lines = ["calc_time,funding_interval_hours,last_funding_rate", f"{to_us(START) // 1000},8,0.00010000"]
+    put_file(place.archive, ArchiveFile.funding_rate("BTCUSDT", "2024-08"), lines)
+    found = converge(BRONZE_FUNDING_RATE, symbol="BTCUSDT", day=DAY, lake=place.lake, sources=place.sources)
+    assert (found.manifest.rows, found.missing, place.rest.asked) == (1, (), [])
+
+
+def test_what_rest_does_not_give_stays_missing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(
+        cast("dict[str, Recipe]", RECIPES), KLINES.name, Recipe(questions=(), pace=timedelta(minutes=1))
+    )
+    found = place.converge()
+    assert (found.missing, place.rest.asked) == ((day_span(DAY),), [])
+
+
+def test_open_interest_is_asked_for_only_while_the_exchange_keeps_it(place: Place) -> None:
+    asked: list[Span] = []
+
+    def history(symbol: str, start: datetime, end: datetime) -> Parsed:
+        asked.append(Span(start, end))
+        return join_parsed([], payload=BRONZE_OPEN_INTEREST.payload)
+
+    place.rest.open_interest_history = history  # type: ignore[attr-defined]
+    for now in (START + timedelta(hours=1), START + timedelta(days=400)):
+        sources = replace(place.sources, now=lambda now=now: now)
+        converge(BRONZE_OPEN_INTEREST, symbol="BTCUSDT", day=DAY, lake=place.lake, sources=sources)
+    assert asked == [Span(START, START + timedelta(hours=1))]
+
+
+def test_a_file_that_is_withdrawn_while_it_is_fetched_ends_the_run_and_leaves_the_day(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_klines(place.archive, DAY, range(1440))
+    place.converge()
+    before = place.contents()
+    put_klines(place.archive, DAY, range(1440), close="61009.99")
+    monkeypatch.setattr(ArchiveClient, "fetch", lambda archive, file: None)
+    with pytest.raises(Unavailable, match="was withdrawn from the archive while it was fetched"):
+        place.converge()
+    assert place.contents() == before
+
+
+@pytest.mark.parametrize(("minutes", "is_kept"), [(1_440, True), (1_439, False)])
+def test_a_day_that_was_deleted_is_made_again_only_from_all_of_it(place: Place, minutes: int, is_kept: bool) -> None:
+    place.rest.minutes = set(range(1440))
+    manifest = place.converge().manifest
+    retired = Retired(LATER, rows=1_441, keys=1_440, bytes=1, data_version=manifest.data_version)
+    place.lake.retire(KLINES, "BTCUSDT", DAY, retired)
+    place.rest.minutes = set(range(minutes))
+    if is_kept:
+        assert place.converge().manifest.rows == 1_440
+        return
+    with pytest.raises(InputIncomplete, match=r"its 1,441 rows were deleted by retention .* give 1,439 of 1,440 now"):
+        place.converge()
+    assert not place.lake.has(KLINES, "BTCUSDT", DAY)

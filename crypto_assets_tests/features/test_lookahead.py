@@ -65,6 +65,14 @@ def test_no_column_changes_when_the_future_is_cut_off_or_replaced_by_noise(
         assert [name for name in full.column_names if not recomputed[name].equals(full[name].slice(0, rows))] == []
 
 
+def test_candles_alone_are_cut_like_those_with_a_book_beside_them(day_inputs: FeatureInputs) -> None:
+    as_of_us = midnight_us() + 600 * MINUTE
+    alone, beside = (cut_inputs(one, as_of_us=as_of_us) for one in (FeatureInputs(day_inputs.klines), day_inputs))
+    assert (alone.orderbook, alone.perpetual) == (None, None)
+    assert alone.klines == beside.klines
+    assert sample_minutes(FeatureInputs(day_inputs.klines), day=DAY, seed=1)
+
+
 def test_the_rows_computed_minute_by_minute_are_the_rows_of_the_batch(
     day_inputs: FeatureInputs, gold: pa.Table
 ) -> None:

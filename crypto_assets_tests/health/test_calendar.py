@@ -101,6 +101,11 @@ def test_what_retention_deleted_is_retired_and_not_absent(lake: Lake) -> None:
     assert (state(lake, BRONZE_MINUTES).state, state(lake, BRONZE_MINUTES).rows) == ("retired", 1440)
 
 
+def test_a_gap_that_ends_at_midnight_is_none_of_the_next_day() -> None:
+    (found,) = gap_minutes([gap(at(23), at(24), state="open")], start=DAY, end=DAY + 2 * ONE_DAY)
+    assert (found.day, found.lost) == (DAY, 60)
+
+
 def test_gaps_that_overlap_count_once_and_belong_to_the_days_that_they_cover() -> None:
     gaps = [
         gap(at(1), at(1, 10), state="open"),

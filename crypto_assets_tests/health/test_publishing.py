@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from crypto_assets.features.declaration import GOLD_FEATURES
+from crypto_assets.health.calendar import GapMinutes
 from crypto_assets.health.document import as_markdown, headlines, verdict
 from crypto_assets.health.events import CheckResult, RunState
 from crypto_assets.health.lag import StreamLag
@@ -156,6 +157,14 @@ def test_sections_have_a_sentence_each(lake: Lake, tmp_path: Path) -> None:
     assert said["cost"].startswith(
         "the lake lies on your own disk; elsewhere it would be less than 0.01 USD a month to keep "
     )
+
+
+def test_what_nobody_looked_at_has_no_sentence_and_what_was_lost_has_one(lake: Lake, tmp_path: Path) -> None:
+    gaps = tuple(GapMinutes("trades", symbol, DAY, 1.5, 0.5, 0.0, 0.0, 1) for symbol in (SYMBOL, "ETHUSDT"))
+    report = dataclasses.replace(report_of(lake, tmp_path), checks=None, cost=None, gaps=gaps)
+    said = headlines(report)
+    assert said["gaps"] == "2 streams had a gap, 3.0 minutes are lost or open"
+    assert {"checks", "cost"}.isdisjoint(said)
 
 
 def test_minutes_that_contradict_themselves_are_not_counted_as_there(lake: Lake, tmp_path: Path) -> None:

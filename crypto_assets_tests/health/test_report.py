@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crypto_assets.endpoints import exchange_name
 from crypto_assets.features.declaration import GOLD_FEATURES
-from crypto_assets.health.events import CheckResult
-from crypto_assets.health.lag import program_health
-from crypto_assets.health.report import MEDALLION, HealthReport, make_report
+from crypto_assets.health.calendar import DayCoverage, DayState
+from crypto_assets.health.events import CheckResult, RunState
+from crypto_assets.health.lag import StreamLag, program_health
+from crypto_assets.health.report import MEDALLION, HealthReport, Problem, make_report
 from crypto_assets.health.rows import ReportRow, report_rows
 from crypto_assets.lake.lake import Lake
 from crypto_assets.schemas import BRONZE_KLINES, SILVER_KLINES
@@ -146,3 +149,72 @@ def test_a_failed_check_is_told_as_badly_as_it_is(lake: Lake, tmp_path: Path, se
     assert (found.status, found.value) == ({"WARN": "warning", "ERROR": "failed"}[severity], 0)
     assert found.sentence == "gold_features ranges, 2024-08-05|BTCUSDT: rsi is 101."
     assert report.checks == (failed,)
+
+
+def covered(state: DayState, *, rows: int | None, expected: int | None = None) -> DayCoverage:
+    return DayCoverage("bronze_trades", SYMBOL, DAY, state, rows, expected)
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "sentence"),
+    [
+        (covered("absent", rows=None), "absent", "never materialised. Run: dagster asset materialize"),
+        (covered("partial", rows=7, expected=9), "warning", "7/9 rows. Run: dagster asset materialize"),
+        (covered("halt", rows=7, expected=7), "ok", "7/7 rows; the exchange halted for the rest of the day."),
+        (
+            covered("retired", rows=1_234),
+            "ok",
+            "deleted by retention, once what is made from its 1,234 rows was verified.",
+        ),
+        (covered("future", rows=None), "ok", "the day has not begun."),
+        (covered("complete", rows=9, expected=9), "ok", "9/9 rows."),
+        (covered("empty", rows=0), "ok", "0 rows."),
+    ],
+)
+def test_a_day_of_a_dataset_is_told_by_its_state(
+    lake: Lake, tmp_path: Path, found: DayCoverage, status: str, sentence: str
+) -> None:
+    report = replace(report_of(lake, tmp_path), coverage=(found,))
+    told = row(report, "completeness", "bronze_trades", "rows")
+    assert told.status == status
+    assert told.sentence.startswith(f"bronze_trades 2024-08-05 BTCUSDT: {sentence}")
+    asked = [one for one in report_rows(report) if (one.dataset, one.metric) == ("bronze_trades", "expected")]
+    assert [one.value for one in asked] == ([] if found.expected is None else [found.expected])
+
+
+def test_runs_that_failed_are_told_one_by_one_and_all_of_them_are_counted(lake: Lake, tmp_path: Path) -> None:
+    def run(number: int, status: str, **changes: Any) -> RunState:
+        fields = {"job": "medallion", "started_at": at(1), "ended_at": at(2), "partition": f"{DAY}|{SYMBOL}"}
+        return RunState(f"{number:012d}", status=status, **{**fields, "sentence": "It broke.", **changes})
+
+    whole = run(3, "FAILURE", job="__ASSET_JOB", partition=None, assets=("a", "b"))
+    report = replace(report_of(lake, tmp_path), runs=(run(1, "SUCCESS"), run(2, "FAILURE"), whole))
+    told = [one.sentence for one in report_rows(report) if one.section == "runs"]
+    assert told == [
+        "Run 00000000 of medallion (2024-08-05|BTCUSDT) failed: It broke.",
+        "Run 00000000 of a, b (no partition) failed: It broke.",
+        "3 runs about 2024-08-05 or on it, 2 failed and not repeated since.",
+    ]
+
+
+def test_each_stream_has_its_lag_and_a_late_one_warns(lake: Lake, tmp_path: Path) -> None:
+    lags = tuple(
+        StreamLag("collector", "trades", symbol, lag, 3.5, None, False)
+        for symbol, lag in ((SYMBOL, 0.1), ("ETHUSDT", 61))
+    )
+    report = replace(report_of(lake, tmp_path), lags=lags)
+    assert row(report, "streams", "collector.trades", "lag").status == "ok"
+    assert row(report, "streams", "collector.trades", "rate").value == 3.5
+    late = row(report, "streams", "collector.trades", "lag", "ETHUSDT")
+    assert (late.status, late.value, late.sentence) == (
+        "warning",
+        61,
+        "collector, trades ETHUSDT: 61.0 s behind, 3.5 messages/s.",
+    )
+
+
+def test_a_ledger_of_gaps_that_could_not_be_read_is_not_called_absent(lake: Lake, tmp_path: Path) -> None:
+    report = report_of(lake, tmp_path)
+    assert [one.status for one in report_rows(report) if one.section == "gaps"] == ["absent"]
+    damaged = replace(report, problems=(Problem("gaps", GAP_LEDGER.name, "", "It is no Parquet."),))
+    assert [one.status for one in report_rows(damaged) if one.section == "gaps"] == ["unknown"]

@@ -64,6 +64,13 @@ def test_each_dataset_weighs_what_its_files_do(kind: str, lake: Lake, request: p
     assert found["silver", "klines_1m"].bytes == sum(weighed)
 
 
+def test_a_lake_on_another_disk_is_told_beside_the_data(tmp_path: Path) -> None:
+    other = Path("/dev/crypto-assets-lake")  # devices are a file system of their own
+    data, lake = disks(tmp_path, lake=f"file://{other}")
+    assert (data.path, data.variable, lake.path, lake.variable) == (tmp_path, "DATA_DIR", other, "LAKE_URI")
+    assert [each.path for each in disks(tmp_path, lake="s3://bucket/lake")] == [tmp_path]
+
+
 def test_a_folder_that_does_not_exist_yet_has_the_disk_of_the_one_above_it(tmp_path: Path) -> None:
     found = disk(tmp_path / "not" / "yet")
     usage = shutil.disk_usage(tmp_path)

@@ -311,3 +311,50 @@ def test_a_zip_whose_places_lie_before_its_begin_is_refused(tmp_path: Path, lake
     (folder / "a.zip").write_bytes(content)
     with pytest.raises(BadPayload, match=r"a\.zip cannot be read"):
         load(folder, lake)
+
+
+def test_a_mapping_of_a_column_that_is_none_of_ours_is_refused(tmp_path: Path, lake: Lake) -> None:
+    candles().write_csv(tmp_path / "a.csv")
+    with pytest.raises(BadPayload, match="columns maps colour, which is none of open_time"):
+        load(tmp_path, lake, columns={"colour": "x"})
+
+
+def test_counts_that_came_as_floats_and_times_that_came_as_days_are_read(tmp_path: Path, lake: Lake) -> None:
+    frame = candles(minutes=1).with_columns(pl.col("count").cast(pl.Float64), open_time=pl.lit(DAY))
+    frame.drop("close_time").write_parquet(tmp_path / "a.parquet")
+    assert load(tmp_path, lake).rows == 1
+    assert stored(lake).select("open_time", "count").rows() == [(MIDNIGHT, 12)]
+
+
+def test_files_are_found_by_a_pattern_by_their_name_and_by_their_folder(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in ("a.csv", "b.csv.gz", "c.txt", "deep/d.parquet"):
+        (tmp_path / name).write_bytes(b"")
+    found = {uri: [file.name for file in find_files(f"{tmp_path}/{uri}")] for uri in ("*.csv*", "a.csv", "")}
+    assert found == {"*.csv*": ["a.csv", "b.csv.gz"], "a.csv": ["a.csv"], "": ["a.csv", "b.csv.gz", "d.parquet"]}
+    with pytest.raises(InputIncomplete, match="0 files found"):
+        find_files(f"{tmp_path}/e.csv")
+
+
+def test_a_day_of_more_rows_than_it_has_moments_is_no_history(
+    tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crypto_assets.history.load.MOST_ROWS_OF_A_DAY", 2)
+    candles(minutes=3).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(BadPayload, match=r"holds more than 2 rows of 2024-08-05"):
+        load(tmp_path, lake)
+
+
+def test_a_file_without_a_header_has_the_columns_of_the_exchange(tmp_path: Path, lake: Lake) -> None:
+    (tmp_path / "a.csv").write_text("1722816000000,1,1,1\n")
+    with pytest.raises(
+        BadPayload, match="has no header and 4 columns; without a header it must have the exchange's 12"
+    ):
+        load(tmp_path, lake)
+
+
+def test_a_first_line_without_an_end_is_refused(tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crypto_assets.history.files.LONGEST_HEADER", 64)
+    (tmp_path / "a.csv").write_text("x" * 100)
+    with pytest.raises(BadPayload, match="its first line is longer than 64 bytes"):
+        load(tmp_path, lake)

@@ -21,7 +21,7 @@ from crypto_assets.archive.seconds import (
 )
 from crypto_assets.binance.archive_paths import ArchiveFile
 from crypto_assets.binance.archive_tables import parse_klines
-from crypto_assets.cleaning.flags import count_flags
+from crypto_assets.flags import count_flags
 from crypto_assets_tests.archive.second_files import zipped
 
 DAY = date(2024, 3, 1)

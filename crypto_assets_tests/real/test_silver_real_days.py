@@ -17,9 +17,9 @@ import pytest
 
 from crypto_assets.cleaning.aggregate import aggregate_klines, klines_from_trades
 from crypto_assets.cleaning.candles import Candle, first_candle, last_candle
-from crypto_assets.cleaning.flags import count_flags
 from crypto_assets.cleaning.gaps import Gap, GapCause
 from crypto_assets.cleaning.klines import CleanedKlines, clean_klines
+from crypto_assets.flags import count_flags
 from crypto_assets.schemas import BRONZE_KLINES, BRONZE_TRADES, KLINE_FIELDS
 from crypto_assets.spans import Span, day_span, from_us
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -74,6 +75,22 @@ def test_trades_by_id_are_those_that_the_files_were_made_of(exchange: TestClient
     equal = same(exchange, replay)
     assert equal("/api/v3/aggTrades", symbol="BTCUSDT", fromId=first["a"] + 500, limit=1000)
     assert equal("/api/v3/historicalTrades", symbol="BTCUSDT", fromId=first["f"] + 500, limit=1000)
+
+
+def test_trades_by_id_go_on_over_files_and_end_with_the_last(exchange: TestClient, replay: TestClient) -> None:
+    query = {"symbol": "BTCUSDT", "startTime": DAY_MS + 86_399_000, "limit": 1000}
+    last = replay.get("/api/v3/aggTrades", params=query).json()[-1]
+    found = replay.get("/api/v3/aggTrades", params={"symbol": "BTCUSDT", "fromId": last["a"] - 2, "limit": 1000}).json()
+    assert [row["a"] for row in found] == [last["a"] - 2, last["a"] - 1, last["a"]]
+
+
+def test_a_book_is_the_last_snapshot_that_was_recorded(folder: Path, tmp_path: Path, start: Start) -> None:
+    book = {"lastUpdateId": 7, "bids": [["2", "1"], ["1", "1"]], "asks": [["3", "1"], ["4", "1"]]}
+    capture = tmp_path / "recordings" / "spot" / "btcusdt_20250102.gz"
+    capture.parent.mkdir(parents=True)
+    capture.write_bytes(gzip.compress(f"{DAY_MS * 1_000_000} {json.dumps(book)}\n".encode()))
+    answer = start(replay=tmp_path).get("/api/v3/depth", params={"symbol": "BTCUSDT", "limit": 1})
+    assert answer.json() == {"lastUpdateId": 7, "bids": [["2", "1"]], "asks": [["3", "1"]]}
 
 
 def test_files_are_served_as_they_are(replay: TestClient, folder: Path) -> None:

@@ -134,6 +134,8 @@ def test_times_come_in_microseconds_where_the_header_asks_for_them(exchange: Tes
         ("/api/v3/aggTrades", {"symbol": "BTCUSDT", "fromId": 1, "startTime": DAY_MS}, -1128),
         ("/api/v3/ticker/price", {"symbols": '["BTCUSDT","NOSUCH"]'}, -1121),
         ("/api/v3/ticker/price", {"symbols": "BTCUSDT"}, -1100),
+        ("/api/v3/ticker/price", {"symbol": "BTCUSDT", "symbols": '["BTCUSDT"]'}, -1128),
+        ("/api/v3/ticker/24hr", {"symbol": "BTCUSDT", "type": "HALF"}, -1102),
     ],
 )
 def test_a_wrong_request_is_refused_with_the_exchanges_code(
@@ -143,6 +145,12 @@ def test_a_wrong_request_is_refused_with_the_exchanges_code(
     assert answer.status_code == 400
     assert answer.json()["code"] == code
     assert set(answer.json()) == {"code", "msg"}
+
+
+def test_a_unit_of_time_that_there_is_not_is_refused(exchange: TestClient) -> None:
+    query = {"symbol": "BTCUSDT", "interval": "1m", "limit": 1}
+    answer = exchange.get("/api/v3/klines", params=query, headers={"X-MBX-TIME-UNIT": "SECOND"})
+    assert (answer.status_code, answer.json()["code"]) == (400, -1100)
 
 
 def test_candles_before_the_listing_do_not_exist(exchange: TestClient) -> None:

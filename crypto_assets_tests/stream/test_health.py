@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
-from crypto_assets.stream.health import judge, unknown
+from crypto_assets.stream.health import judge, read_health, unknown
 from crypto_assets.stream.heartbeat import Heartbeat, StreamState
+from crypto_assets_tests.services import service_settings
 
 NOW_US = 1_700_000_000_000_000
 
@@ -65,7 +68,42 @@ def test_a_heartbeat_is_judged_in_a_sentence_with_its_numbers(
     health = judge("collector", given, now_us=NOW_US)
     assert (health.state, health.sentence) == (state, sentence)
     assert health.is_alive is (state == "alive")
-    assert health.severity == {"alive": "ok", "absent": "absent"}.get(state, "failed")
+    assert health.standing == {"alive": "ok", "absent": "absent"}.get(state, "failed")
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, answer: bytes | Exception) -> None:
+    def get(client: redis.Redis, key: str) -> bytes:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(redis.Redis, "get", get)
+
+
+def test_a_heartbeat_of_another_version_leaves_the_program_unknown_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answering(monkeypatch, b'{"program": 1}')
+    (health,) = read_health(service_settings(tmp_path, redis_url="redis://here"), ["processor"], now_us=NOW_US)
+    assert (health.state, health.is_alive, health.beat) == ("unknown", False, None)
+    assert health.sentence.startswith("processor: its heartbeat is of another version of this project (")
+    assert "$.program" in health.sentence
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [("redis://:secret-word@here", "BusyLoadingError"), ("nonsense://secret-word", "ValueError")],
+)
+def test_a_redis_that_does_not_answer_is_told_in_one_way_and_without_its_password(
+    url: str, error: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answering(monkeypatch, redis.BusyLoadingError("loading secret-word"))
+    found = read_health(service_settings(tmp_path, redis_url=url), now_us=NOW_US)
+    assert [health.sentence for health in found] == [
+        f"{program}: Redis cannot be asked how it does: {error}. "
+        "Start the embedded one with `make up`, or see that the one of REDIS_URL runs."
+        for program in ("collector", "processor", "forecaster")
+    ]
 
 
 def test_without_redis_nothing_is_known() -> None:

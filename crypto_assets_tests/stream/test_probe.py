@@ -67,7 +67,7 @@ def test_a_redis_that_is_away_is_no_fault_of_the_program(
     monkeypatch.setenv("REDIS_URL", "redis://:secret-of-redis@127.0.0.1:9/0")
     assert main(["forecaster"]) == 0
     said = capsys.readouterr()
-    assert said.out == "forecaster: Redis cannot be asked how it does: ConnectionError\n"
+    assert said.out.startswith("forecaster: Redis cannot be asked how it does: ConnectionError. Start the embedded one")
     assert "secret-of-redis" not in said.out + said.err
 
 

@@ -18,7 +18,7 @@ from crypto_assets.health.events import CheckResult
 from crypto_assets.health.lag import collecting_since, stream_lags
 from crypto_assets.health.words import money
 from crypto_assets.health.writes import FLUSHED_EVERY, bronze_limit, late_writes
-from crypto_assets.stream.health import Health, Severity
+from crypto_assets.stream.health import Health, Standing
 
 if TYPE_CHECKING:
     from resources.services.manager import ServiceStatus
@@ -40,7 +40,7 @@ class Level(IntEnum):
     WELL = 4
 
 
-LEVEL_OF_PROGRAM: Mapping[Severity, Level] = {
+LEVEL_OF_PROGRAM: Mapping[Standing, Level] = {
     "ok": Level.WELL,
     "failed": Level.WRONG,
     "absent": Level.WATCH,
@@ -198,7 +198,7 @@ def of_services(services: Sequence[ServiceStatus]) -> Signal:
 def of_streams(programs: Sequence[Health]) -> Signal:
     """Whether the streams flow, and how far behind they are."""
     lags = stream_lags(programs)
-    failed = [health for health in programs if health.severity == "failed"]
+    failed = [health for health in programs if health.standing in ("failed", "unknown")]
     bad = [lag for lag in lags if not lag.is_well]
     if all(health.state == "unknown" for health in programs):
         return unknown("Streams", programs[0].sentence if programs else "No program is known.")

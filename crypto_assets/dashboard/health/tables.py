@@ -89,7 +89,7 @@ def streams_table(programs: Sequence[Health], *, now: datetime) -> str:
 
 def programs_chips(programs: Sequence[Health]) -> str:
     """The programs of the stream, each with its state."""
-    return chips((f"{health.program} {health.state}", LEVEL_OF_PROGRAM[health.severity]) for health in programs)
+    return chips((f"{health.program} {health.state}", LEVEL_OF_PROGRAM[health.standing]) for health in programs)
 
 
 def services_chips(services: Sequence[ServiceStatus]) -> str:

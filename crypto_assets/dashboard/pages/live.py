@@ -25,7 +25,7 @@ from crypto_assets.dashboard.states import empty, failure, part, sentence_of
 from crypto_assets.errors import CryptoAssetsError
 from crypto_assets.forecast.notice import notice
 from crypto_assets.spans import to_us
-from crypto_assets.stream.health import Severity, read_programs
+from crypto_assets.stream.health import Standing, read_programs
 from crypto_assets.stream.processor.last_prices import SymbolPrices, read_last_prices
 
 PRICES_EVERY_S, NUMBERS_EVERY_S, CHARTS_EVERY_S, STREAMS_EVERY_S = 0.5, 1.0, 2.0, 2.0
@@ -34,7 +34,7 @@ STALE_S = 10.0
 """An order book older than this is not the market of now."""
 START = "make up"
 """What starts services and streams."""
-_MARKS: Mapping[Severity, str] = {"ok": ":green[●]", "failed": ":red[●]", "absent": ":gray[○]", "unknown": ":red[●]"}
+_MARKS: Mapping[Standing, str] = {"ok": ":green[●]", "failed": ":red[●]", "absent": ":gray[○]", "unknown": ":red[●]"}
 
 
 def render(context: PageContext) -> None:
@@ -223,7 +223,7 @@ def _streams(context: PageContext, symbol: str) -> None:
     with part("Streams", link=asset_link(context.settings, "redis_last_price", view="lineage")):
         found = read_programs(context.redis, context.exchange, now_us=to_us(now))
         for health in found:
-            st.markdown(f"{_MARKS[health.severity]} {words.plain(health.sentence)}")
+            st.markdown(f"{_MARKS[health.standing]} {words.plain(health.sentence)}")
         if not any(health.is_alive for health in found):
             empty("Nothing feeds the streams. Start them:", run=START)
         rows = stream_rows(found, symbol=symbol, now=now)

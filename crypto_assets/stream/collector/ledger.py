@@ -6,13 +6,12 @@ import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from crypto_assets.spans import EPOCH, from_us
+from crypto_assets.spans import EPOCH, TIMEFRAME_US, from_us
 from crypto_assets.stream.avro import encode_key
 from crypto_assets.stream.collector.feed import Before
 from crypto_assets.stream.collector.sink import Outlet, Sink
 from crypto_assets.stream.collector.spool import Record
 from crypto_assets.stream.collector.states import CollectedState
-from crypto_assets.stream.collector.subscriptions import TIMEFRAME_US
 from crypto_assets.stream.collector.tracks import Hole
 from crypto_assets.stream.gaps import (
     REPAIRABLE,
@@ -112,8 +111,8 @@ class Ledger:
             gap = plan_lost_span(
                 *place, start=start, end=end, pace=None, cause="buffer_full", now=now, messages=len(times)
             )
-            if gap is not None:
-                self.write(gap)
+            assert gap is not None  # it lasts a millisecond at least, and has no pace
+            self.write(gap)
 
     def topic_lost(self, names: Iterable[str], *, since: datetime, now: datetime) -> None:
         """A topic was deleted with all that was in it: what this run knows of it is asked for again."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from crypto_assets.spans import TIMEFRAME_US
 from crypto_assets.stream.avro import encode_key
 from crypto_assets.stream.collector.encoding import AvroText, text
 from crypto_assets.stream.collector.sink import Outlet
-from crypto_assets.stream.collector.subscriptions import TIMEFRAME_US, Stream
+from crypto_assets.stream.collector.subscriptions import Stream
 from crypto_assets.stream.collector.tracks import Track
 
 RATE_WEIGHT = 0.1  # of the newest beat in the mean rate, so that it covers some twenty seconds

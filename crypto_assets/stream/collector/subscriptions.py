@@ -40,8 +40,6 @@ class Kind:
     timeframe: str | None = None
 
 
-TIMEFRAME_US = {"1s": 1_000_000, "1m": 60_000_000, "5m": 300_000_000, "15m": 900_000_000}
-
 _TRADE = Kind("trade", TRADES, "trades", silent_after_s=30)
 _KLINES = tuple(
     Kind(f"kline_{timeframe}", KLINES, "trades", silent_after_s=15, pace_s=pace_s, timeframe=timeframe)

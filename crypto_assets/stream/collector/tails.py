@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
 from crypto_assets.errors import BadPayload
-from crypto_assets.spans import EPOCH, to_us
+from crypto_assets.spans import EPOCH, TIMEFRAME_US, to_us
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, Headers, decode
 from crypto_assets.stream.collector.spool import Lane, Spool
 from crypto_assets.stream.collector.states import StreamKey
-from crypto_assets.stream.collector.subscriptions import TIMEFRAME_US
 from crypto_assets.stream.consuming import header_pairs, read_to_the_ends
 from crypto_assets.stream.topics import DEAD_LETTERS, GAPS, PREDICTIONS, TOPICS
 
@@ -57,9 +56,15 @@ class Tail:
 
 def read_tails(servers: str, exchange: str, spool: Spool) -> dict[StreamKey, Tail]:
     """The ends of all streams, in Kafka and on disk; raises KafkaException where Kafka does not answer."""
-    names = {topic.of(exchange): topic.name for topic in TOPICS if topic not in NOT_COLLECTED}
+    names = _topics_of(exchange)
+    return tails_of(chain(_in_kafka(servers, names), _on_disk(spool)), exchange)
+
+
+def tails_of(messages: Iterable[tuple[str, bytes, Headers]], exchange: str) -> dict[StreamKey, Tail]:
+    """The ends of all streams of an exchange by messages of any topics, each with its value and headers."""
+    names = _topics_of(exchange)
     tails: dict[StreamKey, Tail] = {}
-    for topic, value, headers in chain(_in_kafka(servers, names), _on_disk(spool)):
+    for topic, value, headers in messages:
         if (name := names.get(topic)) is None:  # on disk: of another exchange
             continue
         try:
@@ -73,6 +78,10 @@ def read_tails(servers: str, exchange: str, spool: Spool) -> dict[StreamKey, Tai
         tail = tails.setdefault((name, record["symbol"], timeframe), Tail())
         tail.take(record, number=number, is_whole=record.get("closed", True))
     return tails
+
+
+def _topics_of(exchange: str) -> Mapping[str, str]:
+    return {topic.of(exchange): topic.name for topic in TOPICS if topic not in NOT_COLLECTED}
 
 
 def _in_kafka(servers: str, names: Mapping[str, str]) -> Iterator[tuple[str, bytes, Headers]]:

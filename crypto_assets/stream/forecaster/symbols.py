@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from crypto_assets.features.inputs import TIMEFRAME_US
 from crypto_assets.lake.lake import Lake
-from crypto_assets.spans import MINUTE_US, from_us, times_us
+from crypto_assets.schemas import TIMEFRAMES
+from crypto_assets.spans import MINUTE_US, TIMEFRAME_US, from_us, times_us
 from crypto_assets.stream.forecaster.days import CandleDays
 from crypto_assets.stream.forecaster.feed import Candles
 from crypto_assets.stream.forecaster.rows import LiveRows
@@ -37,7 +37,7 @@ class SymbolCandles:
         self.newest_us = 0
         """When the newest candle of a minute closed, us UTC; 0 before the first."""
         self._monotonic = monotonic
-        self._closed_us = dict.fromkeys(TIMEFRAME_US, 0)
+        self._closed_us = dict.fromkeys(TIMEFRAMES, 0)
         self._waiting: dict[int, _Waiting] = {}
         self._foretold: set[int] = set()
 
@@ -69,7 +69,7 @@ class SymbolCandles:
         """Whether one is, and what closed with it has come, or was waited for long enough."""
         if not self._waiting:
             return False
-        with_it = [tf for tf, length_us in TIMEFRAME_US.items() if self.newest_us % length_us == 0]
+        with_it = [tf for tf in TIMEFRAMES if self.newest_us % TIMEFRAME_US[tf] == 0]
         if all(self._closed_us[timeframe] >= self.newest_us for timeframe in with_it):
             return True
         return self._monotonic() - max(one.since for one in self._waiting.values()) >= GRACE_S

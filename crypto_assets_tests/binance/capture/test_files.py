@@ -482,6 +482,31 @@ def test_a_snapshot_that_cannot_be_read_is_rejected() -> None:
     assert "bids" in reasons(read([line(0, bad)]).orderbook)[0]
 
 
+YEAR_MS = 366 * 86_400_000
+
+
+def test_a_message_of_another_year_is_rejected_and_moves_neither_book_nor_clock() -> None:
+    changes = [line(0, rest(100)), line(1, diff(101, 101, at=1)), line(2, diff(102, 102, at=YEAR_MS))]
+    book = read([*changes, line(3, trade(1, at=YEAR_MS))])
+    assert (book.orderbook.rows.num_rows, book.trades.rows.num_rows) == (2, 0)
+    assert book.clock_lag == timedelta(0)
+    perpetual = read([line(0, mark(at=YEAR_MS)), line(1, mark(at=1))], market="usdm").mark_price
+    assert perpetual.rows.num_rows == 1
+    (reason,) = reasons(perpetual)
+    assert reasons(book.orderbook) == reasons(book.trades) == [reason]
+
+
+def test_a_snapshot_older_than_the_book_takes_nothing_back() -> None:
+    lines = [line(0, rest(100)), line(1, diff(101, 101, at=1, bids=[["99.50", "3.0"]])), line(2, rest(90))]
+    tables = read(lines)
+    assert tables.orderbook.rows["last_update_id"].to_pylist() == [100, 101]
+    assert tables.book.snapshots_refused == 1
+
+
+def test_a_partial_book_of_another_day_is_none_of_this_one() -> None:
+    assert read([line(-60_000, partial(1)), line(0, partial(2))], start=NOON).orderbook.rows.num_rows == 1
+
+
 def test_a_mark_price_whose_next_funding_is_far_away_is_rejected() -> None:
     assert reasons(read([line(0, mark(at=0, T=NOON_MS * 2))], market="usdm").mark_price) == [
         "the next funding time is more than a week away"
@@ -602,6 +627,27 @@ def test_a_recording_split_at_a_minute_into_two_files_gives_the_same(minute: int
     assert whole.book == parts.book
     for name, parsed in by_dataset(whole).items():
         assert parsed.rows.equals(by_dataset(parts)[name].rows), name
+
+
+@pytest.mark.parametrize("market", ["spot", "usdm"])
+def test_rows_are_the_same_however_many_are_taken_at_a_time(
+    market: CaptureMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = [line(at, stream("trade", {"e": "trade"})) for at in range(3)]
+    whole = read([*RECORDING[:300], *broken], market=market)
+    for limit in ("CHUNK_ROWS", "REJECTED_CHUNK_ROWS", "BOOK_CHUNK_ROWS"):
+        monkeypatch.setattr(f"crypto_assets.binance.capture.rows.{limit}", 2)
+    pieces = by_dataset(read([*RECORDING[:300], *broken], market=market))
+    for name, parsed in by_dataset(whole).items():
+        assert pieces[name].rows.equals(parsed.rows)
+        assert pieces[name].rejected.equals(parsed.rejected)
+
+
+def test_a_minute_of_more_messages_than_any_has_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line(ms, mark(at=ms)) for ms in range(0, 1_000, 10)]
+    whole = read(lines, market="usdm").mark_price.rows
+    monkeypatch.setattr("crypto_assets.binance.capture.reading.LONGEST_MINUTE", 7)
+    assert read(lines, market="usdm").mark_price.rows.equals(whole)
 
 
 @given(minute=st.integers(1, 2), market=st.sampled_from(["spot", "usdm"]))

@@ -111,6 +111,12 @@ def test_the_first_week_of_a_listing_is_a_candle_that_opened_before_it(market: M
     assert weeks.open_time_us.tolist() == [number_of(date(2017, 8, 14)) * DAY_US, number_of(date(2017, 8, 21)) * DAY_US]
 
 
+@pytest.mark.parametrize("interval", list(LONG_INTERVALS))
+def test_a_span_in_which_none_opens_holds_none(market: Market, interval: str) -> None:
+    for start_us, end_us in ((START + 1, START + 2), (START, START), (0, 1)):
+        assert market.klines("BTCUSDT", interval, start_us, end_us).open_time_us.tolist() == []
+
+
 @settings(max_examples=15)
 @given(
     interval=st.sampled_from(list(SECONDS)),

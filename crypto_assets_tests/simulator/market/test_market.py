@@ -73,6 +73,10 @@ def test_ids_end_with_the_symbol(market: Market) -> None:
             market.locate_trade("LUNAUSDT", wrong)
 
 
+def test_of_no_moments_there_are_no_tickers(market: Market) -> None:
+    assert market.tickers_24h("BTCUSDT", np.array([], dtype=np.int64)) == []
+
+
 def test_the_ticker_is_the_sum_of_its_24_hours(market: Market) -> None:
     now = START + 5 * 3_600_000_000 + 123_456
     ticker = market.ticker_24h("BTCUSDT", now)

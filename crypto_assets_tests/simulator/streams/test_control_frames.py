@@ -41,6 +41,7 @@ def test_the_combined_property_is_read_and_set() -> None:
 @pytest.mark.parametrize(
     ("request_", "code", "message"),
     [
+        ({"method": "SUBSCRIBE", "params": "a@trade", "id": 1}, 2, "Invalid request: missing field `params`"),
         ("{", 3, "Invalid JSON: expected value at line 1 column 2"),
         ("", 3, "Invalid JSON: expected value at line 1 column 1"),
         ({"params": [], "id": 1}, 2, "Invalid request: missing field `method`"),

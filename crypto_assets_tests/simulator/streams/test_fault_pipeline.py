@@ -65,6 +65,21 @@ def test_groups_come_in_reverse_order_and_the_rest_when_the_fault_ends() -> None
     assert run({"action": "out_of_order", "messages": 3, "times": 4}, count=6) == [2, 1, 0, 3, 4, 5]
 
 
+def test_at_the_end_of_a_recording_nothing_stays_held() -> None:
+    book = FaultBook()
+    faults = [
+        {"action": "late_events", "delay_s": 100, "times": 2},
+        {"action": "out_of_order", "messages": 5},
+    ]
+    book.add(parse_faults_json(json.dumps({"faults": faults}).encode()))
+    pipeline = FaultPipeline(book)
+    given = [Outgoing("btcusdt@trade", b"", TRADE % number, number) for number in range(5)]
+    sent = [each for message in given for each in pipeline.feed(message, venue="spot", now_us=0)]
+    assert sent == []
+    assert [message.trade_id for message in pipeline.drain()] == [0, 1, 4, 3, 2]
+    assert list(pipeline.drain()) == []
+
+
 def test_a_burst_is_held_and_sent_at_once() -> None:
     assert run({"action": "burst", "hold_s": 3, "times": 3}, count=6) == [0, 1, 2, 3, 4, 5]
     book = FaultBook()

@@ -42,6 +42,12 @@ def test_a_segment_that_a_kill_cut_gives_what_was_whole(tmp_path: Path, cut: int
     assert values(Spool(tmp_path, budget=BUDGET), Lane.KEPT) == list(range(9))
 
 
+def test_nothing_that_is_put_before_makes_no_segment(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, budget=BUDGET)
+    spool.prepend(Lane.KEPT, [])
+    assert (spool.is_empty, spool.oldest(Lane.KEPT), list(tmp_path.iterdir())) == (True, None, [])
+
+
 def test_what_was_flushed_is_there_without_a_close(tmp_path: Path) -> None:
     spool = Spool(tmp_path, budget=BUDGET)
     spool.append(Lane.BOOKS, record(1))

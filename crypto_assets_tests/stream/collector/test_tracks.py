@@ -32,6 +32,13 @@ def test_a_late_number_fills_its_hole_and_comes_once() -> None:
     assert missing_of(track) == [(6, 6), (8, 8)]
 
 
+def test_numbers_of_an_earlier_run_that_this_one_has_too_change_nothing() -> None:
+    track = Track()
+    track.admit(5)
+    track.take_up([5, 6, 9], since_us=None, until_us=None)
+    assert (missing_of(track), track.lowest, track.next) == ([], 5, 6)
+
+
 def test_nothing_before_the_first_number_is_missing() -> None:
     track = Track()
     track.expect(50)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from crypto_assets.lake.lake import Lake
 from crypto_assets.spans import to_us
@@ -72,3 +74,17 @@ def test_a_late_candle_makes_the_newest_wait_again_where_that_could_not_be_foret
     held.candles.done([to_us(moment(5))])
     held.close(4, "1m")
     assert held.waiting == [4]
+
+
+def test_nothing_is_ready_and_nothing_is_looked_up_before_the_first_candle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(tmp_path)
+    looked: list[date] = []
+    monkeypatch.setattr(held.candles.days, "refresh", looked.append)
+    assert not held.candles.is_ready
+    held.candles.refresh()
+    assert looked == []
+    held.close(1, "1m")
+    held.candles.refresh()
+    assert looked == [moment(0).date()]

@@ -1,0 +1,51 @@
+"""What may differ between two runs of the same days, because it says when something was done: all of it, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from proof.crash.documents import DOCUMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """Columns of tables, or fields of documents, that are not compared."""
+
+    places: str
+    """Pattern of the places that have them."""
+    names: tuple[str, ...]
+    """Patterns of columns or fields."""
+    reason: str
+
+
+EXEMPTIONS: tuple[Exemption, ...] = (
+    Exemption("hidden", ("*",), "what a killed writer left beside the files; no reader sees it, so it is only counted"),
+)
+_PROMOTED = re.compile(r"-[0-9a-f]{12}\.keras$")
+
+
+def place_of(place: str) -> str:
+    """The place without what its name takes from the sum of a file that says when it was made."""
+    return _PROMOTED.sub("-<sum>.keras", place) if "/promoted/" in place else place
+
+
+def compared(place: str, table: pa.Table) -> pa.Table:
+    """What of a table is compared."""
+    patterns = [name for each in EXEMPTIONS if fnmatchcase(place, each.places) for name in each.names]
+    if not patterns:
+        return table
+    if table.schema.names == DOCUMENT.names:
+        return table.filter(
+            pc.invert(pa.array([_is_one_of(n, patterns) for n in table["name"].to_pylist()], pa.bool_()))
+        )
+    return table.select([name for name in table.schema.names if not _is_one_of(name, patterns)])
+
+
+def _is_one_of(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -26,6 +26,29 @@ class Exemption:
 
 EXEMPTIONS: tuple[Exemption, ...] = (
     Exemption("hidden", ("*",), "what a killed writer left beside the files; no reader sees it, so it is only counted"),
+    Exemption("lake/bronze/*", ("received_at",), "when the file of the archive was downloaded"),
+    Exemption("lake/raw/*.json", ("received_at",), "when the file of the archive was downloaded"),
+    Exemption("postgres/public.trades", ("received_at", "inserted_at"), "as in bronze, and when the row was written"),
+    Exemption("postgres/public.daily_summary", ("summarised_at",), "when the procedure was called"),
+    Exemption("redshift/public.warehouse_loads", ("loaded_at",), "when the load was committed"),
+    Exemption(
+        "lake/ckpts/*.keras",
+        ("*.made_at", "*.took_s", "metadata.json.date_saved"),
+        "when the model was fitted, and how long each epoch took",
+    ),
+    Exemption("lake/ckpts/*.json", ("made_at", "*.took_s"), "the card again, beside the model"),
+    Exemption(
+        "lake/ckpts/*/promotions.json",
+        ("*.promoted_at", "*.sha256"),
+        "when the model was put in force, and the sum of its file, which says when it was fitted",
+    ),
+    Exemption("lake/forecast/training_sets/*.json", ("*.made_at",), "when the set was made"),
+    Exemption(
+        "lake/forecast/evaluations/*.json",
+        ("made_at", "key", "checkpoint_sha256"),
+        "when it was judged, and sums over the file of the model, which says when it was fitted",
+    ),
+    Exemption("lake/forecast/predictions/*.parquet", ("known_at",), "never before the model was put in force"),
 )
 _PROMOTED = re.compile(r"-[0-9a-f]{12}\.keras$")
 

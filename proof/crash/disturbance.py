@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ class Breakable(Protocol):
     """Services that can be killed and come back."""
 
     def processes(self) -> dict[str, int]: ...
-    def kill(self, names: list[Name]) -> None: ...
+    def kill(self, names: Iterable[Name]) -> None: ...
     def await_well(self, *, deadline_s: float) -> float: ...
 
 

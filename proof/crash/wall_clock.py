@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from proof.crash.documents import DOCUMENT
 
@@ -64,9 +63,8 @@ def compared(place: str, table: pa.Table) -> pa.Table:
     if not patterns:
         return table
     if table.schema.names == DOCUMENT.names:
-        return table.filter(
-            pc.invert(pa.array([_is_one_of(n, patterns) for n in table["name"].to_pylist()], pa.bool_()))
-        )
+        kept = [not _is_one_of(name, patterns) for name in table["name"].to_pylist()]
+        return table.filter(pa.array(kept, pa.bool_()))
     return table.select([name for name in table.schema.names if not _is_one_of(name, patterns)])
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import partial
 from itertools import repeat
 from multiprocessing.context import ForkServerContext
@@ -30,7 +32,7 @@ class Services:
     def processes(self) -> dict[str, int]:
         return {"postgres": 1, "s3": 2}
 
-    def kill(self, names: list[str]) -> None:
+    def kill(self, names: Iterable[str]) -> None:
         self.killed += names
 
     def await_well(self, *, deadline_s: float) -> float:
@@ -53,27 +55,18 @@ def failing() -> None:
     sys.exit(1)
 
 
-def ended(services: Services, folder: Path) -> None:
-    while not (folder / "attempts").exists():
-        pass
-    del services
-
-
 @pytest.fixture(scope="module")
 def plain() -> ForkServerContext:
-    import multiprocessing
-
     return multiprocessing.get_context("forkserver")
 
 
-def disturb(plain: ForkServerContext, folder: Path, aim: Aim) -> tuple[Disturber, Services]:
-    services = Services()
-    return Disturber(repeat(Blow(1.0, aim, 0.9)), 4.0, services), services
+def disturber_of(aim: Aim) -> Disturber:
+    return Disturber(repeat(Blow(1.0, aim, 0.9)), 4.0, Services())
 
 
 def test_a_killed_run_is_tried_again_until_it_succeeds(plain: ForkServerContext, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    disturber, _ = disturb(plain, tmp_path, "run")
+    disturber = disturber_of("run")
     starts = partial(start, plain, partial(until_third_attempt, tmp_path), environment=dict(os.environ), log=log)
     account = disturber.complete("candles", starts, log=log)
     assert account.attempts == 3
@@ -87,7 +80,7 @@ def test_a_killed_run_is_tried_again_until_it_succeeds(plain: ForkServerContext,
 
 def test_what_a_run_has_started_is_killed_in_its_place(plain: ForkServerContext, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    disturber, _ = disturb(plain, tmp_path, "family")
+    disturber = disturber_of("family")
     starts = partial(start, plain, partial(until_third_attempt, tmp_path), environment=dict(os.environ), log=log)
     account = disturber.complete("candles", starts, log=log)
     assert [kill.kind for kill in account.kills] == ["python", "python"]
@@ -99,14 +92,14 @@ def test_a_service_that_was_killed_is_started_again(plain: ForkServerContext, tm
     blows = iter([Blow(1.0, "service", 0.9), *(Blow(0.2, "run", 0.0) for _ in range(9))])
     starts = partial(start, plain, partial(until_third_attempt, tmp_path), environment=dict(os.environ), log=log)
     account = Disturber(blows, 4.0, services).complete("candles", starts, log=log)
-    assert [kill.kind for kill in account.kills][0] == "s3"
+    assert account.kills[0].kind == "s3"
     assert services.killed == ["s3"]
     assert services.healed >= 1
 
 
 def test_what_fails_by_itself_again_and_again_is_given_up(plain: ForkServerContext, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    disturber, _ = disturb(plain, tmp_path, "run")
+    disturber = disturber_of("run")
     starts = partial(start, plain, failing, environment=dict(os.environ), log=log)
     with pytest.raises(NeverDone, match="candles fails although nothing is killed any more: no more"):
         disturber.complete("candles", starts, log=log)

@@ -6,20 +6,24 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import repeat
+from itertools import chain, repeat
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
 
+from crypto_assets_tests.waiting import wait_for
 from proof.crash.blows import Aim, Blow
 from proof.crash.child import start
-from proof.crash.disturbance import Disturber, NeverDone, complete, step_of
+from proof.crash.disturbance import Disturber, NeverDone, Start, complete, step_of
 from proof.crash.work import Extent, plan_work
 
-SLOW = "import time; time.sleep(600)"
+SUCCEEDS_AT = 3
+LATER = Blow(wait=1_000.0, aim="run", pick=0.0)
+BEGINS = "dagster - DEBUG - medallion - run - 1 - bronze_klines_1m - STEP_START - begins"
+SLEEP = "import time; time.sleep(600)"
 
 
 class Services:
@@ -41,68 +45,84 @@ class Services:
         return 0.0
 
 
-def until_third_attempt(folder: Path) -> None:
-    """Never ends, but at the third attempt."""
-    with (folder / "attempts").open("a") as file:
+def last_attempt_only(attempts: Path) -> None:
+    """Waits for ever for what it has started, but at the third attempt."""
+    with attempts.open("a") as file:
         file.write("x")
-    if len((folder / "attempts").read_text()) < 3:
-        print("dagster - DEBUG - medallion - run - 1 - bronze_klines_1m - STEP_START - begins", flush=True)
-        subprocess.run([sys.executable, "-c", SLOW], check=True)
+    if len(attempts.read_text()) < SUCCEEDS_AT:
+        child = subprocess.Popen([sys.executable, "-c", SLEEP])
+        print(BEGINS, flush=True)
+        if child.wait():
+            sys.exit(1)
 
 
-def failing() -> None:
-    print("no more\n", flush=True)
+def fail() -> None:
+    print("no more", flush=True)
     sys.exit(1)
 
 
+def once_an_attempt(log: Path, aim: Aim, *, pick: float) -> Iterator[Blow]:
+    """A blow in each attempt but the last one, as soon as it has begun its step."""
+    for attempt in range(1, SUCCEEDS_AT):
+        wait_for(lambda: log.read_text() if log.exists() else "", until=partial(begun, attempt), deadline_s=60)
+        yield Blow(0.0, aim, pick)
+        yield LATER
+    yield from repeat(LATER)
+
+
+def begun(attempt: int, text: str) -> bool:
+    return text.count(BEGINS) >= attempt
+
+
 @pytest.fixture(scope="module")
-def plain() -> ForkServerContext:
-    return multiprocessing.get_context("forkserver")
+def forking() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
-def disturber_of(aim: Aim) -> Disturber:
-    return Disturber(repeat(Blow(1.0, aim, 0.9)), 4.0, Services())
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "logs" / "01.log"
 
 
-def test_a_killed_run_is_tried_again_until_it_succeeds(plain: ForkServerContext, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    disturber = disturber_of("run")
-    starts = partial(start, plain, partial(until_third_attempt, tmp_path), environment=dict(os.environ), log=log)
+@pytest.fixture
+def starts(forking: ForkServerContext, tmp_path: Path, log: Path) -> Start:
+    work = partial(last_attempt_only, tmp_path / "attempts")
+    return partial(start, forking, work, environment=dict(os.environ), log=log)
+
+
+def test_a_killed_run_is_tried_again_until_it_succeeds(starts: Start, log: Path) -> None:
+    disturber = Disturber(once_an_attempt(log, "run", pick=0.9), 4.0, Services())
     account = disturber.complete("candles", starts, log=log)
-    assert account.attempts == 3
-    assert [(kill.attempt, kill.step, kill.kind) for kill in account.kills] == [
-        (1, "bronze_klines_1m", "run"),
-        (2, "bronze_klines_1m", "run"),
+    assert account.attempts == SUCCEEDS_AT
+    assert [(kill.unit, kill.attempt, kill.step, kill.kind) for kill in account.kills] == [
+        ("candles", 1, "bronze_klines_1m", "run"),
+        ("candles", 2, "bronze_klines_1m", "run"),
     ]
-    assert account.kills[1].after_s >= 5.0
     assert account.unprovoked == []
 
 
-def test_what_a_run_has_started_is_killed_in_its_place(plain: ForkServerContext, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    disturber = disturber_of("family")
-    starts = partial(start, plain, partial(until_third_attempt, tmp_path), environment=dict(os.environ), log=log)
+def test_what_a_run_has_started_is_killed_in_its_place(starts: Start, log: Path) -> None:
+    disturber = Disturber(once_an_attempt(log, "family", pick=0.0), 4.0, Services())
     account = disturber.complete("candles", starts, log=log)
+    assert account.attempts == SUCCEEDS_AT
     assert [kill.kind for kill in account.kills] == ["python", "python"]
 
 
-def test_a_service_that_was_killed_is_started_again(plain: ForkServerContext, tmp_path: Path) -> None:
-    log = tmp_path / "log"
+def test_a_service_that_was_killed_is_started_again(starts: Start, log: Path) -> None:
     services = Services()
-    blows = iter([Blow(1.0, "service", 0.9), *(Blow(0.2, "run", 0.0) for _ in range(9))])
-    starts = partial(start, plain, partial(until_third_attempt, tmp_path), environment=dict(os.environ), log=log)
+    blows = chain([Blow(0.0, "service", 0.9)], once_an_attempt(log, "run", pick=0.0))
     account = Disturber(blows, 4.0, services).complete("candles", starts, log=log)
     assert account.kills[0].kind == "s3"
     assert services.killed == ["s3"]
     assert services.healed >= 1
 
 
-def test_what_fails_by_itself_again_and_again_is_given_up(plain: ForkServerContext, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    disturber = disturber_of("run")
-    starts = partial(start, plain, failing, environment=dict(os.environ), log=log)
+def test_what_fails_by_itself_again_and_again_is_given_up(forking: ForkServerContext, log: Path) -> None:
+    starts = partial(start, forking, fail, environment=dict(os.environ), log=log)
     with pytest.raises(NeverDone, match="candles fails although nothing is killed any more: no more"):
-        disturber.complete("candles", starts, log=log)
+        Disturber(repeat(LATER), 4.0, Services()).complete("candles", starts, log=log)
     with pytest.raises(NeverDone, match="candles fails although nothing is killed: no more"):
         complete("candles", starts, log=log)
 
@@ -116,8 +136,7 @@ def test_the_step_is_the_newest_of_the_attempt(tmp_path: Path) -> None:
 
 
 def test_the_work_is_the_whole_batch_graph() -> None:
-    units = plan_work(Extent(("BTCUSDT", "ETHUSDT", "BNBUSDT"), 3))
-    names = [unit.name for unit in units]
-    assert len(names) == len(set(names)) == 45
+    names = [unit.name for unit in plan_work(Extent(("BTCUSDT", "ETHUSDT", "BNBUSDT"), 3))]
+    assert len(set(names)) == len(names) == 45
     for name in ("trades BNBUSDT", "seconds ETHUSDT", "speed", "warehouse", "share", "promotion BTCUSDT"):
         assert name in names

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 import dagster as dg
 import pyarrow as pa
+from psycopg2 import sql
 from pyarrow import feather
 
 from crypto_assets.assets.share_sheet import FILES_FOLDER, LAYOUT
@@ -108,9 +109,11 @@ def _database(name: str, url: str) -> Iterator[tuple[str, pa.Table]]:
         with connection, connection.cursor() as cursor:
             cursor.execute(_TABLES)
             for schema, table in cursor.fetchall():
-                cursor.execute(f'SELECT * FROM "{schema}"."{table}" LIMIT 0')
+                of_table = sql.Identifier(schema, table)
+                cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(of_table))
                 columns = [column.name for column in cursor.description or ()]
-                cursor.execute(f'SELECT {", ".join(f'"{c}"::text' for c in columns)} FROM "{schema}"."{table}"')
+                as_text = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(c)) for c in columns)
+                cursor.execute(sql.SQL("SELECT {} FROM {}").format(as_text, of_table))
                 values = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(columns)
                 arrays = [pa.array(column, pa.string()) for column in values]
                 yield f"{name}/{schema}.{table}", pa.table(dict(zip(columns, arrays, strict=True)))
@@ -138,6 +141,6 @@ def _materialised() -> Iterator[tuple[str, pa.Table]]:
 def _hive() -> Iterator[tuple[str, pa.Table]]:
     session = SparkResource().hive_session
     name = f"{DATABASE}.{PRICE_AGGREGATES.name}"
-    yield f"hive/{name}", session.sql(f"SELECT * FROM {name}").toArrow()
+    yield f"hive/{name}", session.table(name).toArrow()
     partitions = session.sql(f"SHOW PARTITIONS {name}").collect()
     yield f"hive/{name} partitions", document([("partition", row[0]) for row in partitions])

@@ -18,7 +18,6 @@ from crypto_assets_tests.waiting import wait_for
 from proof.crash.blows import Aim, Blow
 from proof.crash.child import start
 from proof.crash.disturbance import Disturber, NeverDone, Start, complete, step_of
-from proof.crash.work import Extent, plan_work
 
 SUCCEEDS_AT = 3
 LATER = Blow(wait=1_000.0, aim="run", pick=0.0)
@@ -133,10 +132,3 @@ def test_the_step_is_the_newest_of_the_attempt(tmp_path: Path) -> None:
     assert step_of(log, since=0) == "silver_klines_1m"
     assert step_of(log, since=log.stat().st_size) == ""
     assert step_of(tmp_path / "none", since=0) == ""
-
-
-def test_the_work_is_the_whole_batch_graph() -> None:
-    names = [unit.name for unit in plan_work(Extent(("BTCUSDT", "ETHUSDT", "BNBUSDT"), 3))]
-    assert len(set(names)) == len(names) == 45
-    for name in ("trades BNBUSDT", "seconds ETHUSDT", "speed", "warehouse", "share", "promotion BTCUSDT"):
-        assert name in names

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from rich.console import Console
 
 from crypto_assets.config import Settings
 from crypto_assets.errors import CryptoAssetsError
-from crypto_assets.live.platform import Platform, own_platform
+from crypto_assets.live.platform import Platform, left_platform, own_platform
 from crypto_assets.processes import end_on_signals
 from proof.crash.blows import plan_blows
 from proof.crash.child import forking, start
@@ -29,11 +28,12 @@ from proof.crash.comparison import differences
 from proof.crash.contents import HIDDEN, Kept, keep_contents
 from proof.crash.disturbance import WELL_S, Account, Disturber, Start, complete
 from proof.crash.doing import do
-from proof.crash.report import Report, print_report, write_report
+from proof.crash.report import Report, print_report, read_report, write_report
 from proof.crash.work import LAST_DAY, Extent, plan_work
 from resources.services.service import Name
 
 SERVICES: tuple[Name, ...] = ("postgres", "namenode", "datanode", "s3", "redshift", "sheets", "simulator")
+REPORT = "report.json"
 UNDISTURBED, DISTURBED = "undisturbed", "disturbed"
 
 
@@ -49,40 +49,43 @@ class Runs:
 
     folder: Path
     extent: Extent
+    report: Report
     console: Console
     context: ForkServerContext = field(default_factory=forking)
 
-    def run(self, name: str, accounts: list[Account], *, how: Callable[[Platform], Complete]) -> float:
-        """Do every unit on services of its own and keep what they hold then; the seconds that the units took.
+    def run(self, name: str, accounts: list[Account], *, how: Callable[[Platform], Complete]) -> None:
+        """Do every unit that has no account yet, on services of its own, and keep what they hold then.
 
         Raises NeverDone where a unit fails, and ServiceFailed where services do not come up.
         """
-        platform = own_platform(self._settings(), folder=name, names=SERVICES)
+        make = left_platform if accounts else own_platform
+        platform = make(self._settings(), folder=name, names=SERVICES)
         units = plan_work(self.extent)
+        logs = self.folder / "logs" / name
+        begin = partial(start, self.context, environment=platform.environment)
         try:
             platform.start()
-            begin, complete_unit = time.monotonic(), how(platform)
-            for number, unit in enumerate(units, start=1):
-                log = self.folder / "logs" / name / f"{number:02d}.log"
-                starts = partial(start, self.context, partial(do, unit), environment=platform.environment, log=log)
-                accounts.append(complete_unit(unit.name, starts, log=log))
+            done = how(platform)
+            for number, unit in list(enumerate(units, start=1))[len(accounts) :]:
+                log = logs / f"{number:02d}.log"
+                accounts.append(done(unit.name, partial(begin, partial(do, unit), log=log), log=log))
                 self.console.print(f"{name} {number}/{len(units)} {_line(accounts[-1])}", markup=False)
-            took_s = time.monotonic() - begin
+                self.write()
             platform.await_well(deadline_s=WELL_S)
-            keep = partial(keep_contents, self.kept(name).folder)
-            log = self.folder / "logs" / name / "contents.log"
-            complete(
-                "reading what there is",
-                partial(start, self.context, keep, environment=platform.environment, log=log),
-                log=log,
-            )
+            log, keep = logs / "contents.log", partial(keep_contents, self.kept(name).folder)
+            complete("reading what there is", partial(begin, keep, log=log), log=log)
+            self.report.kept.append(name)
+            self.write()
         finally:
             platform.stop()
-        return took_s
 
     def kept(self, name: str) -> Kept:
         """What a run held at its end."""
         return Kept(self.folder / "contents" / name)
+
+    def write(self) -> None:
+        """Keep the report as it is now."""
+        write_report(self.report, self.folder / REPORT)
 
     def _settings(self) -> Settings:
         return Settings.model_validate(
@@ -102,14 +105,16 @@ def _line(account: Account) -> str:
     )
 
 
-def prove(runs: Runs, report: Report) -> None:
-    """Both runs and their comparison, into the report."""
+def prove(runs: Runs) -> None:
+    """Both runs, from where they were left, and their comparison, into the report."""
+    report = runs.report
+    report.never_done = ""
     try:
-        report.undisturbed_s = runs.run(UNDISTURBED, report.undisturbed, how=lambda _: complete)
-        blows = plan_blows(report.seed)
-        report.disturbed_s = runs.run(
-            DISTURBED, report.disturbed, how=lambda platform: Disturber(blows, report.mean_s, platform).complete
-        )
+        if UNDISTURBED not in report.kept:
+            runs.run(UNDISTURBED, report.undisturbed, how=lambda _: complete)
+        if DISTURBED not in report.kept:
+            blows = plan_blows(report.seed)
+            runs.run(DISTURBED, report.disturbed, how=lambda p: Disturber(blows, report.mean_s, p).complete)
     except CryptoAssetsError as error:
         report.never_done = str(error)
         return
@@ -126,8 +131,17 @@ def compare(expected: Kept, found: Kept, report: Report) -> None:
     report.differences = list(differences(expected, found))
 
 
+def begun(report: Report, path: Path) -> Report:
+    """The report of an earlier call that was ended before it had compared, if it was of the same; else this one."""
+    earlier = read_report(path)
+    return earlier if earlier and earlier.goes_on_with(report) and not earlier.is_compared else report
+
+
 def main() -> None:
-    """Run, print figures and differences, and write `report.json`; exit 1 where anything differs or is never done."""
+    """Run, print figures and differences, and write `report.json`; exit 1 where anything differs or is never done.
+
+    Called again after it was ended, it goes on where it was.
+    """
     parser = argparse.ArgumentParser(prog="python -m proof.crash", description=__doc__)
     parser.add_argument("--days", type=int, default=3, help=f"up to {LAST_DAY}")
     parser.add_argument("--symbols", default="BTCUSDT,ETHUSDT,BNBUSDT", help="separated by commas")
@@ -139,13 +153,14 @@ def main() -> None:
         parser.error("--days must be at least 1, and --mean-seconds above 0")
     end_on_signals()
     extent = Extent(tuple(options.symbols.split(",")), options.days)
-    runs = Runs(options.folder.resolve(), extent, Console(highlight=False))
-    report = Report(extent.symbols, extent.all_days, options.seed, options.mean_seconds)
+    folder = options.folder.resolve()
+    report = begun(Report(extent.symbols, extent.all_days, options.seed, options.mean_seconds), folder / REPORT)
+    runs = Runs(folder, extent, report, Console(highlight=False))
     try:
-        prove(runs, report)
+        prove(runs)
     except KeyboardInterrupt:
         report.never_done = "interrupted"
-    write_report(report, runs.folder / "report.json")
+    runs.write()
     print_report(runs.console, report)
     if report.differences or report.never_done:
         sys.exit(1)

@@ -12,7 +12,10 @@ from pathlib import Path
 
 from crypto_assets.processes import end_with_parent, heed_signals
 
-IMPORTED = ("crypto_assets.definitions", "pandas_ta", "crypto_assets.features.compute")
+IMPORTED = (
+    *("crypto_assets.definitions", "crypto_assets.runs.worker", "crypto_assets.features.compute", "pandas_ta"),
+    *("crypto_assets.live.platform", "proof.crash.doing", "proof.crash.contents", "proof.crash.report"),
+)
 
 
 def forking() -> ForkServerContext:

@@ -28,8 +28,8 @@ class Report:
     mean_s: float
     undisturbed: list[Account] = field(default_factory=list)
     disturbed: list[Account] = field(default_factory=list)
-    undisturbed_s: float = 0.0
-    disturbed_s: float = 0.0
+    kept: list[str] = field(default_factory=list[str])
+    """Runs that did every unit, and of which is kept what they held then."""
     places: dict[str, int] = field(default_factory=dict[str, int])
     """Compared, by the system that holds them."""
     rows: dict[str, int] = field(default_factory=dict[str, int])
@@ -39,6 +39,16 @@ class Report:
     differences: list[str] = field(default_factory=list[str])
     never_done: str = ""
     """Why the run was given up; empty where it was completed."""
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether there is nothing more to do."""
+        return bool(self.places)
+
+    def goes_on_with(self, other: Report) -> bool:
+        """Whether the other is of the same days, symbols and kills."""
+        mine, its = ((r.symbols, r.days, r.seed, r.mean_s) for r in (self, other))
+        return mine == its
 
     @property
     def kills(self) -> Counter[str]:
@@ -56,15 +66,26 @@ class Report:
         return Counter(kill.step or "none yet" for account in self.disturbed for kill in account.kills)
 
 
+def read_report(path: Path) -> Report | None:
+    """What was written; None where nothing was, or by another version."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Report)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
 def write_report(report: Report, path: Path) -> None:
-    """All of it as JSON."""
+    """All of it as JSON, whole or not at all."""
     figures = {
         **msgspec.to_builtins(report),
         "attempts": report.attempts,
         "kills": dict(report.kills),
         "steps": dict(report.steps),
     }
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1) + b"\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".new")
+    beside.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1) + b"\n")
+    beside.replace(path)
 
 
 def print_report(console: Console, report: Report) -> None:
@@ -80,8 +101,8 @@ def _figures(report: Report) -> Iterable[tuple[str, str]]:
     unprovoked = sum(len(account.unprovoked) for account in report.disturbed)
     most = max(report.disturbed, key=lambda account: account.attempts, default=None)
     yield "units of work", f"{len(report.disturbed):,}"
-    yield "undisturbed", f"{report.undisturbed_s:,.0f} s"
-    yield "disturbed", f"{report.disturbed_s:,.0f} s, {report.attempts:,} attempts"
+    yield "undisturbed", f"{_seconds(report.undisturbed):,.0f} s"
+    yield "disturbed", f"{_seconds(report.disturbed):,.0f} s, {report.attempts:,} attempts"
     if most is not None:
         yield "most attempts", f"{most.attempts:,}, {most.unit}"
     yield "failed with nothing killed", f"{unprovoked:,}"
@@ -92,6 +113,10 @@ def _figures(report: Report) -> Iterable[tuple[str, str]]:
     for system, count in report.hidden.items():
         yield f"hidden files left: {system}", f"{count:,}"
     yield "differences", f"{len(report.differences):,}"
+
+
+def _seconds(accounts: Iterable[Account]) -> float:
+    return sum(account.wall_s for account in accounts)
 
 
 def _lines(figures: Iterable[tuple[str, str]]) -> Table:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from proof.crash.contents import Kept
-from proof.crash.wall_clock import place_of
 
 
 def test_tables_are_found_under_their_places(tmp_path: Path) -> None:
@@ -26,9 +25,3 @@ def test_a_second_file_of_a_place_is_kept_beside_the_first(tmp_path: Path) -> No
     for number in (1, 2):
         kept.keep("a", pa.table({"a": [number]}))
     assert list(kept) == ["a", "a (2)"]
-
-
-def test_a_promoted_model_is_named_without_the_sum_of_its_file() -> None:
-    folder = "lake/ckpts/symbol=BTCUSDT/promoted/BTCUSDT-2024-08-07-0123456789ab"
-    assert place_of(f"{folder}-ba9876543210.keras") == f"{folder}-<sum>.keras"
-    assert place_of("lake/a-ba9876543210.keras") == "lake/a-ba9876543210.keras"

@@ -27,6 +27,8 @@ WELL_S = 600.0
 """How long services may take until all of them work again."""
 MOST_UNPROVOKED = 5
 """Failures in a row in which nothing was killed: what fails so often will fail for ever."""
+MOST_ATTEMPTS = 30
+"""What is not done by then waits for something that a killed attempt holds: the last ones had an hour each."""
 _STEP = re.compile(rb"- (\w+) - STEP_(START|SUCCESS|FAILURE)\b")
 _TAIL_BYTES = 200_000
 
@@ -103,6 +105,8 @@ class Disturber:
             unprovoked = unprovoked + 1 if len(account.kills) == struck else 0
             if unprovoked:
                 account.unprovoked.append(last_words(log))
+            if account.attempts == MOST_ATTEMPTS:
+                raise NeverDone(f"{unit} is not done after {MOST_ATTEMPTS} attempts: {last_words(log)}")
             if unprovoked == MOST_UNPROVOKED:
                 raise NeverDone(f"{unit} fails although nothing is killed any more: {account.unprovoked[-1]}")
 

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain, repeat
@@ -17,7 +18,7 @@ import pytest
 from crypto_assets_tests.waiting import wait_for
 from proof.crash.blows import Aim, Blow
 from proof.crash.child import start
-from proof.crash.disturbance import Disturber, NeverDone, Start, complete, step_of
+from proof.crash.disturbance import MOST_ATTEMPTS, Disturber, NeverDone, Start, complete, step_of
 
 SUCCEEDS_AT = 3
 LATER = Blow(wait=1_000.0, aim="run", pick=0.0)
@@ -58,6 +59,10 @@ def last_attempt_only(attempts: Path) -> None:
 def fail() -> None:
     print("no more", flush=True)
     sys.exit(1)
+
+
+def hang() -> None:
+    time.sleep(600)
 
 
 def once_an_attempt(log: Path, aim: Aim, *, pick: float) -> Iterator[Blow]:
@@ -124,6 +129,12 @@ def test_what_fails_by_itself_again_and_again_is_given_up(forking: ForkServerCon
         Disturber(repeat(LATER), 4.0, Services()).complete("candles", starts, log=log)
     with pytest.raises(NeverDone, match="candles fails although nothing is killed: no more"):
         complete("candles", starts, log=log)
+
+
+def test_what_hangs_however_long_it_is_left_alone_is_given_up(forking: ForkServerContext, log: Path) -> None:
+    starts = partial(start, forking, hang, environment=dict(os.environ), log=log)
+    with pytest.raises(NeverDone, match=f"candles is not done after {MOST_ATTEMPTS} attempts"):
+        Disturber(repeat(Blow(0.0, "run", 0.0)), 4.0, Services()).complete("candles", starts, log=log)
 
 
 def test_the_step_is_the_newest_of_the_attempt(tmp_path: Path) -> None:

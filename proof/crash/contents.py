@@ -17,7 +17,7 @@ from crypto_assets.assets.share_sheet import FILES_FOLDER, LAYOUT
 from crypto_assets.config import Settings, read_settings
 from crypto_assets.endpoints import landing_uri, postgres_url, s3_endpoint, warehouse_s3_uri, warehouse_url
 from crypto_assets.lake.files import Files, filesystem_of
-from crypto_assets.postgres.connection import connect
+from crypto_assets.postgres.connection import transaction
 from crypto_assets.share.hive import DATABASE
 from crypto_assets.share.tables import PRICE_AGGREGATES
 from proof.crash.documents import document, tables_of
@@ -77,48 +77,49 @@ def contents(settings: Settings) -> Iterator[tuple[str, pa.Table]]:
     what Dagster says was materialised."""
     hidden: list[tuple[str, str]] = []
     for name, uri, options in (
-        ("lake", settings.lake, None),
-        ("share", str(settings.data_dir / FILES_FOLDER), None),
-        ("hdfs", landing_uri(settings), None),
-        ("s3", warehouse_s3_uri(settings), s3_endpoint(settings).storage_options),
+        ("lake", settings.lake, {}),
+        ("share", str(settings.data_dir / FILES_FOLDER), {}),
+        ("hdfs", landing_uri(settings), {}),
+        ("s3", warehouse_s3_uri(settings), s3_endpoint(settings).storage_options or {}),
     ):
         files = Files(uri, storage_options=options)
-        listed = files.listed()
-        for file in listed:
-            for path, table in tables_of(file.path, files.read(file.path) or b""):
-                yield f"{name}/{path}", table
-        hidden += [(name, path) for path in _hidden(uri, options, seen={file.path for file in listed})]
+        yield from ((f"{name}/{path}", table) for path, table in read_files(files))
+        hidden += [(name, path) for path in hidden_files(files, options)]
     yield HIDDEN, document(hidden)
-    yield from _database("postgres", postgres_url(settings))
-    yield from _database("redshift", warehouse_url(settings))
+    for name, url in (("postgres", postgres_url(settings)), ("redshift", warehouse_url(settings))):
+        yield from ((f"{name}/{table}", rows) for table, rows in read_database(url))
     yield from _sheet(settings)
     yield from _materialised()
     yield from _hive()
 
 
-def _hidden(uri: str, options: Mapping[str, object] | None, *, seen: set[str]) -> list[str]:
-    filesystem, root = filesystem_of(uri, **(options or {}))
+def read_files(files: Files) -> Iterator[tuple[str, pa.Table]]:
+    """Every file that readers see, by its path; raises ValueError where one is not what its name says."""
+    for listed in files.listed():
+        yield from tables_of(listed.path, files.read(listed.path) or b"")
+
+
+def hidden_files(files: Files, options: Mapping[str, object]) -> list[str]:
+    """Paths that no reader sees, but for locks."""
+    filesystem, root = filesystem_of(files.uri, **options)
+    seen = {listed.path for listed in files.listed()}
     found = (path.removeprefix(root).lstrip("/") for path in filesystem.find(root))
     return sorted(path for path in found if path not in seen and not path.endswith(".lock"))
 
 
-def _database(name: str, url: str) -> Iterator[tuple[str, pa.Table]]:
-    """Every table of a database, each value as the database prints it."""
-    connection = connect(url)
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(_TABLES)
-            for schema, table in cursor.fetchall():
-                of_table = sql.Identifier(schema, table)
-                cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(of_table))
-                columns = [column.name for column in cursor.description or ()]
-                as_text = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(c)) for c in columns)
-                cursor.execute(sql.SQL("SELECT {} FROM {}").format(as_text, of_table))
-                values = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(columns)
-                arrays = [pa.array(column, pa.string()) for column in values]
-                yield f"{name}/{schema}.{table}", pa.table(dict(zip(columns, arrays, strict=True)))
-    finally:
-        connection.close()
+def read_database(url: str) -> Iterator[tuple[str, pa.Table]]:
+    """Every table of a database by schema and name, each value as the database prints it."""
+    with transaction(url) as connection, connection.cursor() as cursor:
+        cursor.execute(_TABLES)
+        for schema, name in cursor.fetchall():
+            table = sql.Identifier(schema, name)
+            cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(table))
+            columns = [column.name for column in cursor.description or ()]
+            as_text = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(column)) for column in columns)
+            cursor.execute(sql.SQL("SELECT {} FROM {}").format(as_text, table))
+            values = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(columns)
+            arrays = [pa.array(column, pa.string()) for column in values]
+            yield f"{schema}.{name}", pa.table(dict(zip(columns, arrays, strict=True)))
 
 
 def _sheet(settings: Settings) -> Iterator[tuple[str, pa.Table]]:

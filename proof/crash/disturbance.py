@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -29,6 +27,7 @@ MOST_UNPROVOKED = 5
 """Failures in a row in which nothing was killed: what fails so often will fail for ever."""
 MOST_ATTEMPTS = 30
 """What is not done by then waits for something that a killed attempt holds: the last ones had an hour each."""
+RUN = "run"
 _STEP = re.compile(rb"- (\w+) - STEP_(START|SUCCESS|FAILURE)\b")
 _TAIL_BYTES = 200_000
 
@@ -126,6 +125,8 @@ class Disturber:
             kind = self._strike(blow, child)
             after_s = round(time.monotonic() - begin, 2)
             account.kills.append(Kill(datetime.now(UTC), account.unit, account.attempts, step, kind, after_s))
+            if kind == RUN:
+                break
             if blow.aim == "service":
                 is_hurt = True
                 self._heal()
@@ -148,8 +149,8 @@ class Disturber:
             with suppress(psutil.NoSuchProcess):
                 hit.kill()
             return kind
-        os.kill(child.pid, signal.SIGKILL)
-        return "run"
+        child.kill()
+        return RUN
 
     def _heal(self) -> None:
         """Start again what was killed, beside the run, which may do the same; at the end of the attempt all is well."""

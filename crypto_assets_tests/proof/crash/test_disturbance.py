@@ -70,7 +70,8 @@ def once_an_attempt(log: Path, aim: Aim, *, pick: float) -> Iterator[Blow]:
     for attempt in range(1, SUCCEEDS_AT):
         wait_for(lambda: log.read_text() if log.exists() else "", until=partial(begun, attempt), deadline_s=60)
         yield Blow(0.0, aim, pick)
-        yield LATER
+        if aim != "run":  # the attempt goes on
+            yield LATER
     yield from repeat(LATER)
 
 

@@ -51,7 +51,10 @@ class Kept(Mapping[str, pa.Table]):
         feather.write_feather(table, str(self._path(name)), compression="zstd")
 
     def __getitem__(self, place: str) -> pa.Table:
-        return feather.read_table(str(self._path(place)))
+        path = self._path(place)
+        if not path.exists():
+            raise KeyError(place)
+        return feather.read_table(str(path))
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(unquote(path.stem) for path in self.folder.glob("*.arrow")))

@@ -93,6 +93,13 @@ def test_the_run_that_supervises_is_neither_timed_out_nor_repeated_nor_doubled(g
     assert queue["max_concurrent_runs"] >= 4, "it holds one place for ever"
 
 
+@pytest.mark.parametrize("path", ["dagster.yaml", "deploy/dagster.yaml"])
+def test_the_daemon_gives_back_what_a_run_holds_that_died(path: str) -> None:
+    monitoring = yaml.safe_load((ROOT / path).read_text())["run_monitoring"]
+    assert monitoring["enabled"]
+    assert monitoring["free_slots_after_run_end_seconds"] > 0
+
+
 def test_medallion_is_everything_but_trades(graph: dg.Definitions) -> None:
     job = graph.resolve_job_def("medallion")
     selected = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}

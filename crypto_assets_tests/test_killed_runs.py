@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import multiprocessing
 import os
 import random
 import shutil
@@ -21,6 +20,7 @@ from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.partitions import Partition, range_tags
 from crypto_assets.schemas import BRONZE, BRONZE_KLINES, BRONZE_TRADES, SILVER, SILVER_KLINES
 from crypto_assets.simulator.process import start_simulator
+from proof.crash.child import forking
 
 FIRST, LAST = Partition("BTCUSDT", date(2024, 8, 5)), Partition("BTCUSDT", date(2024, 8, 6))
 WRITTEN = (*(dataset for dataset in BRONZE if dataset is not BRONZE_TRADES), *SILVER, GOLD_FEATURES)
@@ -29,10 +29,7 @@ KILLS = 8
 
 @pytest.fixture(scope="module")
 def processes() -> ForkServerContext:
-    """Makes processes in which the graph is imported already, so that what is killed is the run and not the import."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["crypto_assets.definitions", "pandas_ta", "crypto_assets.features.compute"])
-    return context
+    return forking()
 
 
 @pytest.fixture(scope="module")

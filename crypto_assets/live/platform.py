@@ -123,22 +123,31 @@ def own_platform(
     played faster would by now have caught up with the clock. Raises ConfigurationError where the settings name another
     exchange.
     """
+    own = _own(settings, folder=folder, speed=speed)
+    _clear(own)
+    return Platform(own, _environment(own), tuple(names))
+
+
+def left_platform(settings: Settings, *, folder: str, names: Sequence[Name] = NAMES) -> Platform:
+    """The platform that `own_platform` made before, with all that it has come to; raises likewise."""
+    own = _own(settings, folder=folder)
+    return Platform(own, _environment(own), tuple(names))
+
+
+def _own(settings: Settings, *, folder: str, speed: float | None = None) -> Settings:
     if settings.exchange is not Exchange.SIMULATOR:
         raise ConfigurationError(
             f"This runs on simulated data, and EXCHANGE={settings.exchange} says that it should not. Unset EXCHANGE."
         )
-    data_dir = settings.data_dir / folder
     values = {
-        "data_dir": data_dir,
+        "data_dir": settings.data_dir / folder,
         "lake_uri": None,
         "kafka_bootstrap_servers": None,
         "redis_url": None,
         "postgres_url": None,
         "simulator_speed": settings.simulator_speed if speed is None else speed,
     }
-    own = settings.model_copy(update=values)
-    _clear(own)
-    return Platform(own, _environment(own), tuple(names))
+    return settings.model_copy(update=values)
 
 
 def _clear(settings: Settings) -> None:

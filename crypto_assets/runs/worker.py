@@ -10,6 +10,7 @@ import uuid
 
 import dagster as dg
 
+from crypto_assets.runs.abandoned import end_abandoned, tags_of_process
 from crypto_assets.runs.events import Checked, Event, Failed, Order, Written, decode_orders, encode_event
 
 
@@ -25,7 +26,11 @@ def main() -> None:
 
 
 def run_order(order: Order, *, definitions: dg.Definitions, instance: dg.DagsterInstance) -> bool:
-    """Whether the run succeeded; the parent is told of what it wrote, checked and failed at."""
+    """Whether the run succeeded; the parent is told of what it wrote, checked and failed at.
+
+    Runs of this machine that were killed are ended first: what they hold would be waited for.
+    """
+    end_abandoned(instance)
     job = (
         definitions.resolve_implicit_global_asset_job_def()
         if order.job is None
@@ -37,7 +42,7 @@ def run_order(order: Order, *, definitions: dg.Definitions, instance: dg.Dagster
         instance=instance,
         run_id=run_id,
         asset_selection=[dg.AssetKey(name) for name in order.assets],
-        tags=order.tags,
+        tags={**order.tags, **tags_of_process()},
         run_config={"ops": {asset: {"config": order.options} for asset in order.assets if order.options}},
         raise_on_error=False,
     )

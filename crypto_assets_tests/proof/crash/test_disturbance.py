@@ -1,0 +1,146 @@
+"""A unit of work is tried until it is done, and what was killed meanwhile is written down."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import chain, repeat
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import pytest
+
+from crypto_assets_tests.waiting import wait_for
+from proof.crash.blows import Aim, Blow
+from proof.crash.child import start
+from proof.crash.disturbance import MOST_ATTEMPTS, Disturber, NeverDone, Start, complete, step_of
+
+SUCCEEDS_AT = 3
+LATER = Blow(wait=1_000.0, aim="run", pick=0.0)
+BEGINS = "dagster - DEBUG - medallion - run - 1 - bronze_klines_1m - STEP_START - begins"
+SLEEP = "import time; time.sleep(600)"
+
+
+class Services:
+    """Stands for services: it only counts."""
+
+    def __init__(self) -> None:
+        self.killed: list[str] = []
+        self.healed = 0
+
+    def processes(self) -> dict[str, int]:
+        return {"postgres": 1, "s3": 2}
+
+    def kill(self, names: Iterable[str]) -> None:
+        self.killed += names
+
+    def await_well(self, *, deadline_s: float) -> float:
+        del deadline_s
+        self.healed += 1
+        return 0.0
+
+
+def last_attempt_only(attempts: Path) -> None:
+    """Waits for ever for what it has started, but at the third attempt."""
+    with attempts.open("a") as file:
+        file.write("x")
+    if len(attempts.read_text()) < SUCCEEDS_AT:
+        child = subprocess.Popen([sys.executable, "-c", SLEEP])
+        print(BEGINS, flush=True)
+        if child.wait():
+            sys.exit(1)
+
+
+def fail() -> None:
+    print("no more", flush=True)
+    sys.exit(1)
+
+
+def hang() -> None:
+    time.sleep(600)
+
+
+def once_an_attempt(log: Path, aim: Aim, *, pick: float) -> Iterator[Blow]:
+    """A blow in each attempt but the last one, as soon as it has begun its step."""
+    for attempt in range(1, SUCCEEDS_AT):
+        wait_for(lambda: log.read_text() if log.exists() else "", until=partial(begun, attempt), deadline_s=60)
+        yield Blow(0.0, aim, pick)
+        if aim != "run":  # the attempt goes on
+            yield LATER
+    yield from repeat(LATER)
+
+
+def begun(attempt: int, text: str) -> bool:
+    return text.count(BEGINS) >= attempt
+
+
+@pytest.fixture(scope="module")
+def forking() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "logs" / "01.log"
+
+
+@pytest.fixture
+def starts(forking: ForkServerContext, tmp_path: Path, log: Path) -> Start:
+    work = partial(last_attempt_only, tmp_path / "attempts")
+    return partial(start, forking, work, environment=dict(os.environ), log=log)
+
+
+def test_a_killed_run_is_tried_again_until_it_succeeds(starts: Start, log: Path) -> None:
+    disturber = Disturber(once_an_attempt(log, "run", pick=0.9), 4.0, Services())
+    account = disturber.complete("candles", starts, log=log)
+    assert account.attempts == SUCCEEDS_AT
+    assert [(kill.unit, kill.attempt, kill.step, kill.kind) for kill in account.kills] == [
+        ("candles", 1, "bronze_klines_1m", "run"),
+        ("candles", 2, "bronze_klines_1m", "run"),
+    ]
+    assert account.unprovoked == []
+
+
+def test_what_a_run_has_started_is_killed_in_its_place(starts: Start, log: Path) -> None:
+    disturber = Disturber(once_an_attempt(log, "family", pick=0.0), 4.0, Services())
+    account = disturber.complete("candles", starts, log=log)
+    assert account.attempts == SUCCEEDS_AT
+    assert [kill.kind for kill in account.kills] == ["python", "python"]
+
+
+def test_a_service_that_was_killed_is_started_again(starts: Start, log: Path) -> None:
+    services = Services()
+    blows = chain([Blow(0.0, "service", 0.9)], once_an_attempt(log, "run", pick=0.0))
+    account = Disturber(blows, 4.0, services).complete("candles", starts, log=log)
+    assert account.kills[0].kind == "s3"
+    assert services.killed == ["s3"]
+    assert services.healed >= 1
+
+
+def test_what_fails_by_itself_again_and_again_is_given_up(forking: ForkServerContext, log: Path) -> None:
+    starts = partial(start, forking, fail, environment=dict(os.environ), log=log)
+    with pytest.raises(NeverDone, match="candles fails although nothing is killed any more: no more"):
+        Disturber(repeat(LATER), 4.0, Services()).complete("candles", starts, log=log)
+    with pytest.raises(NeverDone, match="candles fails although nothing is killed: no more"):
+        complete("candles", starts, log=log)
+
+
+def test_what_hangs_however_long_it_is_left_alone_is_given_up(forking: ForkServerContext, log: Path) -> None:
+    starts = partial(start, forking, hang, environment=dict(os.environ), log=log)
+    with pytest.raises(NeverDone, match=f"candles is not done after {MOST_ATTEMPTS} attempts"):
+        Disturber(repeat(Blow(0.0, "run", 0.0)), 4.0, Services()).complete("candles", starts, log=log)
+
+
+def test_the_step_is_the_newest_of_the_attempt(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("x - silver_klines_1m - STEP_START - y\n")
+    assert step_of(log, since=0) == "silver_klines_1m"
+    assert step_of(log, since=log.stat().st_size) == ""
+    assert step_of(tmp_path / "none", since=0) == ""

@@ -1,0 +1,91 @@
+"""What the programs of a measurement cost: processor time and memory, by what each one is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+
+import msgspec
+import psutil
+
+SAMPLE_S = 0.5
+
+
+class Cost(msgspec.Struct):
+    """Of one kind of program."""
+
+    cpu_s: float = 0.0
+    """User and system time, of all that were seen. What one used after its last sample is not in it."""
+    peak_mb: float = 0.0
+    """The most that they held at one moment, resident."""
+
+
+type Roots = Callable[[], Mapping[str, int]]
+"""Process ids by name: each stands for itself and for what it started."""
+
+
+class Watch:
+    """Samples families of processes in a thread while its context lasts."""
+
+    def __init__(self, roots: Roots, *, kinds: Mapping[str, str] | None = None, sample_s: float = SAMPLE_S) -> None:
+        """`kinds` gives a name of its own to a descendant whose command line holds a word."""
+        self._roots = roots
+        self._kinds = kinds or {}
+        self._sample_s = sample_s
+        self._seconds: dict[tuple[str, int, float], float] = {}
+        self._peaks: dict[str, float] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def costs(self) -> dict[str, Cost]:
+        """By name, since the first sample; processes that ran before it are counted from their own start."""
+        found = {name: Cost(peak_mb=peak) for name, peak in self._peaks.items()}
+        for (name, _, _), seconds in list(self._seconds.items()):
+            found.setdefault(name, Cost()).cpu_s += seconds
+        return found
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._sample_s):
+            self._sample()
+
+    def _sample(self) -> None:
+        held: dict[str, float] = {}
+        for name, process in self._processes():
+            try:
+                with process.oneshot():
+                    times, memory = process.cpu_times(), process.memory_info().rss / 1e6
+                    key = (name, process.pid, process.create_time())
+            except psutil.Error:
+                continue
+            self._seconds[key] = times.user + times.system
+            held[name] = held.get(name, 0.0) + memory
+        for name, memory in held.items():
+            self._peaks[name] = max(self._peaks.get(name, 0.0), memory)
+
+    def _processes(self) -> Iterable[tuple[str, psutil.Process]]:
+        for name, pid in self._roots().items():
+            try:
+                root = psutil.Process(pid)
+                family = [root, *root.children(recursive=True)]
+            except psutil.Error:
+                continue
+            for process in family:
+                yield self._kind(process) or name, process
+
+    def _kind(self, process: psutil.Process) -> str | None:
+        try:
+            words = " ".join(process.cmdline())
+        except psutil.Error:
+            return None
+        return next((name for name, word in self._kinds.items() if word in words), None)

@@ -9,9 +9,9 @@ import argparse
 from pathlib import Path
 
 from crypto_assets.processes import end_on_signals
-from proof.scale import backfill
+from proof.scale import backfill, instance, live
 
-PARTS = {"backfill": backfill}
+PARTS = {"backfill": backfill, "instance": instance, "live": live}
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -22,6 +22,8 @@ import pyarrow.parquet as pq
 from bench.workspace import SYMBOL, run_environment, write_archive
 from crypto_assets.dagster_home import PROJECT
 from crypto_assets.processes import end_children, start_child
+from crypto_assets.runs.stages import Stage
+from crypto_assets.runs.workers import worker_of
 from proof.scale.event_log import EventLog, sqlite_log
 from proof.scale.figures import Figure, publish
 from proof.scale.watching import Cost, Watch
@@ -68,6 +70,7 @@ class Filled(msgspec.Struct, frozen=True):
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Lengths of the ranges."""
     parser.add_argument("--days", type=int, nargs="+", default=LENGTHS, help="lengths of the ranges")
+    parser.add_argument("--assets", nargs="+", default=(), help="only these, as one run; all that the command makes")
 
 
 def measure(folder: Path, options: argparse.Namespace) -> None:
@@ -78,22 +81,27 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
         write_archive(recorded, first=FIRST, days=lengths[-1])
     found: list[Filled] = []
     for days in lengths:
-        found.append(fill(folder / f"{days}", days=days, recorded=recorded))
+        found.append(fill(folder / f"{days}", days=days, recorded=recorded, assets=options.assets))
         publish("backfill", TITLE, figures(found), found, folder=folder)
 
 
-def fill(data_dir: Path, *, days: int, recorded: Path) -> Filled:
-    """Fill an empty lake with the days from FIRST on; ends the program where the backfill fails."""
+def fill(data_dir: Path, *, days: int, recorded: Path, assets: Sequence[str] = ()) -> Filled:
+    """Fill an empty lake with the days from FIRST on; ends the program where the backfill fails.
+
+    `assets` are made by one run over the range, as Dagster makes one of a backfill that its page starts.
+    """
     environment = run_environment(
         data_dir, EXCHANGE="replay", REPLAY_URI=str(recorded), PARTITIONS_START=FIRST.isoformat()
     )
     last = FIRST + timedelta(days=days - 1)
-    command = [sys.executable, "-m", "crypto_assets.cli.main", "backfill", SYMBOL, str(FIRST), str(last)]
+    command, log = ["crypto_assets.cli.main", "backfill", SYMBOL, str(FIRST), str(last)], data_dir / "command.log"
+    if assets:
+        command = list(worker_of(SYMBOL, [SYMBOL], [Stage(tuple(assets), FIRST, last)]).command)
     began = time.perf_counter()
-    process = start_child(command, environment=environment, folder=PROJECT, log=data_dir / "command.log")
+    process = start_child([sys.executable, "-m", *command], environment=environment, folder=PROJECT, log=log)
     kinds = {"worker": "crypto_assets.runs.worker", "exchange": "crypto_assets.simulator"}
     with Watch(lambda: {"command": process.pid}, kinds=kinds) as watch:
-        _finish(process, data_dir / "command.log")
+        _finish(process, log)
     wall_s = time.perf_counter() - began
     home = Path(environment["DAGSTER_HOME"])
     with dg.DagsterInstance.from_config(str(home)) as instance:

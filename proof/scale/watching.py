@@ -28,17 +28,31 @@ type Roots = Callable[[], Mapping[str, int]]
 class Watch:
     """Samples families of processes in a thread while its context lasts."""
 
-    def __init__(self, roots: Roots, *, kinds: Mapping[str, str] | None = None, sample_s: float = SAMPLE_S) -> None:
-        """`kinds` gives a name of its own to a descendant whose command line holds a word."""
+    def __init__(
+        self,
+        roots: Roots,
+        *,
+        kinds: Mapping[str, str] | None = None,
+        since_now: bool = False,
+        sample_s: float = SAMPLE_S,
+    ) -> None:
+        """`kinds` gives a name of its own to a descendant whose command line holds a word; `since_now` leaves out what
+        processes had used before they were first seen, for programs that have run for long."""
         self._roots = roots
         self._kinds = kinds or {}
+        self._since_now = since_now
+        self._before: dict[tuple[str, int, float], float] = {}
         self._sample_s = sample_s
+        self._kind_of: dict[psutil.Process, str | None] = {}
         self._seconds: dict[tuple[str, int, float], float] = {}
         self._peaks: dict[str, float] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Watch:
+        self._sample()
+        if self._since_now:
+            self._before = dict(self._seconds)
         self._thread.start()
         return self
 
@@ -49,10 +63,12 @@ class Watch:
         self._thread.join()
 
     def costs(self) -> dict[str, Cost]:
-        """By name, since the first sample; processes that ran before it are counted from their own start."""
+        """By name, as of the last sample."""
         found = {name: Cost(peak_mb=peak) for name, peak in self._peaks.items()}
         for (name, _, _), seconds in list(self._seconds.items()):
             found.setdefault(name, Cost()).cpu_s += seconds
+        for (name, _, _), seconds in self._before.items():
+            found[name].cpu_s -= seconds
         return found
 
     def _run(self) -> None:
@@ -87,5 +103,8 @@ class Watch:
         try:
             words = " ".join(process.cmdline())
         except psutil.Error:
-            return None
-        return next((name for name, word in self._kinds.items() if word in words), None)
+            words = ""
+        if not words:  # it has ended, and stays what it was
+            return self._kind_of.get(process)
+        self._kind_of[process] = kind = next((name for name, word in self._kinds.items() if word in words), None)
+        return kind

@@ -29,6 +29,7 @@ class Told:
 
     asset: dg.AssetKey
     metadata: Mapping[str, Any]
+    tags: Mapping[str, str]
     checks: tuple[dg.AssetCheckEvaluation, ...]
 
     @property
@@ -50,7 +51,8 @@ def told_by(instance: dg.DagsterInstance) -> list[Told]:
     for key in sorted(instance.all_asset_keys()):
         newest = instance.get_latest_materialization_event(key)
         if newest is not None and newest.asset_materialization is not None:
-            told.append(Told(key, newest.asset_materialization.metadata, tuple(checks.get(key, {}).values())))
+            made, found = newest.asset_materialization, tuple(checks.get(key, {}).values())
+            told.append(Told(key, made.metadata, made.tags or {}, found))
     return told
 
 

@@ -1,7 +1,8 @@
 """An instance of Dagster with tens of thousands of partitions: pages, ticks, what reads it, and how its log grows.
 
-It is filled by Dagster's own runs (`proof.scale.filling`), in SQLite as by default and in PostgreSQL as a deployment
-has it. Then each question is asked twice: what the first has to work out is often kept.
+It is filled by Dagster's own runs (`proof.scale.filling`) and, for the years before them, at once (`proof.scale.bulk`):
+in SQLite as by default, in PostgreSQL as a deployment has it. Then each question is asked twice: what the first has to
+work out is often kept.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -18,10 +19,11 @@ import msgspec
 from bench.workspace import write_archive
 from crypto_assets.config import Exchange, Settings
 from crypto_assets.definitions import build_definitions
-from crypto_assets.partitions import DaySymbol
+from crypto_assets.partitions import DaySymbol, Partition
 from crypto_assets.runs.events import Order
 from proof.scale import backfill
 from proof.scale.asking import Asked, ask
+from proof.scale.bulk import tell_at_once
 from proof.scale.event_log import EventLog
 from proof.scale.figures import Figure, publish
 from proof.scale.filling import Told, days_for, fill, flush_of, stand_ins, told_by, years_of
@@ -31,10 +33,14 @@ from proof.scale.storages import STORAGES, Storage
 from proof.scale.watching import Cost
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT")
-PARTITIONS, FLUSHES = 40_000, 200
+PARTITIONS, FLUSHES = 40_000, 50
 SEED_DAYS = 2
 SHOWN = "silver_klines_1m"
 TITLE = "An instance of many partitions"
+
+
+TOLD_BY_RUNS = 10
+"""Days, the newest, that runs over them tell of; those before them are told at once."""
 
 
 class Grown(msgspec.Struct, frozen=True):
@@ -54,7 +60,11 @@ class Instance(msgspec.Struct, frozen=True):
 
     storage: str
     empty: EventLog
-    years: Grown
+    ranges: Grown
+    """After runs over ranges of days."""
+    full: EventLog
+    """With all partitions."""
+    partitions: int
     flushes: Grown
     asked: tuple[Asked, ...]
     visited: tuple[Visited, ...]
@@ -101,12 +111,13 @@ def figures(found: Sequence[Instance]) -> list[Figure]:
         return (after.events - before.events) / parts, (after.bytes - before.bytes) / parts / 1e3
 
     return [
-        line("asset partitions", lambda one: one.years.partitions),
-        line("  filling them", lambda one: one.years.cpu_s, "s of processor time"),
-        line("rows of an asset partition", lambda one: added(one.years.log, one.empty, one.years.partitions)[0]),
-        line("bytes of it", lambda one: added(one.years.log, one.empty, one.years.partitions)[1], "kB"),
-        line("rows of a flush", lambda one: added(one.flushes.log, one.years.log, one.flushes.runs)[0]),
-        line("bytes of it", lambda one: added(one.flushes.log, one.years.log, one.flushes.runs)[1], "kB"),
+        line("asset partitions", lambda one: one.partitions),
+        line("rows of one, made by a range", lambda one: added(one.ranges.log, one.empty, one.ranges.partitions)[0]),
+        line("  bytes", lambda one: added(one.ranges.log, one.empty, one.ranges.partitions)[1], "kB"),
+        line("  processor time", lambda one: 1e3 * one.ranges.cpu_s / one.ranges.partitions, "ms"),
+        line("rows of a flush", lambda one: added(one.flushes.log, one.full, one.flushes.runs)[0]),
+        line("  bytes", lambda one: added(one.flushes.log, one.full, one.flushes.runs)[1], "kB"),
+        line("  processor time", lambda one: 1e3 * one.flushes.cpu_s / one.flushes.runs, "ms"),
         line("all of the log", lambda one: one.flushes.log.bytes / 1e6, "MB"),
         *each("processor time", lambda one: one.cpu_s, "s"),
         *each("statements", lambda one: one.statements, ""),
@@ -136,15 +147,37 @@ def _measure(
 
         instance.get_runs(limit=1)  # makes the tables
         empty = storage.log()
-        years = grow([years_of(symbol, days.first_day, last, told=told) for symbol in days.symbols])
+        newest = max(days.first_day, last - timedelta(days=TOLD_BY_RUNS - 1))
+        ranges = grow([years_of(symbol, newest, last, told=told) for symbol in days.symbols])
+        (run, *_) = instance.get_runs(limit=1)
+        before = [
+            Partition(symbol, days.first_day + timedelta(days=n))
+            for symbol in days.symbols
+            for n in range((newest - days.first_day).days)
+        ]
+        tell_at_once(instance, told, before, run_id=run.run_id)
+        full = storage.log()
         flushes = grow([flush] * options.flushes)
         change = lambda: fill([flush], definitions=graph, instance=instance)  # noqa: E731
-        asked = tuple(ask_all(instance, settings, change=change))
+        asked: list[Asked] = []
+        for one in ask_all(instance, settings, change=change):
+            asked.append(one)
+            print(f"{name}: {one.what}: {one.cpu_s:.2f} s, {one.statements} statements, {one.answer}", flush=True)
     materialized = len(days.symbols) * ((last - days.first_day).days + 1)
     visited, server = (), Cost()
     if not options.no_pages:
         visited, server = visit_pages(storage.home, asset=SHOWN, materialized=materialized)
-    return Instance(name, empty, years, flushes, asked, visited, server)
+    return Instance(
+        storage=name,
+        empty=empty,
+        ranges=ranges,
+        full=full,
+        partitions=materialized * len(told),
+        flushes=flushes,
+        asked=tuple(asked),
+        visited=visited,
+        server=server,
+    )
 
 
 def _told(folder: Path) -> list[Told]:

@@ -37,7 +37,10 @@ class Graph:
             warnings.simplefilter("ignore")
             sensor = self.definitions.get_repository_def().get_sensor_def(name)
             context = dg.build_sensor_context(
-                self.instance, cursor=self.cursors.get(name), definitions=self.definitions
+                self.instance,
+                cursor=self.cursors.get(name),
+                definitions=self.definitions,
+                resources=dict(self.definitions.resources or {}),
             )
             done = sensor.evaluate_tick(context)
         self.cursors[name] = done.cursor or self.cursors.get(name)

@@ -45,6 +45,7 @@ class Watch:
         self._sample_s = sample_s
         self._kind_of: dict[psutil.Process, str | None] = {}
         self._seconds: dict[tuple[str, int, float], float] = {}
+        self._looks = 0
         self._peaks: dict[str, float] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -71,6 +72,10 @@ class Watch:
             found[name].cpu_s -= seconds
         return found
 
+    def samples(self) -> int:
+        """How often it has looked."""
+        return self._looks
+
     def _run(self) -> None:
         while not self._ended.wait(self._sample_s):
             self._sample()
@@ -86,6 +91,7 @@ class Watch:
                 continue
             self._seconds[key] = times.user + times.system
             held[name] = held.get(name, 0.0) + memory
+        self._looks += 1
         for name, memory in held.items():
             self._peaks[name] = max(self._peaks.get(name, 0.0), memory)
 

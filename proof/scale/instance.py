@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from proof.scale.storages import STORAGES, Storage
 from proof.scale.watching import Cost
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT")
-PARTITIONS, FLUSHES = 40_000, 50
+PARTITIONS, FLUSHES = 40_000, 10
 SEED_DAYS = 2
 SHOWN = "silver_klines_1m"
 TITLE = "An instance of many partitions"
@@ -134,12 +135,14 @@ def _measure(
     name: str, storage: Storage, settings: Settings, told: Sequence[Told], *, last: date, options: argparse.Namespace
 ) -> Instance:
     days = DaySymbol.of(settings)
-    graph = stand_ins(told, days, real=build_definitions(settings))
+    real = build_definitions(settings)
+    graph = stand_ins(told, days, real=real)
+    streams = stand_ins([replace(one, checks=()) for one in told], days, real=real)  # a flush checks nothing
     flush = flush_of(days, last, told=told)
     with dg.DagsterInstance.from_config(str(storage.home)) as instance:
 
-        def grow(orders: Sequence[Order]) -> Grown:
-            done = ask("fill", lambda: fill(orders, definitions=graph, instance=instance))
+        def grow(orders: Sequence[Order], definitions: dg.Definitions) -> Grown:
+            done = ask("fill", lambda: fill(orders, definitions=definitions, instance=instance))
             partitions = sum(
                 len(order.assets) * len(days.of_run(order.tags, now=datetime.now(UTC))) for order in orders
             )
@@ -148,7 +151,7 @@ def _measure(
         instance.get_runs(limit=1)  # makes the tables
         empty = storage.log()
         newest = max(days.first_day, last - timedelta(days=TOLD_BY_RUNS - 1))
-        ranges = grow([years_of(symbol, newest, last, told=told) for symbol in days.symbols])
+        ranges = grow([years_of(symbol, newest, last, told=told) for symbol in days.symbols], graph)
         (run, *_) = instance.get_runs(limit=1)
         before = [
             Partition(symbol, days.first_day + timedelta(days=n))
@@ -157,8 +160,8 @@ def _measure(
         ]
         tell_at_once(instance, told, before, run_id=run.run_id)
         full = storage.log()
-        flushes = grow([flush] * options.flushes)
-        change = lambda: fill([flush], definitions=graph, instance=instance)  # noqa: E731
+        flushes = grow([flush] * options.flushes, streams)
+        change = lambda: fill([flush], definitions=streams, instance=instance)  # noqa: E731
         asked: list[Asked] = []
         for one in ask_all(instance, settings, change=change):
             asked.append(one)

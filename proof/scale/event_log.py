@@ -36,19 +36,18 @@ def sqlite_log(home: Path) -> EventLog:
     folder = home / "history" / "runs"
     files = [path for path in folder.glob("*.db") if path.name != INDEX]
     rows: dict[str, int] = {}
-    seen: set[str] = set()
     for path in files:
-        seen.add(path.stem)
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
-            for name, count in store.execute(_EVENTS):
-                rows[name] = rows.get(name, 0) + count
-    with closing(sqlite3.connect(f"file:{folder / INDEX}?mode=ro", uri=True)) as store:
-        runless = "SELECT dagster_event_type, count(*) FROM event_logs WHERE run_id = '' GROUP BY 1"
-        for name, count in store.execute(runless):
-            if "" not in seen:  # events of no run have a file of their own where they are many
-                rows[name] = rows.get(name, 0) + count
+        for name, count in _rows(path):
+            rows[name] = rows.get(name, 0) + count
+    for name, count in _rows(folder / INDEX):
+        rows[name] = max(count, rows.get(name, 0))  # an event of no run is in the index only
     size = sum(path.stat().st_size for path in home.rglob("*") if path.is_file() and ".db" in path.name)
     return EventLog(rows, size, sum(path.stat().st_size for path in files), len(files))
+
+
+def _rows(path: Path) -> list[tuple[str, int]]:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
+        return store.execute(_EVENTS).fetchall()
 
 
 def postgres_log(url: str) -> EventLog:

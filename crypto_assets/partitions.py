@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol, override
 
 import dagster as dg
 
@@ -62,6 +62,26 @@ class Partition:
         return Partition(self.symbol, self.day + timedelta(days=days))
 
 
+class MultiPartitionsDefinition(dg.MultiPartitionsDefinition):
+    """Dagster's, which lists the keys of a range once.
+
+    A step that describes each of its partitions has Dagster list the range anew for every one of them: the time of a
+    range grew with the square of its days. The name stays, because Dagster knows by it what it stored.
+    """
+
+    _listed: tuple[dg.PartitionKeyRange, Sequence[str]] | None = None
+
+    @override
+    def get_partition_keys_in_range(
+        self, partition_key_range: dg.PartitionKeyRange, dynamic_partitions_store: Any = None
+    ) -> Sequence[str]:
+        """The keys from the first one to the last, both included."""
+        if self._listed is None or self._listed[0] != partition_key_range:
+            keys = super().get_partition_keys_in_range(partition_key_range, dynamic_partitions_store)
+            self._listed = (partition_key_range, keys)
+        return self._listed[1]
+
+
 @dataclass(frozen=True, slots=True)
 class DaySymbol:
     """Days of symbols: from the first day to the one that runs now."""
@@ -82,7 +102,7 @@ class DaySymbol:
     @property
     def definition(self) -> dg.MultiPartitionsDefinition:
         """The same for Dagster; two of the same days and symbols are equal."""
-        return dg.MultiPartitionsDefinition(
+        return MultiPartitionsDefinition(
             {
                 DATE: dg.DailyPartitionsDefinition(self.first_day.isoformat(), end_offset=1),
                 SYMBOL: dg.StaticPartitionsDefinition(list(self.symbols)),

@@ -1,14 +1,16 @@
-from __future__ import annotations
-
 import gc
 import sys
+from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
 import pytest
 
 from crypto_assets.assets import each_partition
+from crypto_assets.assets.day_asset import day_asset
+from crypto_assets.assets.each_partition import Written, materialize_each
 from crypto_assets.errors import BadPayload, RateLimited, Unavailable
+from crypto_assets.partitions import DaySymbol, Partition, range_tags
 from crypto_assets_tests.assets.small_exchange import SmallPlatform, day, failures, time
 
 ASSET = "bronze_klines_1m"
@@ -22,6 +24,35 @@ def test_each_partition_of_a_range_has_metadata_of_its_own(platform: SmallPlatfo
     assert result.success
     assert [platform.metadata(ASSET, day(n))["missing_minutes"] for n in (1, 2, 3)] == [0, 20, 0]
     assert platform.materialized(ASSET) == {day(n).key for n in (1, 2, 3)}
+
+
+def test_the_keys_of_a_range_are_listed_as_often_for_a_month_as_for_two_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[dg.PartitionKeyRange] = []
+    list_keys = dg.MultiPartitionsDefinition.get_partition_keys_in_range
+
+    def note(
+        definition: dg.MultiPartitionsDefinition, partition_key_range: dg.PartitionKeyRange, store: None = None
+    ) -> Sequence[str]:
+        listed.append(partition_key_range)
+        return list_keys(definition, partition_key_range, store)
+
+    monkeypatch.setattr(dg.MultiPartitionsDefinition, "get_partition_keys_in_range", note)
+
+    def times_listed(last: date) -> int:
+        listed.clear()
+        days = DaySymbol(date(2024, 8, 1), ("BTCUSDT",))
+
+        @day_asset("told", days, group="bronze", kinds=set(), description="Makes nothing.")
+        def told(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+            return materialize_each(context, days, lambda _: lambda day: Written(1, day.key, {"day": day.key}))
+
+        tags = range_tags(Partition("BTCUSDT", days.first_day), Partition("BTCUSDT", last))
+        job = dg.Definitions(assets=[told]).resolve_implicit_global_asset_job_def()
+        result = job.execute_in_process(tags=tags)
+        assert len(result.asset_materializations_for_node("told")) == (last - days.first_day).days + 1
+        return len(listed)
+
+    assert times_listed(date(2024, 8, 31)) == times_listed(date(2024, 8, 2))
 
 
 def test_a_failed_day_is_named_and_the_days_before_it_stay(platform: SmallPlatform) -> None:

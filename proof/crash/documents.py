@@ -52,7 +52,7 @@ def _notes(metadata: dict[bytes, bytes]) -> pa.Table | None:
 
 
 def _note(name: str, value: bytes) -> Iterator[tuple[str, str]]:
-    if value[:1] in b"{[":
+    if value.startswith((b"{", b"[")):
         yield from _fields(_decoded(name, value), name)
     else:
         yield name, value.decode()

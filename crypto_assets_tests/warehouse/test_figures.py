@@ -114,7 +114,8 @@ def test_a_day_is_found_by_its_times_and_a_dimension_without_any_by_its_keys() -
     end = date(2024, 8, 31)
     assert [day_column(table) for table in (FACT_TRADES, DIM_TIME, DIM_SYMBOL)] == ["trade_minute", "datetime", None]
     assert rows_of_day(FACT_TRADES, end, FACTS) == (
-        "trade_minute >= TIMESTAMP '2024-08-31 00:00:00.000000' AND trade_minute < TIMESTAMP '2024-09-01 00:00:00.000000'"
+        "trade_minute >= TIMESTAMP '2024-08-31 00:00:00.000000' "
+        "AND trade_minute < TIMESTAMP '2024-09-01 00:00:00.000000'"
     )
     assert rows_of_day(DIM_SYMBOL, end, dim_symbol("ETHUSDT", "BTCUSDT")) == "symbol IN ('BTCUSDT', 'ETHUSDT')"
     assert bounds_of(end) == (datetime(2024, 8, 31), datetime(2024, 9, 1))  # noqa: DTZ001 - as the table has it

@@ -360,9 +360,7 @@ FIRST_SENTENCES: dict[Callable[[Evidence], Evidence], str] = {
 
 
 @pytest.mark.parametrize("plant", FIRST_SENTENCES, ids=lambda plant: plant.__name__)
-def test_the_sentence_tells_what_was_found_and_where(
-    honest: Evidence, plant: Callable[[Evidence], Evidence]
-) -> None:
+def test_the_sentence_tells_what_was_found_and_where(honest: Evidence, plant: Callable[[Evidence], Evidence]) -> None:
     assert find_leaks(plant(honest))[0].sentence == FIRST_SENTENCES[plant]
 
 
@@ -439,7 +437,9 @@ def test_a_filled_candle_carries_the_last_real_close_from_the_second_candle_on()
     spoiled = evidence_of(replace(table, close=np.where(table.is_real, table.close, table.close + 1)))
     (leak,) = find_leaks(spoiled)
     assert leak.kind is LeakKind.INTERPOLATED
-    assert leak.sentence.startswith("1 of 1 rows of filled candles do not carry the last real close; that of 2024-08-01")
+    assert leak.sentence.startswith(
+        "1 of 1 rows of filled candles do not carry the last real close; that of 2024-08-01"
+    )
     first = with_filled(random_walk(ROWS, seed=1), (0,))
     unknown = np.where(first.is_real, first.close, first.close + 1)
     assert find_leaks(replace(evidence_of(first), candles=Candles(first.open_us, unknown, ~first.is_real))) == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crypto_assets.errors import BadPayload
 from crypto_assets.schemas import FLAGS, SILVER_KLINES
 from crypto_assets.warehouse.facts import time_dimension, trade_facts
 from crypto_assets.warehouse.gate import gate_day
@@ -301,3 +303,117 @@ def test_dimensions_that_lack_a_row_fail() -> None:
 def test_the_time_dimension_of_another_day_fails() -> None:
     report = gate(trade_facts(ROWS), dim_time=time_dimension(date(2024, 8, 9)))
     assert report.counts == {Rule.DIMENSIONS_COVER: 400}
+
+
+def test_violations_are_in_the_order_of_rules_symbols_and_minutes() -> None:
+    facts = trade_facts(trades([*small_day("ETHUSDT", count=2), *small_day("BTCUSDT", count=2)]))
+    report = gate(pa.concat_tables([facts, facts]).slice(0, 7), {}, symbols=())
+    assert [str(violation) for violation in report.violations] == [
+        *(
+            f"{symbol} 00:0{minute}: fact_trades has 2 rows of this symbol and trade_minute"
+            for symbol, minute in (("BTCUSDT", 0), ("BTCUSDT", 2), ("ETHUSDT", 0))
+        ),
+        "BTCUSDT: has no row in dim_symbol",
+        "ETHUSDT: has no row in dim_symbol",
+    ]
+    assert report.counts == {Rule.KEYS_UNIQUE: 3, Rule.DIMENSIONS_COVER: 2}
+    assert list(report.counts) == [Rule.KEYS_UNIQUE, Rule.DIMENSIONS_COVER]
+
+
+def test_a_symbol_that_is_there_twice_in_its_dimension_fails() -> None:
+    twice = pa.concat_tables([dim_symbol("BTCUSDT"), dim_symbol("BTCUSDT")])
+    report = gate_day(
+        trade_facts(ROWS), day=DAY, dim_time=time_dimension(DAY), dim_symbol=twice, candles={"BTCUSDT": CANDLES_OF_DAY}
+    )
+    assert only(report, Rule.KEYS_UNIQUE) == "BTCUSDT: dim_symbol has 2 rows of this symbol"
+
+
+def test_a_null_in_a_dimension_is_named_with_its_table() -> None:
+    moments = time_dimension(DAY).to_pylist()
+    moments[61] |= {"hour": None, "minute": None}
+    loose = pa.schema([field.with_nullable(nullable=True) for field in time_dimension(DAY).schema])
+    report = gate(trade_facts(ROWS), dim_time=pa.Table.from_pylist(moments, schema=loose))
+    assert only(report, Rule.NO_NULLS) == "01:01: dim_time: hour is null, minute is null"
+
+
+def test_a_row_without_its_symbol_or_minute_is_a_null_and_nothing_else() -> None:
+    for column in ("symbol", "trade_minute"):
+        report = gate(spoilt(trade_facts(ROWS), 0, **{column: None}), {})
+        place = {"symbol": "00:00", "trade_minute": "BTCUSDT"}[column]
+        assert only(report, Rule.NO_NULLS) == f"{place}: fact_trades: {column} is null"
+
+
+def test_the_lowest_and_the_highest_price_are_compared_too() -> None:
+    report = gate(spoilt(trade_facts(ROWS), 0, min_price=Decimal(101)), {})
+    assert only(report, Rule.PRICES_ORDERED) == (
+        "BTCUSDT 00:00: min_price 101.00000000 is above max_price 100.00000000, "
+        + ", ".join(
+            f"{name} is not between 101.00000000 and 100.00000000"
+            for name in (
+                *("avg_price 100.000000000000000000", "vwap 100.000000000000000000"),
+                *("open_price 100.00000000", "close_price 100.00000000"),
+            )
+        )
+    )
+
+
+def test_all_that_takers_bought_may_be_all_that_was_traded_and_none_of_it() -> None:
+    for bought in ("0", "0.21"):
+        assert not gate(spoilt(trade_facts(ROWS), 1, taker_buy_quantity=Decimal(bought)), {}).counts
+    report = gate(spoilt(trade_facts(ROWS), 1, taker_buy_quantity=Decimal("0.21000001")), {})
+    assert only(report, Rule.ABOVE_ZERO) == (
+        "BTCUSDT 00:02: taker_buy_quantity 0.21000001 is not between 0 and total_quantity 0.21000000"
+    )
+
+
+def test_the_first_and_the_last_minute_are_of_the_day() -> None:
+    last = Trade(9_999, 86_399.5)
+    assert gate(trade_facts(trades([Trade(1, 0), last])), {}).counts == {}
+    moved = spoilt(trade_facts(trades([last])), 0, trade_minute=datetime(2024, 8, 9))  # noqa: DTZ001
+    assert "BTCUSDT 00:00: 2024-08-09 00:00:00.000000 is no minute of 2024-08-08" in said(gate(moved, {}))
+
+
+def test_totals_of_the_day_are_told_with_both_values() -> None:
+    report = gate(trade_facts(ROWS), {"BTCUSDT": with_candle(CANDLES_OF_DAY, 0, count=3, quote_volume=Decimal(11))})
+    (violation,) = [v for v in report.violations if v.rule is Rule.TOTALS_EQUAL_CANDLES]
+    facts = sum(trade_facts(ROWS)["total_trade_value"].to_pylist())
+    assert (violation.symbol, violation.minute) == ("BTCUSDT", None)
+    assert violation.sentence == (
+        f"over the day count 400 in the facts and 402 in the candles, quote_volume {facts:.16f} in the facts and "
+        f"{sum(CANDLES_OF_DAY['quote_volume'].to_pylist()) + 1:.8f} in the candles"
+    )
+
+
+def test_every_symbol_is_held_against_its_own_candles() -> None:
+    other = [replace(trade, price="7", symbol="ETHUSDT") for trade in small_day()]
+    both = trade_facts(trades([*small_day(), *other]))
+    candles = {"ETHUSDT": candles_of(trades(other)), "BTCUSDT": CANDLES_OF_DAY}
+    report = gate(both, candles, symbols=("BTCUSDT", "ETHUSDT"))
+    assert (report.counts, report.compared_symbols, report.not_compared) == ({}, ("BTCUSDT", "ETHUSDT"), ())
+    swapped = gate(both, {"BTCUSDT": candles["ETHUSDT"]}, symbols=("BTCUSDT", "ETHUSDT"))
+    assert (swapped.compared_symbols, swapped.not_compared) == (("BTCUSDT",), ("ETHUSDT",))
+    assert swapped.counts[Rule.MINUTES_EQUAL_CANDLES] == 400
+
+
+def test_a_fact_that_is_there_twice_is_compared_once_and_counted_twice() -> None:
+    facts = trade_facts(ROWS)
+    report = gate(pa.concat_tables([facts, facts.slice(0, 1)]))
+    assert report.counts == {Rule.KEYS_UNIQUE: 1, Rule.TOTALS_EQUAL_CANDLES: 1}
+
+
+@pytest.mark.parametrize("name", ["fact_trades", "dim_time", "dim_symbol", "candles"])
+def test_a_table_of_other_columns_is_refused_by_name(name: str) -> None:
+    tables = {
+        **{"fact_trades": trade_facts(ROWS), "dim_time": time_dimension(DAY)},
+        **{"dim_symbol": dim_symbol("BTCUSDT"), "candles": CANDLES_OF_DAY},
+    }
+    lost = {"fact_trades": "vwap", "dim_time": "hour", "dim_symbol": "base_asset", "candles": "count"}[name]
+    tables[name] = tables[name].drop_columns(lost)
+    with pytest.raises(BadPayload, match=f"^{name} lacks the columns {lost};"):
+        gate_day(
+            tables["fact_trades"],
+            day=DAY,
+            dim_time=tables["dim_time"],
+            dim_symbol=tables["dim_symbol"],
+            candles={"BTCUSDT": tables["candles"]},
+        )

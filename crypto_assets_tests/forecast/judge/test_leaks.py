@@ -315,6 +315,7 @@ def test_a_momentum_that_foretells_most_of_a_trending_market_is_no_leak() -> Non
     assert find_leaks(evidence_of(trending)) == []
 
 
+@pytest.mark.filterwarnings("error")
 def test_a_constant_feature_and_one_that_is_null_are_no_leak(honest: Evidence) -> None:
     values = honest.table.values.copy()
     values[:, 2] = 5.0
@@ -404,9 +405,10 @@ def test_a_constant_feature_may_be_divided_by_anything_and_must_have_its_own_mea
     still = evidence_of(with_value(honest.table, "roc_3_1m", 0.0))
     scale = [replace(s, scale=np.where(s.scale > 0, s.scale, 1.0)) for s in still.scalers]
     assert find_leaks(replace(still, scalers=scale)) == []
-    (leak, *_) = find_leaks(replace(still, scalers=[replace(s, mean=s.mean + [0, 1.1e-6, 0, 0]) for s in scale]))
+    off = np.array([0, 1.1e-6, 0, 0])
+    (leak, *_) = find_leaks(replace(still, scalers=[replace(s, mean=s.mean + off) for s in scale]))
     assert "1 of 4 features" in leak.sentence
-    assert find_leaks(replace(still, scalers=[replace(s, mean=s.mean + [0, 0.9e-6, 0, 0]) for s in scale])) == []
+    assert find_leaks(replace(still, scalers=[replace(s, mean=s.mean + 0.8 * off) for s in scale])) == []
 
 
 def test_a_value_that_is_missing_counts_in_no_mean(honest: Evidence) -> None:

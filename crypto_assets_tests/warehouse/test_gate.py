@@ -317,6 +317,10 @@ def test_violations_are_in_the_order_of_rules_symbols_and_minutes() -> None:
         "ETHUSDT: has no row in dim_symbol",
     ]
     assert report.counts == {Rule.KEYS_UNIQUE: 3, Rule.DIMENSIONS_COVER: 2}
+    assert report.of_rule(Rule.DIMENSIONS_COVER) == (
+        "dimensions_cover: BTCUSDT: has no row in dim_symbol, ETHUSDT: has no row in dim_symbol"
+    )
+    assert report.of_rule(Rule.NO_NULLS) == "no_nulls: "
     assert list(report.counts) == [Rule.KEYS_UNIQUE, Rule.DIMENSIONS_COVER]
 
 
@@ -417,3 +421,11 @@ def test_a_table_of_other_columns_is_refused_by_name(name: str) -> None:
             dim_symbol=tables["dim_symbol"],
             candles={"BTCUSDT": tables["candles"]},
         )
+
+
+@pytest.mark.parametrize("is_bronze", [True, False])
+def test_candles_that_were_read_as_floats_are_refused_by_name(is_bronze: bool) -> None:
+    candles = in_bronze(CANDLES_OF_DAY, source="archive") if is_bronze else CANDLES_OF_DAY
+    at = candles.schema.get_field_index("close")
+    with pytest.raises(BadPayload, match=r"^candles cannot be used: close is Float64"):
+        gate(trade_facts(ROWS), {"BTCUSDT": candles.set_column(at, "close", candles["close"].cast(pa.float64()))})

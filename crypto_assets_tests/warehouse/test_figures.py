@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -28,12 +29,19 @@ from crypto_assets.warehouse.figures import (
 from crypto_assets.warehouse.tables import DIM_SYMBOL, DIM_TIME, FACT_TRADES, DayTable
 from crypto_assets_tests.warehouse.examples import DAY, dim_symbol, small_day, trades
 
-FACTS = trade_facts(trades([*small_day(count=9), *small_day("ETHUSDT", count=4)]))
-TABLES: list[tuple[DayTable, pa.Table]] = [
-    (FACT_TRADES, FACTS),
-    (DIM_TIME, time_dimension(DAY)),
-    (DIM_SYMBOL, dim_symbol("BTCUSDT", "ETHUSDT")),
-]
+TABLES = (FACT_TRADES, DIM_TIME, DIM_SYMBOL)
+
+
+@cache
+def facts() -> pa.Table:
+    return trade_facts(trades([*small_day(count=9), *small_day("ETHUSDT", count=4)]))
+
+
+def rows_of(table: DayTable) -> pa.Table:
+    """A few rows of a day."""
+    if table is FACT_TRADES:
+        return facts()
+    return time_dimension(DAY) if table is DIM_TIME else dim_symbol("BTCUSDT", "ETHUSDT")
 
 
 def asked(rows: pa.Table, query: str, *, name: str) -> tuple[Any, ...]:
@@ -54,8 +62,9 @@ def holds(figures: Figures, rows: pa.Table) -> bool:
     return bool(found)
 
 
-@pytest.mark.parametrize(("table", "rows"), TABLES, ids=lambda one: getattr(one, "name", ""))
-def test_figures_of_parquet_are_those_of_a_database(table: DayTable, rows: pa.Table) -> None:
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_figures_of_parquet_are_those_of_a_database(table: DayTable) -> None:
+    rows = rows_of(table)
     found = figures_of(rows)
     assert list(found) == names_of_figures(table)
     assert found == database_figures(table, rows)
@@ -84,8 +93,9 @@ def test_figures_of_a_table_worked_out_by_hand() -> None:
     }
 
 
-@pytest.mark.parametrize(("table", "rows"), TABLES, ids=lambda one: getattr(one, "name", ""))
-def test_figures_of_no_rows_are_those_of_a_database(table: DayTable, rows: pa.Table) -> None:
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_figures_of_no_rows_are_those_of_a_database(table: DayTable) -> None:
+    rows = rows_of(table)
     nothing = rows.slice(0, 0)
     assert figures_of(nothing) == database_figures(table, nothing)
     assert holds(figures_of(nothing), nothing)
@@ -98,22 +108,22 @@ def test_figures_of_no_rows_are_those_of_a_database(table: DayTable, rows: pa.Ta
 def test_figures_do_not_hold_of_rows_that_differ_in_one_last_digit(data: st.DataObject) -> None:
     sums = [name for name in names_of_figures(FACT_TRADES) if name.startswith("sum(")]
     column = data.draw(st.sampled_from(sums)).removeprefix("sum(").removesuffix(")")
-    row = data.draw(st.integers(0, FACTS.num_rows - 1))
+    row = data.draw(st.integers(0, facts().num_rows - 1))
     kind = FACT_TRADES.schema.field(column).type
-    values = FACTS[column].to_pylist()
+    values = facts()[column].to_pylist()
     values[row] += Decimal(1).scaleb(-kind.scale) if pa.types.is_decimal(kind) else 1
     at = FACT_TRADES.schema.get_field_index(column)
-    other = FACTS.set_column(at, FACT_TRADES.schema.field(column), pa.array(values, kind))
-    assert not holds(figures_of(FACTS), other)
-    assert differences(figures_of(FACTS), figures_of(other)) == [
-        f"sum({column}) is {sum(FACTS[column].to_pylist())} in S3 and {sum(values)} in Redshift"
+    other = facts().set_column(at, FACT_TRADES.schema.field(column), pa.array(values, kind))
+    assert not holds(figures_of(facts()), other)
+    assert differences(figures_of(facts()), figures_of(other)) == [
+        f"sum({column}) is {sum(facts()[column].to_pylist())} in S3 and {sum(values)} in Redshift"
     ]
 
 
 def test_a_day_is_found_by_its_times_and_a_dimension_without_any_by_its_keys() -> None:
     end = date(2024, 8, 31)
     assert [day_column(table) for table in (FACT_TRADES, DIM_TIME, DIM_SYMBOL)] == ["trade_minute", "datetime", None]
-    assert rows_of_day(FACT_TRADES, end, FACTS) == (
+    assert rows_of_day(FACT_TRADES, end, facts()) == (
         "trade_minute >= TIMESTAMP '2024-08-31 00:00:00.000000' "
         "AND trade_minute < TIMESTAMP '2024-09-01 00:00:00.000000'"
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 
 import polars as pl
 import pyarrow as pa
@@ -29,8 +30,12 @@ from crypto_assets_tests.warehouse.examples import (
 )
 
 ROWS = trades(small_day())
-CANDLES_OF_DAY = candles_of(ROWS)
-"""From the first trade to the last: 1,000 minutes, 400 of them with one trade."""
+
+
+@cache
+def candles_of_day() -> pa.Table:
+    """From the first trade to the last: 1,000 minutes, 400 of them with one trade."""
+    return candles_of(ROWS)
 
 
 def gate(
@@ -45,7 +50,7 @@ def gate(
         day=DAY,
         dim_time=time_dimension(DAY) if dim_time is None else dim_time,
         dim_symbol=dim_symbol(*symbols),
-        candles={"BTCUSDT": CANDLES_OF_DAY} if candles is None else candles,
+        candles={"BTCUSDT": candles_of_day()} if candles is None else candles,
     )
 
 
@@ -83,14 +88,14 @@ def test_facts_of_the_trades_of_the_candles_pass() -> None:
 
 def test_a_symbol_without_candles_passes_and_is_named() -> None:
     both = trade_facts(trades([*small_day(), *small_day("ETHUSDT")]))
-    report = gate(both, {"BTCUSDT": CANDLES_OF_DAY, "BNBUSDT": None}, symbols=("BTCUSDT", "ETHUSDT"))
+    report = gate(both, {"BTCUSDT": candles_of_day(), "BNBUSDT": None}, symbols=("BTCUSDT", "ETHUSDT"))
     assert not report.counts
     assert (report.compared_symbols, report.not_compared) == (("BTCUSDT",), ("BNBUSDT", "ETHUSDT"))
 
 
 def test_a_day_without_trades_passes_where_no_candle_counts_any() -> None:
     assert not gate(FACT_TRADES.schema.empty_table(), {}, symbols=()).counts
-    assert not gate(FACT_TRADES.schema.empty_table(), {"BTCUSDT": CANDLES_OF_DAY.slice(1, 1)}).counts
+    assert not gate(FACT_TRADES.schema.empty_table(), {"BTCUSDT": candles_of_day().slice(1, 1)}).counts
 
 
 def test_a_day_without_facts_fails_where_candles_count_trades() -> None:
@@ -134,7 +139,7 @@ def test_a_trade_counted_twice_is_told_with_both_values() -> None:
     ],
 )
 def test_a_single_last_digit_fails_the_minute(column: str, value: str | int) -> None:
-    candle = with_candle(CANDLES_OF_DAY, 0, **{column: Decimal(value) if isinstance(value, str) else value})
+    candle = with_candle(candles_of_day(), 0, **{column: Decimal(value) if isinstance(value, str) else value})
     report = gate(trade_facts(ROWS), {"BTCUSDT": candle})
     assert report.counts[Rule.MINUTES_EQUAL_CANDLES] == 1
     assert f"{column} " in str(report.violations[0])
@@ -142,9 +147,9 @@ def test_a_single_last_digit_fails_the_minute(column: str, value: str | int) -> 
 
 
 def test_two_errors_that_cancel_over_the_day_are_found_in_their_minutes() -> None:
-    first, second = CANDLES_OF_DAY.to_pylist()[0], CANDLES_OF_DAY.to_pylist()[2]
+    first, second = candles_of_day().to_pylist()[0], candles_of_day().to_pylist()[2]
     moved = with_candle(
-        with_candle(CANDLES_OF_DAY, 0, volume=first["volume"] + 1), 2, volume=second["volume"] - Decimal("0.05")
+        with_candle(candles_of_day(), 0, volume=first["volume"] + 1), 2, volume=second["volume"] - Decimal("0.05")
     )
     assert gate(trade_facts(ROWS), {"BTCUSDT": moved}).counts[Rule.MINUTES_EQUAL_CANDLES] == 2
 
@@ -176,14 +181,16 @@ def test_facts_of_a_minute_whose_candle_counts_none_fail() -> None:
 
 
 def test_facts_of_a_minute_without_a_candle_fail() -> None:
-    report = gate(trade_facts(ROWS), {"BTCUSDT": CANDLES_OF_DAY.slice(1)})
+    report = gate(trade_facts(ROWS), {"BTCUSDT": candles_of_day().slice(1)})
     assert "BTCUSDT 00:00: there are facts of 1 trades and there is no candle of it" in said(report)
 
 
 def test_an_interpolated_candle_of_silver_is_no_candle() -> None:
-    flags = [FLAGS["filled"], *([0] * (CANDLES_OF_DAY.num_rows - 1))]
-    silver = CANDLES_OF_DAY.append_column("flags", pa.array(flags, pa.int32())).append_column(
-        "source", pa.array(["archive"] * len(flags))
+    flags = [FLAGS["filled"], *([0] * (candles_of_day().num_rows - 1))]
+    silver = (
+        candles_of_day()
+        .append_column("flags", pa.array(flags, pa.int32()))
+        .append_column("source", pa.array(["archive"] * len(flags)))
     )
     report = gate(trade_facts(ROWS), {"BTCUSDT": silver.cast(SILVER_KLINES["1m"].schema)})
     assert "BTCUSDT 00:00: there are facts of 1 trades and its candle is missing and was interpolated" in said(report)
@@ -191,8 +198,8 @@ def test_an_interpolated_candle_of_silver_is_no_candle() -> None:
 
 @pytest.mark.parametrize("live_first", [True, False])
 def test_of_copies_in_bronze_the_archives_counts(live_first: bool) -> None:
-    archive = in_bronze(CANDLES_OF_DAY, source="archive")
-    live = in_bronze(with_candle(CANDLES_OF_DAY, 0, count=7), source="live")
+    archive = in_bronze(candles_of_day(), source="archive")
+    live = in_bronze(with_candle(candles_of_day(), 0, count=7), source="live")
     bronze = pa.concat_tables([live, archive] if live_first else [archive, live])
     assert not gate(trade_facts(ROWS), {"BTCUSDT": bronze}).counts
 
@@ -210,9 +217,9 @@ def in_bronze(candles: pa.Table, *, source: str) -> pa.Table:
 
 
 def test_candles_of_other_days_and_off_the_minute_are_left_out() -> None:
-    moved = pl.DataFrame(pl.from_arrow(CANDLES_OF_DAY))
+    moved = pl.DataFrame(pl.from_arrow(candles_of_day()))
     others = pl.concat([moved.with_columns(pl.col("open_time").dt.offset_by(by)) for by in ("-1d", "1d", "7s")])
-    candles = pl.concat([moved, others]).to_arrow().cast(CANDLES_OF_DAY.schema)
+    candles = pl.concat([moved, others]).to_arrow().cast(candles_of_day().schema)
     assert not gate(trade_facts(ROWS), {"BTCUSDT": candles}).counts
 
 
@@ -327,7 +334,11 @@ def test_violations_are_in_the_order_of_rules_symbols_and_minutes() -> None:
 def test_a_symbol_that_is_there_twice_in_its_dimension_fails() -> None:
     twice = pa.concat_tables([dim_symbol("BTCUSDT"), dim_symbol("BTCUSDT")])
     report = gate_day(
-        trade_facts(ROWS), day=DAY, dim_time=time_dimension(DAY), dim_symbol=twice, candles={"BTCUSDT": CANDLES_OF_DAY}
+        trade_facts(ROWS),
+        day=DAY,
+        dim_time=time_dimension(DAY),
+        dim_symbol=twice,
+        candles={"BTCUSDT": candles_of_day()},
     )
     assert only(report, Rule.KEYS_UNIQUE) == "BTCUSDT: dim_symbol has 2 rows of this symbol"
 
@@ -378,20 +389,20 @@ def test_the_first_and_the_last_minute_are_of_the_day() -> None:
 
 
 def test_totals_of_the_day_are_told_with_both_values() -> None:
-    report = gate(trade_facts(ROWS), {"BTCUSDT": with_candle(CANDLES_OF_DAY, 0, count=3, quote_volume=Decimal(11))})
+    report = gate(trade_facts(ROWS), {"BTCUSDT": with_candle(candles_of_day(), 0, count=3, quote_volume=Decimal(11))})
     (violation,) = [v for v in report.violations if v.rule is Rule.TOTALS_EQUAL_CANDLES]
     facts = sum(trade_facts(ROWS)["total_trade_value"].to_pylist())
     assert (violation.symbol, violation.minute) == ("BTCUSDT", None)
     assert violation.sentence == (
         f"over the day count 400 in the facts and 402 in the candles, quote_volume {facts:.16f} in the facts and "
-        f"{sum(CANDLES_OF_DAY['quote_volume'].to_pylist()) + 1:.8f} in the candles"
+        f"{sum(candles_of_day()['quote_volume'].to_pylist()) + 1:.8f} in the candles"
     )
 
 
 def test_every_symbol_is_held_against_its_own_candles() -> None:
     other = [replace(trade, price="7", symbol="ETHUSDT") for trade in small_day()]
     both = trade_facts(trades([*small_day(), *other]))
-    candles = {"ETHUSDT": candles_of(trades(other)), "BTCUSDT": CANDLES_OF_DAY}
+    candles = {"ETHUSDT": candles_of(trades(other)), "BTCUSDT": candles_of_day()}
     report = gate(both, candles, symbols=("BTCUSDT", "ETHUSDT"))
     assert (report.counts, report.compared_symbols, report.not_compared) == ({}, ("BTCUSDT", "ETHUSDT"), ())
     swapped = gate(both, {"BTCUSDT": candles["ETHUSDT"]}, symbols=("BTCUSDT", "ETHUSDT"))
@@ -409,7 +420,7 @@ def test_a_fact_that_is_there_twice_is_compared_once_and_counted_twice() -> None
 def test_a_table_of_other_columns_is_refused_by_name(name: str) -> None:
     tables = {
         **{"fact_trades": trade_facts(ROWS), "dim_time": time_dimension(DAY)},
-        **{"dim_symbol": dim_symbol("BTCUSDT"), "candles": CANDLES_OF_DAY},
+        **{"dim_symbol": dim_symbol("BTCUSDT"), "candles": candles_of_day()},
     }
     lost = {"fact_trades": "vwap", "dim_time": "hour", "dim_symbol": "base_asset", "candles": "count"}[name]
     tables[name] = tables[name].drop_columns(lost)
@@ -425,7 +436,7 @@ def test_a_table_of_other_columns_is_refused_by_name(name: str) -> None:
 
 @pytest.mark.parametrize("is_bronze", [True, False])
 def test_candles_that_were_read_as_floats_are_refused_by_name(is_bronze: bool) -> None:
-    candles = in_bronze(CANDLES_OF_DAY, source="archive") if is_bronze else CANDLES_OF_DAY
+    candles = in_bronze(candles_of_day(), source="archive") if is_bronze else candles_of_day()
     at = candles.schema.get_field_index("close")
     with pytest.raises(BadPayload, match=r"^candles cannot be used: close is Float64"):
         gate(trade_facts(ROWS), {"BTCUSDT": candles.set_column(at, "close", candles["close"].cast(pa.float64()))})

@@ -106,11 +106,17 @@ def test_a_state_older_than_a_minute_is_not_known_any_more() -> None:
         state(40, [(101.0, 1.0)], [(100.0, 1.0)]),
         state(40, [], ASKS),
         state(40, BIDS, []),
+        state(40, [(100.0, 1.0)], [(100.0, 1.0)]),
+        state(40, [(0.0, 1.0)], ASKS),
         state(40, [(99.0, 0.0)], ASKS),
+        state(40, BIDS, [(101.0, 0.0), (102.0, 1.0)]),
         state(40, [(99.5, 1.0)], ASKS, FLAGS["crossed"]),
         state(40, [(99.5, 1.0)], ASKS, FLAGS["out_of_range"]),
     ],
-    ids=["crossed", "no bid", "no ask", "nothing at the best bid", "flagged crossed", "flagged out of range"],
+    ids=[
+        *("crossed", "no bid", "no ask", "locked", "a bid of nothing", "nothing at the best bid"),
+        *("nothing at the best ask", "flagged crossed", "flagged out of range"),
+    ],
 )
 def test_a_state_that_cannot_be_is_passed_over(wrong: dict[str, object]) -> None:
     sound = gold_of(state(30, BIDS, ASKS))

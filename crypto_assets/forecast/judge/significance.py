@@ -76,9 +76,7 @@ def diebold_mariano(loss: FloatArray, other: FloatArray, *, horizon: int) -> Die
     from scipy.stats import t
     from statsmodels.regression.linear_model import OLS
 
-    # Squared log-returns are about 1e-8: brought to the size of 1, no tolerance of the regression plays a part.
-    scaled = difference / np.abs(difference).max()
-    fit = OLS(scaled, np.ones(rows)).fit(cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": False})
+    fit = OLS(difference, np.ones(rows)).fit(cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": False})
     harvey = sqrt((rows + 1 - 2 * horizon + horizon * (horizon - 1) / rows) / rows)
     statistic = float(fit.tvalues[0]) * harvey
     return DieboldMariano(statistic=statistic, p=float(t.cdf(statistic, rows - 1)), lags=lags)
@@ -148,7 +146,7 @@ def wilson(hits: float, trials: int, *, alpha: float) -> Interval:
     from statsmodels.stats.proportion import proportion_confint
 
     low, high = np.asarray(proportion_confint(hits, trials, alpha=alpha, method="wilson"), dtype=np.float64)
-    return Interval(low=max(0.0, float(low)), high=min(1.0, float(high)))
+    return Interval(low=float(low), high=float(high))
 
 
 def pesaran_timmermann(foretold_up: BoolArray, realised_up: BoolArray) -> PesaranTimmermann:

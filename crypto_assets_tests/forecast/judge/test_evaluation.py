@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -250,7 +251,11 @@ def test_figures_that_are_not_there_are_a_lookup_error(guessed: Evaluated) -> No
 
 def test_a_day_without_samples_is_refused_with_a_sentence() -> None:
     nothing = Samples(rows=np.zeros(0, np.int64), targets=np.zeros((0, 2)))
-    with pytest.raises(InputIncomplete, match=r"BTCUSDT: nothing can be evaluated: 1,500 rows hold 0 samples"):
+    sentence = (
+        "BTCUSDT: nothing can be evaluated: 1,500 rows hold 0 samples and 0 folds. Materialise the day's features, or "
+        "give more days."
+    )
+    with pytest.raises(InputIncomplete, match=f"^{re.escape(sentence)}$"):
         evaluate(TABLE, nothing, [], fit=lambda split, seed: pytest.fail("fitted"), options=OPTIONS)
 
 
@@ -259,7 +264,8 @@ def test_a_fold_with_an_empty_part_is_refused_before_anything_is_fitted(part: st
     samples = samples_for(TABLE, OPTIONS)
     splits = list(splits_for(TABLE, samples, OPTIONS))
     splits[3] = replace(splits[3], **{part: np.zeros(0, np.int64)})
-    with pytest.raises(InputIncomplete, match=f"fold 4 of 5 has no {name} rows"):
+    sentence = f"BTCUSDT: fold 4 of 5 has no {name} rows: nothing can be said about it. Give more days, or fewer folds."
+    with pytest.raises(InputIncomplete, match=f"^{re.escape(sentence)}$"):
         evaluate(TABLE, samples, splits, fit=lambda split, seed: pytest.fail("fitted"), options=OPTIONS)
 
 
@@ -271,7 +277,11 @@ def test_a_forecast_that_is_no_number_is_a_training_that_failed(strange: float, 
         getattr(made, part)[3, 1] = strange
         return made
 
-    with pytest.raises(TrainingFailed, match=rf"fold 1, seed 7: 1 of [\d,]+ {part} forecasts are no numbers"):
+    sentence = (
+        rf"^BTCUSDT: fold 1, seed 7: 1 of [\d,]+ {part} forecasts are no numbers or log-returns beyond ±10: the"
+        r" training diverged\. Lower the learning rate; no figure was made\.$"
+    )
+    with pytest.raises(TrainingFailed, match=sentence):
         judged(TABLE, diverged, OPTIONS)
 
 

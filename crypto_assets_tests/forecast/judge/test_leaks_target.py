@@ -147,15 +147,15 @@ def test_of_many_rows_some_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (found.rows, found.r2) == (60, pytest.approx(1))
 
 
-@pytest.mark.parametrize("earlier", [0, 1, 4, 5])
-def test_targets_that_begin_too_early_are_counted_and_so_are_the_rows_they_begin_early(earlier: int) -> None:
+@pytest.mark.parametrize(("earlier", "seen"), [(0, 0), (1, 1), (4, 4), (5, 5), (6, 0)])
+def test_targets_that_begin_too_early_are_counted_and_so_are_the_rows_they_begin_early(earlier: int, seen: int) -> None:
     table = random_walk(200, seed=2)
     samples = samples_of(table, DataOptions(window=8, horizons=(2, 5)))
     price = np.log(table.close)
     start = samples.rows - earlier
     late = samples.targets.copy()
     late[:, 1] = price[start + 5] - price[start]
-    expected = [(5, len(samples), earlier)] if earlier else []
+    expected = [(5, len(samples), seen)] if earlier else []
     assert list(misplaced_targets(table, replace(samples, targets=late), horizons=(2, 5))) == expected
 
 

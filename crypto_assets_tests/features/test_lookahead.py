@@ -247,9 +247,10 @@ def test_what_is_cut_off_is_what_was_not_known_by_the_moment(day_inputs: Feature
 
 
 def ratios(after: pa.Table, before: pa.Table, name: str, *, since: int) -> np.ndarray:
-    """How many times what it was each value is, of the rows from one on."""
+    """How many times what it was each value is, of the rows from one on; NaN where it was zero."""
     values = [pc.cast(table[name], pa.float64()).to_numpy()[since:] for table in (after, before)]
-    return values[0] / values[1]
+    with np.errstate(invalid="ignore"):
+        return values[0] / values[1]
 
 
 def test_noise_is_one_factor_for_the_prices_of_a_row_and_another_for_its_quantities(day_inputs: FeatureInputs) -> None:

@@ -123,6 +123,13 @@ def test_a_state_that_cannot_be_is_passed_over(wrong: dict[str, object]) -> None
     assert gold_of(state(30, BIDS, ASKS), wrong).equals(sound)
 
 
+def test_a_book_of_a_cheap_asset_is_read_like_any_other() -> None:
+    cheap = [[(price / 1_000, quantity) for price, quantity in side] for side in (BIDS, ASKS)]
+    rows, dear = gold_of(state(5, *cheap)).slice(0, 1), gold_of(state(5, BIDS, ASKS)).slice(0, 1)
+    for name in ("spread_bps", "microprice_bps", "whale_bid_distance_bps", "imbalance_5level_mean_1m"):
+        assert rows[name][0].as_py() == pytest.approx(dear[name][0].as_py(), rel=1e-9)
+
+
 def test_of_equal_levels_the_nearest_is_the_whale() -> None:
     row = gold_of(state(5, [(99.0, 2.0), (98.0, 2.0)], [(101.0, 1.0), (102.0, 5.0), (103.0, 5.0)])).slice(0, 1)
     assert row["whale_bid_distance_bps"][0].as_py() == pytest.approx(100)

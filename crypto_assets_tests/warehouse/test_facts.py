@@ -185,6 +185,13 @@ def test_a_quantity_that_no_sum_holds_is_named() -> None:
         trade_facts(trades([Trade(6, 0), Trade(7, 0, "90000000000", "-90000000000000", symbol="ETHUSDT")]))
 
 
+def test_of_equal_quantities_that_no_sum_holds_the_dearest_is_named() -> None:
+    large = "90000000000000000000"
+    rows = [Trade(number, 0, price, large) for number, price in ((1, "7"), (2, "-9"), (3, "8"))]
+    with pytest.raises(BadPayload, match="BTCUSDT 2 has the quantity"):
+        trade_facts(trades(rows))
+
+
 @pytest.mark.parametrize(
     ("price", "quantity", "is_refused"),
     [

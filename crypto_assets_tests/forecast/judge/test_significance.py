@@ -111,8 +111,10 @@ NOTHING_TO_TEST = {
 
 @pytest.mark.parametrize("name", NOTHING_TO_TEST)
 def test_nothing_is_significant_where_nothing_can_be_tested(name: str) -> None:
-    found = diebold_mariano(*NOTHING_TO_TEST[name], horizon=1)
+    loss, other = NOTHING_TO_TEST[name]
+    found = diebold_mariano(loss, other, horizon=1)
     assert (found.statistic, found.p) == (None, 1.0)
+    assert found.lags == {0: 0, 29: 3, 100: 4, 200: 4}[loss.size]
 
 
 def test_rows_that_hold_too_few_outcomes_of_a_long_horizon_are_not_tested() -> None:

@@ -49,10 +49,10 @@ def _area(code: Mapping[str, str], tests: Mapping[str, str]) -> Area:
 
 AREAS = {
     "cleaning": Area(("cleaning/*",), ("cleaning",)),
-    "features": Area(("features/*",), ("features",)),
+    "features": Area(("features/*",), ("features", "tools/test_generated.py")),
     "warehouse": _area(
         {"warehouse": "ddl extract_plan facts figures gate gate_* tables verdict"},
-        {"warehouse": "ddl extract_plan facts gate recorded_facts"},
+        {"warehouse": "ddl extract_plan facts figures gate recorded_facts", "checks": "warehouse"},
     ),
     "judge": _area(
         {"forecast/judge": "*"},

@@ -14,8 +14,9 @@ import pytest
 from crypto_assets.checks.findings import as_result
 from crypto_assets.checks.warehouse import findings_of
 from crypto_assets.lake.lake import Lake
+from crypto_assets.lake.manifest import Manifest
 from crypto_assets.partitions import WholeDay
-from crypto_assets.schemas import FLAGS, SILVER_KLINES
+from crypto_assets.schemas import BRONZE_KLINES, FLAGS, SILVER_KLINES
 from crypto_assets.warehouse.facts import time_dimension, trade_facts
 from crypto_assets.warehouse.store import WarehouseStore
 from crypto_assets.warehouse.tables import DIM_SYMBOL, DIM_TIME, FACT_TRADES, TRADES
@@ -146,6 +147,60 @@ def test_an_interpolated_candle_is_not_what_facts_must_equal(store: WarehouseSto
     publish(store, trade(1))
     put_candle(lake, price="1", flags=FLAGS["filled"])
     assert "minutes_equal_candles" not in judge(store, lake).broken
+
+
+def test_a_verdict_tells_of_every_rule_how_often_it_is_broken(store: WarehouseStore, lake: Lake) -> None:
+    publish(store, *(trade(number, price="0", minute=number) for number in range(7)), dimensions=False)
+    verdict = judge(store, lake)
+    assert list(verdict.broken) == ["above_zero", "dimensions_cover", CANDLES_PRESENT]
+    assert verdict.counts == {"above_zero": 7, "dimensions_cover": 8, CANDLES_PRESENT: 1}
+    assert verdict.broken["above_zero"] == (
+        "above_zero: "
+        + ", ".join(
+            f"BTCUSDT 12:0{minute}: min_price is 0.00000000, total_trade_value is 0.0000000000000000"
+            for minute in range(5)
+        )
+        + ", and 2 more"
+    )
+    assert verdict.why_not == "; ".join(verdict.broken.values()) + "."
+    assert (verdict.rows, verdict.compared) == (7, ())
+
+
+def test_a_day_that_was_never_published_has_no_verdict(store: WarehouseStore, lake: Lake) -> None:
+    assert judge_day(store, lake, DAY, symbols=["BTCUSDT"]) is None
+    assert read_verdict(store, DAY, data_version="v1") is None
+
+
+def test_candles_of_bronze_stand_in_where_silver_has_none(store: WarehouseStore, lake: Lake) -> None:
+    publish(store, trade(1))
+    put_candle(lake)
+    silver = lake.read(SILVER_KLINES["1m"], "BTCUSDT", DAY)
+    assert silver is not None
+    dataset = BRONZE_KLINES["1m"]
+    provenance = {"source": "archive", "exchange": "binance", "received_at": NOON}
+    provenance |= dict.fromkeys(("topic", "partition", "offset"))
+    (candle,) = silver.to_pylist()
+    bronze = pa.Table.from_pylist([candle | provenance], schema=dataset.schema)
+    parts = lake.write_part(dataset, "BTCUSDT", DAY, bronze, source="archive", origin="zip", version="v1")
+    lake.publish_manifest(dataset, "BTCUSDT", DAY, Manifest(parts=tuple(parts)))
+    lake.publish(SILVER_KLINES["1m"], "BTCUSDT", DAY, silver.slice(0, 0))
+    assert judge(store, lake).compared == ("BTCUSDT",)
+
+
+def test_symbols_that_are_asked_for_need_candles_only_where_they_have_facts(store: WarehouseStore, lake: Lake) -> None:
+    publish(store, trade(1), {**trade(2), "symbol": "ETHUSDT"})
+    verdict = judge_day(store, lake, DAY, symbols=["BNBUSDT"])
+    assert verdict is not None
+    assert verdict.broken[CANDLES_PRESENT] == (
+        "candles_present: the lake has none; materialise silver_klines_1m of 2024-08-08|BTCUSDT, 2024-08-08|ETHUSDT"
+    )
+    assert verdict.counts[CANDLES_PRESENT] == 2
+
+
+def test_a_verdict_lies_beside_its_day(store: WarehouseStore, lake: Lake, tmp_path: Path) -> None:
+    publish(store, trade(1))
+    judge(store, lake)
+    assert (tmp_path / "warehouse" / "_verdicts" / "fact_trades" / "2024-08-08.json").exists()
 
 
 def test_a_day_alone_that_fails_is_an_error_that_stops_the_run() -> None:

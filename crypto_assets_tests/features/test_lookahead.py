@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -232,3 +233,167 @@ def test_noise_leaves_what_was_known_and_changes_all_numbers_after(day_inputs: F
 def test_a_day_without_candles_has_nothing_to_leak() -> None:
     empty = inputs_of(market(seed=1).klines["1m"].slice(0, 0))
     assert find_leaks(compute_features, empty, day=DAY) == []
+
+
+def known_rows(table: pa.Table, column: str, moment_us: int, *, after_us: int = 0) -> int:
+    """Rows whose time, and so long after it, is the moment or before it."""
+    return sum(time + after_us <= moment_us for time in table[column].cast(pa.int64()).to_pylist())
+
+
+@pytest.mark.parametrize("apart_us", [0, -1])
+def test_what_is_cut_off_is_what_was_not_known_by_the_moment(day_inputs: FeatureInputs, apart_us: int) -> None:
+    moment = midnight_us() + 720 * MINUTE + apart_us
+    cut = cut_inputs(day_inputs, as_of_us=moment)
+    for timeframe, minutes in (("1m", 1), ("5m", 5), ("15m", 15)):
+        whole = day_inputs.klines[timeframe]
+        count = known_rows(whole, "open_time", moment, after_us=minutes * MINUTE)
+        assert cut.klines[timeframe].equals(whole.slice(0, count))
+    assert day_inputs.orderbook is not None
+    assert day_inputs.perpetual is not None
+    assert cut.orderbook == day_inputs.orderbook.slice(0, known_rows(day_inputs.orderbook, "time", moment))
+    assert cut.perpetual == day_inputs.perpetual.slice(0, known_rows(day_inputs.perpetual, "as_of", moment))
+
+
+def ratios(after: pa.Table, before: pa.Table, name: str, *, since: int) -> np.ndarray:
+    """How many times what it was each value is, of the rows from one on; NaN where it was zero."""
+    values = [pc.cast(table[name], pa.float64()).to_numpy()[since:] for table in (after, before)]
+    with np.errstate(invalid="ignore"):
+        return values[0] / values[1]
+
+
+def test_noise_is_one_factor_for_the_prices_of_a_row_and_another_for_its_quantities(day_inputs: FeatureInputs) -> None:
+    noisy = noise_inputs(day_inputs, as_of_us=midnight_us(), seed=3)
+    before, after = day_inputs.klines["1m"], noisy.klines["1m"]
+    price, quantity = (ratios(after, before, name, since=FIRST_ROW) for name in ("close", "quote_volume"))
+    for name in ("open", "high", "low"):
+        np.testing.assert_allclose(ratios(after, before, name, since=FIRST_ROW), price, rtol=1e-6)
+    assert np.std(np.log(price)) == pytest.approx(0.2, rel=0.1)
+    traded = np.isfinite(quantity)
+    assert np.std(np.log(quantity[traded])) == pytest.approx(1.0, rel=0.1)
+    assert abs(np.corrcoef(np.log(price[traded]), np.log(quantity[traded]))[0, 1]) < 0.1
+    counts = np.asarray(before["count"])[FIRST_ROW:] * np.where(traded, quantity, 1.0)
+    np.testing.assert_allclose(np.asarray(after["count"])[FIRST_ROW:], counts, atol=0.51)
+
+    assert day_inputs.orderbook is not None
+    assert noisy.orderbook is not None
+    known = known_rows(day_inputs.orderbook, "time", midnight_us())
+    best, far = (
+        {name: ratios(noisy.orderbook, day_inputs.orderbook, name, since=known) for name in names}
+        for names in (("bid_price_1", "bid_quantity_1"), ("ask_price_10", "ask_quantity_10"))
+    )
+    np.testing.assert_allclose(best["bid_price_1"], far["ask_price_10"], rtol=1e-9)
+    np.testing.assert_allclose(best["bid_quantity_1"], far["ask_quantity_10"], rtol=1e-9)
+    assert not np.isclose(best["bid_price_1"], best["bid_quantity_1"], rtol=1e-9).any()
+    for name in ("last_update_id", "flags", "time"):
+        assert noisy.orderbook[name].equals(day_inputs.orderbook[name])
+
+
+def test_noise_is_the_same_for_the_same_seed_and_leaves_nulls(day_inputs: FeatureInputs) -> None:
+    perpetual = day_inputs.perpetual
+    assert perpetual is not None
+    lacking = replace(day_inputs, perpetual=with_column(perpetual, "mark_price", pa.nulls(perpetual.num_rows)))
+    one, again, other = (noise_inputs(lacking, as_of_us=midnight_us(), seed=seed).perpetual for seed in (1, 1, 2))
+    assert one is not None
+    assert one.equals(again)
+    assert not one.equals(other)
+    assert one["mark_price"].null_count == perpetual.num_rows
+
+
+def test_an_interpolated_candle_that_is_the_last_one_known_is_noise_too(day_inputs: FeatureInputs) -> None:
+    candles = day_inputs.klines["1m"]
+    for flag, same in (("filled", FIRST_ROW + 9), ("outlier", FIRST_ROW + 10)):
+        flags = np.zeros(candles.num_rows, dtype=np.int64)
+        flags[FIRST_ROW + 9] = FLAGS[flag]
+        flagged = with_column(candles, "flags", flags)
+        inputs = replace(day_inputs, klines={**day_inputs.klines, "1m": flagged})
+        noisy = noise_inputs(inputs, as_of_us=midnight_us() + 10 * MINUTE, seed=1).klines["1m"]
+        assert noisy.slice(0, same).equals(flagged.slice(0, same))
+        assert not noisy.slice(same, 1).equals(flagged.slice(same, 1))
+
+
+def test_a_minute_is_sampled_in_every_kind_of_hole() -> None:
+    """Each hole leaves one minute to choose, or a few; ends of 5m candles are never taken."""
+    whole = market(seed=5, pace_us=20_000_000)
+    assert whole.orderbook is not None
+    assert whole.perpetual is not None
+    candles = whole.klines["1m"]
+    flags = np.zeros(candles.num_rows, dtype=np.int64)
+    flags[[FIRST_ROW + 701, FIRST_ROW - 3]] = FLAGS["filled"]
+    flags[FIRST_ROW + 40] = FLAGS["outlier"]
+    gap = range(FIRST_ROW + 304, FIRST_ROW + 309)
+    book = without_rows(whole.orderbook, range(60 * 3 + 1_202 * 3, 60 * 3 + 1_203 * 3))
+    perpetual = without_rows(whole.perpetual, range(1_440 + 1_001, 1_440 + 1_003))
+    inputs = inputs_of(without_rows(with_column(candles, "flags", flags), gap), book=book, perp=perpetual)
+
+    drawn = [sample_minutes(inputs, day=DAY, seed=seed) for seed in range(40)]
+
+    for minutes in drawn:
+        assert {303, 701, 1_202} <= set(minutes)
+        assert len(set(minutes) & {1_001, 1_002}) >= 1
+        assert minutes[0] in {0, 1, 2, 3, 5, 6, 7, 8, 10, 11}
+        assert minutes == sorted(set(minutes))
+        assert 5 <= len(minutes) <= 7
+    seen = {minute for minutes in drawn for minute in minutes}
+    assert {1_001, 1_002} <= seen
+    assert len({minutes[0] for minutes in drawn}) > 5
+    assert all(any(low <= minute < low + 720 for minute in seen - {303, 701, 1_001, 1_002, 1_202}) for low in (20, 720))
+
+
+def test_without_book_and_perpetual_an_early_minute_and_one_of_each_half_are_sampled(
+    day_inputs: FeatureInputs,
+) -> None:
+    for seed in range(10):
+        minutes = sample_minutes(FeatureInputs(klines=day_inputs.klines), day=DAY, seed=seed)
+        assert 2 <= len(minutes) <= 3
+        assert minutes[0] <= 11
+        assert minutes[-1] >= 720
+
+
+def test_a_leak_is_told_of_the_last_row_that_changed_with_the_value_that_it_ought_to_have(
+    day_inputs: FeatureInputs, gold: pa.Table
+) -> None:
+    values = gold["macd_5m"].to_numpy().copy()
+    right = values[[3, 7]].copy()
+    values[[3, 7]] = 7.5, np.nan
+    wrong = with_column(gold, "macd_5m", pa.array(values, from_pandas=True))
+    warm = np.arange(1440) != 5
+    found = check_stored(with_column(wrong, "warm", warm), day_inputs, day=DAY, minutes=[7])
+    assert [(leak.column, leak.kind) for leak in found] == [
+        ("warm", "future cut off"),
+        ("macd_5m", "future cut off"),
+        ("warm", "future replaced by noise"),
+        ("macd_5m", "future replaced by noise"),
+    ]
+    assert str(found[0]) == (
+        "warm of 2024-08-05 00:05 is False, but True with the future cut off after 00:08; 1 rows differ"
+    )
+    assert str(found[3]) == (
+        f"macd_5m of 2024-08-05 00:07 is None, but {right[1]} with the future replaced by noise after 00:08; "
+        "2 rows differ"
+    )
+    assert (found[1].minute, found[1].as_of) == (
+        datetime(2024, 8, 5, 0, 7, tzinfo=UTC),
+        datetime(2024, 8, 5, 0, 8, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(("part", "is_found"), [(0.9e-9, False), (1.1e-9, True)])
+def test_a_value_may_be_off_by_rounding_and_not_by_more(
+    day_inputs: FeatureInputs, gold: pa.Table, part: float, is_found: bool
+) -> None:
+    values = gold["bb_middle_20_1m"].to_numpy().copy()
+    values[3] *= 1 + part
+    found = check_stored(with_column(gold, "bb_middle_20_1m", values), day_inputs, day=DAY, minutes=[7])
+    assert bool(found) == is_found
+
+
+def test_a_row_too_few_and_a_row_too_many_are_told_apart(day_inputs: FeatureInputs, gold: pa.Table) -> None:
+    lost = pa.concat_tables([gold.slice(0, 3), gold.slice(4)])
+    (leak, *_) = check_stored(lost, day_inputs, day=DAY, minutes=[7])
+    at_us = float(midnight_us() + 3 * MINUTE)
+    assert (leak.column, leak.rows, leak.expected, leak.actual) == ("open_time", 1, at_us, None)
+    assert leak.minute == datetime(2024, 8, 5, 0, 3, tzinfo=UTC)
+    candles = without_rows(day_inputs.klines["1m"], [FIRST_ROW + 2, FIRST_ROW + 3])
+    fewer = replace(day_inputs, klines={**day_inputs.klines, "1m": candles})
+    (leak, *_) = check_stored(gold, fewer, day=DAY, minutes=[7])
+    assert (leak.column, leak.rows, leak.expected, leak.actual) == ("open_time", 2, None, at_us)

@@ -106,15 +106,28 @@ def test_a_state_older_than_a_minute_is_not_known_any_more() -> None:
         state(40, [(101.0, 1.0)], [(100.0, 1.0)]),
         state(40, [], ASKS),
         state(40, BIDS, []),
+        state(40, [(100.0, 1.0)], [(100.0, 1.0)]),
+        state(40, [(0.0, 1.0)], ASKS),
         state(40, [(99.0, 0.0)], ASKS),
+        state(40, BIDS, [(101.0, 0.0), (102.0, 1.0)]),
         state(40, [(99.5, 1.0)], ASKS, FLAGS["crossed"]),
         state(40, [(99.5, 1.0)], ASKS, FLAGS["out_of_range"]),
     ],
-    ids=["crossed", "no bid", "no ask", "nothing at the best bid", "flagged crossed", "flagged out of range"],
+    ids=[
+        *("crossed", "no bid", "no ask", "locked", "a bid of nothing", "nothing at the best bid"),
+        *("nothing at the best ask", "flagged crossed", "flagged out of range"),
+    ],
 )
 def test_a_state_that_cannot_be_is_passed_over(wrong: dict[str, object]) -> None:
     sound = gold_of(state(30, BIDS, ASKS))
     assert gold_of(state(30, BIDS, ASKS), wrong).equals(sound)
+
+
+def test_a_book_of_a_cheap_asset_is_read_like_any_other() -> None:
+    cheap = [[(price / 1_000, quantity) for price, quantity in side] for side in (BIDS, ASKS)]
+    rows, dear = gold_of(state(5, *cheap)).slice(0, 1), gold_of(state(5, BIDS, ASKS)).slice(0, 1)
+    for name in ("spread_bps", "microprice_bps", "whale_bid_distance_bps", "imbalance_5level_mean_1m"):
+        assert rows[name][0].as_py() == pytest.approx(dear[name][0].as_py(), rel=1e-9)
 
 
 def test_of_equal_levels_the_nearest_is_the_whale() -> None:

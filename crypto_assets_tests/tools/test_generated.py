@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crypto_assets.features.declaration import FEATURES, Family
+from tools.generated import FEATURES as PAGE
 from tools.generated import features_tables
 
 
@@ -14,3 +15,7 @@ def test_every_feature_has_a_row_with_its_range_and_window() -> None:
     assert "| 0 to 20,000 |" in rows["spread_bps"]
     assert "| any |" in rows["macd_1m"]
     assert all(line.replace("\\|", "").count("|") == 8 for line in rows.values())
+
+
+def test_the_page_of_features_holds_the_tables() -> None:
+    assert features_tables() in PAGE.read_text(encoding="utf-8"), "run `make docs`"

@@ -74,6 +74,41 @@ def test_a_table_of_other_columns_is_refused_with_what_differs(
     assert "Nothing was changed" in str(refused.value)
 
 
+def test_the_refusal_of_a_table_says_what_to_do() -> None:
+    with pytest.raises(WarehouseError) as refused:
+        check_columns(DIM_SYMBOL, [*HELD[:2], ("listed", "date", None, None)])
+    assert str(refused.value) == (
+        "The table dim_symbol in Redshift is not the one that is loaded here: quote_asset character varying is missing;"
+        " listed date is not declared. Nothing was changed. Alter it, or rename it so that the next run makes a new "
+        "one, then load its days again."
+    )
+
+
+def test_every_column_of_the_tables_is_accepted_as_redshift_lists_it() -> None:
+    listed = {
+        **{"character varying": "character varying", "timestamp[us]": "timestamp without time zone"},
+        **{"int64": "bigint", "int32": "integer", "string": "character varying"},
+    }
+    for table in (FACT_TRADES, DIM_TIME, DIM_SYMBOL):
+        held: list[tuple[str, str, int | None, int | None]] = []
+        for field in table.schema:
+            if pa.types.is_decimal(field.type):
+                held.append((field.name, "numeric", field.type.precision, field.type.scale))
+            else:
+                held.append((field.name, listed[str(field.type)], None, None))
+        check_columns(table, held)
+
+
+def test_a_kind_without_a_type_is_named_with_those_that_there_are() -> None:
+    with pytest.raises(ValueError, match=r"^Redshift has no type for uint32; there are string, .*, double, decimal$"):
+        redshift_type(pa.uint32())
+
+
+def test_a_table_without_keys_of_its_own_has_no_order() -> None:
+    plain = dataclasses.replace(DIM_SYMBOL, sortkey=())
+    assert create_table(plain).endswith(")\nDISTSTYLE ALL")
+
+
 def test_a_changed_decimal_is_seen() -> None:
     narrow = dataclasses.replace(DIM_SYMBOL, schema=pa.schema([pa.field("price", pa.decimal128(28, 8))]))
     with pytest.raises(WarehouseError, match=r"price is decimal\(18,8\) instead of decimal\(28,8\)"):
@@ -88,5 +123,7 @@ def test_values_are_written_as_sql_reads_them() -> None:
 
 
 def test_text_that_redshift_and_postgresql_read_differently_is_refused() -> None:
-    with pytest.raises(ValueError, match="backslash"):
+    with pytest.raises(ValueError, match="cannot be written as text of SQL: it holds a backslash or a zero byte"):
         literal("a\\'; DROP TABLE fact_trades; --")
+    with pytest.raises(ValueError, match="zero byte"):
+        literal("BTC\0USDT")

@@ -106,6 +106,13 @@ def test_of_copies_that_differ_the_earliest_counts_then_the_lowest(rows: list[Tr
     assert trade_facts(trades(rows)) == trade_facts(trades([Trade(1, 4.0, "8"), Trade(2, 6.0, "10")]))
 
 
+@given(
+    st.permutations([Trade(1, 4.0, "8", "3"), Trade(1, 4.0, "8", "2", is_buyer_maker=True), Trade(1, 4.0, "8", "2")])
+)
+def test_of_copies_of_one_time_and_price_the_smallest_counts_then_what_a_taker_bought(rows: list[Trade]) -> None:
+    assert trade_facts(trades(rows)) == trade_facts(trades([Trade(1, 4.0, "8", "2")]))
+
+
 def test_open_and_close_follow_the_ids_and_not_the_times() -> None:
     (fact,) = trade_facts(trades([Trade(2, 1.0, "20"), Trade(1, 2.0, "10"), Trade(3, 0.5, "30")])).to_pylist()
     assert (fact["open_price"], fact["close_price"]) == (Decimal(10), Decimal(30))
@@ -156,20 +163,55 @@ def test_a_price_of_zero_is_counted_like_any_other() -> None:
 def test_prices_read_as_floats_are_refused() -> None:
     rows = trades([Trade(1, 0)])
     floats = rows.set_column(3, "price", rows["price"].cast(pa.float64()))
-    with pytest.raises(BadPayload, match="price is Float64"):
+    with pytest.raises(BadPayload, match=r"^trades .*price is Float64"):
         trade_facts(floats)
 
 
 def test_a_trade_without_a_price_is_refused() -> None:
     rows = trades([Trade(1, 0)])
     lacking = rows.set_column(3, "price", pa.nulls(1, rows.schema.field("price").type))
-    with pytest.raises(BadPayload, match="lack values in price"):
+    with pytest.raises(BadPayload, match=r"^Trades lack values in price: facts of the rest would be wrong\.$"):
         trade_facts(lacking)
+    at = rows.schema.get_field_index("trade_id")
+    both = lacking.set_column(at, "trade_id", pa.nulls(1, pa.int64()))
+    with pytest.raises(BadPayload, match="lack values in trade_id, price:"):
+        trade_facts(both)
 
 
 def test_a_quantity_that_no_sum_holds_is_named() -> None:
-    with pytest.raises(BadPayload, match="ETHUSDT 7 has the quantity"):
-        trade_facts(trades([Trade(6, 0), Trade(7, 0, "90000000000", "90000000000000", symbol="ETHUSDT")]))
+    with pytest.raises(
+        BadPayload, match=r"sum exactly: ETHUSDT 7 has the quantity -9e\+13\. No market trades that much"
+    ):
+        trade_facts(trades([Trade(6, 0), Trade(7, 0, "90000000000", "-90000000000000", symbol="ETHUSDT")]))
+
+
+def test_of_equal_quantities_that_no_sum_holds_the_dearest_is_named() -> None:
+    large = "90000000000000000000"
+    rows = [Trade(number, 0, price, large) for number, price in ((1, "7"), (2, "-9"), (3, "8"))]
+    with pytest.raises(BadPayload, match="BTCUSDT 2 has the quantity"):
+        trade_facts(trades(rows))
+
+
+@pytest.mark.parametrize(
+    ("price", "quantity", "is_refused"),
+    [
+        ("1", "99999999999999999999.99999999", False),
+        ("-100", "99999999999999999999.99999999", False),
+        ("100.00000001", "100000000000000000000", True),
+        ("99999999999999999999.99999999", "100", False),
+        ("99999999999999999999.99999999", "100.00000001", True),
+    ],
+)
+def test_amounts_up_to_the_last_one_that_a_sum_holds_are_taken(price: str, quantity: str, is_refused: bool) -> None:
+    half = f"{Decimal(quantity) / 2:.8f}"
+    rest = f"{Decimal(quantity) - Decimal(half):.8f}"
+    rows = trades([Trade(1, 0, price, half), Trade(2, 0, price, rest)])
+    if is_refused:
+        with pytest.raises(BadPayload, match="too large to sum exactly"):
+            trade_facts(rows)
+    else:
+        (fact,) = as_fractions(trade_facts(rows))
+        assert fact["total_trade_value"] == Fraction(price) * Fraction(quantity)
 
 
 def test_a_days_time_dimension_holds_each_of_its_minutes() -> None:

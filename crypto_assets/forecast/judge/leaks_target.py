@@ -90,7 +90,7 @@ def find_foretold(table: FeatureTable, rows: IntArray, *, horizons: Sequence[int
     found = chain(
         _by_regression(values, returns, past, names=names), _by_rank(values, ahead, past, labels=labels, names=names)
     )
-    corrected = (replace(each, p_value=min(1.0, each.p_value * comparisons)) for each in found)
+    corrected = (replace(each, p_value=each.p_value * comparisons) for each in found)
     clear = [each for each in corrected if each.p_value < FAMILY_WISE]
     best: dict[str, Foretold] = {}
     for each in sorted(clear, key=lambda each: -round(each.r2, 6)):  # of equal ones the regression, which comes first

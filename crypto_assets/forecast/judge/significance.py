@@ -17,6 +17,9 @@ FEWEST_ROWS = 30
 """Under this many rows no test is made and no interval given: the statistics are right for many rows only."""
 NO_VARIANCE = 1e-12
 """Spread of a series, as part of its largest value, up to which it counts as constant: what rounding leaves."""
+QUIET_LAGS = 5
+"""Insignificant autocorrelations in a row after which none counts: max(5, sqrt(log10 rows)), and no series has the
+10^25 rows from which on the root is the larger one."""
 CELLS_AT_ONCE = 1_000_000
 """Block starts drawn at a time, of all resamples together: memory stays at some 50 MB."""
 
@@ -73,9 +76,7 @@ def diebold_mariano(loss: FloatArray, other: FloatArray, *, horizon: int) -> Die
     from scipy.stats import t
     from statsmodels.regression.linear_model import OLS
 
-    # Squared log-returns are about 1e-8: brought to the size of 1, no tolerance of the regression plays a part.
-    scaled = difference / np.abs(difference).max()
-    fit = OLS(scaled, np.ones(rows)).fit(cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": False})
+    fit = OLS(difference, np.ones(rows)).fit(cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": False})
     harvey = sqrt((rows + 1 - 2 * horizon + horizon * (horizon - 1) / rows) / rows)
     statistic = float(fit.tvalues[0]) * harvey
     return DieboldMariano(statistic=statistic, p=float(t.cdf(statistic, rows - 1)), lags=lags)
@@ -94,11 +95,10 @@ def block_length(series: FloatArray, *, at_least: int = 1) -> int:
     floor_rows = min(rows, max(at_least, round(rows ** (1 / 3))))
     if rows < FEWEST_ROWS or is_constant(series):
         return floor_rows
-    quiet_for = max(5, floor(sqrt(log10(rows))))
-    longest = min(rows - 1, 2 * (floor(sqrt(rows)) + quiet_for))
+    longest = min(rows - 1, 2 * (floor(sqrt(rows)) + QUIET_LAGS))
     covariance = np.asarray(acovf(series, nlag=longest, fft=True), dtype=np.float64)
     is_loud = np.abs(covariance[1:] / covariance[0]) >= 2 * sqrt(log10(rows) / rows)
-    significant = _last_before_quiet(is_loud, quiet_for)
+    significant = _last_before_quiet(is_loud)
     last = min(2 * max(significant, 1), longest)
     lags = np.arange(1, last + 1)
     weights = np.clip(2 * (1 - lags / last), 0, 1)  # 1 up to the half, then falling to 0: a flat top
@@ -146,7 +146,7 @@ def wilson(hits: float, trials: int, *, alpha: float) -> Interval:
     from statsmodels.stats.proportion import proportion_confint
 
     low, high = np.asarray(proportion_confint(hits, trials, alpha=alpha, method="wilson"), dtype=np.float64)
-    return Interval(low=max(0.0, float(low)), high=min(1.0, float(high)))
+    return Interval(low=float(low), high=float(high))
 
 
 def pesaran_timmermann(foretold_up: BoolArray, realised_up: BoolArray) -> PesaranTimmermann:
@@ -191,9 +191,9 @@ def _resampled_sums(losses: FloatArray, *, length: int, resamples: int, rng: np.
     return np.vstack(parts)
 
 
-def _last_before_quiet(is_loud: BoolArray, quiet_for: int) -> int:
-    """Smallest lag after which `quiet_for` lags are insignificant; of lags that begin with 1."""
-    for lag in range(is_loud.size - quiet_for + 1):
-        if not is_loud[lag : lag + quiet_for].any():
+def _last_before_quiet(is_loud: BoolArray) -> int:
+    """Smallest lag after which QUIET_LAGS lags are insignificant; of lags that begin with 1."""
+    for lag in range(is_loud.size - QUIET_LAGS + 1):
+        if not is_loud[lag : lag + QUIET_LAGS].any():
             return lag
     return is_loud.size

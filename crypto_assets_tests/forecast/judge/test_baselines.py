@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
 
 from crypto_assets.forecast.judge.baselines import BASELINES, MAJORITY_SIGN, PERSISTENCE, Problem, foretell
-from crypto_assets.forecast.table import FeatureTable, FloatArray
+from crypto_assets.forecast.table import FeatureTable, FloatArray, IntArray
 from crypto_assets_tests.forecast.judge.worlds import options_of, samples_for, splits_for
 from crypto_assets_tests.forecast.tables import random_walk, table_of, with_signal, with_value, without_rows
 
@@ -155,3 +158,88 @@ def test_one_horizon_gives_one_column() -> None:
     samples = samples_for(WALK.table, options)
     problem = replace(WALK, samples=samples, split=splits_for(WALK.table, samples, options)[-1], data=options.data)
     assert {forecast.shape for forecast in foretell(problem).values()} == {(problem.split.test.size, 1)}
+
+
+def with_window(problem: Problem, window: int) -> Problem:
+    return replace(problem, data=msgspec.structs.replace(problem.data, window=window))
+
+
+def chosen(problem: Problem, candidates: Sequence[tuple[FloatArray, FloatArray]]) -> FloatArray:
+    """Of forecasts of one horizon, for its validation rows and its test rows, those of the least squared error."""
+    columns: list[FloatArray] = []
+    for horizon in range(len(HORIZONS)):
+        wanted = problem.targets(problem.split.validation)[:, horizon]
+        losses = [((validation[:, horizon] - wanted) ** 2).sum() for validation, _ in candidates]
+        columns.append(candidates[losses.index(min(losses))][1][:, horizon])
+    return np.column_stack(columns)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ridge_is_the_closed_form_with_the_penalty_that_validation_chooses(seed: int) -> None:
+    problem = problem_of(with_signal(900, seed=seed, strength=0.02 * seed))
+    values = problem.table.values
+
+    def inputs(part: IntArray) -> FloatArray:
+        rows = problem.rows(part)
+        newest, whole, quarter = ([values[row + 1 - size : row + 1].mean(axis=0) for row in rows] for size in (1, 8, 2))
+        return np.hstack([newest, whole, quarter])
+
+    train, validation, test = (inputs(part) for part in problem.split.parts.values())
+    middle, spread = train.mean(axis=0), train.std(axis=0)
+    train, validation, test = ((part - middle) / spread for part in (train, validation, test))
+    target = problem.targets(problem.split.train)
+    candidates: list[tuple[FloatArray, FloatArray]] = []
+    for penalty in (0.001, 0.01, 0.1, 1, 10):
+        gram = train.T @ train + penalty * len(train) * np.eye(train.shape[1])
+        weights = np.linalg.solve(gram, train.T @ (target - target.mean(axis=0)))
+        candidates.append((validation @ weights + target.mean(axis=0), test @ weights + target.mean(axis=0)))
+    assert BASELINES["ridge"](problem) == pytest.approx(chosen(problem, candidates), rel=1e-6)
+
+
+@pytest.mark.parametrize(("window", "orders"), [(1, [1]), (2, [1]), (4, [1, 2, 3]), (8, [1, 2, 5, 7])])
+@pytest.mark.parametrize("memory", [0.0, 0.6])
+def test_the_autoregression_is_a_regression_on_the_lags_that_validation_chooses(
+    window: int, orders: list[int], memory: float
+) -> None:
+    problem = with_window(problem_of(autoregressive(900, memory=memory)), window)
+    returns = np.diff(np.log(problem.table.close), prepend=np.log(problem.table.close[0]))
+
+    def inputs(part: IntArray, order: int) -> FloatArray:
+        rows = problem.rows(part)
+        return np.column_stack([np.ones(rows.size), *(returns[rows - lag] for lag in range(order))])
+
+    candidates: list[tuple[FloatArray, FloatArray]] = []
+    for order in orders:
+        train, validation, test = (inputs(part, order) for part in problem.split.parts.values())
+        weights = np.linalg.lstsq(train, problem.targets(problem.split.train), rcond=None)[0]
+        candidates.append((validation @ weights, test @ weights))
+    assert BASELINES["autoregression"](problem) == pytest.approx(chosen(problem, candidates), rel=1e-6)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5])
+def test_boosted_trees_are_as_many_of_a_hundred_as_validation_chooses_or_none(strength: float) -> None:
+    problem = problem_of(with_signal(1_200, seed=2, strength=strength))
+    train, validation, test = (problem.table.values[problem.rows(part)] for part in problem.split.parts.values())
+    expected: list[FloatArray] = []
+    for horizon in range(len(HORIZONS)):
+        target = problem.targets(problem.split.train)[:, horizon]
+        wanted = problem.targets(problem.split.validation)[:, horizon]
+        # As many bps, so that the library's absolute tolerances play no part.
+        model = HistGradientBoostingRegressor(max_depth=3, learning_rate=0.1, min_samples_leaf=20, max_iter=100)
+        model.fit(train, target * 1e4)
+        losses = [((wanted - foretold / 1e4) ** 2).mean() for foretold in model.staged_predict(validation)]
+        trees = list(model.staged_predict(test))
+        without = ((wanted - target.mean()) ** 2).mean()
+        none = np.full(len(test), target.mean())
+        expected.append(none if without <= min(losses) else trees[losses.index(min(losses))] / 1e4)
+    found = BASELINES["boosted trees"](problem)
+    assert found == pytest.approx(np.column_stack(expected), rel=1e-6)
+
+
+def test_the_majority_sign_is_up_where_as_many_rows_rose_as_fell() -> None:
+    targets = WALK.samples.targets.copy()
+    train = WALK.split.train
+    targets[train] = np.where(np.arange(train.size) % 2 == 0, 1e-4, -1e-4)[:, None]
+    targets[train[-1]] = 0.0 if train.size % 2 else -1e-4
+    problem = replace(WALK, samples=replace(WALK.samples, targets=targets))
+    assert set(BASELINES[MAJORITY_SIGN](problem).ravel()) == {1.0}

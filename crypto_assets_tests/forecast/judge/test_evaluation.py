@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -13,8 +14,9 @@ from crypto_assets.errors import InputIncomplete, TrainingFailed
 from crypto_assets.forecast.judge.baselines import BASELINES, MAJORITY_SIGN, PERSISTENCE
 from crypto_assets.forecast.judge.evaluation import Evaluated, Evaluation, evaluate
 from crypto_assets.forecast.judge.figures import REGIMES
+from crypto_assets.forecast.judge.significance import skill_interval
 from crypto_assets.forecast.options import JudgeOptions
-from crypto_assets.forecast.table import FeatureTable, Forecasts, Samples, Split
+from crypto_assets.forecast.table import FeatureTable, Forecasts, IntArray, Samples, Split
 from crypto_assets_tests.forecast.judge.worlds import guess, judged, linear, options_of, oracle, samples_for, splits_for
 from crypto_assets_tests.forecast.tables import random_walk
 
@@ -99,6 +101,71 @@ def test_the_figures_are_those_of_the_rows(guessed: Evaluated) -> None:
     assert ridge.mae_bps == pytest.approx(1e4 * (ours.ridge - ours.realised).abs().mean())
 
 
+def test_an_evaluation_says_what_it_is_of(guessed: Evaluated) -> None:
+    found = guessed.evaluation
+    assert (found.symbol, found.source, found.step_us) == ("BTCUSDT", "gold_features", 60_000_000)
+    assert (found.horizons, found.options, found.schema_version) == (HORIZONS, OPTIONS, 1)
+
+
+def test_a_fold_tells_its_rows_and_the_terciles_of_its_training_rows(guessed: Evaluated) -> None:
+    samples = samples_for(TABLE, OPTIONS)
+    returns = np.diff(np.log(TABLE.close), prepend=np.log(TABLE.close[0]))
+
+    def volatility(part: IntArray) -> list[float]:
+        return [float(np.sqrt(np.mean(returns[row - 7 : row + 1] ** 2))) for row in samples.rows[part]]
+
+    rows = guessed.rows.to_pandas()
+    for fold, split in zip(guessed.evaluation.folds, splits_for(TABLE, samples, OPTIONS), strict=True):
+        as_of = TABLE.as_of_us[samples.rows[split.test]]
+        assert (fold.train_rows, fold.validation_rows) == (split.train.size, split.validation.size)
+        assert (fold.test_rows, fold.first_as_of_us, fold.last_as_of_us) == (as_of.size, as_of[0], as_of[-1])
+        low, high = np.quantile(volatility(split.train), [1 / 3, 2 / 3])
+        assert fold.volatility_bounds == pytest.approx((low, high))
+        regimes = [int(one > low) + int(one > high) for one in volatility(split.test)]
+        ours = rows[(rows.fold == fold.number) & (rows.seed == 7) & (rows.horizon == 5)]
+        assert ours.regime.tolist() == regimes
+        cells = [guessed.evaluation.baseline("drift", horizon=1, fold=fold.number, regime=one) for one in REGIMES]
+        assert [cell.rows for cell in cells] == [regimes.count(one) for one in range(3)]
+
+
+def test_an_interval_is_as_wide_as_four_fifths_of_the_validation_errors_were(guessed: Evaluated) -> None:
+    samples = samples_for(TABLE, OPTIONS)
+    rows = guessed.rows.to_pandas()
+    for number, split in enumerate(splits_for(TABLE, samples, OPTIONS), start=1):
+        error = np.abs(samples.targets[split.validation] - guess(TABLE, samples, split, 8).validation)
+        for index, horizon in enumerate(HORIZONS):
+            ours = rows[(rows.fold == number) & (rows.seed == 8) & (rows.horizon == horizon)]
+            assert ours.half_width.tolist() == pytest.approx([np.quantile(error[:, index], 0.8)] * len(ours))
+    calibration = guessed.evaluation.model(horizon=5, seed=8).calibration
+    assert calibration is not None
+    assert calibration.stated == 0.8
+
+
+def test_the_interval_of_a_skill_is_drawn_with_the_seed_of_the_network(guessed: Evaluated) -> None:
+    rows = guessed.rows.to_pandas()
+    for fold in (2, None):
+        ours = rows[((rows.fold == fold) | (fold is None)) & (rows.seed == 9) & (rows.horizon == 5)]
+        loss, naive = ((ours.realised - ours[name]) ** 2 for name in ("forecast", "persistence"))
+        rng = np.random.default_rng(7)
+        expected = skill_interval(loss.to_numpy(), naive.to_numpy(), horizon=5, alpha=0.05, resamples=100, rng=rng)
+        errors = guessed.evaluation.model(horizon=5, seed=9, fold=fold).errors
+        assert errors is not None
+        assert errors.interval == expected
+
+
+def test_trades_and_tested_directions_do_not_overlap_at_a_long_horizon(guessed: Evaluated) -> None:
+    rows = guessed.rows.to_pandas()
+    ours = rows[(rows.fold == 3) & (rows.seed == 7) & (rows.horizon == 5)]
+    free, taken = 0, 0
+    for as_of in ours.as_of_us:
+        if as_of >= free:
+            free, taken = as_of + 5 * 60_000_000, taken + 1
+    cell = guessed.evaluation.model(horizon=5, seed=7, fold=3)
+    assert cell.profit is not None
+    assert cell.profit.trades == taken < len(ours) / 4
+    assert cell.profit.before_fees_bps - cell.profit.after_fees_bps == pytest.approx(2 * OPTIONS.judge.fee_bps * taken)
+
+
 def test_there_is_a_row_for_each_test_sample_seed_and_horizon(guessed: Evaluated) -> None:
     assert guessed.rows.column_names == [
         *("as_of_us", "fold", "seed", "horizon", "regime", "realised", "forecast", "half_width"),
@@ -165,6 +232,18 @@ def test_a_copy_of_the_last_return_is_called_one() -> None:
     assert (lag.is_copy, lag.lag) == (True, 1)
 
 
+@pytest.mark.parametrize(("ago", "lag"), [(0, 5), (2, 7), (3, None)])
+def test_a_copy_of_one_of_the_last_three_returns_is_told_apart(ago: int, lag: int | None) -> None:
+    def copy(table: FeatureTable, samples: Samples, split: Split, seed: int) -> Forecasts:
+        price, rows = np.log(table.close), np.maximum(samples.rows, 8)
+        past = (price[rows - ago] - price[rows - ago - 5])[:, None]
+        return Forecasts(validation=past[split.validation], test=past[split.test])
+
+    found = judged(TABLE, copy, options_of(horizons=(5,))).evaluation.model(horizon=5, seed=7).lag
+    assert found is not None
+    assert (found.lag if found.is_copy else None) == lag
+
+
 def test_figures_that_are_not_there_are_a_lookup_error(guessed: Evaluated) -> None:
     with pytest.raises(LookupError, match="no figures of"):
         guessed.evaluation.model(horizon=3, seed=7)
@@ -172,7 +251,11 @@ def test_figures_that_are_not_there_are_a_lookup_error(guessed: Evaluated) -> No
 
 def test_a_day_without_samples_is_refused_with_a_sentence() -> None:
     nothing = Samples(rows=np.zeros(0, np.int64), targets=np.zeros((0, 2)))
-    with pytest.raises(InputIncomplete, match=r"BTCUSDT: nothing can be evaluated: 1,500 rows hold 0 samples"):
+    sentence = (
+        "BTCUSDT: nothing can be evaluated: 1,500 rows hold 0 samples and 0 folds. Materialise the day's features, or "
+        "give more days."
+    )
+    with pytest.raises(InputIncomplete, match=f"^{re.escape(sentence)}$"):
         evaluate(TABLE, nothing, [], fit=lambda split, seed: pytest.fail("fitted"), options=OPTIONS)
 
 
@@ -181,7 +264,8 @@ def test_a_fold_with_an_empty_part_is_refused_before_anything_is_fitted(part: st
     samples = samples_for(TABLE, OPTIONS)
     splits = list(splits_for(TABLE, samples, OPTIONS))
     splits[3] = replace(splits[3], **{part: np.zeros(0, np.int64)})
-    with pytest.raises(InputIncomplete, match=f"fold 4 of 5 has no {name} rows"):
+    sentence = f"BTCUSDT: fold 4 of 5 has no {name} rows: nothing can be said about it. Give more days, or fewer folds."
+    with pytest.raises(InputIncomplete, match=f"^{re.escape(sentence)}$"):
         evaluate(TABLE, samples, splits, fit=lambda split, seed: pytest.fail("fitted"), options=OPTIONS)
 
 
@@ -193,8 +277,21 @@ def test_a_forecast_that_is_no_number_is_a_training_that_failed(strange: float, 
         getattr(made, part)[3, 1] = strange
         return made
 
-    with pytest.raises(TrainingFailed, match=rf"fold 1, seed 7: 1 of [\d,]+ {part} forecasts are no numbers"):
+    sentence = (
+        rf"^BTCUSDT: fold 1, seed 7: 1 of [\d,]+ {part} forecasts are no numbers or log-returns beyond ±10: the"
+        r" training diverged\. Lower the learning rate; no figure was made\.$"
+    )
+    with pytest.raises(TrainingFailed, match=sentence):
         judged(TABLE, diverged, OPTIONS)
+
+
+def test_a_forecast_may_be_ten_and_no_more() -> None:
+    def wild(table: FeatureTable, samples: Samples, split: Split, seed: int) -> Forecasts:
+        made = guess(table, samples, split, seed)
+        made.test[0, 0], made.validation[0, 0] = -10.0, 10.0
+        return made
+
+    assert judged(TABLE, wild, options_of()).rows.num_rows > 0
 
 
 def test_a_forecast_of_too_few_rows_is_a_training_that_failed() -> None:
@@ -202,5 +299,5 @@ def test_a_forecast_of_too_few_rows_is_a_training_that_failed() -> None:
         made = guess(table, samples, split, seed)
         return replace(made, test=made.test[1:])
 
-    with pytest.raises(TrainingFailed, match="test rows and 2 horizons were asked for"):
+    with pytest.raises(TrainingFailed, match=r"fold 1, seed 7: (\d+) test rows and 2 horizons .* of shape \(\d+, 2\)"):
         judged(TABLE, short, OPTIONS)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from crypto_assets.forecast.judge.baselines import MAJORITY_SIGN, PERSISTENCE, column_of
-from crypto_assets.forecast.judge.figures import Cell, Outcomes, Regime, cells_of, rows_table
+from crypto_assets.forecast.judge.figures import Cell, Outcomes, Regime, cells_of, joined, rows_table
 from crypto_assets.forecast.judge.significance import diebold_mariano
 from crypto_assets.forecast.options import JudgeOptions
 from crypto_assets.forecast.table import FloatArray
@@ -115,3 +115,53 @@ def test_columns_of_baselines_are_words_without_spaces() -> None:
     table = rows_table(outcomes_of(), fold=2, seed=7)
     assert table.slice(0, 1).to_pylist()[0].keys() >= {"as_of_us", "realised", "forecast", "majority_sign"}
     assert set(table["fold"].to_pylist()) == {2}
+
+
+def test_a_row_says_what_was_foretold_and_what_happened() -> None:
+    outcomes = replace(
+        outcomes_of(horizon=5),
+        regime=np.full(ROWS, 2),
+        models={7: np.zeros(ROWS), 8: np.full(ROWS, 3e-4)},
+        half_widths={7: np.zeros(ROWS), 8: np.full(ROWS, 4e-4)},
+    )
+    table = rows_table(outcomes, fold=2, seed=8)
+    assert table.slice(10, 1).to_pylist() == [
+        {
+            **{"as_of_us": 600_000_000, "fold": 2, "seed": 8, "horizon": 5, "regime": 2},
+            **{"realised": outcomes.realised[10], "forecast": 3e-4, "half_width": 4e-4},
+            **{"persistence": 0.0, "ridge": outcomes.baselines["ridge"][10], "majority_sign": 1.0},
+        }
+    ]
+    assert [str(table.schema.field(name).type) for name in ("as_of_us", "fold", "seed", "horizon", "regime")] == [
+        *("int64", "int32", "int64", "int32", "int8"),
+    ]
+
+
+def test_each_model_is_compared_with_its_own_interval_and_a_baseline_with_none() -> None:
+    outcomes = outcomes_of()
+    widths = {7: np.zeros(ROWS), 8: np.full(ROWS, np.inf)}
+    both = replace(outcomes, models={7: np.zeros(ROWS), 8: outcomes.realised}, half_widths=widths)
+    found = list(cells_of(both, fold=4, regime=None, options=OPTIONS, seed=0))
+    said = [(cell.forecaster, cell.seed, cell.fold, cell.horizon, cell.rows) for cell in found]
+    assert said == [
+        *(("model", seed, 4, 1, ROWS) for seed in (7, 8)),
+        *((name, None, 4, 1, ROWS) for name in (PERSISTENCE, "ridge", MAJORITY_SIGN)),
+    ]
+    assert [(cell.calibration.inside, cell.calibration.stated) for cell in found if cell.calibration] == [
+        (0.0, 0.8),
+        (1.0, 0.8),
+    ]
+    assert [len(cell.comparisons) for cell in found] == [3, 3, 0, 0, 0]
+    assert [cell.lag is None for cell in found] == [False, False, True, True, True]
+    assert found[1].direction.accuracy == 1
+    assert found[0].direction.rows == 0
+
+
+def test_folds_of_one_horizon_are_joined_one_after_the_other() -> None:
+    first, second = outcomes_of(horizon=5), outcomes_of(horizon=5, still=40)
+    found = joined([first, second])
+    assert found.horizon == 5
+    assert found.realised.tolist() == [*first.realised, *second.realised]
+    assert found.past.shape == (2 * ROWS, 3)
+    assert found.baselines["ridge"].tolist() == [*first.baselines["ridge"], *second.baselines["ridge"]]
+    assert list(found.half_widths) == [7]

@@ -66,3 +66,16 @@ def test_trailing_means_are_those_of_slices(window: int, seed: int) -> None:
     rows = np.array([0, 7, 59])
     expected = [values[max(row + 1 - window, 0) : row + 1].mean(axis=0) for row in rows]
     assert trailing_means(values, rows, window=window) == pytest.approx(np.array(expected), rel=1e-12)
+
+
+@pytest.mark.parametrize("strange", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_no_number_counts_as_zero_and_only_in_windows_that_hold_it(strange: float) -> None:
+    values = np.arange(1.0, 13.0)[:, None]
+    values[5] = strange
+    found = trailing_means(values, np.arange(12), window=3)[:, 0].tolist()
+    assert found[5:8] == pytest.approx([(4 + 5) / 3, (5 + 7) / 3, (7 + 8) / 3])
+    assert found[:5] + found[8:] == pytest.approx([1, 1.5, 2, 3, 4, 8, 9, 10, 11])
+
+
+def test_there_are_no_means_of_no_rows() -> None:
+    assert trailing_means(np.zeros((0, 2)), np.zeros(0, np.int64), window=3).shape == (0, 2)

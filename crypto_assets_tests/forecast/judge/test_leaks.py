@@ -28,7 +28,7 @@ from crypto_assets.forecast.options import DataOptions, JudgeOptions
 from crypto_assets.forecast.samples import samples_of
 from crypto_assets.forecast.splits import walk_forward
 from crypto_assets.forecast.table import FeatureTable, FloatArray, Samples, Split
-from crypto_assets_tests.forecast.tables import random_walk, with_filled, with_signal
+from crypto_assets_tests.forecast.tables import random_walk, with_filled, with_signal, with_value
 
 DATA = DataOptions(window=8, horizons=(1, 5, 15))
 JUDGE = JudgeOptions(folds=3, seeds=2)
@@ -315,24 +315,149 @@ def test_a_momentum_that_foretells_most_of_a_trending_market_is_no_leak() -> Non
     assert find_leaks(evidence_of(trending)) == []
 
 
+@pytest.mark.filterwarnings("error")
 def test_a_constant_feature_and_one_that_is_null_are_no_leak(honest: Evidence) -> None:
     values = honest.table.values.copy()
     values[:, 2] = 5.0
     assert find_leaks(evidence_of(replace(honest.table, values=values))) == []
 
 
-def test_the_sentence_tells_what_was_found_and_where(honest: Evidence) -> None:
-    (leak,) = find_leaks(future_return_as_feature(honest))
-    assert leak.sentence.startswith("volume_spike_20_1m is a sum of returns that come after its row: R2 is 1.000")
+FIRST_SENTENCES: dict[Callable[[Evidence], Evidence], str] = {
+    scaler_of_all_rows: "fold 1, seed 7: the model normalises 4 of 4 features by other figures than those of its 806 "
+    "train rows; roc_3_1m by a mean of -0.00204811 instead of -0.0110004, which is the mean of all rows.",
+    scaler_of_one_fold_later: "fold 1, seed 7: the model normalises 4 of 4 features by other figures than those of its "
+    "806 train rows; volume_spike_20_1m by a mean of 1.62507 instead of 1.65527.",
+    target_scale_of_all_samples: "fold 1, seed 7: the model scales targets over 1 rows by 0.000505084; its train "
+    "targets have a standard deviation of 0.00049468.",
+    shuffled_before_the_split: "fold 1: 794 of 795 train samples are not older than the first validation sample, "
+    "2024-08-01 00:09:00.",
+    shuffled_within_a_part: "fold 1: the validation samples do not ascend in time.",
+    fitted_on_what_came_after_the_test: "fold 3: 506 of 1,353 train samples are not older than the first validation "
+    "sample, 2024-08-01 23:08:00.",
+    future_return_as_feature: "volume_spike_20_1m is a sum of returns that come after its row: R2 is 1.000 over 1,947 "
+    "rows, which chance gives with p < 1e-99 over all columns.",
+    future_direction_as_feature: "volume_spike_20_1m is the sign of the return over 15 rows, as it were: R2 is 1.000 "
+    "over 1,947 rows, which chance gives with p < 1e-99 over all columns.",
+    targets_inside_the_windows: "1,970 of 1,970 targets over 1 rows are not the return that follows the newest row of "
+    "their window; they are the return that begins 15 rows earlier.",
+    no_distance_between_parts: "fold 1: the first validation sample comes 1 rows after the last train sample; windows "
+    "of 8 and targets of 15 rows need 23.",
+    one_row_too_few_between_parts: "fold 1: the first validation sample comes 22 rows after the last train sample; "
+    "windows of 8 and targets of 15 rows need 23.",
+    rows_that_hold_the_interpolated_close: "2 of 2 rows of filled candles do not carry the last real close; that of "
+    "2024-08-01 11:40:00 is 58926.48206 instead of 58943.84061.",
+    targets_of_interpolated_rows: "8 targets or window ends are of a filled candle.",
+    features_of_interpolated_rows: "1 columns come out otherwise from what was known by as_of: roc_1_1m. roc_1_1m of "
+    "2024-08-01 11:40:00 is 0.03, and 0 with all after 2024-08-01 11:41:00 cut off. It is what comes of taking filled "
+    "candles for real ones.",
+    rows_as_of_their_open: "2,000 of 2,000 rows are not as of the close of their candle; the one that opened at "
+    "2024-08-01 00:00:00 says 2024-08-01 00:00:00.",
+    a_candle_that_closes_after_the_day: "1 rows close after 2024-08-02 09:19:59, the end of the last day.",
+    prices_of_the_candle_after: "1,995 of 1,998 rows have another price than their candle closed at; that of "
+    "2024-08-01 00:00:00 is 60035.02629 instead of 60010.36842.",
+    features_of_an_open_candle: "1 columns come out otherwise from what was known by as_of: rsi_14_15m. rsi_14_15m of "
+    "2024-08-01 01:40:00 is 55, and 54 with all after 2024-08-01 01:41:00 cut off.",
+}
 
-    (leak, *_) = find_leaks(scaler_of_all_rows(honest))
-    assert "fold 1, seed 7" in leak.sentence
-    assert "which is the mean of all rows" in leak.sentence
 
-    (leak, *_) = find_leaks(targets_inside_the_windows(honest))
-    assert "they are the return that begins 15 rows earlier" in leak.sentence
+@pytest.mark.parametrize("plant", FIRST_SENTENCES, ids=lambda plant: plant.__name__)
+def test_the_sentence_tells_what_was_found_and_where(honest: Evidence, plant: Callable[[Evidence], Evidence]) -> None:
+    assert find_leaks(plant(honest))[0].sentence == FIRST_SENTENCES[plant]
 
-    (leak, *_) = find_leaks(rows_that_hold_the_interpolated_close(honest))
+
+def test_of_many_columns_that_come_out_otherwise_three_are_named_once_each(honest: Evidence) -> None:
+    changed = [Changed(name, 0, 60_000_000, 1.0, 2.0) for name in ("a", "b", "a", "c", "d", "e")]
+    (leak,) = find_leaks(replace(honest, changed=changed))
+    assert leak.sentence.startswith("5 columns come out otherwise from what was known by as_of: a, b, c and 2 more. a ")
+    (leak,) = find_leaks(replace(honest, changed=changed[:4]))
+    assert leak.sentence.startswith("3 columns come out otherwise from what was known by as_of: a, b, c. a of ")
+    assert str(leak).startswith("open candle: 3 columns come")
+
+
+@pytest.mark.parametrize(("part", "is_named"), [(0.9e-6, False), (1.1e-6, True)])
+@pytest.mark.parametrize("figure", ["mean", "scale", "target_scale"])
+def test_a_normaliser_may_be_off_by_rounding_and_not_by_more(
+    honest: Evidence, figure: str, part: float, is_named: bool
+) -> None:
+    first, *others = honest.scalers
+    found = getattr(first, figure).copy()
+    unit = first.target_scale if figure == "target_scale" else first.scale
+    found[2] -= part * unit[2]
+    leaks = find_leaks(replace(honest, scalers=[replace(first, **{figure: found}), *others]))
+    assert [leak.kind for leak in leaks] == [LeakKind.SCALER] * is_named
+    if leaks:
+        said = "targets over 15 rows" if figure == "target_scale" else "1 of 4 features"
+        assert f"fold 1, seed 7: the model {'scales' if 'over' in said else 'normalises'} {said}" in leaks[0].sentence
+
+
+def test_the_feature_that_is_off_most_is_named_and_one_that_is_no_number_before_all(honest: Evidence) -> None:
+    first, *others = honest.scalers
+    mean = first.mean + first.scale * [1, 3, 2, 0]
+    (leak,) = find_leaks(replace(honest, scalers=[replace(first, mean=mean), *others]))
+    assert "normalises 3 of 4 features" in leak.sentence
+    assert "; roc_3_1m by" in leak.sentence
+    mean[2] = np.nan
+    (leak,) = find_leaks(replace(honest, scalers=[replace(first, mean=mean), *others]))
+    assert "; taker_buy_ratio_1m by a mean of nan instead of" in leak.sentence
+
+
+def test_a_constant_feature_may_be_divided_by_anything_and_must_have_its_own_mean(honest: Evidence) -> None:
+    still = evidence_of(with_value(honest.table, "roc_3_1m", 0.0))
+    scale = [replace(s, scale=np.where(s.scale > 0, s.scale, 1.0)) for s in still.scalers]
+    assert find_leaks(replace(still, scalers=scale)) == []
+    off = np.array([0, 1.1e-6, 0, 0])
+    (leak, *_) = find_leaks(replace(still, scalers=[replace(s, mean=s.mean + off) for s in scale]))
+    assert "1 of 4 features" in leak.sentence
+    assert find_leaks(replace(still, scalers=[replace(s, mean=s.mean + 0.8 * off) for s in scale])) == []
+
+
+def test_a_value_that_is_missing_counts_in_no_mean(honest: Evidence) -> None:
+    """Rows with a missing value are in no window, so the table is cut: windows hold what is left."""
+    table = with_value(honest.table, "roc_3_1m", np.nan, rows=range(100, 110))
+    assert find_leaks(evidence_of(table)) == []
+
+
+def test_parts_as_far_apart_as_window_and_horizon_have_rows_share_none(honest: Evidence) -> None:
+    first, *others = honest.splits
+    rows = honest.samples.rows
+    last = int(np.searchsorted(rows, rows[first.validation[0]] - DATA.window - DATA.longest))
+    assert rows[first.validation[0]] - rows[last] == DATA.window + DATA.longest
+    splits = (replace(first, train=np.arange(last + 1)), *others)
+    assert find_leaks(replace(honest, splits=splits, scalers=scalers_of(honest.table, honest.samples, splits))) == []
+
+
+def test_a_test_block_that_begins_with_the_last_row_of_the_one_before_overlaps(honest: Evidence) -> None:
+    first, second, third = honest.splits
+    longer = replace(first, test=np.arange(first.test[0], second.test[0] + 1))
+    (leak,) = find_leaks(replace(honest, splits=(longer, second, third)))
+    assert leak.sentence == "the test blocks of folds 1 and 2 overlap."
+
+
+def test_a_filled_candle_carries_the_last_real_close_from_the_second_candle_on() -> None:
+    """Of one before any real candle nothing is known, so nothing is said."""
+    table = with_filled(random_walk(ROWS, seed=1), (1,))
+    spoiled = evidence_of(replace(table, close=np.where(table.is_real, table.close, table.close + 1)))
+    (leak,) = find_leaks(spoiled)
+    assert leak.kind is LeakKind.INTERPOLATED
     assert leak.sentence.startswith(
-        "2 of 2 rows of filled candles do not carry the last real close; that of 2024-08-01"
+        "1 of 1 rows of filled candles do not carry the last real close; that of 2024-08-01"
     )
+    first = with_filled(random_walk(ROWS, seed=1), (0,))
+    unknown = np.where(first.is_real, first.close, first.close + 1)
+    assert find_leaks(replace(evidence_of(first), candles=Candles(first.open_us, unknown, ~first.is_real))) == []
+
+
+def test_a_candle_whose_close_is_not_known_contradicts_nothing(honest: Evidence) -> None:
+    close = honest.candles.close.copy()
+    close[100] = np.nan
+    assert find_leaks(replace(honest, candles=replace(honest.candles, close=close))) == []
+    kept = np.arange(len(honest.table)) != 100
+    fewer = Candles(honest.candles.open_us[kept], honest.candles.close[kept], honest.candles.filled[kept])
+    assert find_leaks(replace(honest, candles=fewer)) == []
+
+
+@pytest.mark.parametrize(("part", "is_named"), [(0.9e-12, False), (1.2e-12, True)])
+def test_a_price_may_be_off_by_rounding_and_not_by_more(honest: Evidence, part: float, is_named: bool) -> None:
+    close = honest.candles.close.copy()
+    close[100] *= 1 + part
+    assert bool(find_leaks(replace(honest, candles=replace(honest.candles, close=close)))) == is_named

@@ -77,6 +77,8 @@ def test_a_price_that_never_moved_has_no_mase_and_no_skill() -> None:
     found = errors_of(np.full(50, 1e-4), np.zeros(50), scale=np.zeros(50))
     assert (found.mase, found.skill) == (None, None)
     assert found.rmse_bps == pytest.approx(1.0)
+    one_still = errors_of(np.full(2, 1e-4), np.zeros(2), scale=np.array([0.0, 1e-4]))
+    assert one_still.mase is None
 
 
 def test_directions_leave_out_prices_that_did_not_move_and_forecasts_that_say_nothing() -> None:
@@ -94,6 +96,14 @@ def test_outcomes_that_overlap_count_once_in_the_interval_and_in_the_test() -> N
     assert found.rows == 600
     assert found.interval == wilson(found.accuracy * 120, 120, alpha=0.05)
     assert found.test == pesaran_timmermann(forecast[::5] > 0, realised[::5] > 0)
+
+
+def test_directions_that_are_all_wrong_have_an_interval_from_zero_on() -> None:
+    realised = np.where(np.arange(100) % 3 == 0, 1.0, -1.0)
+    found = direction_of(-realised, realised, apart=all_of(realised), horizon=1, alpha=0.05)
+    assert found.accuracy == 0
+    assert found.interval == wilson(0, 100, alpha=0.05)
+    assert found.interval.high < 0.05
 
 
 def test_persistence_foretells_no_direction() -> None:
@@ -157,6 +167,44 @@ def test_returns_across_a_gap_are_left_out_of_the_correlation() -> None:
     realised, past = history(1)
     past[::7] = np.nan
     assert lag_test(np.nan_to_num(past[:, 1], nan=1.0), realised, past=past, horizon=1).strongest == pytest.approx(1)
+
+
+def test_of_two_past_returns_that_are_alike_the_newer_one_is_named() -> None:
+    realised, past = history(1)
+    past[:, 2] = past[:, 1]
+    assert lag_test(past[:, 1], realised, past=past, horizon=1).lag == 2
+
+
+def test_a_copy_is_one_although_nothing_happened_afterwards() -> None:
+    _, past = history(1)
+    found = lag_test(past[:, 0], np.zeros(500), past=past, horizon=1)
+    assert (found.with_outcome, found.lag, found.is_copy) == (None, 1, True)
+
+
+def test_without_a_past_the_correlation_with_the_outcome_is_still_told() -> None:
+    realised, past = history(1)
+    found = lag_test(realised, realised, past=np.full_like(past, np.nan), horizon=1)
+    assert found.with_outcome == pytest.approx(1)
+    assert (found.strongest, found.lag, found.is_copy) == (None, None, False)
+
+
+@pytest.mark.parametrize(("rows", "is_known"), [(29, False), (30, True)])
+def test_thirty_rows_are_enough_for_a_correlation_and_a_slope(rows: int, is_known: bool) -> None:
+    realised, past = history(1, rows=rows)
+    assert (lag_test(realised, realised, past=past, horizon=1).with_outcome is not None) == is_known
+    assert (calibration_of(realised, realised).slope is not None) == is_known
+
+
+@pytest.mark.parametrize(("noise", "is_copy"), [(0.47, True), (0.5, False)])
+def test_a_copy_has_a_correlation_of_nine_tenths(noise: float, is_copy: bool) -> None:
+    realised, past = history(1)
+    apart = np.random.default_rng(1).normal(size=500)
+    centred = past[:, 0] - past[:, 0].mean()
+    apart -= apart.mean() + centred * (apart @ centred) / (centred @ centred)
+    forecast = centred / np.linalg.norm(centred) + noise * apart / np.linalg.norm(apart)
+    found = lag_test(forecast, realised, past=past, horizon=1)
+    assert found.strongest == pytest.approx((1 + noise**2) ** -0.5)
+    assert found.is_copy == is_copy
 
 
 def test_a_forecast_that_never_varies_is_a_copy_of_nothing() -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import msgspec
 import pytest
 
-from crypto_assets.forecast.judge.baselines import BASELINES
+from crypto_assets.forecast.judge.baselines import BASELINES, MAJORITY_SIGN, PERSISTENCE
 from crypto_assets.forecast.judge.evaluation import Evaluation
+from crypto_assets.forecast.judge.figures import Cell, Comparison
+from crypto_assets.forecast.judge.measures import Direction, Errors, Profit
 from crypto_assets.forecast.judge.report import as_markdown
+from crypto_assets.forecast.judge.significance import DieboldMariano, Interval, PesaranTimmermann
 from crypto_assets_tests.forecast.judge.worlds import judged, options_of, oracle
 from crypto_assets_tests.forecast.tables import random_walk
 
@@ -54,3 +60,56 @@ def test_one_fold_can_be_shown_alone(evaluation: Evaluation) -> None:
         f"**BTCUSDT, 1 min ahead**, {rows:,} test rows, fold 2\n\n| forecast |"
     )
     assert ", 2 folds\n" in as_markdown(evaluation)
+
+
+def test_a_table_written_by_hand(evaluation: Evaluation) -> None:
+    """Each column from its own figure, and a dash where there is none."""
+    nothing = PesaranTimmermann(statistic=None, p=1.0)
+    somewhat = Interval(low=0.4876, high=0.5623)
+    cell = partial(Cell, horizon=900, fold=None, regime=None, rows=14_400)
+    model = cell(
+        forecaster="model",
+        seed=7,
+        errors=Errors(
+            rmse_bps=1.23456, mae_bps=0.98765, mase=0.876543, skill=0.01234, interval=Interval(low=-0.001, high=0.025)
+        ),
+        direction=Direction(
+            rows=14_000, accuracy=0.525, interval=somewhat, test=PesaranTimmermann(statistic=1.7, p=0.0432)
+        ),
+        comparisons=tuple(
+            Comparison(baseline=name, skill=0.01, test=DieboldMariano(statistic=-1.0, p=p, lags=4))
+            for name, p in ((PERSISTENCE, 0.0004), (MAJORITY_SIGN, 0.25))
+        ),
+        profit=Profit(trades=3, before_fees_bps=1.0, after_fees_bps=-1234.5678, per_trade_bps=-411.5),
+    )
+    naive = cell(
+        forecaster=PERSISTENCE,
+        seed=None,
+        errors=Errors(rmse_bps=2.0, mae_bps=1.5, mase=None, skill=0.0, interval=Interval(low=0.0, high=0.0)),
+        direction=Direction(rows=0, accuracy=None, interval=Interval(low=0.0, high=1.0), test=nothing),
+    )
+    sign = cell(
+        forecaster=MAJORITY_SIGN,
+        seed=None,
+        errors=None,
+        direction=Direction(rows=9, accuracy=0.5, interval=somewhat, test=nothing),
+    )
+    evaluation = msgspec.structs.replace(
+        evaluation,
+        symbol="ETHUSDT",
+        step_us=1_000_000,
+        horizons=(900,),
+        seeds=(7,),
+        cells=(model, naive, sign),
+    )
+    assert as_markdown(evaluation).splitlines() == [
+        "**ETHUSDT, 15 min ahead**, 14,400 test rows, 2 folds",
+        "",
+        "| forecast | RMSE, bps | MAE, bps | MASE | skill | model better: p | direction right | p of direction |"
+        " after fees, bps |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| model, seed 7 | 1.235 | 0.988 | 0.8765 | 1.23 % (-0.10 to 2.50) | – | 52.50 % (48.76 to 56.23) | 0.043 |"
+        " -1,235 |",
+        "| persistence (zero return) | 2.000 | 1.500 | – | 0.00 % | < 0.001 | – | – | – |",
+        "| majority sign | – | – | – | – | 0.250 | 50.00 % (48.76 to 56.23) | – | – |",
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import log10, sqrt
 
 import numpy as np
 import pytest
@@ -111,8 +111,10 @@ NOTHING_TO_TEST = {
 
 @pytest.mark.parametrize("name", NOTHING_TO_TEST)
 def test_nothing_is_significant_where_nothing_can_be_tested(name: str) -> None:
-    found = diebold_mariano(*NOTHING_TO_TEST[name], horizon=1)
+    loss, other = NOTHING_TO_TEST[name]
+    found = diebold_mariano(loss, other, horizon=1)
     assert (found.statistic, found.p) == (None, 1.0)
+    assert found.lags == {0: 0, 29: 3, 100: 4, 200: 4}[loss.size]
 
 
 def test_rows_that_hold_too_few_outcomes_of_a_long_horizon_are_not_tested() -> None:
@@ -134,6 +136,57 @@ def test_blocks_of_an_autoregression_are_those_of_the_theory(memory: float) -> N
     # Of an AR(1): G / g(0) = 2 memory / (1 - memory²), put into (2 G² / (4/3 g(0)²))^(1/3) rows^(1/3).
     expected = (1.5 * (2 * memory / (1 - memory**2)) ** 2) ** (1 / 3) * rows ** (1 / 3)
     assert block_length(series) == pytest.approx(expected, rel=0.15)
+
+
+def politis_and_white(series: list[float]) -> int:
+    """The rule for the circular bootstrap in loops, lag by lag, as the papers give it; at least rows^(1/3)."""
+    rows, mean = len(series), sum(series) / len(series)
+
+    def covariance(lag: int) -> float:
+        return sum((series[i] - mean) * (series[i + lag] - mean) for i in range(rows - lag)) / rows
+
+    def is_significant(lag: int) -> bool:
+        return abs(covariance(lag) / covariance(0)) >= 2 * sqrt(log10(rows) / rows)
+
+    furthest = min(int(sqrt(rows)) + 5, (rows - 1) // 2)
+    lag = 0
+    while any(is_significant(lag + after) for after in range(1, 6)):
+        lag += 1
+    width = 2 * max(lag, 1)
+    assert width <= 2 * furthest
+    long_run, slope = covariance(0), 0.0
+    for k in range(1, width + 1):
+        weight = 1.0 if k <= width / 2 else 2 * (1 - k / width)  # a flat top
+        long_run += 2 * weight * covariance(k)
+        slope += 2 * weight * k * covariance(k)
+    if long_run <= 0:
+        return round(rows ** (1 / 3))
+    best = (2 * slope**2 / (4 / 3 * long_run**2)) ** (1 / 3) * rows ** (1 / 3)
+    return max(round(rows ** (1 / 3)), min(round(best), round(min(3 * sqrt(rows), rows / 3))))
+
+
+@pytest.mark.parametrize("memory", [-0.7, -0.3, 0.0, 0.3, 0.5, 0.7, 0.8, 0.9])
+@pytest.mark.parametrize("rows", [60, 150, 700])
+def test_blocks_are_the_rule_worked_out_in_loops(memory: float, rows: int) -> None:
+    noise = np.random.default_rng(rows).normal(size=rows)
+    series = np.zeros(rows)
+    for row in range(1, rows):
+        series[row] = memory * series[row - 1] + noise[row]
+    assert block_length(series) == politis_and_white(series.tolist())
+
+
+def test_a_block_is_no_longer_than_three_times_the_root_of_the_rows_unless_the_horizon_is() -> None:
+    trend = np.arange(1_000.0)
+    assert block_length(trend) == round(3 * sqrt(1_000))
+    assert block_length(trend, at_least=400) == 400
+
+
+@pytest.mark.parametrize("rows", [0, 1, 8, 29])
+def test_a_block_of_few_rows_or_of_one_value_is_their_cube_root(rows: int) -> None:
+    expected = {0: 0, 1: 1, 8: 2, 29: 3}[rows]
+    assert block_length(np.arange(float(rows))) == expected
+    assert block_length(np.ones(rows)) == expected
+    assert block_length(np.ones(1_000)) == 10
 
 
 @given(seed=seeds, at_least=st.integers(1, 300), rows=st.integers(0, 200))
@@ -171,6 +224,21 @@ def test_the_interval_covers_the_truth_where_outcomes_overlap(monkeypatch: pytes
     assert covered() >= 0.87
     monkeypatch.setattr("crypto_assets.forecast.judge.significance.block_length", lambda series, *, at_least: 1)
     assert covered() <= 0.6
+
+
+@pytest.mark.parametrize(("rows", "horizon"), [(30, 1), (60, 15), (200, 7)])
+def test_the_interval_is_that_of_rows_drawn_block_by_block(rows: int, horizon: int) -> None:
+    loss, naive = losses(3, rows=rows, better=0.1)
+    length = block_length(loss - naive, at_least=horizon)
+    starts = np.random.default_rng(5).integers(0, rows, size=(400, rows // length + 1))
+    skills: list[float] = []
+    for of_one in starts.tolist():
+        drawn = [(start + step) % rows for start in of_one for step in range(length)][:rows]
+        skills.append(1 - loss[drawn].sum() / naive[drawn].sum())
+    rng = np.random.default_rng(5)
+    found = skill_interval(loss, naive, horizon=horizon, alpha=0.1, resamples=400, rng=rng)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(skills, [0.05, 0.95])), rel=1e-9)
 
 
 def test_the_same_generator_gives_the_same_interval() -> None:
@@ -223,6 +291,20 @@ def test_pesaran_and_timmermann_worked_out_by_hand() -> None:
     found = pesaran_timmermann(foretold, realised)
     assert found.statistic == pytest.approx(0.2 / sqrt(0.002376))
     assert found.p == pytest.approx(2.04e-5, rel=0.01)
+
+
+def test_pesaran_and_timmermann_of_lopsided_directions_worked_out_by_hand() -> None:
+    # 60 of 100 hits, 60 foretold up, 70 went up: by chance 0.54, variance 0.54 * 0.46 / 100 = 0.002484, less that of
+    # chance: 0.4² * 0.24 / 100 + 0.2² * 0.21 / 100 + 4 * 0.7 * 0.6 * 0.3 * 0.4 / 10,000 = 0.00048816.
+    foretold, realised = (np.array(one) for one in directions(45, 15, 25, 15))
+    found = pesaran_timmermann(foretold, realised)
+    assert found.statistic == pytest.approx(0.06 / sqrt(0.002484 - 0.00048816))
+    assert found.p == pytest.approx(0.0896, abs=1e-4)
+
+
+def test_thirty_rows_are_enough_to_test_directions() -> None:
+    foretold, realised = (np.array(one) for one in directions(10, 5, 5, 10))
+    assert pesaran_timmermann(foretold, realised).statistic is not None
 
 
 @given(seed=seeds)

@@ -121,6 +121,15 @@ def test_equal_copies_of_a_candle_count_once_and_a_wrong_copy_is_found() -> None
     assert not settle(replace(WHOLE, stored_klines=pa.concat_tables([candles(4, 5, 1), candles(4, 6, 1)]))).holds
 
 
+def test_the_archives_copy_whose_close_time_is_finer_is_the_same_candle() -> None:
+    ends = pa.array([moment + timedelta(microseconds=999) for moment in WHOLE.stored_klines["close_time"].to_pylist()])
+    place = PAYLOAD.get_field_index("close_time")
+    finer = WHOLE.stored_klines.set_column(place, PAYLOAD.field(place), ends.cast(PAYLOAD.field(place).type))
+    account = settle(replace(WHOLE, stored_klines=pa.concat_tables([finer, WHOLE.stored_klines])))
+    assert account.holds
+    assert account.counted == 10
+
+
 def test_a_span_without_any_trade_does_not_pass_for_equal() -> None:
     empty = replace(WHOLE, first_id=0, last_id=-1, stored_klines=candles(), exchange_klines=candles())
     assert settle(empty).differences == ("no trade lies in the span: there is nothing to compare",)

@@ -137,7 +137,7 @@ def test_a_line_that_is_no_text_costs_none_of_its_neighbours() -> None:
     assert rows.irregular == [(0, "is not UTF-8"), (2, "is not UTF-8"), (3, "is not UTF-8")]
 
 
-def test_only_the_end_of_a_line_loses_its_carriage_return() -> None:
-    rows = split_block(b"1\r,2,3\r\n4,5\n6,7,8\r\r\n", width=3)
-    assert rows.texts.rows() == [("1\r", "2", "3"), ("6", "7", "8\r")]
-    assert [rows.raw(line) for line in range(3)] == [b"1\r,2,3", b"4,5", b"6,7,8\r"]
+def test_a_line_loses_one_carriage_return_at_its_end() -> None:
+    rows = split_block(b"1,2,3\r\n4,5\n6,7,8\r\r\n9,0,1\r", width=3)
+    assert rows.texts.rows() == [("1", "2", "3"), ("6", "7", "8\r"), ("9", "0", "1")]
+    assert [rows.raw(line) for line in range(4)] == [b"1,2,3", b"4,5", b"6,7,8\r", b"9,0,1"]

@@ -157,10 +157,10 @@ def test_a_file_holds_one_hour_and_is_named_for_the_offsets_that_it_was_read_fro
     topic.put(*(book(number, hour=hour) for number, hour in enumerate((0, 0, 0, 1, 1, 1, 0))))
     take(tmp_path, topic, dataset=BRONZE_ORDERBOOK)
     parts = manifest_of(tmp_path, dataset=BRONZE_ORDERBOOK).parts
-    assert [(part.path.partition("/")[0], part.path.rpartition("-0-")[2], part.rows) for part in parts] == [
-        ("hour=00", "0-6.parquet", 3),  # written once a piece held none of the hour
-        ("hour=00", "6-7.parquet", 1),
-        ("hour=01", "2-7.parquet", 3),
+    assert [(part.path.partition("/")[0], part.path.split("-", 2)[2], part.rows) for part in parts] == [
+        ("hour=00", "0-0-6.parquet", 3),  # written once a piece held none of the hour
+        ("hour=00", "0-6-7.parquet", 1),
+        ("hour=01", "0-2-7.parquet", 3),
     ]
     assert [part.origin for part in parts] == [f"simulator-7.orderbook/0 {span}" for span in ("0-6", "6-7", "2-7")]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -124,6 +125,52 @@ def test_an_older_state_that_came_late_is_left_out_but_a_new_numbering_goes_on()
         snapshot(201, update_id=6),
     ]
     assert clean(rows).table["last_update_id"].to_pylist() == [100, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "update_id", "is_late"),
+    [(0.2, 99, True), (9.9, 99, True), (10, 99, True), (10.1, 99, False), (0.2, 100, False), (0.2, 101, False)],
+)
+def test_an_older_state_is_late_for_ten_seconds(seconds: float, update_id: int, is_late: bool) -> None:
+    rows = [snapshot(0, update_id=100), snapshot(seconds * 10, update_id=update_id)]
+    assert affected(clean(rows)) == ({"late": 1} if is_late else {})
+
+
+def test_a_state_is_late_beside_any_newer_one_of_the_ten_seconds() -> None:
+    rows = [snapshot(slot, update_id=number) for slot, number in ((0, 100), (1, 50), (2, 60), (3, 101))]
+    assert clean(rows).table["last_update_id"].to_pylist() == [100, 101]
+
+
+def test_of_copies_of_one_source_the_first_received_wins_in_any_order() -> None:
+    copies = [
+        snapshot(0, received_at=DAY + n * PACE, ask_quantity_2=float(n), partition=0, offset=9 - n) for n in (1, 2, 3)
+    ]
+    for rows in itertools.permutations([*copies, snapshot(1)]):
+        table = clean(list(rows)).table
+        assert table["ask_quantity_2"].to_pylist() == [1.0, 2.0]
+        assert [flags != 0 for flags in table["flags"].to_pylist()] == [True, False]
+
+
+def test_copies_received_at_one_moment_are_told_apart_by_where_they_lay() -> None:
+    copies = [snapshot(0, ask_quantity_2=float(n), partition=0, offset=n) for n in (3, 1, 2)]
+    for rows in itertools.permutations(copies):
+        assert clean(list(rows)).table["ask_quantity_2"].to_pylist() == [1.0]
+
+
+def test_snapshots_without_time_or_id_are_nobodys_copy() -> None:
+    rows = [snapshot(0), snapshot(1, time=None), snapshot(1, time=None), snapshot(2, last_update_id=None)]
+    cleaned = clean(rows)
+    assert affected(cleaned) == {"schema": 3}
+    assert cleaned.table.num_rows == 1
+
+
+def test_a_book_may_be_in_order_on_one_side_only() -> None:
+    mixed = {"bid_price_1": 98.0, "bid_quantity_1": 2.0, "bid_price_2": 99.0, "bid_quantity_2": 1.0}
+    cleaned = clean([snapshot(0), snapshot(1, **mixed), snapshot(2)])
+    assert affected(cleaned) == {"levels": 1}
+    assert cleaned.table.drop_columns("flags").equals(
+        clean([snapshot(slot) for slot in range(3)]).table.drop_columns("flags")
+    )
 
 
 def test_of_copies_that_differ_the_better_source_wins_and_the_row_says_so() -> None:

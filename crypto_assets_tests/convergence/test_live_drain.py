@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 import tempfile
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -162,6 +163,7 @@ def test_a_file_holds_one_hour_and_is_named_for_the_offsets_that_it_was_read_fro
         ("hour=00", "0-6-7.parquet", 1),
         ("hour=01", "0-2-7.parquet", 3),
     ]
+    assert all(re.fullmatch(r"hour=0[01]/live-[0-9a-f]{8}-0-\d-\d\.parquet", part.path) for part in parts)
     assert [part.origin for part in parts] == [f"simulator-7.orderbook/0 {span}" for span in ("0-6", "6-7", "2-7")]
 
 
@@ -268,6 +270,16 @@ def test_the_nearest_day_within_eight_says_where_to_begin(tmp_path: Path, days: 
     (sentence,) = take(tmp_path, topic).sentences
     assert sentence.startswith(f"live: {read} messages")
     assert ids(tmp_path) == [3]
+
+
+def test_a_nearer_day_that_no_topic_was_read_for_says_nothing(tmp_path: Path) -> None:
+    topic = TopicInMemory()
+    topic.put(*(of_day(n, days=-2) for n in range(5)))
+    take(tmp_path, topic, day=DAY - timedelta(days=2))
+    work_of(tmp_path, day=DAY - timedelta(days=1)).publish(())
+    topic.put(of_day(7))
+    (sentence,) = take(tmp_path, topic).sentences
+    assert sentence.startswith("live: 1 messages")
 
 
 @pytest.mark.parametrize(("days", "is_read"), [(1, True), (2, False)])

@@ -48,6 +48,7 @@ class TopicInMemory:
         self, state: TopicState, partition: int, start: int, end: int, *, symbol: str
     ) -> Iterator[tuple[int, list[Raw]]]:
         """Messages of a symbol with offsets in [start, end) in pieces, each with the offset where it ends."""
+        assert state == TopicState(f"{self.exchange}.{self.name}", self.topic_id, state.bounds)
         for begin in range(start, end, self.chunk):
             until = min(begin + self.chunk, end)
             yield until, [raw for owner, raw in self._between(partition, begin, until) if owner == symbol]

@@ -55,6 +55,7 @@ def test_candles_equal_what_a_slow_loop_over_the_real_minutes_gives(rows: list[R
             slots.setdefault(DAY + (row["open_time"] - DAY) // step * step, []).append(row)
     aggregated = aggregate_klines(silver, timeframe=timeframe)
     assert aggregated.schema == SILVER_KLINES[timeframe].payload
+    assert aggregated["open_time"].to_pylist() == sorted(slots)  # type: ignore[type-var]
     found = {row["open_time"]: {name: row[name] for name in PRICES + SUMS} for row in aggregated.to_pylist()}
     assert found == {slot: naive(minutes) for slot, minutes in slots.items()}
 

@@ -88,6 +88,20 @@ def test_a_book_with_fewer_levels_is_sound() -> None:
     assert affected(clean([snapshot(0, **tail)])) == {}
 
 
+def test_one_level_a_side_is_a_book_and_one_side_is_none() -> None:
+    tail = {
+        f"{side}_{what}_{n}": None for side in ("bid", "ask") for what in ("price", "quantity") for n in range(2, 11)
+    }
+    assert affected(clean([snapshot(0, **tail)])) == {}
+    for side in ("bid", "ask"):
+        empty = {f"{side}_{what}_{n}": None for what in ("price", "quantity") for n in LEVELS}
+        assert affected(clean([snapshot(0, **empty)])) == {"schema": 1}
+
+
+def test_a_small_price_and_a_small_quantity_are_in_range() -> None:
+    assert affected(clean([snapshot(0, mid=10.5, ask_quantity_3=1e-8, bid_quantity_1=0.5)])) == {}
+
+
 def test_levels_are_sorted_from_the_best_together_with_their_quantities() -> None:
     mixed = {"ask_price_1": 103.0, "ask_quantity_1": 3.0, "ask_price_3": 101.0, "ask_quantity_3": 1.0}
     short = {"ask_price_10": None, "ask_quantity_10": None}
@@ -98,8 +112,9 @@ def test_levels_are_sorted_from_the_best_together_with_their_quantities() -> Non
     assert [row[f"ask_quantity_{n}"] for n in LEVELS] == [*map(float, range(1, 10)), None]
 
 
-def test_two_levels_of_one_price_are_left_out() -> None:
-    cleaned = clean([snapshot(0, bid_price_2=99.0)])
+@pytest.mark.parametrize("column", ["bid_price_2", "ask_price_2"])
+def test_two_levels_of_one_price_are_left_out(column: str) -> None:
+    cleaned = clean([snapshot(0, **{column: 99.0 if column.startswith("bid") else 101.0})])
     assert (affected(cleaned), cleaned.table.num_rows) == ({"levels": 1}, 0)
 
 

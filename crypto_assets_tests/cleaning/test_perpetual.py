@@ -198,6 +198,16 @@ class TestLiquidations:
         built = build(liquidations=[liquidation(0.99, received_at=at(1.01))])
         assert column(built, "liquidated_long_count")[:2] == [None, 1]
 
+    def test_an_order_received_before_it_happened_counts_when_it_happened(self) -> None:
+        built = build(liquidations=[liquidation(1.01, received_at=at(0.99))])
+        assert column(built, "liquidated_long_count")[:2] == [None, 1]
+
+    def test_the_values_of_a_minute_add_up_to_the_same_bits_in_any_order(self) -> None:
+        rows = [liquidation(n / 100, filled_quantity=f"0.{n}", average_price="0.1", price=str(n)) for n in range(1, 9)]
+        rows += [liquidation(5 / 100, filled_quantity=f"0.{n}7", average_price="0.3", price=str(n)) for n in (3, 1, 2)]
+        found = {column(build(liquidations=rows[n:] + rows[:n]), "liquidated_long_volume")[0] for n in range(len(rows))}
+        assert len(found) == 1
+
     def test_when_an_archive_file_was_fetched_says_nothing_about_when_it_was_known(self) -> None:
         built = build(liquidations=[liquidation(0.99, source="archive", received_at=at(900))])
         assert column(built, "liquidated_long_count")[0] == 1

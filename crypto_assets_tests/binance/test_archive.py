@@ -147,6 +147,23 @@ def test_a_file_that_disappears_between_two_downloads_is_none(server: LocalServe
     assert server.paths() == [CHECKSUM_PATH, ZIP_PATH, CHECKSUM_PATH, ZIP_PATH]
 
 
+def test_a_checksum_that_was_wrong_and_is_withdrawn_leaves_the_zip_unsigned(
+    server: LocalServer, client: ArchiveClient
+) -> None:
+    publish(server, checksum=None)
+    server.faults = [Reply(body=checksum_of(OTHER_ZIP, FILE.name))]
+    fetched = client.fetch(FILE)
+    assert fetched is not None
+    assert (fetched.remark, fetched.sha256) == (UNSIGNED, sha256(ZIP))
+
+
+def test_the_checksum_of_another_file_does_for_an_accepted_one(server: LocalServer, make: Client) -> None:
+    publish(server, checksum=checksum_of(ZIP, "BTCUSDT-1m-2024-08-02.zip"))
+    fetched = make(FILE.name).fetch(FILE)
+    assert fetched is not None
+    assert (fetched.accepted_mismatch, fetched.remark) == (False, "")
+
+
 def test_one_damaged_download_is_forgiven(server: LocalServer, client: ArchiveClient) -> None:
     publish(server)
     server.faults = [Reply(body=checksum_of(ZIP, FILE.name)), Reply(body=ZIP[:-10])]

@@ -38,6 +38,11 @@ PATHS = [
         ArchiveFile.futures_agg_trades("BTCUSDT", DAY),
         "data/futures/um/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-08-01.zip",
     ),
+    (
+        ArchiveFile.futures_trades("BTCUSDT", "2024-08"),
+        "data/futures/um/monthly/trades/BTCUSDT/BTCUSDT-trades-2024-08.zip",
+    ),
+    (ArchiveFile.spot_klines("A1m", "1m", DAY), "data/spot/daily/klines/A1m/1m/A1m-1m-2024-08-01.zip"),
     (ArchiveFile.metrics("BTCUSDT", DAY), "data/futures/um/daily/metrics/BTCUSDT/BTCUSDT-metrics-2024-08-01.zip"),
     (
         ArchiveFile.funding_rate("BTCUSDT", "2024-08"),

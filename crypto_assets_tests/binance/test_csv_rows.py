@@ -119,6 +119,7 @@ def test_an_endless_unknown_column_is_named_in_part() -> None:
 def test_the_layout_that_most_lines_have_counts() -> None:
     two = THREE[:2]
     assert find_layout(b"1,2\n1,2\n1,2,3\n", [two, THREE], name="f.zip").columns == two
+    assert find_layout(b"1,2\n", [two, THREE], name="f.zip").columns == two
     assert find_layout(b"1,2\n1,2\n1,2,3\n", [THREE, two], name="f.zip").columns == two
     assert find_layout(b"1\n1\n1\n1,2,3\n", [two, THREE], name="f.zip").columns == THREE
     with pytest.raises(BadPayload, match=r"^f\.zip has 1 columns, not 2 or 3$"):
@@ -132,7 +133,7 @@ def test_a_block_without_a_regular_line_has_the_columns_all_the_same() -> None:
 
 
 def test_a_line_that_is_no_text_costs_none_of_its_neighbours() -> None:
-    rows = split_block(b"\xff,2,3\n\xc3\xa9,5,6\nx,\xff,9\n1,2,\xc3", width=3)
+    rows = split_block(b"\xff,2,3\n\xc3\xa9,5,6\nx,\x80,9\n1,2,\xc3", width=3)
     assert rows.texts.rows() == [("\u00e9", "5", "6")]
     assert rows.irregular == [(0, "is not UTF-8"), (2, "is not UTF-8"), (3, "is not UTF-8")]
 

@@ -154,7 +154,7 @@ def _configure(folder: Path, area: Area) -> None:
         "source_paths": ["crypto_assets", "resources", "sensors"],
         "only_mutate": [f"crypto_assets/{pattern}" for pattern in area.code],
         "pytest_add_cli_args_test_selection": [f"crypto_assets_tests/{name}" for name in area.tests],
-        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-p", "proof.without_services", "-x", "-q"],
+        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-p", "proof.mutant_plugin", "-x", "-q"],
         "also_copy": beside,
         "timeout_constant": 3.0,  # a mutant has ten times the seconds of its tests and these
         "timeout_multiplier": 10.0,

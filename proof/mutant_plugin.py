@@ -1,7 +1,7 @@
 """A plugin of pytest for tests among mutants: none that starts a service, and nothing remembered from test to test.
 
-Which tests call a function is seen once, in a run of all of them. What a cache answers calls nothing: without the second
-rule, a rule that a cached function puts together would belong to the first test alone, and its mutants to nobody else.
+Which tests call a function is seen once, in a run of all of them. What a cache answers calls nothing: else all that a
+cached function calls would belong to the first test alone, and its mutants be tried by no other.
 """
 
 from __future__ import annotations

@@ -28,8 +28,6 @@ EXAMPLES = "mutants"
 _KILLED = {1, 3, 24, -24, 36, 152, 255, -9, -11}
 """Exit codes of mutmut's children: a test failed, took far too long, or the process crashed."""
 _UNTESTED = {5, 33}
-_UNTRIED = {None, 2}
-"""Not yet, or interrupted."""
 _NOTHING = "no-mutant"
 _LOG = "mutmut.log"
 
@@ -122,10 +120,10 @@ def run(area: Area, *, folder: Path, jobs: int, sample: int | None = None, seed:
     drawn = sorted(found)
     if sample is not None:
         drawn = sorted(random.Random(seed).sample(drawn, min(sample, len(drawn))))
-    if left := [name for name in drawn if found[name] in _UNTRIED]:
+    if left := [name for name in drawn if found[name] is None]:
         ended = _mutmut(folder, left, jobs=jobs)
         found = _statuses(folder)
-        if ended or any(found[name] in _UNTRIED for name in drawn):
+        if ended or any(found[name] is None for name in drawn):
             sys.exit(f"mutmut ended with {ended} before all were tried; its log is {folder / _LOG}")
     return _outcome({name: found[name] for name in drawn}, existing=len(found))
 

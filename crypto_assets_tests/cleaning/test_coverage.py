@@ -7,6 +7,7 @@ import pytest
 
 from crypto_assets.cleaning.coverage import Slot, count_slots, coverage_strip
 from crypto_assets.cleaning.gaps import Gap, GapCause
+from crypto_assets.schemas import SILVER_KLINES
 from crypto_assets.spans import Span
 from crypto_assets_tests.cleaning.examples import DAY, at, clean, kline
 
@@ -52,7 +53,7 @@ def test_a_halt_over_midnight_covers_just_its_part_of_the_day() -> None:
 
 
 TEN_MINUTES = Span(at(10), at(20))
-NOTHING = clean([], minutes=1).table
+NOTHING = SILVER_KLINES["1m"].payload.empty_table()
 
 
 @pytest.mark.parametrize(

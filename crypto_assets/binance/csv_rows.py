@@ -83,14 +83,7 @@ def _texts(block: bytes, is_regular: npt.NDArray[np.bool_], starts: Bounds, widt
         edges = np.append(starts, len(block))
         changes = np.flatnonzero(np.diff(np.concatenate(([False], is_regular, [False])).astype(np.int8)))
         block = b"".join(block[edges[a] : edges[b]] for a, b in zip(changes[::2], changes[1::2], strict=True))
-    texts = pl.read_csv(
-        block,
-        has_header=False,
-        schema=schema,
-        quote_char=None,
-    )
-    last = str(width - 1)
-    return texts.with_columns(pl.col(last).str.strip_suffix("\r")) if b"\r" in block else texts
+    return pl.read_csv(block, has_header=False, schema=schema, quote_char=None)  # drops a carriage return by itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,8 +148,8 @@ def _liquidations(liquidations: pl.DataFrame, marks: pl.DataFrame) -> pl.DataFra
     is_side = {"long": pl.col("side") == "SELL", "short": pl.col("side") == "BUY"}
     figures = (
         liquidations.with_columns(known.dt.truncate("1m").alias("open_time"), value)
-        .sort("open_time", "time", "side", "value")
-        .group_by("open_time", maintain_order=True)
+        .sort("time", "side", "value")  # sums of floats depend on their order
+        .group_by("open_time")
         .agg(
             *(condition.sum().cast(pl.Int64).alias(f"liquidated_{side}_count") for side, condition in is_side.items()),
             *(

@@ -134,6 +134,34 @@ def test_a_wrong_checksum_is_kept_as_evidence_and_names_both_sums(
     evidence = [path for path in (tmp_path / "downloads" / "_evidence").rglob("*") if path.is_file()]
     assert sorted(path.read_bytes() for path in evidence) == sorted([ZIP, checksum_of(OTHER_ZIP, FILE.name)])
     assert not (tmp_path / "downloads" / FILE.path).exists()
+    place = f"data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2024-08-01.{sha256(ZIP)[:12]}.zip"
+    names = {path.relative_to(tmp_path / "downloads" / "_evidence").as_posix() for path in evidence}
+    assert names == {place, f"{place}.CHECKSUM"}
+    with pytest.raises(ChecksumMismatch, match=place):
+        client.fetch(FILE)
+
+
+def test_a_file_that_disappears_between_two_downloads_is_none(server: LocalServer, client: ArchiveClient) -> None:
+    server.faults = [Reply(body=checksum_of(OTHER_ZIP, FILE.name)), Reply(body=ZIP)]
+    assert client.fetch(FILE) is None
+    assert server.paths() == [CHECKSUM_PATH, ZIP_PATH, CHECKSUM_PATH, ZIP_PATH]
+
+
+def test_a_checksum_that_was_wrong_and_is_withdrawn_leaves_the_zip_unsigned(
+    server: LocalServer, client: ArchiveClient
+) -> None:
+    publish(server, checksum=None)
+    server.faults = [Reply(body=checksum_of(OTHER_ZIP, FILE.name))]
+    fetched = client.fetch(FILE)
+    assert fetched is not None
+    assert (fetched.remark, fetched.sha256) == (UNSIGNED, sha256(ZIP))
+
+
+def test_the_checksum_of_another_file_does_for_an_accepted_one(server: LocalServer, make: Client) -> None:
+    publish(server, checksum=checksum_of(ZIP, "BTCUSDT-1m-2024-08-02.zip"))
+    fetched = make(FILE.name).fetch(FILE)
+    assert fetched is not None
+    assert (fetched.accepted_mismatch, fetched.remark) == (False, "")
 
 
 def test_one_damaged_download_is_forgiven(server: LocalServer, client: ArchiveClient) -> None:
@@ -249,6 +277,86 @@ def test_an_old_beginning_of_another_version_is_found_out_by_the_checksum(
     assert fetched.path.read_bytes() == ZIP
 
 
+def old_beginning(server: LocalServer, folder: Path) -> None:
+    """An earlier process left the beginning of another version, and the server continues what it is told of."""
+    part = folder / "downloads" / f"{FILE.path.rpartition('/')[0]}/.{FILE.name}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"?" * 20)
+
+    def ranged(asked) -> Reply:
+        start = int(asked.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        headers = {"Content-Range": f"bytes {start}-{len(ZIP) - 1}/{len(ZIP)}"}
+        return Reply(206, ZIP[start:], headers) if start else Reply(body=ZIP)
+
+    server.routes[ZIP_PATH] = ranged
+
+
+@pytest.mark.parametrize("accepted", [(), (FILE.name,)])
+def test_without_a_sum_that_would_tell_a_download_begins_anew(
+    server: LocalServer, make: Client, tmp_path: Path, accepted: tuple[str, ...]
+) -> None:
+    publish(server, checksum=checksum_of(OTHER_ZIP, FILE.name) if accepted else None)
+    old_beginning(server, tmp_path)
+    fetched = make(*accepted).fetch(FILE)
+    assert fetched is not None
+    assert fetched.path.read_bytes() == ZIP
+    assert server.paths().count(ZIP_PATH) == 1
+
+
+def test_with_a_sum_what_an_earlier_process_left_is_continued(
+    server: LocalServer, client: ArchiveClient, tmp_path: Path
+) -> None:
+    publish(server)
+    old_beginning(server, tmp_path)
+    (tmp_path / "downloads" / f"{FILE.path.rpartition('/')[0]}/.{FILE.name}.part").write_bytes(ZIP[:20])
+    assert client.fetch(FILE) is not None
+    assert [asked.headers.get("Range") for asked in server.asked] == [None, "bytes=20-"]
+
+
+def test_a_checksum_in_capitals_is_the_same_sum(server: LocalServer, client: ArchiveClient) -> None:
+    publish(server, checksum=f"{sha256(ZIP).upper()} *{FILE.name}".encode())
+    fetched = client.fetch(FILE)
+    assert fetched is not None
+    assert fetched.published_sha256 == sha256(ZIP) == client.published(FILE)
+
+
+def test_of_a_page_that_is_no_checksum_the_beginning_is_shown(server: LocalServer, client: ArchiveClient) -> None:
+    publish(server, checksum=b"<" * 5_000)
+    with pytest.raises(BadPayload) as caught:
+        client.published(FILE)
+    assert str(caught.value) == f"{FILE.name}.CHECKSUM is not a checksum: '{'<' * 80}'"
+
+
+def test_a_checksum_that_is_withdrawn_does_not_stay_beside_the_zip(server: LocalServer, client: ArchiveClient) -> None:
+    publish(server)
+    signed = client.fetch(FILE)
+    publish(server, checksum=None)
+    unsigned = client.fetch(FILE)
+    assert signed is not None
+    assert unsigned is not None
+    assert not unsigned.path.with_name(f"{FILE.name}.CHECKSUM").exists()
+    assert (unsigned.received_at, unsigned.published_sha256) == (signed.received_at, None)
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"{}"), lambda path: path.unlink()])
+def test_a_zip_of_which_nothing_is_remembered_is_downloaded_again(
+    server: LocalServer, client: ArchiveClient, damage: Callable[[Path], object]
+) -> None:
+    publish(server)
+    first = client.fetch(FILE)
+    assert first is not None
+    damage(first.path.with_name(f".{FILE.name}.json"))
+    second = client.fetch(FILE)
+    assert second is not None
+    assert second.received_at > first.received_at
+    assert server.paths().count(ZIP_PATH) == 2
+
+
+def test_an_address_may_end_with_a_slash(server: LocalServer, http: Http, tmp_path: Path) -> None:
+    publish(server)
+    assert ArchiveClient(f"{server.url}/", downloads=tmp_path, http=http).fetch(FILE) is not None
+
+
 def test_a_server_that_fails_leaves_the_old_file(server: LocalServer, client: ArchiveClient, tmp_path: Path) -> None:
     publish(server)
     client.fetch(FILE)
@@ -308,8 +416,12 @@ def test_a_full_disk_is_told_as_such(
         raise OSError(errno.ENOSPC, "No space left on device", str(target))
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(LakeError, match="No space left on device"):
+    with pytest.raises(LakeError, match="No space left on device") as caught:
         client.fetch(FILE)
+    assert str(caught.value).startswith("Cannot keep ")
+    assert str(caught.value).endswith(
+        f"{FILE.name}: No space left on device. Free space or change permissions, or set DATA_DIR elsewhere."
+    )
 
 
 @pytest.mark.parametrize("url", ["data.binance.vision", "s3://bucket", "file://relative", ""])

@@ -38,6 +38,11 @@ PATHS = [
         ArchiveFile.futures_agg_trades("BTCUSDT", DAY),
         "data/futures/um/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-08-01.zip",
     ),
+    (
+        ArchiveFile.futures_trades("BTCUSDT", "2024-08"),
+        "data/futures/um/monthly/trades/BTCUSDT/BTCUSDT-trades-2024-08.zip",
+    ),
+    (ArchiveFile.spot_klines("A1m", "1m", DAY), "data/spot/daily/klines/A1m/1m/A1m-1m-2024-08-01.zip"),
     (ArchiveFile.metrics("BTCUSDT", DAY), "data/futures/um/daily/metrics/BTCUSDT/BTCUSDT-metrics-2024-08-01.zip"),
     (
         ArchiveFile.funding_rate("BTCUSDT", "2024-08"),
@@ -114,6 +119,32 @@ def test_combinations_that_are_never_published_are_refused() -> None:
     with pytest.raises(ValueError, match="not a month"):
         ArchiveFile.funding_rate("BTCUSDT", "2024-08-01")
     assert "1s" in SPOT_TIMEFRAMES
+    with pytest.raises(ValueError, match=r"^The archive has no spot metrics of timeframe None$"):
+        ArchiveFile("spot", "metrics", "BTCUSDT", DAY)
+    with pytest.raises(ValueError, match=r"^The archive has no spot trades of timeframe 1m$"):
+        ArchiveFile("spot", "trades", "BTCUSDT", DAY, "1m")
+    with pytest.raises(ValueError, match=r"^'2024-13' is not a month such as 2024-08; give a day as a date$"):
+        ArchiveFile.spot_trades("BTCUSDT", "2024-13")
+    with pytest.raises(ValueError, match=r"^The archive has bookDepth by day only$"):
+        ArchiveFile("futures", "bookDepth", "BTCUSDT", "2024-08")
+    with pytest.raises(ValueError, match=r"^The archive has fundingRate by month only$"):
+        ArchiveFile("futures", "fundingRate", "BTCUSDT", DAY)
+
+
+@pytest.mark.parametrize(
+    ("name", "span"),
+    [
+        ("BTCUSDT-1m-2024-12.zip", Span(datetime(2024, 12, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC))),
+        ("BTCUSDT-1mo-2023-02.zip", Span(datetime(2023, 2, 1, tzinfo=UTC), datetime(2023, 3, 1, tzinfo=UTC))),
+        ("BTCUSDT-1m-2024-02-29.zip", Span(datetime(2024, 2, 29, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC))),
+        ("BTCUSDT-1m-2023-02-29.zip", None),
+        ("BTCUSDT-1m-2024-13.zip", None),
+        ("BTCUSDT-1m-2024-08-01.csv", None),
+    ],
+)
+def test_the_time_of_a_name_is_that_of_the_calendar(name: str, span: Span | None) -> None:
+    named = read_file_name(name)
+    assert (None if named is None else named.span) == span
 
 
 def test_the_name_of_a_monthly_file_gives_its_whole_month() -> None:

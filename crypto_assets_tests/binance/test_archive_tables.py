@@ -191,7 +191,10 @@ def test_a_row_of_another_day_is_rejected_with_its_bytes(tmp_path: Path) -> None
     parsed = klines(tmp_path, "\n".join([minute(1439), other]))
     assert parsed.rows.num_rows == 1
     assert parsed.rejected["raw"].to_pylist() == [other.encode()]
-    assert "is of another day" in reasons(parsed)[0]
+    assert reasons(parsed) == [
+        "open_time 2024-08-02 00:00:00.000000+00:00 is of another day: "
+        "the file covers 2024-08-01 00:00-2024-08-02 00:00"
+    ]
 
 
 def test_a_header_in_the_middle_costs_one_row(tmp_path: Path) -> None:
@@ -229,6 +232,13 @@ def test_a_file_of_another_timeframe_is_refused(tmp_path: Path) -> None:
     path = write_zip(tmp_path, FILE, KLINE)
     with pytest.raises(BadPayload, match="holds candles of 1m, not of 5m"):
         parse_klines(path, timeframe="5m", start=SPAN.start, end=SPAN.end)
+
+
+def test_candles_of_a_month_are_called_otherwise_in_the_archive(tmp_path: Path) -> None:
+    file = ArchiveFile.spot_klines("BTCUSDT", "1M", "2024-08")
+    assert klines(tmp_path, KLINE, file=file).rows.num_rows == 1
+    with pytest.raises(BadPayload, match=r"^BTCUSDT-1mo-2024-08\.zip holds candles of 1mo, not of 1m$"):
+        parse_klines(tmp_path / file.name, timeframe="1m", start=SPAN.start, end=SPAN.end)
 
 
 def test_a_file_with_a_header_and_no_row_is_an_empty_table(tmp_path: Path) -> None:
@@ -422,5 +432,6 @@ PARSERS: list[Callable[..., Parsed]] = [
 def test_a_file_that_has_no_archive_name_is_refused(tmp_path: Path, parse: Callable[..., Parsed]) -> None:
     path = tmp_path / "trades.zip"
     path.write_bytes(b"")
-    with pytest.raises(BadPayload, match="is not the name of an archive file"):
+    expected = r"^trades\.zip is not the name of an archive file, such as BTCUSDT-1m-2024-08-01\.zip$"
+    with pytest.raises(BadPayload, match=expected):
         parse(path, start=SPAN.start, end=SPAN.end)

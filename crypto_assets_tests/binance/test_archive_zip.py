@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crypto_assets.binance.archive_paths import ArchiveFile
-from crypto_assets.binance.archive_zip import read_blocks
+from crypto_assets.binance.archive_zip import read_blocks, refuse_bomb
 from crypto_assets.errors import BadPayload
 from crypto_assets_tests.binance.zips import KLINE, file_bytes, write_zip, zip_bytes
 
@@ -62,6 +62,62 @@ def test_a_file_larger_than_any_of_the_archive_is_refused(tmp_path: Path) -> Non
     path = write_zip(tmp_path, FILE, KLINE * 10)
     with pytest.raises(BadPayload, match="at most 100 are read"):
         list(read_blocks(path, largest_bytes=100))
+
+
+@pytest.mark.parametrize(
+    ("unzipped", "zipped", "reason"),
+    [
+        (64 << 30, 64 << 23, ""),
+        ((64 << 30) + 1, 64 << 30, "it unzips to 68,719,476,737 bytes; at most 68,719,476,736 are read"),
+        (1 << 20, 1, ""),
+        ((1 << 20) + 1, 1, "it unzips from 1 to 1,048,577 bytes: no table, a zip bomb"),
+        ((1 << 20) + 1, 0, "it unzips from 0 to 1,048,577 bytes: no table, a zip bomb"),
+        (250 * 5_000, 5_000, ""),
+        (250 * 5_000 + 1, 5_000, "it unzips from 5,000 to 1,250,001 bytes: no table, a zip bomb"),
+    ],
+)
+def test_a_member_may_be_as_large_and_as_dense_as_a_table_can_be(unzipped: int, zipped: int, reason: str) -> None:
+    member = zipfile.ZipInfo(MEMBER)
+    member.file_size, member.compress_size = unzipped, zipped
+    if not reason:
+        refuse_bomb(member)
+        return
+    with pytest.raises(ValueError, match=f"^{reason}$"):
+        refuse_bomb(member)
+
+
+def test_a_file_may_be_as_large_as_is_read(tmp_path: Path) -> None:
+    path = write_zip(tmp_path, FILE, KLINE)
+    assert b"".join(read_blocks(path, largest_bytes=len(KLINE))) == KLINE.encode()
+    with pytest.raises(BadPayload, match=f"^{FILE.name}: it unzips to {len(KLINE)} bytes"):
+        list(read_blocks(path, largest_bytes=len(KLINE) - 1))
+
+
+def test_a_line_may_be_longer_than_a_block_but_not_than_two(tmp_path: Path) -> None:
+    lines = [b"1" * 198, b"2" * 30, b"3" * 150]
+    path = write_zip(tmp_path, FILE, b"\n".join(lines))
+    assert list(read_blocks(path, block_bytes=100)) == [lines[0] + b"\n", lines[1] + b"\n", lines[2]]
+    with pytest.raises(BadPayload, match=f"^{FILE.name} holds a line of more than 100 bytes$"):
+        list(read_blocks(write_zip(tmp_path, FILE, b"1" * 200 + b"\n"), block_bytes=100))
+
+
+def test_a_file_is_empty_only_where_no_block_holds_anything(tmp_path: Path) -> None:
+    for csv in (b"1" + b"\n" * 9, b"\n" * 9 + b"1\n", b"\n" * 9 + b"1"):
+        assert b"".join(read_blocks(write_zip(tmp_path, FILE, csv), block_bytes=3)) == csv
+    with pytest.raises(BadPayload, match=f"^{FILE.name} holds an empty file$"):
+        list(read_blocks(write_zip(tmp_path, FILE, b"\n" * 9 + b" "), block_bytes=3))
+
+
+def test_a_member_of_a_very_long_name_is_named_in_part(tmp_path: Path) -> None:
+    with pytest.raises(BadPayload) as caught:
+        read(written(tmp_path, zip_bytes({"x" * 300: b"1\n"})))
+    assert str(caught.value) == f"{FILE.name} holds '{'x' * 100}', not {MEMBER}"
+
+
+def test_a_folder_in_place_of_a_zip_is_none(tmp_path: Path) -> None:
+    (tmp_path / FILE.name).mkdir()
+    with pytest.raises(BadPayload, match=r"is not a zip that can be read: .*Is a directory"):
+        read(tmp_path / FILE.name)
 
 
 def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:

@@ -88,3 +88,57 @@ def test_a_file_without_header_is_known_by_its_number_of_columns() -> None:
     assert find_layout(b"1,2\n1,2,3\n1,2,3\n", [THREE[:2], THREE], name="f.zip").columns == THREE
     with pytest.raises(BadPayload, match=r"f.zip has 4 columns, not 3"):
         find_layout(b"1,2,3,4\n1,2,3,4\n", [THREE], name="f.zip")
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("mark", [b"", BOM])
+def test_a_header_is_known_by_its_first_letter_or_the_mark_before_it(mark: bytes) -> None:
+    layout = find_layout(mark + b" B ,a,C\r\n1,2,3\n" if mark else b"B , a,C\r\n1,2,3\n", [THREE], name="f.zip")
+    assert [column.name for column in layout.columns] == ["b", "a", "c"]
+    assert layout.header is not None
+    assert layout.header.startswith(mark)
+
+
+def test_of_several_layouts_the_header_names_one_and_the_first_is_compared_where_none_fits() -> None:
+    two = THREE[:2]
+    assert find_layout(b"bee,a\n", [THREE, two], name="f.zip").columns == (THREE[1], THREE[0])
+    with pytest.raises(BadPayload, match=r"^f\.zip: the header lacks c and has an unknown column d$"):
+        find_layout(b"a,b,d\n", [THREE, two], name="f.zip")
+    with pytest.raises(BadPayload, match=r"^f\.zip: the header lacks b, c and has an unknown column x, y$"):
+        find_layout(b"a,x,y\n", [THREE], name="f.zip")
+
+
+def test_an_endless_unknown_column_is_named_in_part() -> None:
+    with pytest.raises(BadPayload) as caught:
+        find_layout(b"a,b,c," + b"x" * 300, [THREE], name="f.zip")
+    assert str(caught.value) == f"f.zip: the header has an unknown column {'x' * 100}"
+
+
+def test_the_layout_that_most_lines_have_counts() -> None:
+    two = THREE[:2]
+    assert find_layout(b"1,2\n1,2\n1,2,3\n", [two, THREE], name="f.zip").columns == two
+    assert find_layout(b"1,2\n", [two, THREE], name="f.zip").columns == two
+    assert find_layout(b"1,2\n1,2\n1,2,3\n", [THREE, two], name="f.zip").columns == two
+    assert find_layout(b"1\n1\n1\n1,2,3\n", [two, THREE], name="f.zip").columns == THREE
+    with pytest.raises(BadPayload, match=r"^f\.zip has 1 columns, not 2 or 3$"):
+        find_layout(b"1\n1\n1,2,3,4\n", [two, THREE], name="f.zip")
+
+
+def test_a_block_without_a_regular_line_has_the_columns_all_the_same() -> None:
+    rows = split_block(b"1,2\n", width=3)
+    assert rows.texts.schema == split_block(b"1,2,3\n", width=3).texts.schema
+    assert (rows.texts.height, rows.regular.tolist()) == (0, [])
+
+
+def test_a_line_that_is_no_text_costs_none_of_its_neighbours() -> None:
+    rows = split_block(b"\xff,2,3\n\xc3\xa9,5,6\nx,\x80,9\n1,2,\xc3", width=3)
+    assert rows.texts.rows() == [("\u00e9", "5", "6")]
+    assert rows.irregular == [(0, "is not UTF-8"), (2, "is not UTF-8"), (3, "is not UTF-8")]
+
+
+def test_a_line_loses_one_carriage_return_at_its_end() -> None:
+    rows = split_block(b"1,2,3\r\n4,5\n6,7,8\r\r\n9,0,1\r", width=3)
+    assert rows.texts.rows() == [("1", "2", "3"), ("6", "7", "8\r"), ("9", "0", "1")]
+    assert [rows.raw(line) for line in range(4)] == [b"1,2,3", b"4,5", b"6,7,8\r", b"9,0,1"]

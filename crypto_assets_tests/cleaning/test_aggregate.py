@@ -55,6 +55,7 @@ def test_candles_equal_what_a_slow_loop_over_the_real_minutes_gives(rows: list[R
             slots.setdefault(DAY + (row["open_time"] - DAY) // step * step, []).append(row)
     aggregated = aggregate_klines(silver, timeframe=timeframe)
     assert aggregated.schema == SILVER_KLINES[timeframe].payload
+    assert aggregated["open_time"].to_pylist() == sorted(slots)  # type: ignore[type-var]
     found = {row["open_time"]: {name: row[name] for name in PRICES + SUMS} for row in aggregated.to_pylist()}
     assert found == {slot: naive(minutes) for slot, minutes in slots.items()}
 
@@ -193,6 +194,51 @@ class TestTrades:
 
     def test_order_and_repetitions_of_trades_do_not_matter(self) -> None:
         assert self.candles([*reversed(TRADES), TRADES[0]]) == self.candles(TRADES)
+
+    def test_copies_of_a_trade_that_differ_are_counted_once(self) -> None:
+        assert sum(row["count"] for row in self.candles([*TRADES, TRADES[0] | {"price": "101"}])) == len(TRADES)
+
+    @settings(max_examples=30)
+    @given(
+        made=st.lists(st.tuples(st.floats(0, 8), st.integers(90, 110), st.integers(1, 99), st.booleans()), max_size=12),
+        ends=st.none() | st.tuples(st.integers(-2, 4), st.integers(5, 10)),
+        previous=st.none() | st.integers(90, 110).map(Decimal),
+    )
+    def test_candles_equal_what_a_slow_loop_over_the_trades_gives(
+        self,
+        made: list[tuple[float, int, int, bool]],
+        ends: tuple[int, int] | None,
+        previous: Decimal | None,
+    ) -> None:
+        rows = [
+            trade(number, minute, str(price), quantity=str(quantity), sold=sold)
+            for number, (minute, price, quantity, sold) in enumerate(made)
+        ]
+        span = None if ends is None else Span(at(ends[0]), at(ends[1]))
+        minutes = [int(minute) for minute, *_ in made]
+        slots = range(*ends) if ends else range(min(minutes), max(minutes) + 1) if minutes else range(0)
+        expected: list[tuple[object, ...]] = []
+        close = previous
+        for slot in slots:
+            own = [row[1:] for row in made if int(row[0]) == slot]
+            prices = [price for price, _, _ in own] or [close]
+            close = prices[-1]
+            volumes = [
+                sum(
+                    quantity * factor
+                    for price, quantity, sold in own
+                    for factor in [(price if quote else 1)]
+                    if keep(sold)
+                )
+                for keep in (lambda _: True, lambda sold: not sold)
+                for quote in (False, True)
+            ]
+            if close is not None:
+                extremes = (max(prices), min(prices))  # type: ignore[type-var]
+                expected.append((at(slot), prices[0], *extremes, close, *volumes, len(own), at(slot + 1) - MILLISECOND))
+        names = ("open_time", *PRICES, "volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume")
+        found = self.candles(rows, span=span, previous_close=previous)
+        assert [tuple(row[name] for name in (*names, "count", "close_time")) for row in found] == expected
 
     def test_no_trades_give_no_candles(self) -> None:
         assert self.candles([]) == []

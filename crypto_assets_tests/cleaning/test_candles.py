@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
-from crypto_assets.cleaning.candles import first_candle, last_candle
+import pytest
+
+from crypto_assets.cleaning.candles import Candle, first_candle, last_candle, nearest_candle
 from crypto_assets_tests.cleaning.examples import Row, at, bronze, clean, kline
 
 
@@ -15,6 +18,7 @@ def ends(rows: list[Row]) -> tuple[datetime | None, datetime | None]:
 
 def test_the_nearest_candles_of_a_day_are_its_first_and_last_usable_ones() -> None:
     rows = [kline(7), kline(2), kline(4), kline(0, low="0"), kline(1, high="1"), kline(9.5), kline(9, volume=None)]
+    rows += [kline(8, close_time=at(9)), kline(1.5)]
     assert ends(rows) == (at(2), at(7))
 
 
@@ -25,3 +29,37 @@ def test_a_day_without_usable_candles_has_none() -> None:
 def test_an_interpolated_candle_is_nobodys_neighbour() -> None:
     silver = clean([kline(0), kline(2)], minutes=3).table
     assert last_candle(silver.slice(0, 2), timeframe="1m") == first_candle(silver, timeframe="1m")
+
+
+def candle(minute: float) -> Candle:
+    return Candle(at(minute), *[Decimal(1)] * 4)
+
+
+def test_a_candle_is_known_by_its_prices() -> None:
+    assert first_candle(bronze([kline(3)]), timeframe="1m") == Candle(at(3), *map(Decimal, ("100", "102", "99", "101")))
+
+
+@pytest.mark.parametrize(
+    ("held", "direction", "expected"),
+    [
+        ({-1, -2, 1}, -1, -0.5),
+        ({-2, 1}, -1, -1.5),
+        ({-1, 1, 2}, 1, 1),
+        ({4}, 1, 4),
+        ({5}, 1, None),
+        ({-4}, -1, -3.5),
+        ({-5, 0}, -1, None),
+    ],
+)
+def test_the_nearest_day_of_four_gives_its_end_that_lies_nearer(
+    held: set[int], direction: int, expected: float | None
+) -> None:
+    asked: list[int] = []
+
+    def ends(day: int) -> tuple[Candle | None, Candle | None]:
+        asked.append(day)
+        return (candle(day), candle(day + 0.5)) if day in held else (None, None)
+
+    found = nearest_candle(ends, direction=direction)
+    assert (None if found is None else found.open_time) == (None if expected is None else at(expected))
+    assert asked == [direction * n for n in range(1, len(asked) + 1)]  # the near ones first, none beyond

@@ -253,6 +253,14 @@ class TestFill:
         assert flags_at(cleaned, 5) == {"derived"}
         assert cleaned.steps["fill"].affected == 1
 
+    def test_only_closed_candles_of_the_span_are_derived(self) -> None:
+        minutes = clean([kline(minute) for minute in range(29)], minutes=30).table
+        nothing = bronze([], timeframe="5m")
+        cleaned = clean_klines(nothing, timeframe="5m", start=at(5), end=at(20), klines_1m=minutes)
+        assert cleaned.table["open_time"].to_pylist() == [at(5), at(10), at(15)]
+        half = clean_klines(nothing, timeframe="5m", start=at(5), end=at(18), klines_1m=minutes)
+        assert half.table["open_time"].to_pylist() == [at(5), at(10)]
+
 
 class TestGaps:
     HALT = Span(at(3), at(7))

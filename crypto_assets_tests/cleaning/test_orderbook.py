@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -87,6 +88,20 @@ def test_a_book_with_fewer_levels_is_sound() -> None:
     assert affected(clean([snapshot(0, **tail)])) == {}
 
 
+def test_one_level_a_side_is_a_book_and_one_side_is_none() -> None:
+    tail = {
+        f"{side}_{what}_{n}": None for side in ("bid", "ask") for what in ("price", "quantity") for n in range(2, 11)
+    }
+    assert affected(clean([snapshot(0, **tail)])) == {}
+    for side in ("bid", "ask"):
+        empty = {f"{side}_{what}_{n}": None for what in ("price", "quantity") for n in LEVELS}
+        assert affected(clean([snapshot(0, **empty)])) == {"schema": 1}
+
+
+def test_a_small_price_and_a_small_quantity_are_in_range() -> None:
+    assert affected(clean([snapshot(0, mid=10.5, ask_quantity_3=1e-8, bid_quantity_1=0.5)])) == {}
+
+
 def test_levels_are_sorted_from_the_best_together_with_their_quantities() -> None:
     mixed = {"ask_price_1": 103.0, "ask_quantity_1": 3.0, "ask_price_3": 101.0, "ask_quantity_3": 1.0}
     short = {"ask_price_10": None, "ask_quantity_10": None}
@@ -97,8 +112,9 @@ def test_levels_are_sorted_from_the_best_together_with_their_quantities() -> Non
     assert [row[f"ask_quantity_{n}"] for n in LEVELS] == [*map(float, range(1, 10)), None]
 
 
-def test_two_levels_of_one_price_are_left_out() -> None:
-    cleaned = clean([snapshot(0, bid_price_2=99.0)])
+@pytest.mark.parametrize("column", ["bid_price_2", "ask_price_2"])
+def test_two_levels_of_one_price_are_left_out(column: str) -> None:
+    cleaned = clean([snapshot(0, **{column: 99.0 if column.startswith("bid") else 101.0})])
     assert (affected(cleaned), cleaned.table.num_rows) == ({"levels": 1}, 0)
 
 
@@ -124,6 +140,52 @@ def test_an_older_state_that_came_late_is_left_out_but_a_new_numbering_goes_on()
         snapshot(201, update_id=6),
     ]
     assert clean(rows).table["last_update_id"].to_pylist() == [100, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "update_id", "is_late"),
+    [(0.2, 99, True), (9.9, 99, True), (10, 99, True), (10.1, 99, False), (0.2, 100, False), (0.2, 101, False)],
+)
+def test_an_older_state_is_late_for_ten_seconds(seconds: float, update_id: int, is_late: bool) -> None:
+    rows = [snapshot(0, update_id=100), snapshot(seconds * 10, update_id=update_id)]
+    assert affected(clean(rows)) == ({"late": 1} if is_late else {})
+
+
+def test_a_state_is_late_beside_any_newer_one_of_the_ten_seconds() -> None:
+    rows = [snapshot(slot, update_id=number) for slot, number in ((0, 100), (1, 50), (2, 60), (3, 101))]
+    assert clean(rows).table["last_update_id"].to_pylist() == [100, 101]
+
+
+def test_of_copies_of_one_source_the_first_received_wins_in_any_order() -> None:
+    copies = [
+        snapshot(0, received_at=DAY + n * PACE, ask_quantity_2=float(n), partition=0, offset=9 - n) for n in (1, 2, 3)
+    ]
+    for rows in itertools.permutations([*copies, snapshot(1)]):
+        table = clean(list(rows)).table
+        assert table["ask_quantity_2"].to_pylist() == [1.0, 2.0]
+        assert [flags != 0 for flags in table["flags"].to_pylist()] == [True, False]
+
+
+def test_copies_received_at_one_moment_are_told_apart_by_where_they_lay() -> None:
+    copies = [snapshot(0, ask_quantity_2=float(n), partition=0, offset=n) for n in (3, 1, 2)]
+    for rows in itertools.permutations(copies):
+        assert clean(list(rows)).table["ask_quantity_2"].to_pylist() == [1.0]
+
+
+def test_snapshots_without_time_or_id_are_nobodys_copy() -> None:
+    rows = [snapshot(0), snapshot(1, time=None), snapshot(1, time=None), snapshot(2, last_update_id=None)]
+    cleaned = clean(rows)
+    assert affected(cleaned) == {"schema": 3}
+    assert cleaned.table.num_rows == 1
+
+
+def test_a_book_may_be_in_order_on_one_side_only() -> None:
+    mixed = {"bid_price_1": 98.0, "bid_quantity_1": 2.0, "bid_price_2": 99.0, "bid_quantity_2": 1.0}
+    cleaned = clean([snapshot(0), snapshot(1, **mixed), snapshot(2)])
+    assert affected(cleaned) == {"levels": 1}
+    assert cleaned.table.drop_columns("flags").equals(
+        clean([snapshot(slot) for slot in range(3)]).table.drop_columns("flags")
+    )
 
 
 def test_of_copies_that_differ_the_better_source_wins_and_the_row_says_so() -> None:

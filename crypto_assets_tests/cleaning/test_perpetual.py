@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import pyarrow as pa
@@ -139,6 +140,27 @@ class TestFunding:
         assert column(built, "funding_rate")[5] == 0.0002
         assert column(built, "previous_funding_rate")[5] == 0.0001
 
+    def test_settlements_of_several_sources_are_one_sequence(self) -> None:
+        hours = (-16, -8, 0, 8, 16)
+        sources = ("rest", "archive", "rest", "archive", "rest")
+        rows = [
+            settlement(hour, f"0.000{number}", source=source)
+            for number, (hour, source) in enumerate(zip(hours, sources, strict=True), start=1)
+        ]
+        built = build(funding=rows)
+        minutes = (0, 480, 960)
+        assert [column(built, "funding_rate")[minute] for minute in minutes] == [0.0003, 0.0004, 0.0005]
+        assert [column(built, "previous_funding_rate")[minute] for minute in minutes] == [0.0002, 0.0003, 0.0004]
+
+    def test_the_interval_that_the_exchange_gives_counts_and_not_the_distance_to_the_former_settlement(self) -> None:
+        rows = [settlement(-8, "0.0001"), settlement(0, "0.0002", interval_hours=4)]
+        assert column(build(funding=rows), "next_funding_time")[0] == at(4 * HOURS)
+
+    def test_eight_hours_are_the_longest_distance_that_is_an_interval(self) -> None:
+        for hours, expected in ((8, at(8 * HOURS)), (9, None)):
+            rows = [row | {"interval_hours": None} for row in (settlement(-hours, "0.0001"), settlement(0, "0.0002"))]
+            assert column(build(funding=rows), "next_funding_time")[0] == expected
+
     def test_the_stream_knows_the_next_settlement_better(self) -> None:
         built = build(funding=list(self.RATES), marks=[mark(0.5, next_funding_time=at(240))])
         assert column(built, "next_funding_time")[0] == at(240)
@@ -176,6 +198,16 @@ class TestLiquidations:
         built = build(liquidations=[liquidation(0.99, received_at=at(1.01))])
         assert column(built, "liquidated_long_count")[:2] == [None, 1]
 
+    def test_an_order_received_before_it_happened_counts_when_it_happened(self) -> None:
+        built = build(liquidations=[liquidation(1.01, received_at=at(0.99))])
+        assert column(built, "liquidated_long_count")[:2] == [None, 1]
+
+    def test_the_values_of_a_minute_add_up_to_the_same_bits_in_any_order(self) -> None:
+        rows = [liquidation(n / 100, filled_quantity=f"0.{n}", average_price="0.1", price=str(n)) for n in range(1, 9)]
+        rows += [liquidation(5 / 100, filled_quantity=f"0.{n}7", average_price="0.3", price=str(n)) for n in (3, 1, 2)]
+        found = {column(build(liquidations=rows[n:] + rows[:n]), "liquidated_long_volume")[0] for n in range(len(rows))}
+        assert len(found) == 1
+
     def test_when_an_archive_file_was_fetched_says_nothing_about_when_it_was_known(self) -> None:
         built = build(liquidations=[liquidation(0.99, source="archive", received_at=at(900))])
         assert column(built, "liquidated_long_count")[0] == 1
@@ -203,6 +235,22 @@ def test_nothing_after_a_minute_changes_its_row() -> None:
 
 def _known_at(row: Row) -> object:
     return row.get("time", row.get("funding_time"))
+
+
+def test_of_copies_that_differ_the_better_source_counts_then_the_first_received() -> None:
+    copies = [
+        figure(0, "3") | {"source": "rest", "received_at": at(-2)},
+        figure(0, "1") | {"source": "archive", "received_at": at(2)},
+        figure(0, "2") | {"source": "archive", "received_at": at(3)},
+    ]
+    for rows in itertools.permutations(copies):
+        assert column(build(minutes=1, open_interest=list(rows)), "open_interest") == [1.0]
+
+
+def test_copies_that_nothing_but_their_values_tells_apart_give_the_same_row_in_any_order() -> None:
+    copies = [mark(0, str(price)) for price in (103, 101, 102)]
+    found = [build(minutes=1, marks=list(rows)).table for rows in itertools.permutations(copies)]
+    assert all(table.equals(found[0]) for table in found)
 
 
 def test_the_order_of_rows_does_not_matter() -> None:

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import itertools
+from datetime import timedelta
+
 from crypto_assets.cleaning.reconcile import SourceComparison, compare_sources
+from crypto_assets.schemas import BRONZE_KLINES
 from crypto_assets_tests.cleaning.examples import Row, at, bronze, kline
 
 
@@ -31,6 +35,35 @@ def test_each_source_is_compared_with_the_best_one_that_has_the_candle() -> None
     ]
     assert (found.compared, found.differing) == (2, 2)
     assert {field: n for field, n in found.count_fields().items() if n} == {"close": 1, "volume": 1, "count": 1}
+    assert list(found.count_fields()) == BRONZE_KLINES["1m"].payload.names[1:]
+
+
+def test_a_source_speaks_by_its_first_complete_copy_and_a_row_without_a_time_says_nothing() -> None:
+    rows = [
+        kline(0, source="rest"),
+        kline(0, source="live", close="100.1", received_at=at(3)),
+        kline(0, source="live", close="100.2", received_at=at(2)),
+        kline(0, source="live", close=None, received_at=at(1)),
+        kline(1, source="live", open_time=None),
+    ]
+    for ordered in itertools.permutations(rows):
+        found = compare(list(ordered))
+        assert [tuple(row.values()) for row in found.differences.to_pylist()] == [
+            (at(0), "close", "101.00000000", "rest", "100.20000000", "live")
+        ]
+        assert (found.rows, found.compared) == ({"live": 1, "rest": 1}, 1)
+
+
+def test_every_field_is_compared_and_close_times_in_milliseconds() -> None:
+    other = dict.fromkeys(("open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume"), "1")
+    changed = other | {"taker_buy_quote_volume": "1", "count": 1, "close_time": at(0.5)}
+    found = compare([kline(0), kline(0, source="live", **changed)])
+    assert found.count_fields() == dict.fromkeys(BRONZE_KLINES["1m"].payload.names[1:], 1)
+    assert found.differing == 1
+    fine = compare([kline(0), kline(0, source="live", close_time=at(1) - timedelta(microseconds=1))])
+    assert fine.differing == 0
+    (told,) = [row for row in found.differences.to_pylist() if row["field"] == "close_time"]
+    assert (told["kept_value"], told["other_value"]) == ("2024-08-01T00:00:59.999000Z", "2024-08-01T00:00:30.000000Z")
 
 
 def test_copies_within_one_source_are_not_compared() -> None:

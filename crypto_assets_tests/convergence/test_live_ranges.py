@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_assets.convergence.live_ranges import Range, TopicEnds, decode_ends, encode_ends, plan_range
+from crypto_assets.convergence.live_ranges import (
+    Range,
+    TopicEnds,
+    decode_ends,
+    encode_ends,
+    plan_range,
+    position_of,
+)
 from crypto_assets.lake.manifest import Position
 
 
@@ -38,11 +45,38 @@ def test_a_range_begins_where_nothing_was_read_and_ends_where_it_is_asked_to(
 def test_messages_that_kafka_deleted_or_lost_are_counted() -> None:
     deleted = plan_range((60, 90), held=position(40), before=None, asked=None)
     assert (deleted.start, deleted.end) == (60, 90)
-    assert "deleted 20 messages" in deleted.remark
+    assert deleted.remark == "Kafka deleted 20 messages before they were taken"
+    assert plan_range((40, 90), held=position(40), before=None, asked=None).remark == ""
+    assert plan_range((60, 90), held=None, before=position(40), asked=None).remark == ""
 
     lost = plan_range((5, 30), held=position(40), before=None, asked=None)
     assert (lost.start, lost.end) == (5, 30)
-    assert "lost 10 messages" in lost.remark
+    assert lost.remark == "Kafka lost 10 messages that had been taken"
+    assert plan_range((5, 40), held=position(40), before=None, asked=None) == Range(40, 40)
+    stopped = plan_range((5, 30), held=position(40), before=None, asked=20)
+    assert (stopped.start, stopped.end) == (5, 20)
+    behind = plan_range((5, 30), held=position(40), before=None, asked=2)
+    assert (behind.start, behind.end) == (5, 5)
+
+
+def test_the_end_of_the_day_before_counts_unless_kafka_lost_it() -> None:
+    assert plan_range((5, 90), held=None, before=position(90), asked=None) == Range(90, 90)
+    assert plan_range((5, 90), held=None, before=position(91), asked=None) == Range(5, 90)
+
+
+def test_a_position_is_that_of_its_topic_and_partition() -> None:
+    held = tuple(Position("binance.trades", topic, n, 10 * n) for topic in ("old", "new") for n in (0, 1))
+    assert position_of(held, topic_id="new", partition=1) is held[3]
+    assert position_of(held, topic_id="old", partition=0) is held[0]
+    assert position_of(held, topic_id="new", partition=2) is None
+    assert position_of((), topic_id="new", partition=0) is None
+
+
+def test_ends_are_short_json_in_the_order_of_names() -> None:
+    text = encode_ends({"trades": TopicEnds("b", (1, 2)), "klines": TopicEnds("a", ())})
+    assert text == '{"klines":["a",[]],"trades":["b",[1,2]]}'
+    with pytest.raises(ValueError, match="JSON"):
+        decode_ends("no ends")
 
 
 offsets = st.integers(0, 1_000)

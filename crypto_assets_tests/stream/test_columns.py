@@ -46,6 +46,44 @@ def test_values_come_back_as_columns_in_their_order_with_their_offsets() -> None
     assert found.undecodable == ()
 
 
+def test_numbers_of_any_length_frame_their_message() -> None:
+    messages = [raw(n, encode("trades", trade(n))) for n in range(8_300)]  # Avro writes them in one to three bytes
+
+    found = read_columns("trades", messages, symbol=SYMBOL)
+
+    assert found.frame["trade_id"].to_list() == found.frame["offset"].to_list() == list(range(8_300))
+
+
+def test_a_message_that_does_not_say_its_schema_or_is_of_another_symbol_is_read_in_its_place() -> None:
+    messages = [
+        raw(3, encode("trades", trade(3))),
+        Raw(5, encode("trades", trade(5)), None),
+        raw(6, encode("trades", trade(6, symbol="ETHUSDT"))),
+        Raw(8, encode("trades", trade(8)), b"\0" * 8),
+        raw(9, encode("trades", trade(9))),
+    ]
+
+    found = read_columns("trades", messages, symbol=SYMBOL)
+
+    assert found.frame.select("offset", "trade_id", "symbol").rows() == [
+        (3, 3, SYMBOL),
+        (5, 5, SYMBOL),
+        (6, 6, "ETHUSDT"),
+        (9, 9, SYMBOL),
+    ]
+    ((message, reason),) = found.undecodable
+    assert message.offset == 8
+    assert "schema" in reason
+
+
+def test_read_one_by_one_or_at_once_a_message_gives_the_same_row() -> None:
+    messages = [raw(n, encode("trades", trade(n))) for n in range(5)]
+    at_once = read_columns("trades", messages, symbol=SYMBOL).frame
+    one_by_one = read_columns("trades", messages, symbol="ETHUSDT").frame
+    assert one_by_one.equals(at_once)
+    assert one_by_one.schema == at_once.schema
+
+
 def test_no_messages_are_no_rows_of_the_same_columns() -> None:
     empty = read_columns("trades", [], symbol=SYMBOL).frame
     one = read_columns("trades", [raw(0, encode("trades", trade(0)))], symbol=SYMBOL).frame

@@ -80,3 +80,117 @@ def test_a_segment_handed_over_just_before_a_kill_counts_again(tmp_path: Path) -
     spool.retire(path)
     assert spool.is_empty
     assert values(Spool(tmp_path, budget=BUDGET), Lane.KEPT) == [1]
+
+
+def on_disk(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def test_its_bytes_are_those_on_disk_whatever_came_and_went(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, budget=BUDGET)
+    for number in range(40):
+        spool.append(Lane(number % 3), record(number, size=number * 300))
+    spool.prepend(Lane.CHANGES, [record(-2), record(-1)])
+    spool.close()
+    assert spool.bytes == on_disk(tmp_path) > 0
+    again = Spool(tmp_path, budget=BUDGET)
+    assert again.bytes == spool.bytes
+    kept, *_ = again.segments(Lane.KEPT)
+    size = kept.stat().st_size
+    retired = again.retire(kept)
+    assert again.bytes == on_disk(tmp_path) - size
+    again.remove(retired)  # what was taken out already costs nothing more
+    for lane in Lane:
+        for path in again.segments(lane):
+            again.remove(path)
+    assert (again.bytes, again.is_empty, list(tmp_path.iterdir())) == (0, True, [])
+
+
+def test_it_is_full_once_it_is_over_its_budget(tmp_path: Path) -> None:
+    measured = Spool(tmp_path / "measured", budget=BUDGET)
+    measured.append(Lane.BOOKS, record(1, size=5_000))
+    for budget, expected in ((measured.bytes, False), (measured.bytes - 1, True)):
+        spool = Spool(tmp_path / str(budget), budget=budget)
+        spool.append(Lane.BOOKS, record(1, size=5_000))
+        assert spool.is_full is expected
+
+
+@pytest.mark.parametrize(
+    ("budget", "size", "segment"), [(1 << 30, 100_000, 4 << 20), (1 << 22, 10_000, 1 << 17), (1, 10_000, 1 << 16)]
+)
+def test_a_segment_ends_with_the_message_that_fills_it(tmp_path: Path, budget: int, size: int, segment: int) -> None:
+    spool = Spool(tmp_path, budget=budget)
+    number = 0
+    while len(list(tmp_path.iterdir())) < 2:
+        spool.append(Lane.KEPT, record(number, size=size))
+        number += 1
+    assert segment <= min(tmp_path.iterdir()).stat().st_size < segment + size + 100
+
+
+def test_a_damaged_message_and_what_is_behind_it_are_not_given(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, budget=BUDGET)
+    for number in range(5):
+        spool.append(Lane.KEPT, record(number))
+    (path,) = spool.segments(Lane.KEPT)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"3         ")] ^= 1
+    path.write_bytes(content)
+    assert values(spool, Lane.KEPT) == [0, 1, 2]
+
+
+def test_the_folder_is_made_and_nobody_else_may_read_it(tmp_path: Path) -> None:
+    Spool(tmp_path / "state" / "spool", budget=BUDGET)
+    assert (tmp_path / "state" / "spool").stat().st_mode & 0o777 == 0o700
+    Spool(tmp_path / "state" / "spool", budget=BUDGET)
+
+
+def test_the_oldest_segment_of_a_lane_is_ended_before_it_is_read(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, budget=BUDGET)
+    assert spool.oldest(Lane.KEPT) is None
+    spool.append(Lane.KEPT, record(1))
+    spool.append(Lane.BOOKS, record(2))
+    first = spool.oldest(Lane.KEPT)
+    assert first is not None
+    spool.append(Lane.KEPT, record(3))
+    assert [int(found.value) for found in spool.read(first)] == [1]
+    assert spool.oldest(Lane.KEPT) == first
+    assert values(spool, Lane.KEPT) == [1, 3]
+    spool.append(Lane.BOOKS, record(4))
+    assert len(spool.segments(Lane.BOOKS)) == 1  # another lane's is not ended
+
+
+def test_the_oldest_segment_ends_even_where_a_newer_one_is_open(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, budget=BUDGET)
+    spool.append(Lane.KEPT, record(1))
+    spool.seal(Lane.KEPT)
+    spool.append(Lane.KEPT, record(2))
+    spool.oldest(Lane.KEPT)
+    spool.append(Lane.KEPT, record(3))
+    assert len(spool.segments(Lane.KEPT)) == 2  # the open one went on
+
+
+def test_a_segment_that_was_dropped_reads_as_empty(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, budget=BUDGET)
+    spool.append(Lane.BOOKS, record(1))
+    (path,) = spool.segments(Lane.BOOKS)
+    spool.remove(path)
+    assert list(spool.read(path)) == []
+
+
+def test_what_failed_on_its_way_is_put_before_what_failed_later(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, budget=BUDGET)
+    spool.prepend(Lane.KEPT, [])
+    assert spool.is_empty
+    spool.prepend(Lane.KEPT, [record(3), record(4)])
+    spool.prepend(Lane.KEPT, [record(1), record(2)])
+    spool.append(Lane.KEPT, record(5))
+    spool.prepend(Lane.BOOKS, [record(9)])
+    assert values(spool, Lane.KEPT) == [1, 2, 3, 4, 5]
+
+
+def test_a_message_comes_back_with_all_that_kafka_needs(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, budget=BUDGET)
+    sent = Record("simulator-7.klines", b"\0key", b"\xffvalue", 1_722_470_400_000, b"abcdefgh")
+    spool.append(Lane.CHANGES, sent)
+    (path,) = spool.segments(Lane.CHANGES)
+    assert list(spool.read(path)) == [sent]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crypto_assets.stream.collector import tracks
 from crypto_assets.stream.collector.tracks import Hole, Track
 
 
@@ -78,3 +80,98 @@ def test_a_lost_topic_makes_all_missing_that_was_in_it() -> None:
     track.miss(Hole(1, 7, 0.0, "kafka_lost"))
     assert missing_of(track) == [(1, 7)]
     assert track.next == 8
+
+
+NUMBER = st.integers(0, 40)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("admit"), NUMBER, NUMBER),
+        st.tuples(st.just("expect"), NUMBER, NUMBER),
+        st.tuples(st.just("miss"), NUMBER, NUMBER),
+        st.tuples(st.just("plan"), NUMBER, NUMBER),
+    ),
+    max_size=25,
+)
+
+
+@given(steps=STEPS)
+def test_holes_are_what_a_table_of_single_numbers_says(steps: list[tuple[str, int, int]]) -> None:
+    track, following = Track(), -1
+    missing: dict[int, tuple[object, ...]] = {}
+    for place, (what, number, other) in enumerate(steps):
+        track.now_s, track.cause = float(place), f"cause {place}"
+        why = (float(place), track.cause, place, place + 1)
+        first, last = sorted((number, other))
+        if what == "plan":
+            track.mark_planned(first, last)
+            missing |= {n: (*entry[:4], True) for n, entry in missing.items() if first <= n <= last}
+        elif what == "miss":
+            track.miss(Hole(first, last, *why))  # type: ignore[arg-type]
+            missing |= dict.fromkeys(range(first, last + 1), (*why, False))
+            following = max(following, last + 1)
+        else:
+            skipped = range(following, number) if following >= 0 else range(0)
+            if what == "expect":
+                track.expect(number, since_us=place, until_us=place + 1)
+                following = max(following, number)
+            else:
+                is_new = track.admit(number, since_us=place, until_us=place + 1)
+                assert is_new is (following < 0 or number >= following or number in missing)
+                missing.pop(number, None)
+                following = max(following, number + 1)
+            missing |= dict.fromkeys(skipped, (*why, False))
+    found = {
+        n: (hole.noticed_s, hole.cause, hole.since_us, hole.until_us, hole.planned)
+        for hole in track.holes
+        for n in range(hole.first, hole.last + 1)
+    }
+    assert found == missing
+    assert [hole.first for hole in track.holes] == sorted(hole.first for hole in track.holes)
+    assert sum(hole.last - hole.first + 1 for hole in track.holes) == len(missing)
+    assert track.next == following
+    assert [n for n in range(-1, 45) if track.is_missing(n)] == sorted(missing)
+    for first in range(0, 41, 5):
+        assert track.missing(first, first + 7) == sum(first <= n <= first + 7 for n in missing)
+
+
+def test_what_is_forgotten_beyond_the_most_holes_is_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracks, "MOST_HOLES", 3)
+    track = Track()
+    for number in (0, 2, 4, 6):
+        track.admit(number)
+    assert missing_of(track) == [(1, 1), (3, 3), (5, 5)]
+    track.admit(8)
+    assert missing_of(track) == [(3, 3), (5, 5), (7, 7)]
+
+
+def test_what_an_earlier_run_left_open_is_due_to_the_restart() -> None:
+    track = Track()
+    track.now_s = 7.0
+    track.take_up([3, 9, 4, 9], since_us=1, until_us=2)
+    assert track.holes == [Hole(5, 8, 7.0, "restarted", 1, 2)]
+    assert (track.lowest, track.next) == (3, 10)
+    track.take_up([], since_us=None, until_us=None)
+    track.take_up([3, 50], since_us=None, until_us=None)  # at or above the lowest: known already
+    assert (track.lowest, track.next, len(track.holes)) == (3, 10, 1)
+    track.take_up([0], since_us=5, until_us=6)
+    assert track.holes[0] == Hole(1, 2, 7.0, "restarted", 5, 6)
+    assert (track.lowest, track.next) == (0, 10)
+
+
+def test_a_track_begins_with_a_hole_where_nothing_came_before_it() -> None:
+    track = Track()
+    track.miss(Hole(5, 7, 0.0, "open"))
+    assert (track.lowest, track.next) == (5, 8)
+    track.miss(Hole(2, 3, 0.0, "open"))
+    assert (track.lowest, track.next) == (5, 8)
+    assert [track.admit(n) for n in (2, 4, 6, 8)] == [True, False, True, True]
+
+
+def test_nothing_has_come_and_nothing_is_missing_before_the_first() -> None:
+    track = Track()
+    assert (track.next, track.lowest, track.holes, track.cause, track.now_s) == (-1, -1, [], "skipped", 0.0)
+    assert track.admit(0)
+    assert (track.next, track.lowest) == (1, 0)
+    assert not track.admit(0)
+    track.expect(0)
+    assert (track.next, track.holes) == (1, [])

@@ -41,9 +41,9 @@ def start_ui(data_dir: Path) -> Served:
     return Served(url, data_dir, process)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The page with its code location loaded; nothing of it is left when the tests have ended."""
+    """The page with its code location loaded, until it is interrupted: by the last test that needs it, or after all."""
     served = start_ui(tmp_path_factory.mktemp("page"))
     try:
         wait_for(
@@ -53,8 +53,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         )
         yield served
     finally:
-        left = end_page(served.process)
-    assert left == []
+        if served.process.poll() is None:
+            end_page(served.process)
 
 
 @pytest.fixture

@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic.script import ScriptDirectory
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
+    from alembic.config import Config
     from xdist.remote import Producer
 
 pytest_plugins = [
@@ -23,6 +26,9 @@ pytest_plugins = [
     "crypto_assets_tests.sheets_server",
     "crypto_assets_tests.pages",
 ]
+
+# Modules and tests, millions of objects, live to the end: to look for garbage among them takes a fifth of the start.
+gc.disable()
 
 # A job in the background of a shell ignores SIGINT; Dagster gives SIGTERM the same meaning, and children inherit both.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -115,16 +121,32 @@ class Together(LoadFileScheduling):
         return together(nodeid)
 
 
-def pytest_collection_finish() -> None:
-    """Let the collector of garbage pass over what lives to the end: modules and tests, some millions of objects."""
-    gc.collect()
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Let the collector of garbage pass over all that is there when tests begin."""
     gc.freeze()
+    gc.enable()
     gc.set_threshold(10_000)
 
 
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many workers again as there are cores: many tests wait for programs. Each starts services of its own."""
     return min(6, (os.cpu_count() or 2) * 3 // 2)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrations_read_once() -> Iterator[None]:
+    """Dagster's instances, hundreds in a run, and databases: each is marked with its newest migration, and for that
+    alembic reads all there are."""
+    read, known = ScriptDirectory.from_config, dict[str | None, ScriptDirectory]()
+
+    def from_config(config: Config) -> ScriptDirectory:
+        folder = config.get_main_option("script_location")
+        return known[folder] if folder in known else known.setdefault(folder, read(config))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptDirectory, "from_config", from_config)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def start_ui(data_dir: Path) -> Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The page with its code location loaded, until it is interrupted: by the last test that needs it, or after all."""
+    """The page with its code location loaded; interrupted after its tests, it ends well and leaves no process."""
     served = start_ui(tmp_path_factory.mktemp("page"))
     try:
         wait_for(
@@ -53,8 +53,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         )
         yield served
     finally:
-        if served.process.poll() is None:
-            end_page(served.process)
+        left = end_page(served.process)
+    assert (left, served.process.returncode) == ([], 0)
 
 
 @pytest.fixture

@@ -106,9 +106,3 @@ def test_a_port_in_use_is_named_with_a_way_out(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert f"127.0.0.1:{port} cannot be listened on" in ended.stderr
     assert "--port 0" in ended.stderr
-
-
-def test_interrupting_the_page_leaves_no_process(served: Served) -> None:
-    assert psutil.Process(served.process.pid).children(recursive=True)
-    assert end_page(served.process) == []
-    assert served.process.returncode == 0

@@ -48,6 +48,7 @@ ON_HDFS = frozenset(
         "assets/test_archive.py",
         "resources/services/test_hdfs.py",
         "resources/test_landing.py",
+        "warehouse/test_store.py",
     }
 )
 TOGETHER = frozenset({"checks", "dashboard", "deploy", "share"})

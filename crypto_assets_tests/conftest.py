@@ -51,6 +51,7 @@ ON_HDFS = frozenset(
         "warehouse/test_store.py",
     }
 )
+"""Files that share an HDFS: two Java processes, which live until their worker ends."""
 TOGETHER = frozenset({"checks", "dashboard", "deploy", "share"})
 """Folders whose files share what takes long to start: Chromium and pages, a Spark with Hive, days that were made."""
 LONGEST = (

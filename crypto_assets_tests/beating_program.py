@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import cast
@@ -20,13 +21,16 @@ BEAT_S = 0.1
 
 
 def main(program: Program, url: str, exchange: str, folder: Path) -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # As the real programs do: a killed parent's threads end one by one, and Linux may send a signal for each of them.
+    told_to_end = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told_to_end.set())
     client = redis.Redis.from_url(url)
     seat, started = Seat(client, exchange, program), time.time_ns() // 1000
     if not seat.hold():
         return NOT_ALONE
     try:
-        while True:
+        while not told_to_end.wait(BEAT_S):
             told = folder / f"{program}.does"
             does = told.read_text() if told.exists() else "beat"
             if does == "crash":
@@ -35,8 +39,6 @@ def main(program: Program, url: str, exchange: str, folder: Path) -> int:
             if does == "beat":
                 seat.hold()
                 seat.say("running", "", streams=(_trades(exchange, started),), figures={})
-            time.sleep(BEAT_S)
-    except KeyboardInterrupt:
         (folder / f"{program}.flushed").touch()
     finally:
         seat.leave()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 END_TIMEOUT_S = 60
+GONE_S = 20
+"""What it started may end a while after it, where many tests share the machine."""
 
 
 def start_page(
@@ -47,7 +49,7 @@ def end_page(process: subprocess.Popen[str]) -> list[psutil.Process]:
     family = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
     process.wait(END_TIMEOUT_S)
-    _, left = psutil.wait_procs(family, timeout=1)
+    _, left = psutil.wait_procs(family, timeout=GONE_S)
     return left
 
 

@@ -42,11 +42,17 @@ class Zone:
         text = "".join(line(second(day, 5), close=close) for day in DAYS)
         publish(self.archive, MONTH, zipped(MONTH, text))
 
-    def write(
-        self, *days: date, accept: frozenset[str] = frozenset(), tell: Callable[[str], None] = lambda _: None
-    ) -> list[RawDay]:
+    def raw(
+        self,
+        *wanted: tuple[str, date],
+        accept: frozenset[str] = frozenset(),
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> RawDays:
         client = ArchiveClient(self.archive.as_uri(), downloads=self.downloads, accept_checksum_mismatch=accept)
-        raw = RawDays(self.files, client, wanted=[(SYMBOL, day) for day in days], tell=tell)
+        return RawDays(self.files, client, wanted=wanted, tell=tell)
+
+    def write(self, *days: date, accept: frozenset[str] = frozenset()) -> list[RawDay]:
+        raw = self.raw(*((SYMBOL, day) for day in days), accept=accept)
         return [raw.write(SYMBOL, day) for day in days]
 
 
@@ -91,21 +97,23 @@ def test_a_whole_month_comes_from_one_file_and_a_repeat_asks_for_its_checksum_al
 
 
 def test_a_month_of_the_simulated_archive_is_downloaded_once_and_its_days_are_the_daily_files(zone: Zone) -> None:
-    month = ArchiveFile.spot_klines(SYMBOL, "1s", "2025-02")
-    days = [date(2025, 2, 1) + timedelta(days=n) for n in range(28)]
-    clock = Clock.frozen_at(datetime(2025, 3, 10, tzinfo=UTC))
+    symbol, clock = "AVAXUSDT", Clock.frozen_at(datetime(2020, 10, 10, tzinfo=UTC))
+    month = ArchiveFile.spot_klines(symbol, "1s", "2020-09")
+    days = [date(2020, 9, 1) + timedelta(days=n) for n in range(30)]
+    listed = days[21:]  # nine days of seconds instead of thirty
     told: list[str] = []
-    with TestClient(create_app(SimulatorOptions(symbols=(SYMBOL,), clock=clock), wall_us=lambda: 0)) as exchange:
+    with TestClient(create_app(SimulatorOptions(symbols=(symbol,), clock=clock), wall_us=lambda: 0)) as exchange:
         publish(zone.archive, month, exchange.get(f"/{month.path}").content)
-        daily = {day: exchange.get(f"/{file_of(SYMBOL, day).path}").content for day in (days[0], days[27])}
-    written = zone.write(*days, tell=told.append)
+        daily = {day: exchange.get(f"/{file_of(symbol, day).path}").content for day in (listed[0], listed[-1])}
+    raw = zone.raw(*((symbol, day) for day in days), tell=told.append)
+    written = [raw.write(symbol, day) for day in listed]
     assert {day.origin.path for day in written} == {month.path}
     assert [path.name for path in zone.downloads.rglob("*.zip")] == [month.name]
     assert [line.split(" ")[1] for line in told] == ["asks", "splits"]
     for day, content in daily.items():
-        found = read_zip(zone.files, SYMBOL, day)
+        found = read_zip(zone.files, symbol, day)
         assert found is not None
-        assert unzipped(file_of(SYMBOL, day), found[0]) == unzipped(file_of(SYMBOL, day), content)
+        assert unzipped(file_of(symbol, day), found[0]) == unzipped(file_of(symbol, day), content)
 
 
 def test_days_that_are_there_stay_when_their_whole_month_is_asked_for(zone: Zone) -> None:

@@ -64,7 +64,7 @@ class Spoiled:
         self.lake.files.publish(dataset.partition_path("BTCUSDT", date(2024, 8, number)), content)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def made_well(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallPlatform]:
     """2024-08-01 and -02 of BTCUSDT, all layers."""
     with dg.DagsterInstance.ephemeral() as instance:

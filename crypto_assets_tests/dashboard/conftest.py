@@ -59,7 +59,7 @@ def running_dashboard(data_dir: Path, variables: Mapping[str, str]) -> Iterator[
     assert left == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served_settings(redis_server: str, kafka: str, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of the served dashboard: the session's services, a lake and an exchange of its own."""
     return Settings.model_validate(
@@ -74,7 +74,7 @@ def served_settings(redis_server: str, kafka: str, postgres: str, tmp_path_facto
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service_variables(redis_server: str, kafka: str, postgres: str) -> dict[str, str]:
     """Variables of the session's services and of the served dashboard's exchange."""
     return {
@@ -85,21 +85,21 @@ def service_variables(redis_server: str, kafka: str, postgres: str) -> dict[str,
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(served_settings: Settings, service_variables: Mapping[str, str]) -> Iterator[Dashboard]:
     """A dashboard on real services; its lake, `served_settings.lake`, is empty until a test fills it."""
     with running_dashboard(served_settings.data_dir, service_variables) as dashboard:
         yield dashboard
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """A dashboard of a folder where nothing was ever started."""
     with running_dashboard(tmp_path_factory.mktemp("alone"), {}) as dashboard:
         yield dashboard
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def feeding(kafka: str, redis_server: str) -> Feeding:
     """The market of the served dashboard, whose topics are there and empty."""
     feeding = Feeding(kafka, redis_server, EXCHANGE)

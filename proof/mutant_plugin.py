@@ -1,4 +1,4 @@
-"""A plugin of pytest for tests among mutants: none that starts a service, and nothing remembered from test to test.
+"""A plugin of pytest for tests among mutants: nothing is remembered from test to test.
 
 Which tests call a function is seen once, in a run of all of them. What a cache answers calls nothing: else all that a
 cached function calls would belong to the first test alone, and its mutants be tried by no other.
@@ -7,15 +7,6 @@ cached function calls would belong to the first test alone, and its mutants be t
 from __future__ import annotations
 
 import sys
-
-import pytest
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what asks for `services`, be it through another fixture: each mutant would start them again."""
-    starting = [item for item in items if "services" in getattr(item, "fixturenames", ())]
-    config.hook.pytest_deselected(items=starting)
-    items[:] = [item for item in items if item not in starting]
 
 
 def pytest_runtest_setup() -> None:

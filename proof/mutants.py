@@ -25,6 +25,7 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = "mutants"
 """The profile of hypothesis: few examples, the same ones each time."""
+PLUGINS = ("proof.without_services", "proof.mutant_plugin")
 _OUT_OF_TIME = {24, -24, 36, 152, 255}
 _KILLED = {1, 3, -9, -11} | _OUT_OF_TIME
 """Exit codes of mutmut's children: a test failed, took far too long, or the process crashed."""
@@ -50,7 +51,7 @@ def _area(code: Mapping[str, str], tests: Mapping[str, str]) -> Area:
 
 
 AREAS = {
-    "cleaning": Area(("cleaning/*",), ("cleaning",)),
+    "cleaning": Area(("cleaning/*", "flags.py"), ("cleaning", "test_flags.py")),
     "features": Area(("features/*",), ("features", "tools/test_generated.py")),
     "warehouse": _area(
         {"warehouse": "ddl extract_plan facts figures gate gate_* tables verdict"},
@@ -155,7 +156,7 @@ def _configure(folder: Path, area: Area) -> None:
         "source_paths": ["crypto_assets", "resources", "sensors"],
         "only_mutate": [f"crypto_assets/{pattern}" for pattern in area.code],
         "pytest_add_cli_args_test_selection": [f"crypto_assets_tests/{name}" for name in area.tests],
-        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-p", "proof.mutant_plugin", "-x", "-q"],
+        "pytest_add_cli_args": ["-p", "no:cacheprovider", *(f"-p{name}" for name in PLUGINS), "-x", "-q"],
         "also_copy": beside,
         "timeout_constant": 3.0,  # a mutant has ten times the seconds of its tests and these
         "timeout_multiplier": 10.0,

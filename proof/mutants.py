@@ -205,7 +205,7 @@ def main() -> None:
         parser.error(f"there is no area {', '.join(sorted(unknown))}")
     if options.jobs < 1 or (options.sample is not None and options.sample < 1):
         parser.error("--jobs and --sample are at least 1")
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=120)
     table = Table(box=None, pad_edge=False)
     for column in (
         "area",

@@ -156,6 +156,8 @@ def test_what_an_earlier_run_left_open_is_due_to_the_restart() -> None:
     track.take_up([0], since_us=5, until_us=6)
     assert track.holes[0] == Hole(1, 2, 7.0, "restarted", 5, 6)
     assert (track.lowest, track.next) == (0, 10)
+    track.take_up([4], since_us=None, until_us=None)
+    assert (track.lowest, track.next, len(track.holes)) == (0, 10, 2)
 
 
 def test_a_track_begins_with_a_hole_where_nothing_came_before_it() -> None:

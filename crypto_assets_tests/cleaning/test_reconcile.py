@@ -74,3 +74,4 @@ def test_copies_within_one_source_are_not_compared() -> None:
 def test_an_empty_day_has_nothing_to_compare() -> None:
     found = compare([])
     assert (dict(found.rows), found.compared, found.differing) == ({}, 0, 0)
+    assert found.count_fields() == dict.fromkeys(BRONZE_KLINES["1m"].payload.names[1:], 0)

@@ -1,4 +1,4 @@
-"""What may differ between two runs of the same days, because it says when something was done: all of it, and why."""
+"""What may differ between two runs of the same days, because it says when or where it was done: all of it, and why."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ EXEMPTIONS: tuple[Exemption, ...] = (
         "lake/ckpts/*.keras",
         ("*.made_at", "*.took_s", "metadata.json.date_saved"),
         "when the model was fitted, and how long each epoch took",
+    ),
+    Exemption(
+        "lake/ckpts/*.keras", ("*.shared_object_id",), "where in memory Keras had a part of the model when it wrote it"
     ),
     Exemption("lake/ckpts/*.json", ("made_at", "*.took_s"), "the card again, beside the model"),
     Exemption(

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -20,11 +21,10 @@ from typing import Any
 
 import psycopg2
 import pytest
-import redis
 
 from crypto_assets.config import Settings
+from crypto_assets.stream.health import read_health
 from crypto_assets.stream.heartbeat import Heartbeat, Program
-from crypto_assets.stream.probe import look
 from crypto_assets_tests.deploy.composed import ROOT, environment, free_port, here, services
 from crypto_assets_tests.deploy.conftest import Cluster
 from crypto_assets_tests.waiting import wait_for
@@ -199,10 +199,8 @@ def _kafka(deployment: Deployment) -> Iterator[None]:
 def beat_of(deployment: Deployment, program: Program) -> Heartbeat | None:
     given = {n.lower(): v for n, v in deployment.environment(program).items()}
     settings = Settings.model_validate({n: v for n, v in given.items() if n in Settings.model_fields})
-    try:
-        return look(settings, program).beat
-    except redis.RedisError:
-        return None
+    (health,) = read_health(settings, [program], now_us=time.time_ns() // 1_000)
+    return health.beat
 
 
 def test_the_pages_and_the_daemon_find_the_code_location_and_are_well(deployment: Deployment) -> None:

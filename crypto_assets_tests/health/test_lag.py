@@ -83,4 +83,5 @@ def test_a_heartbeat_of_another_version_is_unknown(redis_server: str, tmp_path: 
         write_heartbeat(client, exchange_name(given), beat())
         (key,) = client.keys(f"*{exchange_name(given)}*")
         client.set(key, b'{"program": 1}')
-    assert {health.state for health in program_health(given, now=NOW)} == {"unknown"}
+    states = {health.program: health.state for health in program_health(given, now=NOW)}
+    assert states == dict.fromkeys(states, "absent") | {beat().program: "unknown"}

@@ -73,7 +73,7 @@ def test_a_number_beyond_a_long_is_refused(number: int) -> None:
 def test_a_field_of_a_type_that_no_fast_way_writes_is_refused_before_the_first_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    schema = {"name": "trades", "fields": [{"name": "odd", "type": "double"}]}
+    schema = {"name": "odd", "fields": [{"name": "odd", "type": "double"}]}
     monkeypatch.setattr("crypto_assets.stream.collector.encoding.schema_of", lambda name: schema)
     with pytest.raises(TypeError, match="odd: no fast encoding of double"):
-        encoder("trades")
+        encoder("odd")  # a name of its own: encoders are kept by name

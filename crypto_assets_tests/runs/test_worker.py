@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 from multiprocessing.context import ForkServerContext
@@ -15,6 +14,7 @@ from crypto_assets.dagster_home import prepare_dagster_home
 from crypto_assets.runs.events import Order
 from crypto_assets.runs.worker import run_order
 from crypto_assets_tests.waiting import wait_for
+from proof.crash.child import forking
 
 POOL_LIMIT = 4
 """As dagster.yaml has it."""
@@ -37,10 +37,8 @@ def run_in_pool(home: Path, *, begun: Path | None) -> None:
 
 
 @pytest.fixture(scope="module")
-def forking() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
+def context() -> ForkServerContext:
+    return forking(__name__)
 
 
 @pytest.fixture
@@ -48,18 +46,18 @@ def home(tmp_path: Path) -> Path:
     return prepare_dagster_home(tmp_path, environment={})
 
 
-def kill_in_the_middle(forking: ForkServerContext, home: Path, *, begun: Path) -> None:
-    child = forking.Process(target=run_in_pool, args=(home,), kwargs={"begun": begun})
+def kill_in_the_middle(context: ForkServerContext, home: Path, *, begun: Path) -> None:
+    child = context.Process(target=run_in_pool, args=(home,), kwargs={"begun": begun})
     child.start()
     wait_for(begun.exists, until=bool, deadline_s=DEADLINE_S)
     child.kill()
     child.join()
 
 
-def test_runs_that_were_killed_keep_no_place_in_a_pool(forking: ForkServerContext, home: Path) -> None:
+def test_runs_that_were_killed_keep_no_place_in_a_pool(context: ForkServerContext, home: Path) -> None:
     for number in range(POOL_LIMIT):
-        kill_in_the_middle(forking, home, begun=home / f"begun-{number}")
-    child = forking.Process(target=run_in_pool, args=(home,), kwargs={"begun": None})
+        kill_in_the_middle(context, home, begun=home / f"begun-{number}")
+    child = context.Process(target=run_in_pool, args=(home,), kwargs={"begun": None})
     child.start()
     child.join(DEADLINE_S)
     waits = child.is_alive()
@@ -68,8 +66,8 @@ def test_runs_that_were_killed_keep_no_place_in_a_pool(forking: ForkServerContex
     assert child.exitcode == 0
 
 
-def test_a_run_that_was_killed_is_told_of_as_failed_by_the_next_one(forking: ForkServerContext, home: Path) -> None:
-    kill_in_the_middle(forking, home, begun=home / "begun")
+def test_a_run_that_was_killed_is_told_of_as_failed_by_the_next_one(context: ForkServerContext, home: Path) -> None:
+    kill_in_the_middle(context, home, begun=home / "begun")
     with dg.DagsterInstance.from_config(str(home)) as instance:
         (killed,) = instance.get_runs()
         assert killed.status is dg.DagsterRunStatus.STARTED
@@ -79,8 +77,8 @@ def test_a_run_that_was_killed_is_told_of_as_failed_by_the_next_one(forking: For
         assert instance.event_log_storage.get_concurrency_info("exchange").active_slot_count == 0
 
 
-def test_a_run_that_still_goes_on_is_left_alone(forking: ForkServerContext, home: Path) -> None:
-    child = forking.Process(target=run_in_pool, args=(home,), kwargs={"begun": home / "begun"})
+def test_a_run_that_still_goes_on_is_left_alone(context: ForkServerContext, home: Path) -> None:
+    child = context.Process(target=run_in_pool, args=(home,), kwargs={"begun": home / "begun"})
     child.start()
     try:
         wait_for((home / "begun").exists, until=bool, deadline_s=DEADLINE_S)

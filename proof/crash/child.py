@@ -18,10 +18,13 @@ IMPORTED = (
 )
 
 
-def forking() -> ForkServerContext:
-    """Makes processes in which the graph is imported already, so that what is killed is the run and not the import."""
+def forking(*modules: str) -> ForkServerContext:
+    """Makes processes in which modules are imported already, so that what is killed is the run and not the import.
+
+    Without a name they are those of the graph.
+    """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*IMPORTED])
+    context.set_forkserver_preload([*(modules or IMPORTED)])
     return context
 
 

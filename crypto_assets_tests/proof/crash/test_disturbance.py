@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import pytest
 
 from crypto_assets_tests.waiting import wait_for
 from proof.crash.blows import Aim, Blow
-from proof.crash.child import start
+from proof.crash.child import forking, start
 from proof.crash.disturbance import MOST_ATTEMPTS, Disturber, NeverDone, Start, complete, step_of
 
 SUCCEEDS_AT = 3
@@ -80,10 +79,8 @@ def begun(attempt: int, text: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def forking() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
+def context() -> ForkServerContext:
+    return forking(__name__)
 
 
 @pytest.fixture
@@ -92,9 +89,9 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def starts(forking: ForkServerContext, tmp_path: Path, log: Path) -> Start:
+def starts(context: ForkServerContext, tmp_path: Path, log: Path) -> Start:
     work = partial(last_attempt_only, tmp_path / "attempts")
-    return partial(start, forking, work, environment=dict(os.environ), log=log)
+    return partial(start, context, work, environment=dict(os.environ), log=log)
 
 
 def test_a_killed_run_is_tried_again_until_it_succeeds(starts: Start, log: Path) -> None:
@@ -124,16 +121,16 @@ def test_a_service_that_was_killed_is_started_again(starts: Start, log: Path) ->
     assert services.healed >= 1
 
 
-def test_what_fails_by_itself_again_and_again_is_given_up(forking: ForkServerContext, log: Path) -> None:
-    starts = partial(start, forking, fail, environment=dict(os.environ), log=log)
+def test_what_fails_by_itself_again_and_again_is_given_up(context: ForkServerContext, log: Path) -> None:
+    starts = partial(start, context, fail, environment=dict(os.environ), log=log)
     with pytest.raises(NeverDone, match="candles fails although nothing is killed any more: no more"):
         Disturber(repeat(LATER), 4.0, Services()).complete("candles", starts, log=log)
     with pytest.raises(NeverDone, match="candles fails although nothing is killed: no more"):
         complete("candles", starts, log=log)
 
 
-def test_what_hangs_however_long_it_is_left_alone_is_given_up(forking: ForkServerContext, log: Path) -> None:
-    starts = partial(start, forking, hang, environment=dict(os.environ), log=log)
+def test_what_hangs_however_long_it_is_left_alone_is_given_up(context: ForkServerContext, log: Path) -> None:
+    starts = partial(start, context, hang, environment=dict(os.environ), log=log)
     with pytest.raises(NeverDone, match=f"candles is not done after {MOST_ATTEMPTS} attempts"):
         Disturber(repeat(Blow(0.0, "run", 0.0)), 4.0, Services()).complete("candles", starts, log=log)
 

@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements.lock"
-CODE = ("crypto_assets", "resources", "sensors", "tools", "bench")
+CODE = ("crypto_assets", "resources", "sensors", "tools", "bench", "proof")
 ADVISORIES = "https://api.osv.dev/v1/query"
 ANSWER_S = 10.0
 OF_THE_ENVIRONMENT = frozenset({"pip", "crypto-assets"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -55,11 +54,6 @@ def prepare_dagster_home(data_dir: Path, *, environment: Mapping[str, str]) -> P
         # Dagster makes its tables when it first opens a folder; two programs that do so at once trip over each other.
         dg.DagsterInstance.from_config(str(home)).dispose()
     return home
-
-
-def program(name: str, *arguments: str) -> list[str]:
-    """The command of one of Dagster's programs, on the project's workspace."""
-    return [str(Path(sys.executable).with_name(name)), *arguments, "-w", str(PROJECT / "workspace.yaml")]
 
 
 def running_daemon(home: Path) -> psutil.Process | None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
@@ -34,14 +35,16 @@ def end_on_signals() -> None:
 
 
 def start_child(
-    command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path, read_stdout: bool = False
+    command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path | None, read_stdout: bool = False
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own (a Ctrl-C reaches the parent only), its output appended to `log`.
 
-    With `read_stdout` its standard output is a pipe to the caller instead.
+    Without a log its output goes where that of this program goes; with `read_stdout` what it prints is a pipe to the
+    caller.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    if log:
+        log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") if log else nullcontext() as output:
         return subprocess.Popen(
             command,
             env=dict(environment),

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,10 @@ class Program:
 
     name: str
     command: Sequence[str]
-    log: Path
-    """Its output is appended to it."""
+    log: Path | None = None
+    """Its output is appended to it; None: it goes where that of this program goes."""
+    is_ready: Callable[[], bool] = lambda: True
+    """Whether what is started after it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,20 @@ def asked(target: str, description: str | None, *, port: int, listening: str = "
     return Asked(options.host, _port(options.host, wanted=options.port, target=target), settings)
 
 
-def serve(programs: Sequence[Program], *, environment: Mapping[str, str], probe: str, said: str) -> None:
-    """Run the programs until a signal, and say so once the address `probe` answers well.
+def answers(url: str) -> Callable[[], bool]:
+    """Asks whether an address answers well."""
+
+    def ask() -> bool:
+        try:
+            return httpx.get(url).is_success
+        except httpx.TransportError:
+            return False  # not listening yet
+
+    return ask
+
+
+def serve(programs: Sequence[Program], *, environment: Mapping[str, str], said: str = "") -> None:
+    """Start the programs, each once the one before is ready, say so, and run them until a signal.
 
     Ends with exit status 1 and the place of the reason where one of them ends by itself. None is left then.
     """
@@ -67,9 +81,12 @@ def serve(programs: Sequence[Program], *, environment: Mapping[str, str], probe:
     try:
         for each in programs:
             running[each.name] = start_child(each.command, environment=environment, folder=PROJECT, log=each.log)
-        _wait_until_served(probe, running)
-        if _ended(running) is None:
-            print(said, flush=True)
+            while (ended := _ended(running)) is None and not each.is_ready():
+                time.sleep(POLL_S)
+            if ended:
+                break
+        else:
+            print(said, end="\n" if said else "", flush=True)
         while (ended := _ended(running)) is None:
             time.sleep(POLL_S)
     except KeyboardInterrupt:
@@ -77,7 +94,7 @@ def serve(programs: Sequence[Program], *, environment: Mapping[str, str], probe:
     finally:
         end_children(running.values())
     log = next(each.log for each in programs if each.name == ended)
-    sys.exit(f"{ended} ended; the reason is in {log}")
+    sys.exit(f"{ended} ended; the reason is {f'in {log}' if log else 'above'}")
 
 
 def _port(host: str, *, wanted: int, target: str) -> int:
@@ -89,17 +106,6 @@ def _port(host: str, *, wanted: int, target: str) -> int:
             reason = getattr(error, "strerror", None) or str(error)
             sys.exit(f"{host}:{wanted} cannot be listened on: {reason}. Try: make {target} ARGS='--port 0'")
         return probe.getsockname()[1]
-
-
-def _wait_until_served(url: str, running: Mapping[str, subprocess.Popen[bytes]]) -> None:
-    """Until the address answers well, or a program ended before."""
-    while _ended(running) is None:
-        try:
-            if httpx.get(url).is_success:
-                return
-        except httpx.TransportError:
-            pass  # not listening yet
-        time.sleep(POLL_S)
 
 
 def _ended(running: Mapping[str, subprocess.Popen[bytes]]) -> str | None:

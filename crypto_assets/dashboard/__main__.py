@@ -7,7 +7,7 @@ import sys
 
 from crypto_assets.config import variables_of
 from crypto_assets.dashboard.flags import flags
-from crypto_assets.serving import Program, asked, serve
+from crypto_assets.serving import Program, answers, asked, serve
 
 EVERY_ADDRESS = ("0.0.0.0", "")
 
@@ -21,9 +21,8 @@ def main() -> None:
     # What listens on every address of a machine does so on its own.
     url = f"http://{'127.0.0.1' if wanted.host in EVERY_ADDRESS else wanted.host}:{wanted.port}"
     serve(
-        [Program("the dashboard", command, log)],
+        [Program("the dashboard", command, log, answers(f"{url}/_stcore/health"))],
         environment={**os.environ, **variables_of(wanted.settings)},
-        probe=f"{url}/_stcore/health",
         said=f"The dashboard is at {url} (Ctrl-C ends it). Log: {log}",
     )
 

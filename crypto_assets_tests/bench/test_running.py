@@ -65,11 +65,13 @@ def test_an_interrupt_leaves_nothing_running(tmp_path: Path) -> None:
     (tmp_path / "running.py").write_text(
         "from pathlib import Path\n"
         "from bench.declared import Part\n"
-        "from bench.running import run\n"
+        "from bench import running\n"
         "from crypto_assets.processes import end_on_signals\n"
         "end_on_signals()\n"
         f"here = Path({str(tmp_path)!r})\n"
-        "run(Part('a', 'Sleeping', 'sleeping', 1, 1), folder=here / 'of_part', log=here / 'log.txt', rounds=1)\n"
+        "running.STOP_S = 2.0\n"
+        "part = Part('a', 'Sleeping', 'sleeping', 1, 1)\n"
+        "running.run(part, folder=here / 'of_part', log=here / 'log.txt', rounds=1)\n"
     )
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     program = subprocess.Popen([sys.executable, "-m", "running"], env=environment, stderr=subprocess.PIPE, text=True)

@@ -52,6 +52,7 @@ query PartitionCounts($assetKeys: [AssetKeyInput!]!) {
   }
 }
 """
+RELOAD = 'mutation Reload { reloadRepositoryLocation(repositoryLocationName: "crypto_assets") { __typename } }'
 DAEMONS = "query Daemons { instance { daemonHealth { allDaemonStatuses { daemonType healthy required } } } }"
 
 

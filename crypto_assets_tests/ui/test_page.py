@@ -15,9 +15,10 @@ from playwright.sync_api import Page, expect
 
 from crypto_assets_tests.pages import end_page
 from crypto_assets_tests.ui.conftest import Served, start_ui
-from crypto_assets_tests.ui.graphql import DAEMONS, PARTITION_COUNTS
+from crypto_assets_tests.ui.graphql import DAEMONS, PARTITION_COUNTS, RELOAD
 from crypto_assets_tests.waiting import wait_for
 from resources.services.manager import Services
+from resources.services.process import is_alive
 
 PARTITION = "2024-08-05|BTCUSDT"
 ASSETS = ("bronze_klines_1m", "bronze_klines_5m", "bronze_klines_15m", "silver_klines_1m")
@@ -76,6 +77,18 @@ def test_the_overview_of_features_describes_each_column(backfilled: Served, page
         expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=PAGE_TIMEOUT_MS)
 
 
+def test_web_server_and_daemon_ask_one_code_server_which_the_page_can_renew(served: Served) -> None:
+    def code_servers() -> set[int]:
+        below = psutil.Process(served.process.pid).children(recursive=True)
+        return {process.pid for process in below if is_alive(process) and {"api", "grpc"} <= set(process.cmdline())}
+
+    programs = {Path(process.cmdline()[1]).name for process in psutil.Process(served.process.pid).children()}
+    assert programs == {"dagster", "dagster-webserver", "dagster-daemon"}
+    [first] = code_servers()
+    served.graphql.ask(RELOAD)
+    wait_for(code_servers, until=lambda found: found - {first} and first not in found, deadline_s=120)
+
+
 def test_beside_the_daemon_of_make_up_the_page_starts_no_second_one(
     make_services: Callable[..., Services], tmp_path: Path
 ) -> None:
@@ -88,7 +101,14 @@ def test_beside_the_daemon_of_make_up_the_page_starts_no_second_one(
     assert any("dagster-webserver" in script for script in scripts)
     assert not any("dagster-daemon" in script for script in scripts)
     assert end_page(served.process) == []
-    assert [status.state for status in services.status(["daemon"])] == ["running"]
+    [before] = services.status(["daemon"])
+    assert before.state == "running"
+    # Its daemon and code server outlive it by moments, and are not taken for those of a page.
+    services.kill("daemon")
+    services.revive(["daemon"])
+    [after] = services.status(["daemon"])
+    assert after.state == "running"
+    assert after.pid != before.pid
 
 
 def test_a_port_in_use_is_named_with_a_way_out(tmp_path: Path) -> None:

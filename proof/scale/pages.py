@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import httpx
 import msgspec
 
-from crypto_assets.dagster_home import PROJECT, program
+from crypto_assets.dagster_home import PROJECT
 from crypto_assets.processes import end_children, start_child
 from proof.scale.watching import Cost, Watch
 from tools.browser import find_browser
@@ -94,7 +95,8 @@ def _webserver(home: Path) -> Generator[tuple[str, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = program("dagster-webserver", "-h", "127.0.0.1", "-p", str(port))
+    program = str(Path(sys.executable).with_name("dagster-webserver"))
+    command = [program, "-h", "127.0.0.1", "-p", str(port), "-w", str(PROJECT / "workspace.yaml")]
     log = home / "webserver.log"
     process = start_child(command, environment=os.environ, folder=PROJECT, log=log)
     url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_S

@@ -16,7 +16,7 @@ from resources.services.service import HOST, Running, Service, accepts
 
 FROM_SPARK = ("scala-library", "jackson-", "log4j-", "slf4j-api", "lz4-java", "zstd-jni", "snappy-java")
 """Of its libraries, those that PySpark brings."""
-MEMORY = ("-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20")
+MEMORY = ("-Xms384m", "-Xmx384m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20")
 
 # Paths are relative to the service's folder: a list is split at commas, and this file knows Latin-1 only.
 # No flush setting: what was written outlives a killed broker in the system's page cache.

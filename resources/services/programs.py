@@ -10,10 +10,10 @@ from typing import ClassVar, override
 
 import psutil
 
-from crypto_assets.dagster_home import dagster_home, prepare_dagster_home, program, running_daemon
+from crypto_assets.dagster_home import dagster_home, prepare_dagster_home, running_daemon
 from crypto_assets.stream.heartbeat import Heartbeat, Program
 from resources.program_health import look
-from resources.services.process import Launch
+from resources.services.process import Launch, family
 from resources.services.processor import spark_environment
 from resources.services.service import Running, Service
 
@@ -76,7 +76,7 @@ class Forecaster(StreamProgram):
 
 
 class Daemon(Service):
-    """Dagster's daemon: it looks at schedules and sensors, and starts runs."""
+    """Dagster's daemon with its code server: it looks at schedules and sensors, and starts runs."""
 
     name = "daemon"
     start_s = 180.0
@@ -85,7 +85,8 @@ class Daemon(Service):
 
     def elsewhere(self) -> str | None:
         found = running_daemon(self._home)
-        return f"`make ui` runs one (process {found.pid})" if found else None
+        # One that outlived the program which has started it here is on its way to end.
+        return f"`make ui` runs one (process {found.pid})" if found and found not in family(self.folder) else None
 
     def prepare(self) -> Iterator[str]:
         yield "preparing DAGSTER_HOME"
@@ -94,7 +95,7 @@ class Daemon(Service):
     @override
     def launch(self, ports: Mapping[str, int]) -> Launch:
         environment = {**self.program_environment(), "DAGSTER_HOME": str(self._home)}
-        return Launch(program("dagster-daemon", "run"), environment, self.folder.path)
+        return Launch((sys.executable, "-m", "crypto_assets.daemon"), environment, self.folder.path)
 
     def is_ready(self, running: Running) -> bool:
         import dagster as dg

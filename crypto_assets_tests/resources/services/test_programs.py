@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -83,10 +85,24 @@ def test_the_daemon_runs_once_for_a_dagster_home(make_services: MakeServices, tm
     services.start(["daemon"])
     daemon = running_daemon(home)
     assert daemon is not None
-    assert daemon == services.process("daemon")
+    assert daemon.parent() == services.process("daemon")
     assert running_daemon(tmp_path / "another") is None
     assert [status.state for status in make_services(tmp_path / "another").status(["daemon"])] == ["down"]
-    (services.settings.data_dir / "services" / "daemon" / "process.json").unlink()
-    assert services.status(["daemon"])[0].state == "elsewhere"  # as the one of `make ui` is
     services.stop(["daemon"])
     assert running_daemon(home) is None
+
+
+def test_a_daemon_that_the_page_has_started_is_left_alone(make_services: MakeServices, tmp_path: Path) -> None:
+    program = tmp_path / "dagster-daemon"
+    program.write_text("print(flush=True)\ninput()\n")
+    environment = {**os.environ, "DAGSTER_HOME": str(tmp_path / "dagster")}
+    page = subprocess.Popen(
+        [sys.executable, program], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    )
+    assert page.stdout is not None
+    try:
+        page.stdout.readline()
+        (status,) = make_services(tmp_path).status(["daemon"])
+        assert (status.state, status.detail) == ("elsewhere", f"`make ui` runs one (process {page.pid})")
+    finally:
+        page.communicate(b"\n")

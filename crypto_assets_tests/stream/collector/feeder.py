@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -41,7 +41,8 @@ class Feeder:
 
     def send_raw(self, stream: str, message: str | bytes, *, only: ServerConnection | None = None) -> None:
         for connection in self.listening(stream) if only is None else [only]:
-            connection.send(message)
+            with suppress(ConnectionClosed):  # by its client, between the look and this
+                connection.send(message)
 
     def close(self, stream: str, *, code: int = 1001) -> None:
         for connection in self.listening(stream):

@@ -41,6 +41,7 @@ def run(part: Part, *, folder: Path, log: Path, rounds: int) -> Ran:
     command = [sys.executable, "-m", "bench.one", part.module, str(folder), str(rounds)]
     places = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONPATH": places}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling is no part of what a user waits for
     began = time.monotonic()
     child = start_child(command, environment=environment, folder=ROOT, log=log)
     limit_s = max(LEAST_PATIENCE_S, PATIENCE * part.expected_s)

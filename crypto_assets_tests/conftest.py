@@ -33,6 +33,9 @@ gc.disable()
 # A job in the background of a shell ignores SIGINT; Dagster gives SIGTERM the same meaning, and children inherit both.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Hundreds of processes would compile the project's modules anew at their start: half a second each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Most Java processes of the tests live for seconds: what the second compiler would gain, they never see.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 import dagster as dg
-import redis
 
 from crypto_assets.config import read_settings
 from crypto_assets.endpoints import exchange_name, redis_url
 from crypto_assets.errors import ConfigurationError, ServiceUnavailable
+
+if TYPE_CHECKING:
+    import redis
 
 TIMEOUT_S = 10
 
@@ -33,6 +36,8 @@ class RedisResource(dg.ConfigurableResource):
         Raises ConfigurationError where no Redis is named and none runs, ServiceUnavailable (retryable) where it does
         not answer.
         """
+        import redis
+
         with closing(_client(redis_url(read_settings()))) as client:
             try:
                 yield client
@@ -47,6 +52,8 @@ class RedisResource(dg.ConfigurableResource):
 
 
 def _client(url: str) -> redis.Redis:
+    import redis
+
     try:
         return redis.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
     except ValueError:

@@ -64,13 +64,16 @@ def compare_with_aggregates(klines: pa.Table, klines_1m: pa.Table, *, timeframe:
 def klines_from_trades(
     trades: pa.Table, *, timeframe: str, previous_close: Decimal | None = None, span: Span | None = None
 ) -> pa.Table:
-    """Candles of trades in any order, copies of a trade id counted once: the payload of BRONZE_KLINES.
+    """Candles of trades in any order, the payload of BRONZE_KLINES. Of copies of a trade id that differ the earliest
+    counts, then the cheapest.
 
     Candles of `span`, by default those from the first to the last trade. One without trades repeats the former close,
     at the start of the span `previous_close`; where that is not given it is absent.
     """
     step = TIMEFRAMES[timeframe]
-    rows = frame_of(trades, BRONZE_TRADES.payload, name="trades").unique("trade_id").sort("trade_id")
+    copies = frame_of(trades, BRONZE_TRADES.payload, name="trades")
+    ordered = copies.sort("trade_id", pl.exclude("trade_id"))
+    rows = ordered.unique("trade_id", keep="first", maintain_order=True)
     bought = ~pl.col("is_buyer_maker")
     candles = (
         rows.group_by(pl.col("time").dt.truncate(step).alias("open_time"))

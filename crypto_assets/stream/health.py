@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
-import redis
 
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name, redis_url
 from crypto_assets.stream.heartbeat import STALE_AFTER_S, Heartbeat, Program, read_heartbeat
+
+if TYPE_CHECKING:
+    import redis
 
 TIMEOUT_S = 2.0
 START_REDIS = "Start the embedded one with `make up`, or see that the one of REDIS_URL runs."
@@ -60,6 +62,8 @@ def read_health(settings: Settings, programs: Sequence[Program] = PROGRAMS, *, n
 
     They are `unknown` where Redis does not answer. Raises ConfigurationError where none is named and none runs.
     """
+    import redis
+
     timeouts = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
     try:
         with redis.Redis.from_url(redis_url(settings), **timeouts) as client:

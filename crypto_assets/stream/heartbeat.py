@@ -6,11 +6,13 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 from uuid import uuid4
 
 import msgspec
-import redis
+
+if TYPE_CHECKING:
+    import redis
 
 type Program = Literal["collector", "processor", "forecaster"]
 type State = Literal["starting", "running", "stopping", "stopped", "failed"]

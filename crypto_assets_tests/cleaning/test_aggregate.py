@@ -195,8 +195,9 @@ class TestTrades:
     def test_order_and_repetitions_of_trades_do_not_matter(self) -> None:
         assert self.candles([*reversed(TRADES), TRADES[0]]) == self.candles(TRADES)
 
-    def test_copies_of_a_trade_that_differ_are_counted_once(self) -> None:
-        assert sum(row["count"] for row in self.candles([*TRADES, TRADES[0] | {"price": "101"}])) == len(TRADES)
+    @given(order=st.permutations([*TRADES, *(TRADES[0] | {"price": str(price)} for price in range(90, 100))]))
+    def test_of_copies_of_a_trade_that_differ_the_cheapest_counts_in_any_order(self, order: list[Row]) -> None:
+        assert self.candles(order) == self.candles([TRADES[0] | {"price": "90"}, *TRADES[1:]])
 
     @settings(max_examples=30)
     @given(

@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import requests
 from filelock import FileLock
-from jgo.constants import default_maven_repo
-from jgo.maven import MavenContext, PythonResolver
 
 from crypto_assets.errors import ServiceFailed
+
+if TYPE_CHECKING:
+    from jgo.maven import MavenContext
 
 type Group = Literal["kafka", "spark", "s3a", "hdfs", "s3"]
 type JarProgress = Callable[[int, int], None]
@@ -57,6 +57,8 @@ def fetch_jars(
     `repositories` are URLs by name, by default that of Maven Central. A jar with another SHA-256 than the lock's is
     never handed out: a cached one is fetched again. Raises ServiceFailed.
     """
+    from jgo.constants import default_maven_repo
+
     cache = cache or default_maven_repo()
     jars = read_lock(group)
     missing = [jar for jar in jars if not _is_there(jar, cache)]
@@ -88,6 +90,8 @@ def _is_there(jar: Jar, cache: Path) -> bool:
 def _download(
     jars: list[Jar], cache: Path, repositories: dict[str, str] | None, *, done: int, progress: JarProgress
 ) -> None:
+    from jgo.maven import MavenContext, PythonResolver
+
     total = done + len(jars)
     with tempfile.TemporaryDirectory(prefix=".crypto-assets-", dir=cache) as folder, _pool() as pool:
         # On the cache's disk, so that a finished jar is moved in whole.
@@ -109,6 +113,8 @@ def _pool() -> Generator[ThreadPoolExecutor]:
 
 
 def _fetch(jar: Jar, context: MavenContext, cache: Path) -> None:
+    import requests
+
     component = context.project(jar.group, jar.artifact).at_version(jar.version)
     try:
         got = component.artifact(classifier=jar.classifier).resolve()

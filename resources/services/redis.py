@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import redis
-
 from crypto_assets.endpoints import redis_url
 from resources.services.packages import package_folder
 from resources.services.process import Launch
@@ -22,6 +20,8 @@ class Redis(Service):
     start_s = 20.0
 
     def answers_elsewhere(self) -> bool:
+        import redis
+
         try:
             with redis.Redis.from_url(redis_url(self.settings), socket_timeout=2, socket_connect_timeout=2) as client:
                 return bool(client.ping())
@@ -44,6 +44,8 @@ class Redis(Service):
         return Launch((program, "redis.conf"), self.bare_environment(), self.folder.path)
 
     def is_ready(self, running: Running) -> bool:
+        import redis
+
         with redis.Redis.from_url(self._url(running.ports), socket_timeout=2, socket_connect_timeout=2) as client:
             try:
                 return client.info("server").get("process_id") == running.pid  # pyright: ignore[reportAttributeAccessIssue]

@@ -13,11 +13,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
-import redis
-
 from crypto_assets.spans import from_us
 
 if TYPE_CHECKING:  # readers of the hashes need no database
+    import redis
+
     from crypto_assets.stream.processor.prices import Price
     from crypto_assets.stream.processor.store import LastTrade, State
 

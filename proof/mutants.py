@@ -59,7 +59,10 @@ AREAS = {
     ),
     "judge": _area(
         {"forecast/judge": "*"},
-        {"forecast/judge": "baselines evaluation figures history leaks measures report significance verdict"},
+        {
+            "forecast/judge": "baselines evaluation figures history leaks leaks_target measures report significance "
+            "verdict"
+        },
     ),
     "archive": _area(
         {"binance": "archive* csv_rows typed_rows"},

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crypto_assets.stream import columns
 from crypto_assets.stream.avro import encode, fingerprint
 from crypto_assets.stream.columns import Raw, read_columns
 from crypto_assets_tests.schema_change import trades_with_another_field
@@ -44,6 +45,16 @@ def test_values_come_back_as_columns_in_their_order_with_their_offsets() -> None
     assert found.frame["price"].to_list() == ["0.10", "1.10", "300.10", "70000.10"]
     assert found.frame["offset"].to_list() == [10, 11, 310, 70_010]
     assert found.undecodable == ()
+
+
+def test_messages_of_todays_schema_are_not_decoded_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    messages = [raw(number, encode("trades", trade(number))) for number in range(3)]
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a message was decoded by itself")
+
+    monkeypatch.setattr(columns, "decode", refuse)
+    assert read_columns("trades", messages, symbol="BTCUSDT").frame["offset"].to_list() == [0, 1, 2]
 
 
 def test_numbers_of_any_length_frame_their_message() -> None:

@@ -48,8 +48,9 @@ def judge(evaluation: Evaluation, *, leaks: Sequence[str] = ()) -> Verdict:
     cell = evaluation.model(horizon=horizon, seed=seed, fold=fold)
     skills = evaluation.skills(horizon=horizon, fold=fold)
     not_beaten = tuple(one.baseline for one in cell.comparisons if not one.test.p < options.alpha)
-    interval = cell.errors.interval if cell.errors else None
-    is_certain = interval is not None and interval.low > 0
+    errors = cell.errors
+    assert errors is not None  # of all forecasters only `majority sign` has none
+    is_certain = errors.interval is not None and errors.interval.low > 0
     middle = median(skills) if len(skills) == len(evaluation.seeds) else None
     is_typical = middle is not None and middle > 0
     found = Verdict(
@@ -60,8 +61,8 @@ def judge(evaluation: Evaluation, *, leaks: Sequence[str] = ()) -> Verdict:
         fold=fold,
         seed=seed,
         rows=cell.rows,
-        skill=cell.errors.skill if cell.errors else None,
-        interval=interval,
+        skill=errors.skill,
+        interval=errors.interval,
         median_skill=middle,
         comparisons=cell.comparisons,
         not_beaten=not_beaten,

@@ -40,6 +40,8 @@ class Area:
 
     code: tuple[str, ...]
     tests: tuple[str, ...]
+    works_at_import: bool = False
+    """Whether much of it runs when it is imported: then each mutant needs a process that has not imported it yet."""
 
 
 def _area(code: Mapping[str, str], tests: Mapping[str, str]) -> Area:
@@ -52,7 +54,7 @@ def _area(code: Mapping[str, str], tests: Mapping[str, str]) -> Area:
 
 AREAS = {
     "cleaning": Area(("cleaning/*", "flags.py"), ("cleaning", "test_flags.py")),
-    "features": Area(("features/*",), ("features", "tools/test_generated.py")),
+    "features": Area(("features/*",), ("features", "tools/test_generated.py"), works_at_import=True),
     "warehouse": _area(
         {"warehouse": "ddl extract_plan facts figures gate gate_* tables verdict"},
         {"warehouse": "ddl extract_plan facts figures gate recorded_facts", "checks": "warehouse"},
@@ -166,6 +168,7 @@ def _configure(folder: Path, area: Area) -> None:
         "timeout_constant": 3.0,  # a mutant has ten times the seconds of its tests and these
         "timeout_multiplier": 10.0,
         "process_isolation": "forkserver",
+        "forkserver_warmup": "none" if area.works_at_import else "collect",
         "use_git_change_detection": False,
     }
     text = "\n".join(f"{name} = {json.dumps(value)}" for name, value in lines.items())

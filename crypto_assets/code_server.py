@@ -32,7 +32,8 @@ class CodeServer:
     def command(self) -> list[str]:
         """Starts it. *Reload* on Dagster's page lets it import the graph anew; runs in hand keep the former one."""
         module = ("--module-name", "crypto_assets.definitions", "--working-directory", str(PROJECT))
-        return [_path("dagster"), "code-server", "start", "--socket", str(self.socket), *module, *_NAMED]
+        place = ("--socket", str(self.socket), "--location-name", LOCATION)
+        return [_path("dagster"), "code-server", "start", *place, *module]
 
     def is_ready(self) -> bool:
         """Whether it has the graph and accepts connections."""
@@ -52,9 +53,6 @@ def code_server() -> Generator[CodeServer]:
         origin = {"socket": str(server.socket), "location_name": LOCATION}
         server.workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": origin}]}), encoding="utf-8")
         yield server
-
-
-_NAMED = ("--location-name", LOCATION)
 
 
 def _path(program: str) -> str:

@@ -86,7 +86,8 @@ def serve(programs: Sequence[Program], *, environment: Mapping[str, str], said: 
             if ended:
                 break
         else:
-            print(said, end="\n" if said else "", flush=True)
+            if said:
+                print(said, flush=True)
         while (ended := _ended(running)) is None:
             time.sleep(POLL_S)
     except KeyboardInterrupt:

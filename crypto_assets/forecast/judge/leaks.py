@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from crypto_assets.forecast.judge.leaks_target import find_foretold, misplaced_targets, rows_ahead
+from crypto_assets.forecast.judge.significance import chance
 from crypto_assets.forecast.options import DataOptions
 from crypto_assets.forecast.table import BoolArray, FeatureTable, FloatArray, IntArray, Samples, Split, places_of
 from crypto_assets.spans import from_us
@@ -201,7 +202,7 @@ def target_inside_the_features(evidence: Evidence) -> Iterator[Leak]:
         yield Leak(
             LeakKind.TARGET,
             f"{found.column} is {found.how}: R2 is {found.r2:.3f} over {found.rows:,} rows, which chance gives with "
-            f"p < {max(found.p_value, 1e-99):.0e} over all columns.",
+            f"{chance(found.p_value)} over all columns.",
         )
 
 

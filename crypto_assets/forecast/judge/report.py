@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from crypto_assets.forecast.judge.baselines import PERSISTENCE
 from crypto_assets.forecast.judge.evaluation import Evaluation
 from crypto_assets.forecast.judge.figures import MODEL, Cell
-from crypto_assets.forecast.judge.significance import Interval
-from crypto_assets.forecast.judge.verdict import chance, duration
+from crypto_assets.forecast.judge.significance import Interval, chance
+from crypto_assets.forecast.judge.verdict import duration
 
 NOTHING = "–"
 COLUMNS = (

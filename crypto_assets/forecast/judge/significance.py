@@ -51,6 +51,11 @@ class PesaranTimmermann(msgspec.Struct, frozen=True, kw_only=True):
     """One-sided; 1 where no test could be made."""
 
 
+def chance(p: float) -> str:
+    """`p = 0.013`, or `p < 0.001`."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
 def is_constant(series: FloatArray) -> bool:
     """Whether a series has nothing to test: no spread but rounding's, or values that are no numbers."""
     if not series.size or not np.isfinite(series).all():

@@ -10,7 +10,7 @@ import msgspec
 from crypto_assets.forecast.judge.baselines import PERSISTENCE
 from crypto_assets.forecast.judge.evaluation import Evaluation
 from crypto_assets.forecast.judge.figures import Comparison
-from crypto_assets.forecast.judge.significance import Interval
+from crypto_assets.forecast.judge.significance import Interval, chance
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,11 +85,6 @@ def percent(share: float | None, interval: Interval | None = None) -> str:
     return f"{share:.2%}".replace("%", " %") + (
         f" ± {(interval.high - interval.low) / 2:.2%}".replace("%", " %") if interval else ""
     )
-
-
-def chance(p: float) -> str:
-    """`p = 0.013`, or `p < 0.001`."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def _sentence(verdict: Verdict, *, where: str, seeds: int) -> str:

@@ -335,9 +335,9 @@ FIRST_SENTENCES: dict[Callable[[Evidence], Evidence], str] = {
     fitted_on_what_came_after_the_test: "fold 3: 506 of 1,353 train samples are not older than the first validation "
     "sample, 2024-08-01 23:08:00.",
     future_return_as_feature: "volume_spike_20_1m is a sum of returns that come after its row: R2 is 1.000 over 1,947 "
-    "rows, which chance gives with p < 1e-99 over all columns.",
+    "rows, which chance gives with p < 0.001 over all columns.",
     future_direction_as_feature: "volume_spike_20_1m is the sign of the return over 15 rows, as it were: R2 is 1.000 "
-    "over 1,947 rows, which chance gives with p < 1e-99 over all columns.",
+    "over 1,947 rows, which chance gives with p < 0.001 over all columns.",
     targets_inside_the_windows: "1,970 of 1,970 targets over 1 rows are not the return that follows the newest row of "
     "their window; they are the return that begins 15 rows earlier.",
     no_distance_between_parts: "fold 1: the first validation sample comes 1 rows after the last train sample; windows "

@@ -13,6 +13,7 @@ from scipy.stats import t
 from crypto_assets.forecast.judge.significance import (
     Interval,
     block_length,
+    chance,
     diebold_mariano,
     pesaran_timmermann,
     skill_interval,
@@ -21,6 +22,11 @@ from crypto_assets.forecast.judge.significance import (
 from crypto_assets.forecast.table import FloatArray
 
 seeds = st.integers(0, 2**32 - 1)
+
+
+def test_a_chance_reads_as_people_write_it() -> None:
+    said = ["p = 0.012", "p = 0.001", "p < 0.001", "p < 0.001", "p = 1.000"]
+    assert [chance(p) for p in (0.0123, 0.001, 0.000_999_9, 0.0, 1.0)] == said
 
 
 def losses(seed: int, *, rows: int = 200, better: float = 0.0) -> tuple[FloatArray, FloatArray]:

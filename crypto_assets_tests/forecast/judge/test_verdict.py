@@ -12,7 +12,7 @@ from crypto_assets.forecast.judge.baselines import BASELINES, PERSISTENCE
 from crypto_assets.forecast.judge.evaluation import Evaluation
 from crypto_assets.forecast.judge.figures import MODEL, Cell
 from crypto_assets.forecast.judge.significance import Interval
-from crypto_assets.forecast.judge.verdict import Verdict, chance, duration, judge, percent
+from crypto_assets.forecast.judge.verdict import Verdict, duration, judge, percent
 from crypto_assets_tests.forecast.judge.worlds import judged, options_of, oracle
 from crypto_assets_tests.forecast.tables import random_walk
 
@@ -154,7 +154,6 @@ def test_a_verdict_survives_as_json(good: Evaluation) -> None:
 def test_figures_read_as_people_write_them() -> None:
     assert percent(0.018, Interval(low=0.012, high=0.024)) == "1.80 % ± 0.60 %"
     assert percent(None) == "no figure"
-    assert [chance(p) for p in (0.0123, 0.0009, 1.0)] == ["p = 0.012", "p < 0.001", "p = 1.000"]
     assert [duration(us) for us in (60_000_000, 900_000_000, 10_000_000, 90_000_000)] == [
         "1 min",
         "15 min",

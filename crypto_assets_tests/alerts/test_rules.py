@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from crypto_assets.alerts.alert import Cause
-from crypto_assets.alerts.facts import Damaged, Facts, Unseen
+from crypto_assets.alerts.facts import Damaged, Facts, FailedRuns, ModelSkill, Unseen
 from crypto_assets.alerts.rules import judge
-from crypto_assets.health.events import CheckResult
+from crypto_assets.features.declaration import FEATURES
+from crypto_assets.forecast.drift import WeekSkill
+from crypto_assets.forecast.judge.significance import Interval
+from crypto_assets.health.completeness import Completeness
+from crypto_assets.health.events import CheckResult, RunState
+from crypto_assets.health.gold import GoldQuality
 from crypto_assets.health.storage import Disk
 from crypto_assets.health.writes import LastWrite
 from crypto_assets.spans import to_us
@@ -20,6 +25,7 @@ from crypto_assets.stream.heartbeat import Heartbeat, Program, StreamState
 from crypto_assets_tests.alerts.causes import NOW
 
 MINUTE = timedelta(minutes=1)
+DAY = date(2026, 3, 7)
 
 
 def causes(**facts: object) -> dict[str, Cause]:
@@ -129,12 +135,82 @@ def test_streams_that_are_all_silent_are_one_cause_and_the_next_program_is_looke
 
 
 def test_a_day_whose_file_is_damaged_is_told_with_the_command_that_makes_it_again() -> None:
-    broken = Damaged("BTCUSDT", date(2026, 3, 7), "It is no Parquet.")
+    broken = Damaged("BTCUSDT", DAY, "It is no Parquet.")
     found = causes(silver=(broken,), gold=(broken,))
     assert set(found) == {"silver/BTCUSDT/2026-03-07", "gold/BTCUSDT/2026-03-07"}
     assert found["silver/BTCUSDT/2026-03-07"].sentence == "It is no Parquet."
     assert "silver_klines_1m" in found["silver/BTCUSDT/2026-03-07"].advice
     assert "gold_features" in found["gold/BTCUSDT/2026-03-07"].advice
+
+
+def minutes(symbol: str, rows: int | None) -> Completeness:
+    return Completeness("silver_klines_1m", symbol, DAY, rows, expected=1_440, filled=0, halt_minutes=0)
+
+
+def test_a_day_of_silver_may_lack_a_minute_in_a_thousand() -> None:
+    found = causes(silver=(minutes("BTCUSDT", 1_439), minutes("ETHUSDT", 1_438), minutes("BNBUSDT", None)))
+    assert {key: cause.subject for key, cause in found.items()} == {
+        "silver/ETHUSDT/2026-03-07": "silver of ETHUSDT on 2026-03-07 is 99.86 % complete",
+        "silver/BNBUSDT/2026-03-07": "silver of BNBUSDT on 2026-03-07 is never made",
+    }
+    told = found["silver/ETHUSDT/2026-03-07"]
+    assert "1,438/1,440 minutes. Run: " in told.sentence
+    assert (told.tell_after, told.watched_until) == (30 * MINUTE, datetime(2026, 3, 15, tzinfo=UTC))
+
+
+def quality(symbol: str, *, null_columns: tuple[str, ...] = (), out_of_range: tuple[str, ...] = ()) -> GoldQuality:
+    bad = len(null_columns)
+    return GoldQuality(symbol, DAY, 1_440, len(FEATURES), 1_440, null_columns, bad, out_of_range)
+
+
+def test_features_that_are_no_numbers_or_leave_their_range_are_told_with_the_first_columns() -> None:
+    names = tuple(feature.name for feature in FEATURES[:6])
+    found = causes(
+        gold=(
+            quality("BTCUSDT"),
+            quality("ETHUSDT", null_columns=names),
+            quality("BNBUSDT", out_of_range=("rsi_14_1m is 101",)),
+        )
+    )
+    assert set(found) == {"gold/ETHUSDT/2026-03-07", "gold/BNBUSDT/2026-03-07"}
+    told = found["gold/ETHUSDT/2026-03-07"]
+    assert told.sentence.endswith(f" Columns: {', '.join(names[:5])}.")
+    assert told.severity == "critical"
+    assert "2026-03-07|ETHUSDT" in told.advice
+    assert "rsi_14_1m is 101" in found["gold/BNBUSDT/2026-03-07"].sentence
+    assert "Columns" not in found["gold/BNBUSDT/2026-03-07"].sentence
+
+
+def foretold(symbol: str, interval: Interval | None) -> ModelSkill:
+    week = WeekSkill(900, 1_234, None if interval is None else (interval.low + interval.high) / 2, interval)
+    return ModelSkill(symbol, f"{symbol}-2026-02-28-0123456789ab", date(2026, 3, 1), DAY, week)
+
+
+def test_a_model_is_told_that_is_worse_than_the_last_price_by_more_than_chance() -> None:
+    worse, doubtful = Interval(low=-0.03, high=-0.01), Interval(low=-0.03, high=0.001)
+    found = causes(skills=(foretold("BTCUSDT", worse), foretold("ETHUSDT", doubtful), foretold("BNBUSDT", None)))
+    assert set(found) == {"skill/week/BTCUSDT"}
+    assert found["skill/week/BTCUSDT"].sentence == (
+        "BTCUSDT-2026-02-28-0123456789ab: skill over the last price at 15m from 2026-03-01 to 2026-03-07 is -2.00 % "
+        "(95% interval -3.00 to -1.00 %, 1,234 forecasts): worse than saying that the price stays."
+    )
+
+
+def failed(*assets: str, partition: str | None, count: int = 1, ended_ago: timedelta | None = MINUTE) -> FailedRuns:
+    ended_at = None if ended_ago is None else NOW - ended_ago
+    newest = RunState("0123456789", "medallion", "FAILURE", NOW, ended_at, partition, "The disk is full.", assets)
+    return FailedRuns(newest, count, NOW - 60 * MINUTE)
+
+
+def test_runs_that_failed_are_told_once_with_what_they_were_to_make() -> None:
+    whole = failed(partition="2026-03-07|BTCUSDT", count=3)
+    found = causes(runs=(whole, failed("a", "b", "c", "d", partition=None, ended_ago=None)))
+    every, some = found["run/medallion/2026-03-07|BTCUSDT/-"], found["run/medallion/-/a+b+c+d"]
+    assert every.subject == "run of medallion of 2026-03-07|BTCUSDT failed"
+    assert every.sentence == "Run 01234567: The disk is full. 3 runs of it failed."
+    assert (every.since, every.watched_until) == (NOW - 60 * MINUTE, NOW - MINUTE + timedelta(days=7))
+    assert (some.subject, some.sentence) == ("run of a, b, c … failed", "Run 01234567: The disk is full.")
+    assert some.watched_until == NOW - 60 * MINUTE + timedelta(days=7)
 
 
 def test_one_symbol_without_bronze_is_named_and_all_of_them_are_one_cause() -> None:

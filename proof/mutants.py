@@ -128,7 +128,7 @@ def run(area: Area, *, folder: Path, jobs: int, sample: int | None = None, seed:
         sys.exit(f"mutmut made no mutants; its log is {folder / _LOG}")
     drawn = sorted(found)
     if sample is not None:
-        draw = random.Random(seed)  # nosec B311 - no secret is drawn
+        draw = random.Random(seed)  # nosec B311 # no secret is drawn
         drawn = sorted(draw.sample(drawn, min(sample, len(drawn))))
     if left := [name for name in drawn if found[name] is None]:
         ended = _mutmut(folder, left, jobs=jobs)
@@ -148,7 +148,7 @@ def _mutmut(folder: Path, names: Sequence[str], *, jobs: int) -> int:
 
 def _copy(folder: Path) -> None:
     command = ["git", "ls-files", "-z"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout  # nosec B607 - the user's own
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
     for name in filter(None, listed.decode().split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

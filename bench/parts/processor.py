@@ -85,7 +85,7 @@ def feed(servers: str, exchange: str, rate: int, seconds: float) -> None:
 
 
 def _event(number: int) -> tuple[str, Mapping[str, Any]]:
-    now, price = datetime.now(UTC), f"{random.randint(100_000, 200_000) / 100:.8f}"  # nosec B311 - no secret is drawn
+    now, price = datetime.now(UTC), f"{random.randint(100_000, 200_000) / 100:.8f}"  # nosec B311 # no secret is drawn
     facts = {"symbol": SYMBOLS[number % 6], "event_time": now, "received_at": now, "connection": "bench"}
     facts |= {"sequence": number, "source": "live"}
     if number % 5 == 0:

@@ -93,7 +93,7 @@ def plan_faults(
     They come in rounds, each in an order of its own: every program alone, some pairs, PostgreSQL away for a minute,
     Redis flushed, and every fault of the exchange. So a soak of a round's length meets all of them.
     """
-    draw = random.Random(seed)  # nosec B311 - no secret is drawn
+    draw = random.Random(seed)  # nosec B311 # no secret is drawn
     dealt = _rounds(draw, symbols)
     planned: list[Planned] = []
     at_s = first_s + draw.uniform(0, every_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle  # nosec B403 - of what this program pickled itself, between its own processes
+import pickle  # nosec B403 # of what this program pickled itself, between its own processes
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -96,7 +96,7 @@ class Jobs:
 
         def take_new(seen: int) -> int:
             for told_answer in answers[seen:]:
-                answer: Answer = pickle.loads(told_answer)  # nosec B301 - of a worker of our own session
+                answer: Answer = pickle.loads(told_answer)  # nosec B301 # of a worker of our own session
                 if answer.number not in taken:
                     taken.add(answer.number)
                     take(answer)
@@ -194,8 +194,8 @@ def answer(work: bytes, token: str, number: int, item: bytes) -> bytes:
     try:
         if token not in _kept:
             _kept.clear()
-            _kept[token] = pickle.loads(work)  # nosec B301 - of the driver that started this worker
-        result = _kept[token](pickle.loads(item))  # nosec B301 - likewise
+            _kept[token] = pickle.loads(work)  # nosec B301 # of the driver that started this worker
+        result = _kept[token](pickle.loads(item))  # nosec B301 # likewise
         return pickle.dumps(Answer(number, result, None, perf_counter() - began))
     except Exception as error:  # whatever it is, the driver tells of it by the item's name
         return pickle.dumps(Answer(number, None, failure_of_work(error), perf_counter() - began))

@@ -39,7 +39,7 @@ class Blow:
 
 def plan_blows(seed: int) -> Iterator[Blow]:
     """Kills without end."""
-    draw = random.Random(seed)  # nosec B311 - no secret is drawn
+    draw = random.Random(seed)  # nosec B311 # no secret is drawn
     while True:
         (aim,) = draw.choices(AIMS, WEIGHTS)
         yield Blow(draw.uniform(EARLIEST, LATEST), aim, draw.random())

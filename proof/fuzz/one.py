@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def _quick_folder() -> str | None:
-    memory = Path("/dev/shm")  # nosec B108 - a folder with a drawn name is made in it
+    memory = Path("/dev/shm")  # nosec B108 # a folder with a drawn name is made in it
     return str(memory) if memory.is_dir() else None
 
 

@@ -110,9 +110,10 @@ def _compiled(name: str, arguments: Iterable[str], values: Mapping[str, str], pr
         values[f["name"]] if f["name"] in prepared else _expression(f["type"], values[f["name"]]) for f in fields
     ]
     pieces = "".join("{" + expression + "}" for expression in written)
-    code = f'def encode({", ".join(arguments)}):\n    return f"{pieces}".encode("latin-1")\n'
+    text = f'def encode({", ".join(arguments)}):\n    return f"{pieces}".encode("latin-1")\n'
+    code = compile(text, f"<encoder of {name}>", "exec")
     scope: dict[str, Any] = {"long": long, "levels": levels, "size": _LENGTH}
-    exec(compile(code, f"<encoder of {name}>", "exec"), scope)  # nosec B102 - made of the project's own schemas
+    exec(code, scope)  # nosec B102 # made of the project's own schemas
     return scope["encode"]
 
 

@@ -369,6 +369,8 @@ def test_of_many_columns_that_come_out_otherwise_three_are_named_once_each(hones
     changed = [Changed(name, 0, 60_000_000, 1.0, 2.0) for name in ("a", "b", "a", "c", "d", "e")]
     (leak,) = find_leaks(replace(honest, changed=changed))
     assert leak.sentence.startswith("5 columns come out otherwise from what was known by as_of: a, b, c and 2 more. a ")
+    (leak,) = find_leaks(replace(honest, changed=changed[:5]))
+    assert leak.sentence.startswith("4 columns come out otherwise from what was known by as_of: a, b, c and 1 more. a ")
     (leak,) = find_leaks(replace(honest, changed=changed[:4]))
     assert leak.sentence.startswith("3 columns come out otherwise from what was known by as_of: a, b, c. a of ")
     assert str(leak).startswith("open candle: 3 columns come")
@@ -414,7 +416,16 @@ def test_a_constant_feature_may_be_divided_by_anything_and_must_have_its_own_mea
 def test_a_value_that_is_missing_counts_in_no_mean(honest: Evidence) -> None:
     """Rows with a missing value are in no window, so the table is cut: windows hold what is left."""
     table = with_value(honest.table, "roc_3_1m", np.nan, rows=range(100, 110))
-    assert find_leaks(evidence_of(table)) == []
+    evidence = evidence_of(table)
+    assert find_leaks(evidence) == []
+    roc = np.array(table.features) == "roc_3_1m"
+    everything = np.nanmean(table.values, axis=0)
+    of_all = [replace(s, mean=np.where(roc, everything, s.mean)) for s in evidence.scalers]
+    leaks = find_leaks(replace(evidence, scalers=of_all))
+    assert len(leaks) == len(of_all)
+    for leak in leaks:
+        assert "; roc_3_1m by" in leak.sentence
+        assert leak.sentence.endswith(", which is the mean of all rows.")
 
 
 def test_parts_as_far_apart_as_window_and_horizon_have_rows_share_none(honest: Evidence) -> None:

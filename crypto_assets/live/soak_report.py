@@ -17,6 +17,8 @@ from crypto_assets.live.memory import Growth, Sample, judge_memory, lives_of
 from crypto_assets.stream.gaps import Gap
 
 WIDTH_OF_PAGE = 140
+_COLOURS = 10
+"""Of matplotlib's cycle; programs beyond them are dashed."""
 
 
 class Happening(msgspec.Struct, frozen=True):
@@ -153,6 +155,7 @@ def draw_soak(figures: Figures, path: Path) -> None:
                 [s.at_s / 60 for s in life],
                 [s.mb for s in life],
                 color=f"C{number}",
+                linestyle="-" if number < _COLOURS else "--",
                 label=program if nth == 0 else None,
                 linewidth=1.2,
             )
@@ -167,7 +170,7 @@ def draw_soak(figures: Figures, path: Path) -> None:
         recovery.scatter(*zip(*points, strict=True) if points else ([], []), marker=marker, s=18, label=label)
     memory.set(ylabel="memory, MB", title="Memory by program; grey: a fault", ylim=(0, None))
     recovery.set(xlabel="minutes", ylabel="seconds", title="Recovery", ylim=(0, None))
-    memory.legend(loc="upper left", ncols=4, frameon=False)
+    memory.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     recovery.legend(loc="upper left", frameon=False)
     figure.savefig(path, dpi=110)
 

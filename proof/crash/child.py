@@ -6,7 +6,8 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
@@ -39,6 +40,16 @@ def start(
     child = context.Process(target=_as_program, args=(work, dict(environment), log))
     child.start()
     return child
+
+
+@contextmanager
+def ending(child: ForkServerProcess) -> Iterator[ForkServerProcess]:
+    """The child, which lives no longer than the block: one that was left alone would start its services again."""
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.join()
 
 
 def _as_program(work: Callable[[], None], environment: Mapping[str, str], log: Path) -> None:

@@ -16,6 +16,7 @@ import psutil
 
 from crypto_assets.errors import CryptoAssetsError, ServiceFailed
 from proof.crash.blows import Blow
+from proof.crash.child import ending
 from resources.services.process import MARKER
 from resources.services.service import Name
 
@@ -76,8 +77,8 @@ class NeverDone(CryptoAssetsError):
 def complete(unit: str, start: Start, *, log: Path) -> Account:
     """Do a unit without a disturbance; raises NeverDone where it fails."""
     begin = time.monotonic()
-    child = start()
-    child.join()
+    with ending(start()) as child:
+        child.join()
     if child.exitcode != 0:
         raise NeverDone(f"{unit} fails although nothing is killed: {last_words(log)}")
     took_s = time.monotonic() - begin
@@ -114,23 +115,22 @@ class Disturber:
         account.attempts += 1
         begin = time.monotonic()
         log_begin = log.stat().st_size if log.exists() else 0
-        child = start()
         is_hurt = False
-        while True:
-            blow = next(self.blows)
-            child.join(blow.wait_s(self.mean_s, failed=failed))
-            if not child.is_alive():
-                break
-            step = step_of(log, since=log_begin)
-            kind = self._strike(blow, child)
-            after_s = round(time.monotonic() - begin, 2)
-            account.kills.append(Kill(datetime.now(UTC), account.unit, account.attempts, step, kind, after_s))
-            if kind == RUN:
-                break
-            if blow.aim == "service":
-                is_hurt = True
-                self._heal()
-        child.join()
+        with ending(start()) as child:
+            while True:
+                blow = next(self.blows)
+                child.join(blow.wait_s(self.mean_s, failed=failed))
+                if not child.is_alive():
+                    break
+                step = step_of(log, since=log_begin)
+                kind = self._strike(blow, child)
+                after_s = round(time.monotonic() - begin, 2)
+                account.kills.append(Kill(datetime.now(UTC), account.unit, account.attempts, step, kind, after_s))
+                if kind == RUN:
+                    break
+                if blow.aim == "service":
+                    is_hurt = True
+                    self._heal()
         if is_hurt:
             self.services.await_well(deadline_s=WELL_S)
         account.attempt_s = time.monotonic() - begin

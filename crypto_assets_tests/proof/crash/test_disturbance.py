@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain, repeat
-from multiprocessing.context import ForkServerContext
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,8 @@ from proof.crash.disturbance import MOST_ATTEMPTS, Disturber, NeverDone, Start, 
 SUCCEEDS_AT = 3
 LATER = Blow(wait=1_000.0, aim="run", pick=0.0)
 BEGINS = "dagster - DEBUG - medallion - run - 1 - bronze_klines_1m - STEP_START - begins"
-SLEEP = "import time; time.sleep(600)"
+WAITS = "import sys; sys.stdin.read()"
+"""As long as the process that started it lives."""
 
 
 class Services:
@@ -49,7 +50,7 @@ def last_attempt_only(attempts: Path) -> None:
     with attempts.open("a") as file:
         file.write("x")
     if len(attempts.read_text()) < SUCCEEDS_AT:
-        child = subprocess.Popen([sys.executable, "-c", SLEEP])
+        child = subprocess.Popen([sys.executable, "-c", WAITS], stdin=subprocess.PIPE)
         print(BEGINS, flush=True)
         if child.wait():
             sys.exit(1)
@@ -119,6 +120,23 @@ def test_a_service_that_was_killed_is_started_again(starts: Start, log: Path) ->
     assert account.kills[0].kind == "s3"
     assert services.killed == ["s3"]
     assert services.healed >= 1
+
+
+def test_an_interrupted_run_is_ended(starts: Start, log: Path) -> None:
+    children: list[ForkServerProcess] = []
+
+    def kept() -> ForkServerProcess:
+        children.append(starts())
+        return children[0]
+
+    def interrupted() -> Iterator[Blow]:
+        wait_for(lambda: log.read_text() if log.exists() else "", until=partial(begun, 1), deadline_s=60)
+        raise KeyboardInterrupt
+        yield LATER
+
+    with pytest.raises(KeyboardInterrupt):
+        Disturber(interrupted(), 4.0, Services()).complete("candles", kept, log=log)
+    assert not children[0].is_alive()
 
 
 def test_what_fails_by_itself_again_and_again_is_given_up(context: ForkServerContext, log: Path) -> None:

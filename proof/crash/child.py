@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -43,7 +43,7 @@ def start(
 
 
 @contextmanager
-def ending(child: ForkServerProcess) -> Iterator[ForkServerProcess]:
+def ending(child: ForkServerProcess) -> Generator[ForkServerProcess]:
     """The child, which lives no longer than the block: one that was left alone would start its services again."""
     try:
         yield child

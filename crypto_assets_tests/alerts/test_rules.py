@@ -1,4 +1,4 @@
-"""What the rules make of facts that are not easily caused; `test_watch.py` causes the others for real."""
+"""What the rules make of facts; `test_watch.py` causes the faults themselves."""
 
 from __future__ import annotations
 
@@ -143,12 +143,12 @@ def test_a_day_whose_file_is_damaged_is_told_with_the_command_that_makes_it_agai
     assert "gold_features" in found["gold/BTCUSDT/2026-03-07"].advice
 
 
-def minutes(symbol: str, rows: int | None) -> Completeness:
+def silver_of(symbol: str, rows: int | None) -> Completeness:
     return Completeness("silver_klines_1m", symbol, DAY, rows, expected=1_440, filled=0, halt_minutes=0)
 
 
 def test_a_day_of_silver_may_lack_a_minute_in_a_thousand() -> None:
-    found = causes(silver=(minutes("BTCUSDT", 1_439), minutes("ETHUSDT", 1_438), minutes("BNBUSDT", None)))
+    found = causes(silver=(silver_of("BTCUSDT", 1_439), silver_of("ETHUSDT", 1_438), silver_of("BNBUSDT", None)))
     assert {key: cause.subject for key, cause in found.items()} == {
         "silver/ETHUSDT/2026-03-07": "silver of ETHUSDT on 2026-03-07 is 99.86 % complete",
         "silver/BNBUSDT/2026-03-07": "silver of BNBUSDT on 2026-03-07 is never made",

@@ -68,15 +68,20 @@ def hang() -> None:
 def once_an_attempt(log: Path, aim: Aim, *, pick: float) -> Iterator[Blow]:
     """A blow in each attempt but the last one, as soon as it has begun its step."""
     for attempt in range(1, SUCCEEDS_AT):
-        wait_for(lambda: log.read_text() if log.exists() else "", until=partial(begun, attempt), deadline_s=60)
+        await_step(log, attempt)
         yield Blow(0.0, aim, pick)
         if aim != "run":  # the attempt goes on
             yield LATER
     yield from repeat(LATER)
 
 
-def begun(attempt: int, text: str) -> bool:
-    return text.count(BEGINS) >= attempt
+def await_step(log: Path, attempt: int) -> None:
+    """Until that attempt has begun its step."""
+    wait_for(
+        lambda: log.read_text().count(BEGINS) if log.exists() else 0,
+        until=lambda begun: begun >= attempt,
+        deadline_s=60,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +135,7 @@ def test_an_interrupted_run_is_ended(starts: Start, log: Path) -> None:
         return children[0]
 
     def interrupted() -> Iterator[Blow]:
-        wait_for(lambda: log.read_text() if log.exists() else "", until=partial(begun, 1), deadline_s=60)
+        await_step(log, 1)
         raise KeyboardInterrupt
         yield LATER
 

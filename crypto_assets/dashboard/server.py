@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streamlit.web.cli import main as streamlit
 
-SCRIPT = Path(__file__).with_name("entry") / "script.py"
+APPLICATION = Path(__file__).with_name("entry") / "application.py"
 """In a folder of its own: Streamlit takes a folder `pages` beside its script for scripts, and puts the script's folder
 first on the path of imports."""
 
@@ -22,7 +22,7 @@ def main() -> None:
     # a second for each visitor. What is frozen is not looked at.
     gc.collect()
     gc.freeze()
-    streamlit(["run", str(SCRIPT), *sys.argv[1:]])
+    streamlit(["run", str(APPLICATION), *sys.argv[1:]])
 
 
 if __name__ == "__main__":

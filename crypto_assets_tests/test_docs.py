@@ -78,6 +78,6 @@ def test_variables_that_are_named_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_files_and_folders_that_are_named_exist(path: Path) -> None:
-    tops = "crypto_assets|crypto_assets_tests|resources|sensors|tools|bench|deploy|docs"
+    tops = "crypto_assets|crypto_assets_tests|resources|sensors|tools|bench|proof|deploy|docs"
     named = re.findall(rf"`((?:{tops})/[\w./-]*)`", path.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []

@@ -89,16 +89,21 @@ def test_a_program_killed_between_delivery_and_record_tells_again_and_then_no_mo
     program = start()
     wait_for(lambda: len(hook.received), until=lambda count: count == 2, deadline_s=120)
     wait_for(lambda: "e-mail" in failing(settings), until=bool, deadline_s=60)
+    assert program.stdout is not None
+    again = program.stdout.readline()
+    while "the mail server 127.0.0.1:1 cannot be reached" not in again:
+        line = program.stdout.readline()
+        assert line, again
+        again += line
     program.terminate()
-    again, _ = program.communicate(timeout=60)
-    assert program.returncode == 0
+    again += program.stdout.read()
+    assert program.wait(timeout=60) == 0
     assert (
         hook.received[0]["blocks"][0]["text"]["text"].partition("\n")[0]
         == (hook.received[1]["blocks"][0]["text"]["text"].partition("\n")[0])
     )
     assert [one.rule for one in read_alerts(settings)] == ["gold"]
 
-    assert "the mail server 127.0.0.1:1 cannot be reached" in again
     stored = b"".join(path.read_bytes() for path in ledger_file(settings.data_dir).parent.iterdir())
     for secret in HIDDEN:
         assert secret not in printed + again

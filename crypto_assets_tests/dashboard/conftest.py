@@ -24,7 +24,7 @@ from crypto_assets_tests.services import NAMED
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 EXCHANGE = "simulator-41"
 PHONE = {"width": 390, "height": 844}
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 """How long a sight is waited for: tests run beside others."""
 DESKTOP = {"width": 1440, "height": 1000}
 NAMED_IN_CAPITALS = {name.upper() for name in NAMED}

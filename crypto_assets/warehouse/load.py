@@ -33,6 +33,13 @@ CREATE_ATTEMPTS = 3
 PASSING_CLASSES = ("08", "40", "53", "57")
 """Classes of SQLSTATE that say nothing about the statement: connection, rollback, resources, an operator."""
 
+CREATED_MEANWHILE = (
+    psycopg2.errors.UniqueViolation,
+    psycopg2.errors.DuplicateTable,
+    psycopg2.errors.DuplicateObject,
+)
+"""How CREATE TABLE IF NOT EXISTS is refused where another makes the table: it depends on how far the other one is."""
+
 BUSY_SIGNS = ("Error SlowDown", "Status 503")
 """How an error of COPY says that S3 answered 503 to every attempt."""
 
@@ -226,7 +233,7 @@ def _raise(error: psycopg2.Error, *, what: str, note: str | None = None) -> NoRe
             f"S3 asked Redshift for fewer requests while it loaded {what}: {note or reason}. What it held before "
             "stays. Where that goes on, load fewer days in one run, or spread the bucket's readers over time."
         ) from error
-    if isinstance(error, psycopg2.errors.UniqueViolation | psycopg2.errors.DuplicateTable):
+    if isinstance(error, CREATED_MEANWHILE):
         raise _CreatedMeanwhile(f"Redshift refused {what}: {reason}.") from error
     if isinstance(error, psycopg2.errors.DivisionByZero):
         raise WarehouseError(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -157,8 +158,7 @@ def test_a_load_that_is_killed_leaves_the_day_and_the_next_one_completes_it(
         with other.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {place.table.name} IN SHARE MODE")  # readers go on, the DELETE waits
         running = pool.submit(place.load, facts(9))
-        with closing(psycopg2.connect(urlsplit(administrator)._replace(path="/warehouse").geturl())) as connection:
-            connection.autocommit = True
+        with _postgres_beneath(administrator) as connection:
             wait_for(lambda: _end_waiting(connection, "DELETE FROM"), until=lambda ended: ended == 1, deadline_s=120)
         with pytest.raises(ServiceUnavailable) as failed:
             running.result(timeout=120)
@@ -168,6 +168,14 @@ def test_a_load_that_is_killed_leaves_the_day_and_the_next_one_completes_it(
     assert place.rows_by_day() == {"2024-08-08": 5}
     assert place.load(facts(9)).changed
     assert place.rows_by_day() == {"2024-08-08": 9}
+
+
+@contextmanager
+def _postgres_beneath(administrator: str) -> Iterator[psycopg2.extensions.connection]:
+    """The database that the stand-in keeps its tables in, without the stand-in before it."""
+    with closing(psycopg2.connect(urlsplit(administrator)._replace(path="/warehouse").geturl())) as connection:
+        connection.autocommit = True
+        yield connection
 
 
 def _end_waiting(administrator: psycopg2.extensions.connection, begins: str) -> int:
@@ -199,6 +207,25 @@ def test_a_table_that_several_make_at_once_is_made(place: Place) -> None:
         loads.append(stage_day(place.store, place.table, day))
     with ThreadPoolExecutor(4) as pool:
         assert [loaded.rows for loaded in pool.map(place.load_staged, loads)] == [2, 2, 2, 2]
+
+
+def test_a_table_that_appears_while_it_is_made_is_taken_as_made(
+    place: Place, administrator: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL looks for the table's name first and for its type's later: whoever commits in between is met there."""
+    execute = place.redshift.execute_queries
+
+    def refused_once(*arguments: Any, **options: Any) -> object:
+        try:
+            return execute(*arguments, **options)
+        except Exception:
+            cursor.execute(f"DROP TYPE {place.table.name}")
+            raise
+
+    with _postgres_beneath(administrator) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE TYPE {place.table.name} AS ENUM ()")
+        monkeypatch.setattr(place.redshift, "execute_queries", refused_once)
+        assert place.load(facts(2)).rows == 2
 
 
 def test_a_reader_meanwhile_sees_the_old_day_or_the_new_one(place: Place) -> None:

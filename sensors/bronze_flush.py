@@ -25,7 +25,7 @@ NAME = "bronze_flush"
 MANY_MESSAGES = 50_000
 """So many messages in one topic are flushed at once, however short ago the last flush was."""
 SETTLED_AFTER = timedelta(minutes=10)
-"""A day is flushed once more so long after its end: streams, and what a collector repairs at once, are late."""
+"""A day is flushed twice more so long after its end: streams, and what a collector kept on disk, are late."""
 DAYS_KEPT = 7
 """Kafka's retention: of days further back there is nothing to take."""
 TICK_S = 20
@@ -51,12 +51,18 @@ class Cursor(msgspec.Struct, frozen=True):
 
     at: datetime
     """Exchange's time of the request."""
+    first: date
+    last: date
+    """Days that were asked for."""
     settled: date
-    """Last day that needs no further flush."""
+    """Last day that needed no further flush before."""
+    settling: date
+    """Last day that needs no further flush where this one has succeeded."""
     ends: dict[str, TopicEnds]
     """Where the topics ended then, by name."""
 
 
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _decoder = msgspec.json.Decoder(Cursor)
 
 
@@ -79,13 +85,20 @@ class Nothing:
     reason: str
 
 
-def plan_flush(cursor: Cursor | None, *, ends: Ends, now: datetime, first_day: date) -> Flush | Nothing:
+def plan_flush(
+    cursor: Cursor | None, *, has_succeeded: bool, ends: Ends, now: datetime, first_day: date
+) -> Flush | Nothing:
     """What to ask for when the topics end at `ends` and the exchange's clock shows `now`.
 
-    The days from the first that is not settled to the one that runs, which is left out for its first minute.
+    The days from the first that is not settled to the one that runs, which is left out for its first minute. A day is
+    settled by a flush that has succeeded, and that followed another one some minutes after the day's end: the first
+    flush after an outage finds what the collectors kept meanwhile still on its way. `has_succeeded` tells of the flush
+    that the cursor remembers.
     """
     begun = (now - _MINUTE).date()
-    cursor = cursor or Cursor(datetime.min.replace(tzinfo=UTC), begun - timedelta(days=2), {})
+    if cursor is None:
+        before = begun - timedelta(days=2)
+        cursor = Cursor(_NEVER, before, before, before, before, {})
     waiting = {name: _waiting(cursor.ends.get(name), end) for name, end in ends.items()}
     total, largest = sum(waiting.values()), max(waiting.values(), default=0)
     passed = now - cursor.at
@@ -95,11 +108,12 @@ def plan_flush(cursor: Cursor | None, *, ends: Ends, now: datetime, first_day: d
             f"{total:,} messages wait, at most {largest:,} in one topic; the next flush is in {left:.0f} s of the "
             f"exchange's time, or at {MANY_MESSAGES:,}."
         )
-    first = max(cursor.settled + timedelta(days=1), begun - timedelta(days=DAYS_KEPT), first_day)
+    settled = cursor.settling if has_succeeded else cursor.settled
+    first = max(settled + timedelta(days=1), begun - timedelta(days=DAYS_KEPT), first_day)
     if first > begun:
         return Nothing(f"The exchange's day {begun} is before the first day, {first_day}: 0 runs.")
-    settled = max(cursor.settled, (now - SETTLED_AFTER).date() - timedelta(days=1))
-    return Flush(first, begun, total, Cursor(now, settled, dict(ends)))
+    settling = max(settled, (min(cursor.at, now) - SETTLED_AFTER).date() - timedelta(days=1))
+    return Flush(first, begun, total, Cursor(now, first, begun, settled, settling, dict(ends)))
 
 
 def bronze_flush_sensor(days: DaySymbol) -> dg.SensorDefinition:
@@ -144,7 +158,9 @@ def _evaluate(
             f"The exchange's clock shows {now:%Y-%m-%d}, a day that has no partition before it is {now:%Y-%m-%d} here "
             "too: 0 runs. Let the simulated market begin in the past."
         )
-    planned = plan_flush(_cursor(context.cursor), ends=ends, now=now, first_day=days.first_day)
+    cursor = _cursor(context.cursor)
+    has_succeeded = cursor is not None and _has_succeeded(context.instance, cursor, days)
+    planned = plan_flush(cursor, has_succeeded=has_succeeded, ends=ends, now=now, first_day=days.first_day)
     if isinstance(planned, Nothing):
         return dg.SkipReason(planned.reason)
     return dg.SensorResult(
@@ -184,6 +200,13 @@ def _running(instance: dg.DagsterInstance) -> str | None:
     ]
     runs = instance.get_run_records(dg.RunsFilter(job_name=NAME, statuses=unfinished), limit=1)
     return runs[0].dagster_run.run_id if runs else None
+
+
+def _has_succeeded(instance: dg.DagsterInstance, cursor: Cursor, days: DaySymbol) -> bool:
+    """Whether the flush that was asked for has, or somebody's repetition of it."""
+    tags = flush_request(cursor.first, cursor.last, days, ends=cursor.ends).tags
+    succeeded = dg.RunsFilter(job_name=NAME, statuses=[dg.DagsterRunStatus.SUCCESS], tags=tags)
+    return bool(instance.get_run_records(succeeded, limit=1))
 
 
 def _cursor(text: str | None) -> Cursor | None:

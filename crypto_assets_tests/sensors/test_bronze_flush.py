@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import msgspec
 import pytest
 
 from crypto_assets.assets.bronze import OFFSETS_TAG
@@ -29,11 +30,14 @@ def moment(day: int, hour: int = 0, minute: int = 0) -> datetime:
 
 
 def asked(at: datetime, *, settled: int, offsets: tuple[int, ...] = (100, 0, 0)) -> Cursor:
-    return Cursor(at, date(2024, 8, settled), ends(*offsets))
+    day = date(2024, 8, settled)
+    return Cursor(at, day, day, day, day, ends(*offsets))
 
 
-def plan(cursor: Cursor | None, now: datetime, *offsets: int) -> Flush | Nothing:
-    return plan_flush(cursor, ends=ends(*(offsets or (100, 0, 0))), now=now, first_day=FIRST_DAY)
+def plan(cursor: Cursor | None, now: datetime, *offsets: int, has_succeeded: bool = True) -> Flush | Nothing:
+    return plan_flush(
+        cursor, has_succeeded=has_succeeded, ends=ends(*(offsets or (100, 0, 0))), now=now, first_day=FIRST_DAY
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,16 +61,30 @@ def test_the_days_of_a_flush_reach_from_the_first_that_is_not_settled_to_the_one
     assert (found.first.day, found.last.day) == (first, last)
 
 
-def test_a_day_is_settled_by_the_first_flush_some_minutes_after_its_end() -> None:
-    settled: list[int] = []
-    cursor = asked(moment(5, 23, 59), settled=4)
-    for minute in (4, 9, 14, 19):
-        found = plan(cursor, moment(6, 0, minute))
-        assert isinstance(found, Flush)
-        cursor = found.cursor
-        settled.append(cursor.settled.day)
+def test_a_day_is_settled_by_the_second_flush_some_minutes_after_its_end() -> None:
+    assert first_days(moment(5, 23, 59), [(6, 0, minute) for minute in (4, 9, 14, 19, 24)]) == [5, 5, 5, 5, 6]
 
-    assert settled == [4, 4, 5, 5]
+
+def test_a_day_whose_last_flush_has_failed_is_asked_for_until_one_succeeds() -> None:
+    times = [(6, 0, 14), (6, 0, 19), (6, 0, 24), (6, 2, 0), (6, 2, 5)]
+    assert first_days(moment(6, 0, 9), times, failing={1, 2}) == [5, 5, 5, 5, 6]
+
+
+def test_the_first_flush_after_kafka_was_away_settles_nothing() -> None:
+    """What the collectors kept on disk meanwhile comes after it."""
+    assert first_days(moment(5, 22, 0), [(6, 1, 0), (6, 1, 5), (6, 1, 10)]) == [5, 5, 6]
+
+
+def first_days(asked_at: datetime, times: list[tuple[int, int, int]], *, failing: Collection[int] = ()) -> list[int]:
+    """First days of the flushes at these times, of which those that fail are told by their places."""
+    days: list[int] = []
+    cursor, has_succeeded = asked(asked_at, settled=4), True
+    for place, (day, hour, minute) in enumerate(times):
+        found = plan(cursor, moment(day, hour, minute), has_succeeded=has_succeeded)
+        assert isinstance(found, Flush)
+        cursor, has_succeeded = found.cursor, place not in failing
+        days.append(found.first.day)
+    return days
 
 
 def test_the_first_flush_of_all_takes_yesterday_too_but_nothing_before_the_first_day() -> None:
@@ -96,7 +114,8 @@ def test_between_flushes_only_many_messages_ask_for_one() -> None:
 def test_all_messages_of_a_topic_that_was_made_again_are_new() -> None:
     cursor = asked(moment(5, 12), settled=4, offsets=(60_000, 0, 0))
 
-    found = plan_flush(cursor, ends=ends(50_000, 0, 0, topic_id="other"), now=moment(5, 12, 1), first_day=FIRST_DAY)
+    made_again = ends(50_000, 0, 0, topic_id="other")
+    found = plan_flush(cursor, has_succeeded=True, ends=made_again, now=moment(5, 12, 1), first_day=FIRST_DAY)
 
     assert isinstance(found, Flush)
 
@@ -194,6 +213,23 @@ def test_one_flush_is_asked_for_at_a_time(world: LiveWorld, instance: dg.Dagster
     assert isinstance(tick(instance), dg.SensorResult)
 
 
+def test_days_are_settled_by_the_run_and_not_by_the_request(
+    world: LiveWorld, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    settled, asked_for = now.date() - timedelta(days=5), now.date() - timedelta(days=2)
+    cursor = Cursor(now - timedelta(minutes=6), asked_for, asked_for, settled, asked_for, ends(1))
+    text = msgspec.json.encode(cursor).decode()
+    tags = flush_request(asked_for, asked_for, DAYS, ends=cursor.ends).tags
+    job = make_platform(tmp_path, instance).definitions.resolve_job_def(BRONZE_FLUSH.name)
+
+    instance.report_run_failed(instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags))
+    assert first_day_of(tick(instance, text)) == settled + timedelta(days=1)
+
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS, tags=tags)
+    assert first_day_of(tick(instance, text)) == asked_for + timedelta(days=1)
+
+
 def test_a_damaged_offsets_tag_fails_the_run_with_a_sentence(
     world: LiveWorld, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
@@ -220,6 +256,13 @@ def test_without_kafka_the_sensor_says_so(
     away = tick(instance)
     assert isinstance(away, dg.SkipReason)
     assert "Kafka at 127.0.0.1:9 does not answer" in (away.skip_message or "")
+
+
+def first_day_of(asked_for: dg.SensorResult | dg.SkipReason) -> date:
+    assert isinstance(asked_for, dg.SensorResult)
+    assert asked_for.run_requests is not None
+    (request,) = asked_for.run_requests
+    return min(partition.day for partition in DAYS.of_run(request.tags, now=datetime.now(UTC)))
 
 
 def flush(platform: SmallPlatform, tags: Mapping[str, str]) -> dg.ExecuteInProcessResult:

@@ -20,7 +20,7 @@ _WAITING = _INPUT_CHANGED.since_last_handled()
 """True from the change of an input until the day was requested or written.
 
 Not `eager()`: that looks at the latest day only, and a repaired day lies anywhere. Not `newly_updated()`: a bronze day
-that was converged again without a new row has not changed.
+that was converged again without a new row or a newly confirmed halt has not changed.
 """
 
 _NOTHING_RUNS = ~_Condition.any_deps_in_progress() & ~_Condition.in_progress()

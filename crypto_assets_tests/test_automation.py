@@ -10,11 +10,14 @@ import dagster as dg
 import pytest
 
 from crypto_assets.automation import is_over
+from crypto_assets.cleaning.gaps import GapCause, gaps_from_json
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import write_endpoint
+from crypto_assets.errors import Unavailable
 from crypto_assets.schemas import BRONZE, BRONZE_TRADES, SILVER
 from crypto_assets.simulator.process import start_simulator
-from crypto_assets_tests.assets.small_exchange import SmallPlatform, day, make_platform, time
+from crypto_assets_tests.assets.small_exchange import SmallPlatform, checks_of, day, make_platform, time
+from crypto_assets_tests.convergence.archive_folder import put_klines
 from resources.exchange import exchange_now
 
 BRONZE_KLINES = ("bronze_klines_1m", "bronze_klines_5m", "bronze_klines_15m")
@@ -98,6 +101,35 @@ def test_bronze_that_was_converged_again_without_news_is_followed_by_nothing(
     assert platform.run(day(2), assets=["bronze_klines_1m"]).success
 
     assert ticks.next() == {}
+
+
+def test_a_halt_that_is_confirmed_after_silver_was_made_is_followed_by_silver(
+    platform: SmallPlatform, ticks: Ticks
+) -> None:
+    names = ("bronze_klines_1m", "silver_klines_1m")
+    silver = next(dataset for dataset in SILVER if dataset.name == "silver_klines_1m")
+
+    def cause_and_verdict(result: dg.ExecuteInProcessResult) -> tuple[GapCause, bool]:
+        outline = platform.lake.lake.outline(silver, "BTCUSDT", day(2).day)
+        assert outline is not None
+        (gap,) = gaps_from_json(outline.notes["gaps"])
+        return gap.cause, checks_of(result, "silver_klines_1m")["completeness"].passed
+
+    put_klines(platform.folder / "archive", day(2).day, set(range(1440)) - set(range(240, 300)))
+    platform.rest.holes = [(time(2, 4), time(2, 5))]
+    platform.rest.errors = {day(2).day: [Unavailable("the exchange answers 503")]}
+    assert cause_and_verdict(platform.run(day(2), assets=names)) == (GapCause.NOT_RECEIVED, False)
+    assert ticks.next() == {}
+
+    assert platform.run(day(2), assets=["bronze_klines_1m"]).success
+    assert ticks.next() == {"silver_klines_1m": {day(2).key}}
+    result = platform.run(day(2), assets=["silver_klines_1m"])
+    assert cause_and_verdict(result) == (GapCause.EXCHANGE_HALT, True)
+    assert ticks.next() == {}
+
+    platform.rest.errors = {day(2).day: [Unavailable("the exchange answers 503")]}
+    assert platform.run(day(2), assets=["bronze_klines_1m"]).success
+    assert ticks.next() == {}, "the halt is still known"
 
 
 def test_gold_that_lacked_days_is_made_again_when_they_come(platform: SmallPlatform, ticks: Ticks) -> None:

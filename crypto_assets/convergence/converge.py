@@ -21,7 +21,7 @@ from crypto_assets.errors import ExchangeError, InputIncomplete, Refused, Servic
 from crypto_assets.lake.lake import Lake
 from crypto_assets.lake.manifest import Manifest
 from crypto_assets.schemas import Dataset
-from crypto_assets.spans import Span, day_span, known_span, times_us, to_us
+from crypto_assets.spans import Span, day_span, intersect, known_span, times_us, to_us
 from crypto_assets.stream.feeds import FEEDS
 
 LEFT_TO_NEXT = timedelta(minutes=2)
@@ -80,7 +80,8 @@ def converge(
         # The exchange says twice that it has no candle: its archive of the day lacks it, and REST gave none. Before the
         # archive is published, a hole may still be filled.
         is_confirmed = recipe.required and rest_answered and work.holds("archive")
-        halts = missing if is_confirmed else ()
+        # What was confirmed before does not become doubtful because REST is silent today.
+        halts = missing if is_confirmed else intersect(work.held_halts, missing)
         if recipe.one_copy and work.added:
             keep_one_copy(work, recipe.one_copy)
         if is_over:

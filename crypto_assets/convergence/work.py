@@ -29,8 +29,7 @@ class PartitionWork:
         self.symbol = symbol
         self.day = day
         self.lake = lake
-        self.held = lake.manifest(dataset, symbol, day)
-        held = self.held or Manifest()
+        held = lake.manifest(dataset, symbol, day) or Manifest()
         self._exchange = exchange
         others = {part.exchange for part in held.parts} - {exchange, IMPORTED}
         if others and exchange != IMPORTED:
@@ -43,6 +42,7 @@ class PartitionWork:
         self.added: dict[str, int] = {}
         self.positions: tuple[Position, ...] = held.positions
         self.duplicates = held.duplicates
+        self.held_halts = held.halts
         self._rejected = held.rejected
         self._held_answers = held.answers
         self._answers: list[Answer] = []

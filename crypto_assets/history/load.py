@@ -140,8 +140,7 @@ def _add(delivery: Delivery, dataset: Dataset, symbol: str, day: date, *, lake: 
             return False
         work.take(delivery)
         work.keep_answers()
-        held = work.held
-        _, changed = work.publish(held.halts if held else ())
+        _, changed = work.publish(work.held_halts)
         return changed
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from crypto_assets.spans import Span
+from crypto_assets.spans import Span, to_us
 
 MANIFEST_FILE = "_manifest.json"
 """Readers of Parquet folders pass over names that begin with an underscore."""
@@ -90,9 +90,11 @@ class Manifest(msgspec.Struct, frozen=True):
 
     @property
     def data_version(self) -> str:
-        """sha256 that changes when, and only when, the rows of the partition change, however they lie in files."""
+        """sha256 that changes when, and only when, the rows or the halts of the partition change, however the rows lie
+        in files: silver is made from both."""
         versions = sorted({version for part in self.parts for version in part.holds})
-        return hashlib.sha256("\n".join(versions).encode()).hexdigest()
+        halts = [f"halt {to_us(halt.start)} {to_us(halt.end)}" for halt in self.halts]
+        return hashlib.sha256("\n".join(versions + halts).encode()).hexdigest()
 
 
 class Retired(msgspec.Struct, frozen=True):

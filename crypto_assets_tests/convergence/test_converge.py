@@ -115,6 +115,46 @@ def test_a_halt_is_not_confirmed_while_rest_does_not_answer(place: Place) -> Non
     assert any("503" in sentence for sentence in result.answers)
 
 
+@pytest.mark.parametrize("error", [Unavailable("the exchange answers 503"), Refused("Invalid symbol.")])
+def test_a_confirmed_halt_stays_while_rest_does_not_answer(place: Place, error: Exception) -> None:
+    put_klines(place.archive, DAY, set(range(1440)) - set(range(600, 660)))
+    confirmed = place.converge()
+    place.rest.error = error
+
+    result = place.converge()
+
+    assert result.manifest == confirmed.manifest
+    assert not result.changed
+
+
+def test_of_a_confirmed_halt_only_what_is_still_missing_stays_while_rest_does_not_answer(place: Place) -> None:
+    put_klines(place.archive, DAY, set(range(1440)) - set(range(600, 660)))
+    place.converge()
+    put_klines(place.archive, DAY, set(range(1440)) - set(range(600, 620)) - {630, 1000})
+    place.rest.error = Unavailable("the exchange answers 503")
+
+    result = place.converge()
+
+    ten = START + timedelta(hours=10)
+    still = (Span(ten, ten + timedelta(minutes=20)), Span(ten + timedelta(minutes=30), ten + timedelta(minutes=31)))
+    assert result.manifest.halts == still, "nobody confirmed minute 1000"
+    place.rest.error = None
+    assert len(place.converge().manifest.halts) == 3
+
+
+def test_a_halt_that_is_confirmed_later_makes_the_same_rows_new_data(place: Place) -> None:
+    put_klines(place.archive, DAY, set(range(1440)) - set(range(600, 660)))
+    place.rest.error = Unavailable("the exchange answers 503")
+    doubtful = place.converge()
+    place.rest.error = None
+
+    confirmed, again = place.converge(), place.converge()
+
+    assert (confirmed.changed, confirmed.manifest.parts) == (True, doubtful.manifest.parts)
+    assert confirmed.manifest.data_version != doubtful.manifest.data_version
+    assert (again.changed, again.manifest.data_version) == (False, confirmed.manifest.data_version)
+
+
 def test_an_archive_file_published_later_takes_precedence_and_rest_rows_stay_for_comparison(place: Place) -> None:
     place.rest.minutes = set(range(1440))
     place.converge()

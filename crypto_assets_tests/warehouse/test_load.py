@@ -228,6 +228,25 @@ def test_a_table_that_appears_while_it_is_made_is_taken_as_made(
         assert place.load(facts(2)).rows == 2
 
 
+def test_a_load_that_redshift_undoes_for_another_transaction_may_be_repeated(place: Place, administrator: str) -> None:
+    """Redshift names the conflict by a number, and says in the details what it means."""
+    refuse = (
+        "CREATE FUNCTION refuse_{0}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '1023' USING "
+        "ERRCODE = 'XX000', DETAIL = 'Serializable isolation violation on table - 119371'; END $$; "
+        "CREATE TRIGGER refuse BEFORE INSERT ON {0} FOR EACH STATEMENT EXECUTE FUNCTION refuse_{0}()"
+    )
+    place.load(facts(1))
+    with _postgres_beneath(administrator) as connection, connection.cursor() as cursor:
+        cursor.execute(refuse.format(place.table.name))
+        with pytest.raises(ServiceUnavailable) as failed:
+            place.load(facts(2))
+        cursor.execute(f"DROP TRIGGER refuse ON {place.table.name}")
+    assert "Serializable isolation violation" in str(failed.value)
+    assert failed.value.retryable
+    assert place.rows_by_day() == {"2024-08-08": 1}
+    assert place.load(facts(2)).rows == 2
+
+
 def test_a_reader_meanwhile_sees_the_old_day_or_the_new_one(place: Place) -> None:
     place.load(facts(10))
     seen: set[int] = set()

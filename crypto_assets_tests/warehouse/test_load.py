@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -171,7 +171,7 @@ def test_a_load_that_is_killed_leaves_the_day_and_the_next_one_completes_it(
 
 
 @contextmanager
-def _postgres_beneath(administrator: str) -> Iterator[psycopg2.extensions.connection]:
+def _postgres_beneath(administrator: str) -> Generator[psycopg2.extensions.connection]:
     """The database that the stand-in keeps its tables in, without the stand-in before it."""
     with closing(psycopg2.connect(urlsplit(administrator)._replace(path="/warehouse").geturl())) as connection:
         connection.autocommit = True

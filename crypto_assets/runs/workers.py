@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
 from tqdm import tqdm
 
 from crypto_assets.checks.names import FRESHNESS
@@ -116,7 +117,11 @@ def run_workers(
 
         assert child.stdout is not None
         for line in child.stdout:
-            take(decode_event(line))
+            try:
+                take(decode_event(line))
+            except msgspec.DecodeError:
+                with log.open("ab") as file:
+                    file.write(line)
         if child.wait() != 0:
             with lock:
                 outcome.failures.append(f"{worker.name}: the run did not succeed; its log is {log}")

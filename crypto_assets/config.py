@@ -225,10 +225,19 @@ class Settings(BaseSettings):
             raise ValueError("PARTITIONS_START is before 2017-08-17, the exchange's first day of klines")
         return value
 
-    @field_validator("data_dir")
+    # Absolute, because programs that are handed the settings run in other folders.
+
+    @field_validator(
+        "data_dir", "kafka_ssl_ca_file", "kafka_ssl_certificate_file", "kafka_ssl_key_file", "schema_registry_ca_file"
+    )
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value and value.expanduser().resolve()
+
+    @field_validator("replay_uri", "lake_uri", "landing_uri", "checkpoints_uri", "capture_uri")
+    @classmethod
+    def _absolute_folder(cls, value: str | None) -> str | None:
+        return str(cls._absolute(Path(value))) if value and "://" not in value else value
 
     @field_validator("schema_registry_url")
     @classmethod

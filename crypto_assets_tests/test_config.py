@@ -17,19 +17,27 @@ GIVEN = {
     "redis_url": "redis://:secret@127.0.0.1:1/0",
     "accept_checksum_mismatch": "b.zip,a.zip",
     "stream_managed": "false",
+    "lake_uri": "my lake",
+    "checkpoints_uri": "s3://bucket/ckpts",
+    "kafka_ssl_ca_file": "ca.pem",
 }
 
 
 def test_a_program_that_is_handed_the_variables_reads_the_same_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    monkeypatch.chdir(here)
     settings = Settings.model_validate({"data_dir": tmp_path / "my data", **GIVEN})
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(there)
     for name, value in variables_of(settings).items():
         monkeypatch.setenv(name, value)
     assert read_settings() == settings
+    assert (settings.lake, settings.checkpoints) == (str(here / "my lake"), "s3://bucket/ckpts")
 
 
 def test_settings_that_name_nothing_say_nothing(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ import msgspec
 from tqdm import tqdm
 
 from crypto_assets.checks.names import FRESHNESS
-from crypto_assets.dagster_home import PROJECT
 from crypto_assets.partitions import Partition, range_tags
 from crypto_assets.processes import end_children, start_child
 from crypto_assets.runs.events import (
@@ -58,9 +57,9 @@ class Worker:
     """How many it will tell of."""
 
     def start(self, *, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-        """The process of it, with events on its standard output."""
+        """The process of it, with events on its standard output, in the folder whose `.env` this program reads."""
         command = [sys.executable, "-m", *self.command]
-        return start_child(command, environment=environment, folder=PROJECT, log=log, read_stdout=True)
+        return start_child(command, environment=environment, folder=Path.cwd(), log=log, read_stdout=True)
 
 
 def worker_of(name: str, symbols: Sequence[str], stages: Sequence[Stage]) -> Worker:

@@ -27,6 +27,10 @@ class Feeder:
         self.trades: dict[int, dict[str, Any]] = {}
         """What REST gives by id."""
         self.klines: list[list[Any]] = []
+        self.asked: list[str] = []
+        """Paths of REST in the order in which they were asked for."""
+        self.refusals: dict[str, tuple[int, bytes]] = {}
+        """Status and body in place of an answer, by path."""
         self.clock_ms = 1_900_000_000_000
         self.url = self.stream_url = ""
 
@@ -68,6 +72,8 @@ class Feeder:
             case "/api/v3/historicalTrades":
                 first, limit = int(query["fromId"][0]), int(query["limit"][0])
                 return [self.trades[n] for n in sorted(self.trades) if n >= first][:limit]
+            case "/api/v3/trades":
+                return [self.trades[n] for n in sorted(self.trades)][-int(query["limit"][0]) :]
             case "/api/v3/klines":
                 start, end = int(query["startTime"][0]), int(query["endTime"][0])
                 return [row for row in self.klines if start <= row[0] <= end]
@@ -83,8 +89,11 @@ def feeding() -> Iterator[Feeder]:
     class Rest(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             address = urlsplit(self.path)
-            body = json.dumps(feeder.answer(address.path, parse_qs(address.query))).encode()
-            self.send_response(200)
+            feeder.asked.append(address.path)
+            status, body = feeder.refusals.get(address.path, (200, b""))
+            if status == 200:
+                body = json.dumps(feeder.answer(address.path, parse_qs(address.query))).encode()
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

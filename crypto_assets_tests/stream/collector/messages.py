@@ -16,6 +16,12 @@ def trade(number: int, **changes: object) -> dict[str, Any]:
     return {**fields, "T": at, "m": True, "M": True, **changes}
 
 
+def rest_trade(number: int) -> dict[str, Any]:
+    """As REST gives what `trade` is in the stream."""
+    fields = {"id": number, "price": "66325.7", "qty": "0.0083900", "quoteQty": "1"}
+    return {**fields, "time": T0 + number * 10, "isBuyerMaker": True, "isBestMatch": True}
+
+
 def book(update: int) -> dict[str, Any]:
     return {"lastUpdateId": update, "bids": [["1.50", "2.0"]] * 10, "asks": [["1.60", "3"]] * 10}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -16,15 +15,20 @@ from crypto_assets.spans import to_us
 from crypto_assets.stream.topics import TRADES
 from crypto_assets_tests.stream.collector.conftest import QUICK, WAIT_S, Running
 from crypto_assets_tests.stream.collector.feeder import Feeder
-from crypto_assets_tests.stream.collector.messages import BOOK, KLINE, MESSAGES, T0, TRADE, book, kline, trade
+from crypto_assets_tests.stream.collector.messages import (
+    BOOK,
+    KLINE,
+    MESSAGES,
+    T0,
+    TRADE,
+    book,
+    kline,
+    rest_trade,
+    trade,
+)
 from crypto_assets_tests.waiting import wait_for
 
 type Collect = Callable[..., Running]
-
-
-def rest_trade(number: int) -> dict[str, Any]:
-    fields = {"id": number, "price": "66325.7", "qty": "0.0083900", "quoteQty": "1"}
-    return {**fields, "time": T0 + number * 10, "isBuyerMaker": True, "isBestMatch": True}
 
 
 def ids(collector: Running) -> list[int]:

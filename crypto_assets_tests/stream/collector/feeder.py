@@ -6,11 +6,13 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from crypto_assets_tests.waiting import wait_for
@@ -24,6 +26,9 @@ class Feeder:
     def __init__(self) -> None:
         self.connections: list[ServerConnection] = []
         self.opened = 0
+        self.is_away = False
+        """Whether it takes no new connections."""
+        self.turned_away = 0
         self.trades: dict[int, dict[str, Any]] = {}
         """What REST gives by id."""
         self.klines: list[list[Any]] = []
@@ -52,6 +57,12 @@ class Feeder:
         for connection in self.listening(stream):
             self.connections.remove(connection)
             connection.close(code)
+
+    def admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        if not self.is_away:
+            return None
+        self.turned_away += 1
+        return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "")
 
     def handle(self, connection: ServerConnection) -> None:
         self.opened += 1
@@ -102,7 +113,7 @@ def feeding() -> Iterator[Feeder]:
             return
 
     rest = ThreadingHTTPServer(("127.0.0.1", 0), Rest)
-    with rest, serve(feeder.handle, "127.0.0.1", 0, compression=None) as streams:
+    with rest, serve(feeder.handle, "127.0.0.1", 0, compression=None, process_request=feeder.admit) as streams:
         feeder.url = f"http://127.0.0.1:{rest.server_port}"
         feeder.stream_url = f"ws://127.0.0.1:{streams.socket.getsockname()[1]}"
         threads = [threading.Thread(target=s.serve_forever, daemon=True) for s in (rest, streams)]

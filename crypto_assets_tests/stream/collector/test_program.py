@@ -20,10 +20,12 @@ from crypto_assets_tests.stream.collector.messages import (
     KLINE,
     MESSAGES,
     T0,
+    TICKER,
     TRADE,
     book,
     kline,
     rest_trade,
+    ticker,
     trade,
 )
 from crypto_assets_tests.waiting import wait_for
@@ -153,6 +155,25 @@ def test_a_shutdown_that_is_announced_costs_nothing(feeder: Feeder, collect: Col
     feeder.send(TRADE, trade(2))
     wait_ids(collector, [1, 2])
     assert collector.figure("dead_letters") == 0
+
+
+def test_what_is_missed_after_a_shutdown_that_was_announced_is_in_the_ledger(feeder: Feeder, collect: Collect) -> None:
+    collector = collect("ticker", care=replace(QUICK, overlap_s=60.0))
+    feeder.wait_for_listener(TICKER)
+    feeder.send(TICKER, ticker(0))
+    collector.wait_figure("messages", lambda count: count == 1)
+    feeder.is_away = True
+    feeder.send_raw(TICKER, '{"e":"serverShutdown","E":1770123456789}')
+    wait_for(lambda: feeder.turned_away, until=lambda count: count >= 2, deadline_s=WAIT_S)
+    feeder.send(TICKER, ticker(3))  # the old connection speaks until its end
+    collector.wait_figure("messages", lambda count: count == 2)
+    feeder.close(TICKER)
+    feeder.is_away = False
+    feeder.wait_for_listener(TICKER)
+    feeder.send(TICKER, ticker(60))
+    (gap,) = collector.wait_gaps(bool)
+    assert (gap.dataset, gap.cause, gap.state) == ("tickers", "disconnected", "unrecoverable")
+    assert [to_us(moment) // 1_000 - T0 for moment in (gap.start, gap.end)] == [3_000, 60_000]
 
 
 def test_what_a_disconnection_cost_is_repaired_or_known(feeder: Feeder, collect: Collect) -> None:

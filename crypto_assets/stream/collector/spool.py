@@ -57,6 +57,9 @@ class Spool:
         for retired in folder.glob("*.retired"):  # handed over just before a kill: Kafka may have it, or not
             retired.rename(retired.with_suffix(".spool"))
         self._sizes = {path: path.stat().st_size for path in sorted(folder.glob("*.spool"))}
+        numbers = {lane: [_number_of(path) for path in self._sizes if _lane_of(path) == lane] for lane in Lane}
+        self._first = {lane: min(of_lane, default=_MIDDLE) for lane, of_lane in numbers.items()}
+        self._last = {lane: max(of_lane, default=_MIDDLE) for lane, of_lane in numbers.items()}
         self.bytes = sum(self._sizes.values())
 
     @property
@@ -138,8 +141,8 @@ class Spool:
             self.seal(lane)
 
     def _begin(self, lane: Lane, *, after: bool) -> tuple[Path, BufferedWriter]:
-        numbers = [_number_of(path) for path in self._sizes if _lane_of(path) == lane] or [_MIDDLE]
-        number = max(numbers) + 1 if after else min(numbers) - 1
+        ends, step = (self._last, 1) if after else (self._first, -1)
+        number = ends[lane] = ends[lane] + step  # none is given twice: that of a retired segment may come back
         path = self._folder / f"{lane.value}-{number:012d}.spool"
         file = path.open("xb")
         self._sizes[path] = 0

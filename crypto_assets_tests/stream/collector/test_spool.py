@@ -82,6 +82,26 @@ def test_a_segment_handed_over_just_before_a_kill_counts_again(tmp_path: Path) -
     assert values(Spool(tmp_path, budget=BUDGET), Lane.KEPT) == [1]
 
 
+@pytest.mark.parametrize("is_before", [False, True])
+def test_a_segment_handed_over_just_before_a_kill_replaces_none_that_came_after_it(
+    tmp_path: Path, is_before: bool
+) -> None:
+    spool = Spool(tmp_path, budget=BUDGET)
+
+    def keep(number: int) -> None:
+        if is_before:
+            spool.prepend(Lane.KEPT, [record(number)])
+        else:
+            spool.append(Lane.KEPT, record(number))
+
+    keep(1)
+    (path,) = spool.segments(Lane.KEPT)
+    spool.retire(path)
+    keep(2)
+    spool.flush()
+    assert values(Spool(tmp_path, budget=BUDGET), Lane.KEPT) == ([2, 1] if is_before else [1, 2])
+
+
 def on_disk(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 

@@ -65,8 +65,8 @@ def forecast_predictions_checks(days: DaySymbol) -> list[dg.AssetChecksDefinitio
         ),
         DayCheck(
             "skill",
-            f"Over the last {WEEK_DAYS} stored days the forecasts are not worse than the last price by more than "
-            "chance. Where they are, a request to train again is left.",
+            f"Over the last {WEEK_DAYS} stored days the forecasts of the last model, its backcasts aside, are not "
+            "worse than the last price by more than chance. Where they are, a request to train again is left.",
             check_skill,
             sampled=1,
         ),

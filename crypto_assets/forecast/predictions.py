@@ -104,6 +104,12 @@ def realised(predictions: pa.Table, *, as_of_us: IntArray, close: FloatArray) ->
     return _with(_with(predictions, "realised_price", price), "realised_return", came)
 
 
+def record_of_model(predictions: pa.Table, model_id: str) -> pa.Table:
+    """The forecasts that a model made in time: others' say nothing of it, and a backcast is no record of anything."""
+    own = np.array(predictions["model_id"].to_pylist()) == model_id
+    return predictions.filter(pa.array(own & ~predictions["is_backcast"].to_numpy(), pa.bool_()))
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """How good the forecasts of one horizon were, where it is known what came."""

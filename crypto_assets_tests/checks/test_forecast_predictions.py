@@ -258,17 +258,23 @@ def test_a_drift_right_after_a_training_asks_for_nothing(world: PredictionWorld)
     assert request(world) is None
 
 
-def test_a_week_of_forecasts_worse_than_the_last_price_asks_for_a_training(world: PredictionWorld) -> None:
+def without_skill(table: pa.Table) -> pa.Table:
+    """The forecasts with noise as large as what came."""
+    came = table["realised_return"].to_numpy()
+    return column("predicted_return", np.random.default_rng(3).normal(0, came.std(), came.size))(table)
+
+
+def test_a_week_of_forecasts_worse_than_the_last_price_asks_for_a_training(
+    world: PredictionWorld, model: SmallModel
+) -> None:
     for number in (3, 4):
-        came = world.stored(day(number))["realised_return"].to_numpy()
-        noise = np.random.default_rng(number).normal(0, came.std(), came.size)
-        change(world, column("predicted_return", noise), number)
+        change(world, without_skill, number)
 
     found = world.check(day(4))["skill"]
 
     assert not found.passed
     assert found.severity is WARN
-    assert "Skill over the last price at 1m in 2 days: -" in str(found.description)
+    assert f"Skill of {model.card.model_id} over the last price at 1m in 2 days: -" in str(found.description)
     assert request(world).day == date(2024, 8, 4)
 
 
@@ -283,12 +289,38 @@ def test_days_before_the_last_seven_say_nothing_of_the_week(world: PredictionWor
     assert "in 7 days" in str(found.description)
 
 
-def test_of_a_few_forecasts_nothing_is_said(world: PredictionWorld) -> None:
+def test_a_week_that_another_model_foretold_says_nothing_of_the_new_one(world: PredictionWorld) -> None:
+    change(world, without_skill)
+    change(world, column("model_id", ["BTCUSDT-2024-08-01-ffffffffffff"] * 2 * MINUTES))
+    found = world.check(day(4))["skill"]
+    assert found.passed
+    assert "in 1 days" in str(found.description)
+    assert request(world) is None
+
+
+def test_a_shorter_horizon_of_another_model_is_not_looked_at(world: PredictionWorld) -> None:
+    change(world, column("model_id", ["BTCUSDT-2024-08-01-ffffffffffff"] * 2 * MINUTES))
+    change(world, column("horizon_s", [10, 300] * MINUTES))
+    assert "at 1m in 1 days" in str(world.check(day(4))["skill"].description)
+
+
+def test_backcasts_ask_for_no_training(world: PredictionWorld, model: SmallModel) -> None:
+    for number in (3, 4):
+        change(world, without_skill, number)
+        change(world, column("is_backcast", [True] * 2 * MINUTES), number)
+    found = world.check(day(4))["skill"]
+    assert found.passed
+    assert f"All forecasts by {model.card.model_id} are backcasts" in str(found.description)
+    assert request(world) is None
+
+
+def test_of_a_few_forecasts_nothing_is_said(world: PredictionWorld, model: SmallModel) -> None:
     for number in (3, 4):
         change(world, lambda table: table.slice(0, 200), number)
     found = world.check(day(4))["skill"]
     assert found.passed
-    assert "200 forecasts over 1m are realised in 2 days, too few to say anything" in str(found.description)
+    said = f"200 forecasts by {model.card.model_id} over 1m are realised in 2 days, too few to say anything"
+    assert said in str(found.description)
 
 
 def test_columns_that_are_not_the_declared_ones_are_told_of(world: PredictionWorld) -> None:

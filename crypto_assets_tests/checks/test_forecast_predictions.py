@@ -16,6 +16,7 @@ import pytest
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS
 from crypto_assets.forecast.retraining import RetrainRequests
 from crypto_assets.forecast.table import FeatureTable
+from crypto_assets.schemas import SILVER_KLINES
 from crypto_assets_tests.checks.conftest import copy_folder
 from crypto_assets_tests.checks.spoil import Change, setting
 from crypto_assets_tests.forecast.small_predictions import (
@@ -27,7 +28,7 @@ from crypto_assets_tests.forecast.small_predictions import (
     small_model,
     time,
 )
-from crypto_assets_tests.forecast.tables import with_value, without_rows
+from crypto_assets_tests.forecast.tables import with_filled, with_value, without_rows
 
 WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 OF_MARKETS_OF_2024 = {"freshness"}
@@ -202,6 +203,24 @@ def test_another_price_than_silver_has_is_found(world: PredictionWorld) -> None:
     assert "1 forecasts say that something else came than candles do, the first of 2024-08-03 05:52" in str(
         found.description
     )
+
+
+def test_a_price_that_came_of_a_candle_that_is_real_no_longer_is_found(world: PredictionWorld) -> None:
+    first = 3 * MINUTES
+    world.fill(4, table=without_rows(with_filled(market(4), [first]), range(first)))
+    found = world.check(day(3))["realised"]
+    assert not found.passed
+    assert found.severity is ERROR
+    said = str(found.description)
+    assert "2 forecasts say that something else came than candles do, the first of 2024-08-04 00:01" in said
+    assert "instead of nothing real" in said
+    assert world.run(day(3)).success
+    assert world.check(day(3))["realised"].passed
+
+
+def test_a_price_that_came_of_a_day_that_is_gone_is_left_alone(world: PredictionWorld) -> None:
+    world.lake.files.remove(SILVER_KLINES["1m"].partition_path("BTCUSDT", day(4).day))
+    assert world.check(day(3))["realised"].passed
 
 
 def test_what_came_due_and_is_not_realised_is_a_warning(world: PredictionWorld) -> None:

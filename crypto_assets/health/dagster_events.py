@@ -11,11 +11,11 @@ import dagster as dg
 from crypto_assets.health.events import RANGE, CheckResult, RunState
 from crypto_assets.run_tags import ends_of
 
-MOST_RUNS = 2_000
-"""Runs that are looked at, the newest: five days of a flush every five minutes, with what follows it."""
+MOST_RUNS = 5_000
+"""Runs that are looked at, the newest: a week of a flush every five minutes, with what follows it."""
 
-MOST_REMEMBERED = 600
-"""Finished runs whose results a process keeps, two days of them: Dagster's store takes some ms to tell those of one."""
+MOST_REMEMBERED = MOST_RUNS
+"""Finished runs whose results a process keeps: Dagster's store takes some ms to tell those of one."""
 
 
 class _Remembered:

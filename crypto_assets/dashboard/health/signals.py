@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from crypto_assets.alerts.alert import Alert
-from crypto_assets.dashboard.health.figures import EVENTS_OF, Events, LakeFigures, Losses, Storage
+from crypto_assets.dashboard.health.figures import Events, LakeFigures, Losses, Storage
 from crypto_assets.dashboard.words import age, number, percent, share_of, size, span
 from crypto_assets.features.declaration import FEATURES
 from crypto_assets.health.completeness import newest_due_day
@@ -263,7 +263,7 @@ def of_checks(events: Events | None) -> Signal:
         area="Checks",
         level=Level.WRONG if errors else Level.WATCH if failed else Level.WELL,
         value=f"{number(len(events.checks) - len(failed))}/{number(len(events.checks))} passed",
-        note=f"of the last {EVENTS_OF.days} days; {len(errors)} errors, {len(failed) - len(errors)} warnings",
+        note=f"of {events.reach}; {len(errors)} errors, {len(failed) - len(errors)} warnings",
         sentences=tuple(_short(f"{check.check} of {check.asset}: {check.sentence}") for check in failed[:3]),
     )
 
@@ -278,7 +278,7 @@ def of_runs(events: Events | None, *, now: datetime) -> Signal:
         area="Runs",
         level=Level.WRONG if failed else Level.WELL,
         value=f"{len(failed)} failed" if failed else "none failed",
-        note=f"of {number(len(events.runs))} in {EVENTS_OF.days} days; the last ended {age(newest, now=now)}",
+        note=f"of {number(len(events.runs))}, {events.reach}; the last ended {age(newest, now=now)}",
         sentences=tuple(_short(f"{run.partition or run.job}: {run.sentence}") for run in failed[:3]),
     )
 

@@ -221,7 +221,7 @@ def test_gaps_tell_the_worst_day() -> None:
 
 def test_failed_checks_are_wrong_and_warnings_are_watched() -> None:
     def of(*checks: CheckResult) -> Signal:
-        return of_checks(Events(checks, (), NOW))
+        return of_checks(Events(checks, ()))
 
     assert of(check(passed=True)).value == "1/1 passed"
     assert of(check(passed=False, severity="WARN")).level is Level.WATCH
@@ -233,9 +233,9 @@ def test_failed_checks_are_wrong_and_warnings_are_watched() -> None:
 
 def test_failed_runs_are_wrong() -> None:
     run = RunState("id", "medallion", "FAILURE", NOW, NOW - timedelta(hours=2), "2026-01-19|BTCUSDT", "No space.")
-    signal = of_runs(Events((), (run, replace(run, status="SUCCESS")), NOW), now=NOW)
+    signal = of_runs(Events((), (run, replace(run, status="SUCCESS"))), now=NOW)
     assert (signal.level, signal.value) == (Level.WRONG, "1 failed")
-    assert signal.note == "of 2 in 7 days; the last ended 2 hours ago"
+    assert signal.note == "of 2, the last 7 days; the last ended 2 hours ago"
     assert signal.sentences == ("2026-01-19|BTCUSDT: No space.",)
 
 

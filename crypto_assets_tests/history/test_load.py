@@ -235,9 +235,10 @@ def test_a_place_without_files_is_named(tmp_path: Path) -> None:
 def test_an_empty_file_and_a_broken_one_are_refused(tmp_path: Path, lake: Lake) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
-    (folder / "a.csv").write_bytes(b"")
-    with pytest.raises(BadPayload, match=r"a\.csv cannot be read: it is empty"):
-        load(folder, lake)
+    for content in (b"", b"\n \r\n"):
+        (folder / "a.csv").write_bytes(content)
+        with pytest.raises(BadPayload, match=r"a\.csv cannot be read: it is empty"):
+            load(folder, lake)
     (folder / "a.csv").unlink()
     (folder / "b.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(BadPayload, match=r"b\.parquet cannot be read"):
@@ -258,6 +259,20 @@ def test_lines_that_are_no_text_are_kept_and_cost_no_other_line(tmp_path: Path, 
     kept = pl.read_parquet(f"{lake.uri}/{KLINES.rejected_path(NOW.date())}/*.parquet").sort("reason")
     assert kept["raw"][0] == rb"1,\xff\xa0,3"
     assert rb"6\xa0000" in kept["raw"][1]
+
+
+def test_blank_lines_are_no_rows_and_hide_no_header(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    lines = candles().write_csv().splitlines()
+    lines[2] = lines[2].replace("61010.00", "much")
+    (folder / "a.csv").write_text("\n".join(["", "\r", " ", *lines, "  ", "1,2,3", "", " "]))
+
+    loaded = load(folder, lake)
+
+    assert (loaded.rows, loaded.rejected) == (2, 2)
+    kept = pl.read_parquet(f"{lake.uri}/{KLINES.rejected_path(NOW.date())}/*.parquet").sort("line")
+    assert kept["line"].to_list() == [6, 9]
 
 
 def test_a_file_of_torn_lines_only_loses_none(tmp_path: Path, lake: Lake) -> None:

@@ -20,6 +20,8 @@ from crypto_assets.lake.files import filesystem_of
 
 CSV_SUFFIXES = (".csv", ".csv.gz", ".zip")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+SOURCE = "history"
+"""Source of rows of such files."""
 BLOCK_BYTES = 4 << 20
 BATCH_ROWS = 200_000
 LONGEST_HEADER = 64 << 10
@@ -36,8 +38,13 @@ class HistoryFile:
 
     @property
     def name(self) -> str:
-        """Last part of the path: what rows name as their origin."""
+        """Last part of the path."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def origin(self) -> str:
+        """What rows name as their origin: no other file's name, and none that the exchange's archive has."""
+        return f"{SOURCE}:{self.path.partition('?')[0]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import msgspec
 from crypto_assets.archive.monthly import split_month
 from crypto_assets.binance.archive import ArchiveClient, FetchedFile
 from crypto_assets.binance.archive_paths import ArchiveFile, month_of
-from crypto_assets.errors import BadPayload, InputIncomplete, LakeError
+from crypto_assets.errors import BadPayload, InputIncomplete, LakeError, NothingOfDay
 from crypto_assets.lake.files import Files
 
 NAME = "raw_klines_1s"
@@ -124,7 +124,8 @@ class RawDays:
         """Make the day what the archive publishes; nothing is written where it is so already.
 
         A zip whose file is no longer published stays. Raises InputIncomplete where neither the day nor its month is
-        published yet, and what `ArchiveClient.fetch` raises.
+        published yet, NothingOfDay where the month is and has no candle of the day, and what `ArchiveClient.fetch`
+        raises.
         """
         held = self._held(symbol, day)
         if held is not None:
@@ -139,6 +140,12 @@ class RawDays:
             found = road(daily, monthly)
             if found is not None:
                 return self._publish(symbol, day, *found)
+        if monthly not in self._absent:
+            raise NothingOfDay(
+                f"{NAME} {day} {symbol}: {monthly.name} is published and has no candle of this day: most often the "
+                "symbol was halted, delisted or not listed yet. Nothing can be landed for the day: leave it out of the "
+                "backfill. Nothing was changed."
+            )
         raise InputIncomplete(
             f"{NAME} {day} {symbol}: the archive publishes neither {daily.name} nor {monthly.name}. A day appears some "
             "hours after its end, and none from before the symbol was listed. Nothing was changed; try again later."

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from crypto_assets.archive.raw import RawDay, RawDays, file_of, path_of, read_zip
 from crypto_assets.binance.archive import ArchiveClient
 from crypto_assets.binance.archive_paths import ArchiveFile
-from crypto_assets.errors import ChecksumMismatch, InputIncomplete, LakeError
+from crypto_assets.errors import ChecksumMismatch, InputIncomplete, LakeError, NothingOfDay
 from crypto_assets.lake.files import Files
 from crypto_assets.simulator.app import create_app
 from crypto_assets.simulator.clock import Clock
@@ -39,8 +39,8 @@ class Zone:
         publish(self.archive, file_of(SYMBOL, day), content, sha256=sha256)
         return content
 
-    def publish_month(self, *, close: str = "60000.00") -> None:
-        text = "".join(line(second(day, 5), close=close) for day in DAYS)
+    def publish_month(self, *, close: str = "60000.00", without: frozenset[date] = frozenset()) -> None:
+        text = "".join(line(second(day, 5), close=close) for day in DAYS if day not in without)
         publish(self.archive, MONTH, zipped(MONTH, text))
 
     def raw(
@@ -200,6 +200,17 @@ def test_a_day_of_which_only_the_month_is_published_is_taken_from_it(zone: Zone)
 def test_a_day_that_nobody_publishes_is_refused_with_both_names(zone: Zone) -> None:
     with pytest.raises(InputIncomplete, match=r"BTCUSDT-1s-2024-02-05\.zip nor BTCUSDT-1s-2024-02\.zip"):
         zone.write(DAY)
+
+
+@pytest.mark.parametrize("wanted", [DAYS, [DAY]], ids=["month", "day"])
+def test_a_day_of_which_a_published_month_has_no_candle_is_not_to_be_tried_again(
+    zone: Zone, wanted: list[date]
+) -> None:
+    zone.publish_month(without=frozenset({DAY}))
+    raw = zone.raw(*((SYMBOL, day) for day in wanted))
+    with pytest.raises(NothingOfDay, match=r"2024-02\.zip is published and has no candle of this day.*leave it out"):
+        raw.write(SYMBOL, DAY)
+    assert all(raw.write(SYMBOL, day).changed for day in wanted if day != DAY)
 
 
 def test_a_day_that_is_no_longer_published_stays_and_says_so(zone: Zone) -> None:

@@ -22,7 +22,7 @@ from crypto_assets.config import read_settings
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol, WholeDay
 from crypto_assets.run_tags import PARTITION_TAG
-from crypto_assets.share.spreadsheet import SharedSpreadsheet
+from crypto_assets.share.sheets_client import SheetsClient
 from crypto_assets.share.tables import PRICE_AGGREGATES
 from crypto_assets_tests.share.test_workbook import aggregates
 from crypto_assets_tests.sheets_server import SheetsServer
@@ -184,22 +184,25 @@ def test_two_days_that_are_shared_at_once_are_both_there(
 ) -> None:
     named.publish("BTCUSDT")
     days = (DAY, named.publish_next_day())
-    both, read = threading.Barrier(2), SharedSpreadsheet._read
+    both, read = threading.Barrier(2), SheetsClient.values_batch_get
+    met: list[object] = []
 
-    def read_together(*given: Any) -> object:
+    def read_together(*given: Any) -> Any:
         held = read(*given)
         with suppress(threading.BrokenBarrierError):
-            both.wait(1)  # until both have read, which they never do at once
+            both.wait(1)
+            met.append(given)
         return held
 
     def write(day: WholeDay) -> None:
         SheetDays(SheetsResource(), share_store(Lake(named.lake)), settings=read_settings()).write(day)
 
     sheets_server.edit(lambda book: book.sheets.append(Sheet(9, "BTCUSDT")))
-    monkeypatch.setattr(SharedSpreadsheet, "_read", read_together)
+    monkeypatch.setattr(SheetsClient, "values_batch_get", read_together)
     with ThreadPoolExecutor() as runs:
         list(runs.map(write, days))
     assert len(sheets_server.rows("BTCUSDT")) == 1 + 2 * 4
+    assert met == []
 
 
 def test_a_refusal_fails_the_step_with_its_sentence(named: Share, sheets_server: SheetsServer) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import gspread
 import requests
 import tenacity
+from google.auth.exceptions import GoogleAuthError, TransportError
 from google.auth.transport.requests import AuthorizedSession
 from google.oauth2.service_account import Credentials
 from gspread.exceptions import APIError
@@ -75,13 +76,21 @@ def _may_pass(error: BaseException) -> bool:
             return error.response.status_code in RETRIED
         case requests.ConnectionError() | requests.Timeout():
             return True
+        case GoogleAuthError():
+            return sign_in_may_pass(error)
         case _:
             return False
 
 
+def sign_in_may_pass(error: GoogleAuthError) -> bool:
+    """Whether a repeat may succeed; a connection that fails google-auth itself does not count among those."""
+    return error.retryable or isinstance(error, TransportError)
+
+
 def was_not_done(error: BaseException) -> bool:
-    """Only a request beyond the quota was surely not carried out."""
-    return isinstance(error, APIError) and error.response.status_code == TOO_MANY
+    """Only a request beyond the quota, or one that was not sent for want of a token, was surely not carried out."""
+    is_refused = isinstance(error, APIError) and error.response.status_code == TOO_MANY
+    return is_refused or isinstance(error, GoogleAuthError)
 
 
 def _pause_s(error: BaseException | None, *, attempt: int) -> float:

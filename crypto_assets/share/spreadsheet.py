@@ -35,7 +35,7 @@ from crypto_assets.share.sheet_requests import (
 )
 from crypto_assets.share.sheet_retention import Retention, delete_rows, expired
 from crypto_assets.share.sheet_rows import Cell, Row
-from crypto_assets.share.sheets_client import ATTEMPTS, RETRIED, PlanAgain, SheetsClient, was_not_done
+from crypto_assets.share.sheets_client import ATTEMPTS, RETRIED, PlanAgain, SheetsClient, sign_in_may_pass, was_not_done
 
 SCOPES = ("https://www.googleapis.com/auth/spreadsheets",)
 
@@ -302,7 +302,7 @@ def explained(error: APIError, *, spreadsheet: str, account: str) -> CryptoAsset
 
 
 def _sign_in_failed(error: GoogleAuthError, *, account: str) -> CryptoAssetsError:
-    if error.retryable:
+    if sign_in_may_pass(error):
         return ServiceUnavailable(f"Signing in to Google failed: {error}. Nothing more was written; repeat the run.")
     return SheetError(
         f"Google does not let the service account {account} sign in: {error}. Its key was deleted, or this machine's "

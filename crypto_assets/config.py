@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -238,6 +239,16 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute_folder(cls, value: str | None) -> str | None:
         return str(cls._absolute(Path(value))) if value and "://" not in value else value
+
+    @field_validator("google_sheets_id")
+    @classmethod
+    def _check_spreadsheet(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"[\w-]+", value, re.ASCII):
+            raise ValueError(
+                "GOOGLE_SHEETS_ID is the part of a spreadsheet's address between /d/ and the next slash; got "
+                f"{shown(value)}"
+            )
+        return value
 
     @field_validator("schema_registry_url")
     @classmethod

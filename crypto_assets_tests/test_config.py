@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from crypto_assets.config import Settings, read_settings, variables_of
 from crypto_assets.errors import ConfigurationError
@@ -52,3 +53,10 @@ def test_a_dotenv_file_that_is_no_text_is_named_with_what_to_do(
     (tmp_path / ".env").write_bytes(b"SYMBOLS=BTCUSDT\nREDIS_URL=redis://:g\xe4ste@host\n")
     with pytest.raises(ConfigurationError, match=r"^\.env is not UTF-8 \(line 2\)\. Save it as UTF-8\.$"):
         read_settings()
+
+
+def test_the_address_of_a_spreadsheet_is_refused_with_the_part_that_is_wanted() -> None:
+    wanted = "1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms"
+    with pytest.raises(ValidationError, match=r"GOOGLE_SHEETS_ID is the part .* between /d/ and the next slash"):
+        Settings.model_validate({"google_sheets_id": f"https://docs.google.com/spreadsheets/d/{wanted}/edit#gid=0"})
+    assert Settings.model_validate({"google_sheets_id": wanted}).google_sheets_id == wanted

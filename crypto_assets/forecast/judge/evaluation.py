@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from crypto_assets.errors import InputIncomplete, TrainingFailed
+from crypto_assets.errors import TrainingFailed
 from crypto_assets.forecast.judge.baselines import Problem, foretell
 from crypto_assets.forecast.judge.figures import (
     MODEL,
@@ -113,12 +113,11 @@ def evaluate(
     fit: Fit,
     options: ForecastOptions,
 ) -> Evaluated:
-    """Judge `fit` on every split, ascending in time, with as many seeds as the options say.
+    """Judge `fit` on every split of `walk_forward`, with as many seeds as the options say.
 
-    The seeds follow `options.network.seed`. Raises InputIncomplete where a part of a split has no rows, TrainingFailed
-    where a model foretells something that is no number, or not for each row.
+    The seeds follow `options.network.seed`. Raises TrainingFailed where a model foretells something that is no number,
+    or not for each row.
     """
-    _refuse_without_rows(table, samples, splits)
     seeds = tuple(options.network.seed + number for number in range(options.judge.seeds))
     tested: list[_Tested] = []
     for number, split in enumerate(splits, start=1):
@@ -142,22 +141,6 @@ def evaluate(
         for outcomes in one.outcomes
     )
     return Evaluated(evaluation=evaluation, rows=rows)
-
-
-def _refuse_without_rows(table: FeatureTable, samples: Samples, splits: Sequence[Split]) -> None:
-    if not len(samples) or not splits:
-        raise InputIncomplete(
-            f"{table.symbol}: nothing can be evaluated: {len(table):,} rows hold {len(samples):,} samples and"
-            f" {len(splits)} folds. Materialise the day's features, or give more days."
-        )
-    for number, split in enumerate(splits, start=1):
-        for name, part in split.parts.items():
-            if not part.size:
-                rows = "training rows" if name == "train" else f"{name} rows"
-                raise InputIncomplete(
-                    f"{table.symbol}: fold {number} of {len(splits)} has no {rows}: nothing can be said about it."
-                    " Give more days, or fewer folds."
-                )
 
 
 def _checked(

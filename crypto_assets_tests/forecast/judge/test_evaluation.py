@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from crypto_assets.errors import InputIncomplete, TrainingFailed
+from crypto_assets.errors import TrainingFailed
 from crypto_assets.forecast.judge.baselines import BASELINES, MAJORITY_SIGN, PERSISTENCE
 from crypto_assets.forecast.judge.evaluation import Evaluated, Evaluation, evaluate
 from crypto_assets.forecast.judge.figures import REGIMES
@@ -247,26 +246,6 @@ def test_a_copy_of_one_of_the_last_three_returns_is_told_apart(ago: int, lag: in
 def test_figures_that_are_not_there_are_a_lookup_error(guessed: Evaluated) -> None:
     with pytest.raises(LookupError, match="no figures of"):
         guessed.evaluation.model(horizon=3, seed=7)
-
-
-def test_a_day_without_samples_is_refused_with_a_sentence() -> None:
-    nothing = Samples(rows=np.zeros(0, np.int64), targets=np.zeros((0, 2)))
-    sentence = (
-        "BTCUSDT: nothing can be evaluated: 1,500 rows hold 0 samples and 0 folds. Materialise the day's features, or "
-        "give more days."
-    )
-    with pytest.raises(InputIncomplete, match=f"^{re.escape(sentence)}$"):
-        evaluate(TABLE, nothing, [], fit=lambda split, seed: pytest.fail("fitted"), options=OPTIONS)
-
-
-@pytest.mark.parametrize(("part", "name"), [("train", "training"), ("validation", "validation"), ("test", "test")])
-def test_a_fold_with_an_empty_part_is_refused_before_anything_is_fitted(part: str, name: str) -> None:
-    samples = samples_for(TABLE, OPTIONS)
-    splits = list(splits_for(TABLE, samples, OPTIONS))
-    splits[3] = replace(splits[3], **{part: np.zeros(0, np.int64)})
-    sentence = f"BTCUSDT: fold 4 of 5 has no {name} rows: nothing can be said about it. Give more days, or fewer folds."
-    with pytest.raises(InputIncomplete, match=f"^{re.escape(sentence)}$"):
-        evaluate(TABLE, samples, splits, fit=lambda split, seed: pytest.fail("fitted"), options=OPTIONS)
 
 
 @pytest.mark.parametrize("strange", [np.nan, np.inf, -np.inf, 11.0, -1e300])

@@ -37,9 +37,8 @@ class Webhook:
     name = "webhook"
     is_limited = True
 
-    def __init__(self, url: SecretStr, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: SecretStr) -> None:
         self._url = url
-        self._transport = transport
 
     def send(self, message: Message) -> None:
         """Post a message; raises DeliveryFailed where the server did not say that it has it."""
@@ -47,7 +46,7 @@ class Webhook:
         token = _posting.set(True)
         try:
             with (
-                httpx.Client(timeout=TIMEOUT_S, transport=self._transport) as client,
+                httpx.Client(timeout=TIMEOUT_S) as client,
                 client.stream("POST", address, json=as_slack(message)) as answer,
             ):
                 status, retry_after = answer.status_code, answer.headers.get("Retry-After")

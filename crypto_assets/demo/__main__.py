@@ -80,7 +80,6 @@ def main() -> None:
         lake,
         symbol=symbols[0],
         day=last,
-        note="simulated",
         path=settings.data_dir / "demo" / f"{symbols[0]}-{last}.png",
     )
     print_next_steps(console, picture=picture)

@@ -30,7 +30,7 @@ CANDLE_WIDTH = 11 / (24 * 60)  # in days, as matplotlib counts time: 11 of 15 mi
 RISE, FALL, LINE, SHADE = "#2f855a", "#c53030", "#2b6cb0", "#bee3f8"
 
 
-def save_day_picture(lake: Lake, *, symbol: str, day: date, note: str, path: Path) -> Path | None:
+def save_day_picture(lake: Lake, *, symbol: str, day: date, path: Path) -> Path | None:
     """Draw the day into a PNG at `path` and return it; None where the lake lacks its candles or features."""
     candles = lake.read(SILVER_KLINES["15m"], symbol, day)
     features = lake.read(GOLD_FEATURES, symbol, day, columns=FEATURES)
@@ -42,7 +42,7 @@ def save_day_picture(lake: Lake, *, symbol: str, day: date, note: str, path: Pat
 
     figure = Figure(figsize=INCHES, layout="constrained")
     axes = figure.subplots(4, 1, sharex=True, height_ratios=[4, 1, 1.5, 1.5])
-    axes[0].set_title(f"{symbol} {day}, {note}", loc="left", fontweight="bold")
+    axes[0].set_title(f"{symbol} {day}, simulated", loc="left", fontweight="bold")
     _draw_price(axes[0], candles, features)
     _draw_volume(axes[1], candles)
     _draw_pair(axes[2], features, left="imbalance_5level_mean_1m", right="spread_bps")

@@ -35,11 +35,11 @@ that was not present are null."""
 PERPETUAL_PRESENT = "perpetual_present"
 
 
-def required_windows(source: Source = Source.KLINES) -> dict[str, int]:
-    """Candles of each timeframe that the features of a source depend on: the longest of their windows."""
+def required_windows() -> dict[str, int]:
+    """Candles of each timeframe that features depend on: the longest of their windows."""
     windows: dict[str, int] = {}
     for feature in FEATURES:
-        if feature.source is source:
+        if feature.source is Source.KLINES:
             windows[feature.timeframe] = max(windows.get(feature.timeframe, 0), feature.window)
     return windows
 

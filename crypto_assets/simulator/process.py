@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
@@ -63,15 +63,12 @@ def start_simulator(
     symbols: Sequence[str] = (),
     seed: int | None = None,
     port: int = 0,
-    stream_port: int = 0,
     now: datetime | None = None,
     since: datetime | None = None,
     speed: float | None = None,
     frozen_at: datetime | None = None,
-    publication_delay: timedelta | None = None,
     faults: Path | None = None,
     replay: Path | None = None,
-    connection_life_s: float | None = None,
     log_path: Path | None = None,
     timeout_s: float = 60.0,
 ) -> SimulatorProcess:
@@ -84,15 +81,12 @@ def start_simulator(
         "--symbols": ",".join(symbols) or None,
         "--seed": seed,
         "--port": port,
-        "--stream-port": stream_port,
         "--now": now.isoformat() if now else None,
         "--since": since.isoformat() if since else None,
         "--speed": speed,
         "--frozen-at": frozen_at.isoformat() if frozen_at else None,
-        "--publication-delay-hours": publication_delay / timedelta(hours=1) if publication_delay is not None else None,
         "--faults": faults,
         "--replay": replay,
-        "--connection-life-s": connection_life_s,
         "--parent": os.getpid(),
     }
     given = [str(part) for name, value in options.items() if value is not None for part in (name, value)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import RLock
 
@@ -39,10 +39,9 @@ _PATIENCE_S = 0.5
 class LiveTopics:
     """Topics of one exchange. All methods raise ServiceUnavailable where Kafka does not answer in time."""
 
-    def __init__(self, servers: str, exchange: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, servers: str, exchange: str) -> None:
         self.servers = servers
         self.exchange = exchange
-        self._clock = clock
         self._away_until = float("-inf")
         self._lock = RLock()
         self._consumer: Consumer | None = None
@@ -118,7 +117,7 @@ class LiveTopics:
             consumer = self._reader()
             consumer.assign([TopicPartition(topic, partition, start)])
             try:
-                heard, position = self._clock(), start
+                heard, position = time.monotonic(), start
                 while position < end:
                     # Not more than there are: it waits until it has them all.
                     batch = consumer.consume(min(_BATCH, end - position), timeout=_PATIENCE_S)
@@ -131,8 +130,8 @@ class LiveTopics:
                         if position <= end:
                             yield message
                     if batch:
-                        heard = self._clock()
-                    elif self._clock() - heard > SILENCE_S:
+                        heard = time.monotonic()
+                    elif time.monotonic() - heard > SILENCE_S:
                         raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
             finally:
                 consumer.unassign()
@@ -159,12 +158,12 @@ class LiveTopics:
 
     @contextmanager
     def _asking(self) -> Generator[None]:
-        if self._clock() < self._away_until:
+        if time.monotonic() < self._away_until:
             raise ServiceUnavailable(self._away("did not answer a moment ago"))
         try:
             yield
         except KafkaException as error:
-            self._away_until = self._clock() + AWAY_S
+            self._away_until = time.monotonic() + AWAY_S
             raise ServiceUnavailable(self._away(f"does not answer ({self._reason(error)})")) from error
 
     def _reason(self, error: KafkaException) -> str:

@@ -28,18 +28,18 @@ class Way:
     """User id that the files must belong to; None for one's own."""
 
 
-def way_to_run(programs: Path, *, probe: str, folder: Path, data: Path, namespaces: bool = True) -> Way:
+def way_to_run(programs: Path, *, probe: str, folder: Path, data: Path) -> Way:
     """How to run programs whose working folder is `folder` and whose files are in `data`, once that is made.
 
     As an ordinary user: as they are. As root: in a user namespace, where root appears as somebody else and files stay
-    root's; where that is forbidden (`namespaces` false), as the user nobody. Data keep the owner that they have.
+    root's; where that is forbidden, as the user nobody. Data keep the owner that they have.
     """
     if os.geteuid() != 0:
         return Way(programs)
     owner = data.stat().st_uid if data.exists() else None
     nobody = pwd.getpwnam(NOBODY)  # asked before a fork: after it, locks of other threads are held for ever
     be_nobody = partial(_be_nobody_here, nobody.pw_uid, nobody.pw_gid)
-    if namespaces and owner in (None, 0) and _runs(programs / probe, be_nobody, folder):
+    if owner in (None, 0) and _runs(programs / probe, be_nobody, folder):
         return Way(programs, be_nobody)
     return _as_other_user(owner or nobody.pw_uid, programs, probe=probe, folder=folder)
 

@@ -10,10 +10,8 @@ import struct
 
 from crypto_assets.access import registry_options
 from crypto_assets.errors import ServiceUnavailable
-from crypto_assets.stream.avro import FRAME_BYTES, schema_json
+from crypto_assets.stream.avro import schema_json
 from crypto_assets.stream.topics import Topic
-
-_FRAME = struct.Struct(">bI")
 
 
 class RegistryUnavailable(ServiceUnavailable):
@@ -22,14 +20,7 @@ class RegistryUnavailable(ServiceUnavailable):
 
 def frame(schema_id: int) -> bytes:
     """What goes before a value written with the schema of this id."""
-    return _FRAME.pack(0, schema_id)
-
-
-def schema_id_of(value: bytes) -> int | None:
-    """The schema's id in the registry; None where the value has no frame."""
-    if len(value) <= FRAME_BYTES or value[0]:
-        return None
-    return _FRAME.unpack_from(value)[1]
+    return struct.pack(">bI", 0, schema_id)
 
 
 def register(url: str, topic: Topic, exchange: str) -> bytes:

@@ -20,7 +20,7 @@ from crypto_assets.errors import LakeError, ServiceUnavailable
 from crypto_assets.lake.files import Files
 from crypto_assets.postgres.connection import connect, transaction
 from crypto_assets.postgres.migrate import migrate
-from crypto_assets.stream.registry import RegistryUnavailable, register, schema_id_of
+from crypto_assets.stream.registry import RegistryUnavailable, frame, register
 from crypto_assets.stream.topics import TICKERS
 from crypto_assets_tests.databases import EXCHANGE
 from crypto_assets_tests.security.tls import Authority, tls_before
@@ -123,7 +123,7 @@ def test_a_schema_registry_is_told_who_asks_over_tls(authority: Authority, stran
             )
             url = schema_registry(named)
             assert url is not None
-            assert schema_id_of(register(url, TICKERS, EXCHANGE) + b"value") == 7
+            assert register(url, TICKERS, EXCHANGE) == frame(7)
             for wrong, reason in (
                 (Registry(url, username="platform", password=Secret("hidden"), ca_file=authority.ca), "Unauthorized"),
                 (Registry(url, username="platform", password=Secret("opens"), ca_file=stranger.ca), "certificate"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 type Severity = Literal["critical", "warning"]
 """Critical: data is being lost, or will be soon."""
@@ -25,7 +25,6 @@ class Cause:
 
     key: str
     """The same as long as the cause is: the rule, and what it is about, separated by slashes."""
-    rule: Rule
     subject: str
     """What it is about, in a few words."""
     sentence: str
@@ -43,6 +42,11 @@ class Cause:
     """How long it must be gone before it is called resolved."""
     watched_until: datetime | None = None
     """When nobody looks any more whether it is still so: what is gone after that was not seen to be resolved."""
+
+    @property
+    def rule(self) -> Rule:
+        """What its key begins with."""
+        return cast("Rule", self.key.partition("/")[0])
 
 
 @dataclass(frozen=True, slots=True)

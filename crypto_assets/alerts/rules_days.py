@@ -28,7 +28,6 @@ def silver(days: Iterable[Completeness | Damaged]) -> Iterator[Cause]:
             share = "never made" if day.share is None else f"{100 * day.share:.2f} % complete"
             yield Cause(
                 key=f"silver/{day.symbol}/{day.day}",
-                rule="silver",
                 subject=f"silver of {day.symbol} on {day.day} is {share}",
                 sentence=day.sentence,
                 advice="run the command above: it asks the exchange for what is missing and makes silver and gold "
@@ -48,7 +47,6 @@ def gold(days: Iterable[GoldQuality | Damaged]) -> Iterator[Cause]:
             worst = f" Columns: {', '.join(day.null_columns[:5])}." if day.null_columns else ""
             yield Cause(
                 key=f"gold/{day.symbol}/{day.day}",
-                rule="gold",
                 subject=f"features of {day.symbol} on {day.day} have values that must not be",
                 sentence=f"{day.sentence}{worst}",
                 advice="do not train or trade on this day. Make it again: "
@@ -68,7 +66,6 @@ def skill(skills: Iterable[ModelSkill]) -> Iterator[Cause]:
         low, high = 100 * week.interval.low, 100 * week.interval.high
         yield Cause(
             key=f"skill/week/{model.symbol}",
-            rule="skill",
             subject=f"the model of {model.symbol} has lost its skill",
             sentence=f"{model.model_id}: skill over the last price at {horizon_name(week.horizon_s)} from "
             f"{model.first_day} to {model.last_day} is {100 * week.skill:.2f} % ({1 - ALPHA:.0%} interval {low:.2f} to "
@@ -83,7 +80,6 @@ def skill(skills: Iterable[ModelSkill]) -> Iterator[Cause]:
 def _damaged(rule: Rule, asset: str, day: Damaged) -> Cause:
     return Cause(
         key=f"{rule}/{day.symbol}/{day.day}",
-        rule=rule,
         subject=f"{asset} of {day.symbol} on {day.day} cannot be read",
         sentence=day.reason,
         advice="make it again: " + command_to_materialise(asset, f"{day.day}|{day.symbol}"),

@@ -44,7 +44,6 @@ def stream(programs: Iterable[Health], *, now: datetime) -> Iterator[Cause]:
                 since = "there was none yet" if newest is None else f"the last came {newest:%Y-%m-%d %H:%M:%S} UTC"
                 yield Cause(
                     key=f"stream/{name}/{one.topic}/{one.symbol}",
-                    rule="stream",
                     subject=f"{one.topic} of {one.symbol} is silent",
                     sentence=f"{name} has no message of {one.topic} {one.symbol} for longer than is normal: {since}.",
                     advice="nothing at first: the collector connects again. If it lasts, see whether the exchange "
@@ -70,7 +69,6 @@ def bronze(writes: Iterable[LastWrite], *, facts: Facts) -> Iterator[Cause]:
         who = "all symbols" if whole else late.symbol
         yield Cause(
             key="bronze/all" if whole else f"bronze/{late.symbol}",
-            rule="bronze",
             subject=f"no new bronze of {who}",
             sentence=f"{late.dataset} of {who}: no file {last}, where one comes at least every {duration(limit)}.",
             advice="see in Dagster that the daemon runs, that the sensor bronze_flush is on and why its last run "
@@ -93,7 +91,6 @@ def restarts(starts: Mapping[str, int]) -> Iterator[Cause]:
         if count >= MOST_STARTS:
             yield Cause(
                 key=restarts_key(subject),
-                rule="restarts",
                 subject=f"{subject} is started again and again",
                 sentence=f"{subject} was started {count} times in the last {duration(RESTARTS_WITHIN)}.",
                 advice=f"see why it ends: services/{subject}/log in DATA_DIR, or the runs of market_stream in Dagster. "
@@ -107,7 +104,6 @@ def _program(health: Health, sentence: str, *, tell_after: timedelta) -> Cause:
     name, beat = health.program, health.beat
     return Cause(
         key=f"stream/{name}",
-        rule="stream",
         subject=f"the {name} does not work",
         sentence=sentence,
         advice=f"see the run of the job market_stream and services/{name}/log in DATA_DIR; `make status` tells how all "

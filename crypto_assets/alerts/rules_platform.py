@@ -28,7 +28,6 @@ def run(found: Iterable[FailedRuns]) -> Iterator[Cause]:
         times = f" {failed.count} runs of it failed." if failed.count > 1 else ""
         yield Cause(
             key=f"run/{state.job}/{state.partition or '-'}/{'+'.join(state.assets) or '-'}",
-            rule="run",
             subject=f"run of {what}{about} failed",
             sentence=f"Run {state.run_id[:8]}: {state.sentence}{times}",
             advice="read the run's log, mend the cause, and start it again (Re-execute); its success ends this alert.",
@@ -45,7 +44,6 @@ def checks(results: Sequence[CheckResult]) -> Iterator[Cause]:
             about = f" of {result.partition}" if result.partition else ""
             yield Cause(
                 key=f"check/{result.asset}/{result.check}/{result.partition or '-'}",
-                rule="check",
                 subject=f"check {result.check} of {result.asset}{about} does not pass",
                 sentence=result.sentence or "It says nothing more.",
                 advice="what is made from this asset must not be trusted until the check passes: see its page.",
@@ -57,7 +55,6 @@ def checks(results: Sequence[CheckResult]) -> Iterator[Cause]:
         if not result.passed:
             yield Cause(
                 key=f"skill/drift/{symbol}",
-                rule="skill",
                 subject=f"the model of {symbol} reads what it was not trained on",
                 sentence=result.sentence,
                 advice="a request to train again is left, and the sensor retraining runs the job forecast for it. "
@@ -74,7 +71,6 @@ def disk(disks: Iterable[Disk]) -> Iterator[Cause]:
         if found.is_low:
             yield Cause(
                 key=f"disk/{found.variable}",
-                rule="disk",
                 subject=f"the disk of {found.variable} is nearly full",
                 sentence=f"{found.path}: {found.free / 1e9:,.2f} of {found.total / 1e9:,.2f} GB are free, "
                 f"{100 * found.free_share:.1f} %; below {LEAST_FREE:.0%} this is told.",
@@ -91,7 +87,6 @@ def delivery(channels: Iterable[ChannelState], *, now: datetime) -> Iterator[Cau
         if channel.failing_since is not None and now - channel.failing_since >= UNTOLD_FOR:
             yield Cause(
                 key=f"delivery/{channel.name}",
-                rule="delivery",
                 subject=f"alerts do not reach the {channel.name}",
                 sentence=f"{channel.failures} tries came to nothing, {channel.waiting} notices wait: {channel.problem}",
                 advice="mend the address or the server; `crypto-assets alerts test` tries it. What waits is told then.",
@@ -109,7 +104,6 @@ def unwatched(place: str, unseen: Unseen) -> Cause:
     }
     return Cause(
         key=f"unwatched/{place}",
-        rule="unwatched",
         subject=f"{place} cannot be watched",
         sentence=f"{unseen.reason} What depends on it is taken to be as it was.",
         advice=advice[place],

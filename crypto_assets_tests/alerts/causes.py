@@ -21,9 +21,8 @@ CHANNELS = ("log", "webhook")
 
 def cause(key: str = "disk/DATA_DIR", **changes: Any) -> Cause:
     """Something that is wrong."""
-    rule: Any = key.partition("/")[0]
     facts: dict[str, Any] = {"subject": f"{key} is wrong", "sentence": "It is 9 % full.", "advice": "free space."}
-    return Cause(key=key, rule=rule, **(facts | changes))
+    return Cause(key=key, **(facts | changes))
 
 
 def alert(number: int = 1, **changes: Any) -> Alert:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -225,10 +226,29 @@ class Settings(BaseSettings):
             raise ValueError("PARTITIONS_START is before 2017-08-17, the exchange's first day of klines")
         return value
 
-    @field_validator("data_dir")
+    # Absolute, because programs that are handed the settings run in other folders.
+
+    @field_validator(
+        "data_dir", "kafka_ssl_ca_file", "kafka_ssl_certificate_file", "kafka_ssl_key_file", "schema_registry_ca_file"
+    )
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value and value.expanduser().resolve()
+
+    @field_validator("replay_uri", "lake_uri", "landing_uri", "checkpoints_uri", "capture_uri")
+    @classmethod
+    def _absolute_folder(cls, value: str | None) -> str | None:
+        return str(cls._absolute(Path(value))) if value and "://" not in value else value
+
+    @field_validator("google_sheets_id")
+    @classmethod
+    def _check_spreadsheet(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"[\w-]+", value, re.ASCII):
+            raise ValueError(
+                "GOOGLE_SHEETS_ID is the part of a spreadsheet's address between /d/ and the next slash; got "
+                f"{shown(value)}"
+            )
+        return value
 
     @field_validator("schema_registry_url")
     @classmethod

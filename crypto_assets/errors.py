@@ -11,6 +11,7 @@ CryptoAssetsError
 ├── BadPayload              bytes that are not what their name says
 │   └── ChecksumMismatch    a file that is not the one its checksum describes
 ├── InputIncomplete         what a calculation needs is not there
+│   └── NothingOfDay        nor will it be: what was published of its month has nothing of the day
 ├── CheckpointError         a model file is damaged, of another version or for other features
 ├── TrainingFailed          a model could not be fitted: diverged, out of memory, too little data
 ├── LakeError               the lake cannot be read or written
@@ -110,6 +111,10 @@ class ChecksumMismatch(BadPayload):
 
 class InputIncomplete(CryptoAssetsError):
     """Raised when an input of a calculation is missing; the message names the asset to materialise first."""
+
+
+class NothingOfDay(InputIncomplete):
+    """Raised when a longer period was published and has nothing of this day; other days are made all the same."""
 
 
 class CheckpointError(CryptoAssetsError):

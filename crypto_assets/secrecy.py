@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, get_args
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
 from pydantic import SecretStr
 
@@ -19,6 +19,7 @@ SHORTEST = 6
 """A secret of fewer characters stands in ordinary words, which would be starred with it."""
 _OPEN = {"region", "spreadsheet", "key_file", "page"}
 """What an embedded service says of itself beside its address, and may be seen."""
+_SECRET_OPTION = re.compile("password|secret|token", re.IGNORECASE)
 _formatter = logging.Formatter()
 
 
@@ -84,7 +85,7 @@ def _star(record: logging.LogRecord, mask: Mask) -> None:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """Of an address its password and, of a webhook, its path; of anything else all of it."""
+    """Of an address its passwords and, of a webhook, its path and query; of anything else all of it."""
     try:
         parts = urlsplit(text.strip())
     except ValueError:
@@ -95,7 +96,10 @@ def _parts(text: str) -> Iterator[str]:
         return
     if parts.password:
         yield from (parts.password, unquote(parts.password))
-    elif parts.scheme in ("http", "https") and parts.path.strip("/"):
+    if parts.scheme in ("http", "https") and parts.path.strip("/"):
         yield parts.path.strip("/")
         if parts.query:
             yield parts.query
+    for name, _, value in (pair.partition("=") for pair in parts.query.split("&")):
+        if _SECRET_OPTION.search(name):  # clients of PostgreSQL and Redis take passwords there too
+            yield from (value, unquote(value), unquote_plus(value))

@@ -52,9 +52,13 @@ class Judged:
     causes: tuple[Cause, ...]
     scopes: frozenset[str]
     """Beginnings of the keys that could be judged: a cause of another scope is neither seen nor gone."""
+    unsettled: frozenset[str] = frozenset()
+    """Keys of causes whose absence says nothing yet."""
 
     def covers(self, key: str) -> bool:
         """Whether the absence of this cause means that it is gone."""
+        if key in self.unsettled:
+            return False
         parts = key.split("/")
         return any("/".join(parts[:count]) in self.scopes for count in range(1, len(parts) + 1))
 

@@ -7,16 +7,13 @@ from datetime import date, datetime
 from functools import partial
 from typing import cast
 
-import numpy as np
-import pyarrow as pa
-
 from crypto_assets.alerts.facts import Damaged, ModelSkill
 from crypto_assets.config import Settings
 from crypto_assets.errors import LakeError
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.forecast.checkpoint import read_card
 from crypto_assets.forecast.drift import WEEK_DAYS, week_skill
-from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, STEP_S, outcomes
+from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, STEP_S, outcomes, record_of_model
 from crypto_assets.forecast.promotions import Promotion, Promotions
 from crypto_assets.health.completeness import MINUTES, Completeness, completeness
 from crypto_assets.health.gold import GoldQuality, gold_quality
@@ -110,8 +107,7 @@ class Days:
 
 def _judge(lake: Lake, promotions: Promotions, promotion: Promotion, days: Sequence[date]) -> ModelSkill | None:
     week = lake.read_days(LSTM_PREDICTIONS, promotion.symbol, days)
-    own = week.filter(pa.array(np.array(week["model_id"].to_pylist()) == promotion.model_id, pa.bool_()))
-    shortest = next(outcomes(own), None)
+    shortest = next(outcomes(record_of_model(week, promotion.model_id)), None)
     if shortest is None:
         return None
     source = read_card(promotions.content(promotion)).data.source

@@ -104,7 +104,7 @@ def deliver(
     """Tell each channel, in one message, all that it has not been told and that is due; what came of it.
 
     All are told at once, and one that fails or hangs keeps none of the others from it. Raises AlertsError where the
-    ledger cannot be written.
+    ledger cannot be written, once what came of every channel was tried to be noted.
     """
     begun = [
         (channel, notices, _begin(channel, notices, settings=settings, calls=calls))
@@ -113,10 +113,17 @@ def deliver(
         and outbox.is_due(channel.name, is_limited=channel.is_limited, now=now)
     ]
     deadline = time.monotonic() + LIMIT_S
-    return [
-        _finish(outbox, channel, notices, call.result(limit_s=max(0.0, deadline - time.monotonic())), now=now)
-        for channel, notices, call in begun
-    ]
+    sent: list[Sent] = []
+    errors: list[Exception] = []
+    for channel, notices, call in begun:
+        result = call.result(limit_s=max(0.0, deadline - time.monotonic()))
+        try:
+            sent.append(_finish(outbox, channel, notices, result, now=now))
+        except Exception as error:  # what another channel took must be noted down, else it is told again and again
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return sent
 
 
 def send_test(settings: Settings, *, log: Log = logger, now: datetime | None = None) -> list[Sent]:

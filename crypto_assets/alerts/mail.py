@@ -6,7 +6,7 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -23,6 +23,9 @@ VARIABLE = "ALERT_SMTP_URL"
 PORTS = {"smtp": 587, "smtps": 465}
 _ADDRESS = re.compile(r"[^\s@<>,;:\"\\()\[\]]+@[^\s@<>,;:\"\\()\[\]]+")
 
+type Refused = Mapping[str, tuple[int, bytes]]
+"""Code and words of a server by receiver."""
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -34,6 +37,11 @@ class Server:
     """From the first byte on; else it is asked for STARTTLS."""
     user: str = ""
     password: str = field(default="", repr=False)
+
+
+_had: dict[Server, tuple[str, frozenset[str]]] = {}
+"""Message-ID of a letter that a server took only for some, and for whom: one address that is wrong for days must not
+bring the others the same letter every quarter of an hour."""
 
 
 class Mail:
@@ -48,16 +56,29 @@ class Mail:
         self._receivers = tuple(receivers)
 
     def send(self, message: Message) -> None:
-        """Hand a message to the server; raises DeliveryFailed where it did not take it for any receiver."""
+        """Hand a message to the server; raises DeliveryFailed unless it took it for every receiver.
+
+        The same message, sent again by the same process, goes only to those for whom it was not taken.
+        """
         server = server_of(self._url)
         letter = self._letter(message)
+        known, had = _had.get(server, ("", frozenset[str]()))
+        had = had if known == letter["Message-ID"] else frozenset[str]()
+        left = [to for to in self._receivers if to not in had] or list(self._receivers)
         try:
             with _connected(server) as connection:
                 if server.user:
                     connection.login(server.user, server.password)
-                connection.send_message(letter)
+                refused = connection.send_message(letter, to_addrs=left)
+        except smtplib.SMTPRecipientsRefused as error:
+            # All were refused, or the server hung up in the middle: nobody got it, whoever is not in the list.
+            raise DeliveryFailed(f"{_where(server)} {_refusal(error.recipients, self._receivers)}") from None
         except (smtplib.SMTPException, OSError) as error:
             raise DeliveryFailed(_problem(error, server)) from None
+        if refused:
+            _had[server] = letter["Message-ID"], frozenset(self._receivers) - set(refused)
+            raise DeliveryFailed(f"{_where(server)} {_refusal(refused, self._receivers)}")
+        _had.pop(server, None)
 
     def _letter(self, message: Message) -> EmailMessage:
         if self._sender is None or not self._receivers:
@@ -116,20 +137,28 @@ def _connected(server: Server) -> smtplib.SMTP:
 
 def _problem(error: Exception, server: Server) -> str:
     """What went wrong; a server's own words may repeat what it was sent, so that only its code is told."""
-    where = f"the mail server {server.host}:{server.port}"
+    where = _where(server)
     match error:
         case smtplib.SMTPNotSupportedError():
             return f"{where} offers no encryption (STARTTLS or AUTH), and no password is sent without: use smtps://."
         case smtplib.SMTPAuthenticationError(smtp_code=code):
             return f"{where} refuses user and password of {VARIABLE} ({code})."
-        case smtplib.SMTPRecipientsRefused():
-            return f"{where} refuses every receiver of ALERT_EMAIL_TO."
         case smtplib.SMTPResponseException(smtp_code=code):
             return f"{where} refuses the message ({code})."
         case ssl.SSLCertVerificationError():
             return f"{where} shows a certificate that nobody here trusts; SSL_CERT_FILE names your own authority's."
         case _:
             return f"{where} cannot be reached: {type(error).__name__}."
+
+
+def _where(server: Server) -> str:
+    return f"the mail server {server.host}:{server.port}"
+
+
+def _refusal(refused: Refused, receivers: Sequence[str]) -> str:
+    """By place in the list and code: an address may be the user's name as well, which is told nowhere."""
+    found = [f"number {place} ({refused[to][0]})" for place, to in enumerate(receivers, start=1) if to in refused]
+    return f"refuses {len(found)} of {len(receivers)} receivers of ALERT_EMAIL_TO: {', '.join(found)}."
 
 
 def _domain(address: str) -> str:

@@ -84,8 +84,9 @@ class Outbox:
     def failed(self, channel: str, problem: str, *, retry_after_s: float | None, now: datetime) -> datetime:
         """Note down why a try came to nothing; when the next one may be."""
         state = self.channel(channel)
-        asked = timedelta(seconds=retry_after_s or 0.0)
-        next_at = now + max(pause(state.failures + 1), min(asked, LONGEST_ASKED))
+        # Cut before it becomes a span: a server may ask for more seconds than one can hold.
+        asked = timedelta(seconds=min(retry_after_s or 0.0, LONGEST_ASKED.total_seconds()))
+        next_at = now + max(pause(state.failures + 1), asked)
         with self._store.changing() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO channels (channel, failures, failing_since_us, next_us, problem) "

@@ -9,7 +9,7 @@ from typing import Any
 from crypto_assets.alerts.alert import Cause, Judged
 from crypto_assets.alerts.facts import Facts, Seen, Unseen
 from crypto_assets.alerts.rules_days import gold, silver, skill
-from crypto_assets.alerts.rules_live import bronze, restarts, stream
+from crypto_assets.alerts.rules_live import bronze, restarts, restarts_key, stream
 from crypto_assets.alerts.rules_platform import checks, delivery, disk, run, unwatched
 
 
@@ -39,7 +39,9 @@ def judge(facts: Facts) -> Judged:
     if facts.starts is not None:
         causes += restarts(facts.starts)
         scopes.add("restarts")
-    return Judged(tuple(causes), frozenset(scopes))
+    # Started lately, and less often than a loop begins: it may be in the pause before its next start.
+    unsettled = frozenset(map(restarts_key, facts.starts or ()))
+    return Judged(tuple(causes), frozenset(scopes), unsettled)
 
 
 @dataclass(frozen=True, slots=True)

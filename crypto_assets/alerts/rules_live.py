@@ -15,7 +15,11 @@ from crypto_assets.stream.health import Health
 from crypto_assets.stream.topics import BY_NAME
 
 MOST_STARTS, RESTARTS_WITHIN = 4, timedelta(minutes=30)
-"""So many starts of one thing within the time are a loop: a deployment, or an end and a start by hand, is fewer."""
+"""So many starts of one thing within the time are a loop: a deployment, or an end and a start by hand, is fewer.
+
+A loop is over when nothing was started for that time, which is longer than any two starts of a loop are apart: at its
+slowest a run fails just before it would count as steady, and the sensor `market_stream` makes its longest pause.
+"""
 SILENT_FOR, STARTING_FOR = timedelta(minutes=1), timedelta(minutes=3)
 """A program that is restarted is back within the first; the processor's Java takes up to two minutes to begin."""
 STUCK_FOR = timedelta(minutes=5)
@@ -78,12 +82,17 @@ def bronze(writes: Iterable[LastWrite], *, facts: Facts) -> Iterator[Cause]:
         )
 
 
+def restarts_key(subject: str) -> str:
+    """Key of the cause that something is started again and again."""
+    return f"restarts/{subject}"
+
+
 def restarts(starts: Mapping[str, int]) -> Iterator[Cause]:
     """What was started again and again."""
     for subject, count in starts.items():
         if count >= MOST_STARTS:
             yield Cause(
-                key=f"restarts/{subject}",
+                key=restarts_key(subject),
                 rule="restarts",
                 subject=f"{subject} is started again and again",
                 sentence=f"{subject} was started {count} times in the last {duration(RESTARTS_WITHIN)}.",

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from crypto_assets.binance.archive_paths import ArchiveFile
 from crypto_assets.binance.archive_zip import read_blocks
-from crypto_assets.binance.csv_rows import line_bounds
+from crypto_assets.binance.csv_rows import blank_head, line_bounds
 from crypto_assets.spans import DAY_US
 
 EPOCH = date(1970, 1, 1)
@@ -36,9 +36,11 @@ def split_month(path: Path, month: ArchiveFile, *, days: Collection[date]) -> di
     header = b""
     for block in read_blocks(path):
         lines = block
-        if not writers and not header and lines[:1].isalpha():
-            end = lines.find(b"\n") + 1 or len(lines)
-            header, lines = lines[:end], lines[end:]
+        if not writers and not header:
+            lines = lines[blank_head(lines) :]
+            if lines[:1].isalpha():
+                end = lines.find(b"\n") + 1 or len(lines)
+                header, lines = lines[:end], lines[end:]
         for current, text in _runs(lines, first=first, last=last, before=day):
             day = current
             if day in days:

@@ -12,7 +12,7 @@ import msgspec
 from crypto_assets.archive.monthly import split_month
 from crypto_assets.binance.archive import ArchiveClient, FetchedFile
 from crypto_assets.binance.archive_paths import ArchiveFile, month_of
-from crypto_assets.errors import BadPayload, InputIncomplete, LakeError
+from crypto_assets.errors import BadPayload, InputIncomplete, LakeError, NothingOfDay
 from crypto_assets.lake.files import Files
 
 NAME = "raw_klines_1s"
@@ -62,6 +62,11 @@ def path_of(symbol: str, day: date) -> str:
     return f"{folder_of(symbol, day)}/{file_of(symbol, day).name}"
 
 
+def _beside(symbol: str, day: date, sha256: str) -> str:
+    """Where a zip lies that replaces another one, from before the record names it until it has taken its place."""
+    return f"{folder_of(symbol, day)}/_{sha256}.zip"
+
+
 def read_origin(files: Files, symbol: str, day: date) -> Origin | None:
     """The record of a day; None where it was never published whole."""
     raw = files.read(f"{folder_of(symbol, day)}/{RECORD}")
@@ -74,18 +79,24 @@ def read_origin(files: Files, symbol: str, day: date) -> Origin | None:
 def read_zip(files: Files, symbol: str, day: date) -> tuple[bytes, Origin] | None:
     """A day's zip and its record; None where it was never published whole.
 
-    Raises LakeError where the zip is not the one that was published.
+    Where the day is published anew meanwhile, or that was cut short, it is the former zip or the new one. Raises
+    LakeError where the zip is not the one that was published.
     """
-    origin, content = read_origin(files, symbol, day), files.read(path_of(symbol, day))
-    if origin is None or content is None:
+    origin, latest, content = None, read_origin(files, symbol, day), None
+    while latest is not None and latest != origin:
+        origin = latest
+        # A zip that is no longer beside lies under its own name, even if it did not a moment ago.
+        for path in (path_of(symbol, day), _beside(symbol, day, origin.sha256), path_of(symbol, day)):
+            content = files.read(path)
+            if content is not None and hashlib.sha256(content).hexdigest() == origin.sha256:
+                return content, origin
+        latest = read_origin(files, symbol, day)
+    if latest is None or content is None:
         return None
-    actual = hashlib.sha256(content).hexdigest()
-    if actual != origin.sha256:
-        raise LakeError(
-            f"{files.uri_of(path_of(symbol, day))} has sha256 {actual}, but {origin.sha256} was published: the file "
-            f"was changed since. Materialise {NAME} of {day} {symbol} again."
-        )
-    return content, origin
+    raise LakeError(
+        f"{files.uri_of(path_of(symbol, day))} has sha256 {hashlib.sha256(content).hexdigest()}, but {latest.sha256} "
+        f"was published: the file was changed since. Materialise {NAME} of {day} {symbol} again."
+    )
 
 
 class RawDays:
@@ -113,7 +124,8 @@ class RawDays:
         """Make the day what the archive publishes; nothing is written where it is so already.
 
         A zip whose file is no longer published stays. Raises InputIncomplete where neither the day nor its month is
-        published yet, and what `ArchiveClient.fetch` raises.
+        published yet, NothingOfDay where the month is and has no candle of the day, and what `ArchiveClient.fetch`
+        raises.
         """
         held = self._held(symbol, day)
         if held is not None:
@@ -128,6 +140,12 @@ class RawDays:
             found = road(daily, monthly)
             if found is not None:
                 return self._publish(symbol, day, *found)
+        if monthly not in self._absent:
+            raise NothingOfDay(
+                f"{NAME} {day} {symbol}: {monthly.name} is published and has no candle of this day: most often the "
+                "symbol was halted, delisted or not listed yet. Nothing can be landed for the day: leave it out of the "
+                "backfill. Nothing was changed."
+            )
         raise InputIncomplete(
             f"{NAME} {day} {symbol}: the archive publishes neither {daily.name} nor {monthly.name}. A day appears some "
             "hours after its end, and none from before the symbol was listed. Nothing was changed; try again later."
@@ -138,9 +156,13 @@ class RawDays:
             found = read_zip(self._files, symbol, day)
         except LakeError:
             return None  # damaged: the archive's own is put in its place
-        if found is None or self._files.size(f"{folder_of(symbol, day)}/{file_of(symbol, day).checksum_name}") is None:
+        if found is None:
             return None
-        return found[1]
+        content, origin = found
+        checksum_path, checksum = _checksum_of(symbol, day, origin)
+        if self._files.read(checksum_path) != checksum:
+            self._put(symbol, day, content, origin)
+        return origin
 
     def _sum_published(self, path: str) -> str | None:
         file = ArchiveFile.parse(path)
@@ -176,9 +198,8 @@ class RawDays:
 
     def _publish(self, symbol: str, day: date, content: bytes, fetched: FetchedFile) -> RawDay:
         """Publish the zip of a day that is the file fetched, or a part of it."""
-        file, folder = file_of(symbol, day), folder_of(symbol, day)
         if not content:
-            raise BadPayload(f"{file.name} is empty")
+            raise BadPayload(f"{file_of(symbol, day).name} is empty")
         origin = Origin(
             sha256=hashlib.sha256(content).hexdigest(),
             bytes=len(content),
@@ -187,16 +208,38 @@ class RawDays:
             received_at=fetched.received_at,
             remark=fetched.remark,
         )
-        changed = self._files.publish(f"{folder}/{file.name}", content)
-        self._files.publish(f"{folder}/{file.checksum_name}", f"{origin.sha256}  {file.name}\n".encode())
-        # Written last: without it, or with one of another sum, the day counts as not there.
-        self._files.publish(f"{folder}/{RECORD}", msgspec.json.encode(origin))
+        record_path, record = f"{folder_of(symbol, day)}/{RECORD}", msgspec.json.encode(origin)
+        former = read_origin(self._files, symbol, day)
+        if former is not None and former.sha256 != origin.sha256:
+            # The former zip can be read until the record names the new one, and the new one from then on.
+            self._files.publish(_beside(symbol, day, origin.sha256), content)
+            self._files.publish(record_path, record)
+        changed = self._put(symbol, day, content, origin)
+        # Of a new day it is written last: without it the day counts as not there.
+        self._files.publish(record_path, record)
         uri = self._files.uri_of(path_of(symbol, day))
         return RawDay(uri, origin, changed, downloaded=True, remark=origin.remark)
+
+    def _put(self, symbol: str, day: date, content: bytes, origin: Origin) -> bool:
+        """Lay the zip under its own name, in the place of a former one; False where it lay there already."""
+        changed = self._files.publish(path_of(symbol, day), content)
+        folder = folder_of(symbol, day)
+        for name in self._files.names(folder):
+            if name.startswith("_") and name.endswith(".zip"):
+                self._files.remove(f"{folder}/{name}")
+        # Written after all else: a checksum of another zip tells that this was cut short.
+        self._files.publish(*_checksum_of(symbol, day, origin))
+        return changed
 
     def _unchanged(self, symbol: str, day: date, held: Origin, remark: str) -> RawDay:
         uri = self._files.uri_of(path_of(symbol, day))
         return RawDay(uri, held, changed=False, downloaded=False, remark=remark)
+
+
+def _checksum_of(symbol: str, day: date, origin: Origin) -> tuple[str, bytes]:
+    """The file beside the zip that tells its sum, as the archive has one: path and content."""
+    file = file_of(symbol, day)
+    return f"{folder_of(symbol, day)}/{file.checksum_name}", f"{origin.sha256}  {file.name}\n".encode()
 
 
 def _days_of(monthly: ArchiveFile) -> list[date]:

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 import dagster as dg
 
 from crypto_assets.assets.failed_partitions import PartitionsFailed
-from crypto_assets.errors import CryptoAssetsError, RateLimited
+from crypto_assets.errors import CryptoAssetsError, NothingOfDay, RateLimited
 from crypto_assets.lake.lake import Published
 from crypto_assets.partitions import Keyed, PartitionsOfRuns
 from crypto_assets.refusal import refuse
-from crypto_assets.spark.failures import Failure
+from crypto_assets.spark.failures import Failure, failure_of_work
 from crypto_assets.spark.spread import Outcome
 
 RETRIES = dg.RetryPolicy(max_retries=4, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
@@ -80,7 +80,8 @@ def materialize_each[P: Keyed](
     `begin` is given the present and returns what writes one partition. Metadata belong to their partition. Dagster
     keeps one data version for the materialisations of a run: over a range it is a hash of all. Where a partition
     fails, those before it stay and are recorded as materialised, and the failure names it; an error that may pass is
-    retried, after a pause that grows, from the first partition on: those done are found done.
+    retried, after a pause that grows, from the first partition on: those done are found done. One that fails with
+    NothingOfDay keeps no other from being written: all such are named at the end.
 
     With `spread`, the partitions of a run over `spread_from` or more are written by other processes, in no order: what
     `begin` returns is pickled. Then all are tried, whichever fail, and the failure names each of these.
@@ -88,13 +89,14 @@ def materialize_each[P: Keyed](
     now = datetime.now(UTC)
     partitions = partitions_asked(context.run.tags, days, now=now)
     done: dict[P, Written] = {}
+    absent: dict[P, Failure] = {}
     try:
         if spread is None or len(partitions) < spread_from:
-            _write_each(context, partitions, begin(now), done)
+            _write_each(context, partitions, begin(now), done, absent)
         else:
             _write_spread(context, partitions, begin(now), done, spread=spread)
     except BaseException as error:
-        ending = _ending(context, error, partitions, done)
+        ending = _ending(context, error, partitions, done, absent)
         if not isinstance(ending, dg.RetryRequested):
             record(context, done)
         if ending is error:
@@ -151,13 +153,24 @@ def _write_each[P: Keyed](
     partitions: tuple[P, ...],
     write: Callable[[P], Written],
     done: dict[P, Written],
+    absent: dict[P, Failure],
 ) -> None:
     progress = _Progress(context, len(partitions))
     for partition in partitions:
         began = perf_counter()
-        done[partition] = written = write(partition)
-        progress.tell(f"{partition} rows={written.rows}", took_s=perf_counter() - began)
+        try:
+            done[partition] = written = write(partition)
+        except NothingOfDay as error:
+            if len(partitions) == 1:
+                raise
+            absent[partition] = failure_of_work(error)
+            said = "has nothing"
+        else:
+            said = f"rows={written.rows}"
+        progress.tell(f"{partition} {said}", took_s=perf_counter() - began)
     _warn(context, partitions, done)
+    if absent:
+        raise PartitionsFailed(context.asset_key.to_user_string(), absent, asked=len(partitions))
 
 
 def _write_spread[P: Keyed](
@@ -226,6 +239,7 @@ def _ending[P: Keyed](
     error: BaseException,
     partitions: tuple[P, ...],
     done: Mapping[P, Written],
+    absent: Mapping[P, Failure],
 ) -> BaseException:
     """What the step ends with: another attempt, a failure that names the day, or what is not ours to explain."""
     if not isinstance(error, CryptoAssetsError):
@@ -237,7 +251,7 @@ def _ending[P: Keyed](
     if isinstance(error, PartitionsFailed):
         keys = ", ".join(error.keys)
         return dg.Failure(str(error), metadata={"partitions_failed": keys, **done_and_asked}, allow_retries=False)
-    failed = partitions[len(done)]
+    failed = partitions[len(done) + len(absent)]
     kept = f" The {len(done)} of {len(partitions)} partitions before it are done and stay." if done else ""
     sentence = str(error)
     where = f"{context.asset_key.to_user_string()} {failed}: "

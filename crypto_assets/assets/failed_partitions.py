@@ -15,7 +15,7 @@ NAMED = 5
 class PartitionsFailed(CryptoAssetsError):
     """Raised when tasks of a run failed; may pass only where all of them may."""
 
-    def __init__(self, asset: str, failures: Mapping[Keyed, Failure], *, asked: int) -> None:
+    def __init__[P: Keyed](self, asset: str, failures: Mapping[P, Failure], *, asked: int) -> None:
         done = asked - len(failures)
         kept = f" The {done} others are done and stay." if done else ""
         lines = _lines(asset, failures)
@@ -25,7 +25,7 @@ class PartitionsFailed(CryptoAssetsError):
         self.retry_after_s = max(failure.wait_s for failure in failures.values())
 
 
-def _lines(asset: str, failures: Mapping[Keyed, Failure]) -> list[str]:
+def _lines[P: Keyed](asset: str, failures: Mapping[P, Failure]) -> list[str]:
     """One for each reason, with the partitions that it stopped."""
     alike: dict[str, list[str]] = {}
     for partition, failure in failures.items():

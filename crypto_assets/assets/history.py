@@ -67,6 +67,9 @@ def history_assets(days: DaySymbol) -> list[dg.AssetsDefinition]:
             refuse(f"history_klines: {error}")
         dataset = BRONZE_KLINES[request.timeframe]
         outside = _report_days(context, loaded, dataset=dataset, symbol=request.symbol, days=days, lake=lake.lake)
+        if loaded.refused:
+            reasons = "\n".join(reason for _, reason in sorted(loaded.refused.items()))
+            refuse(f"history_klines: the other days are loaded; {len(loaded.refused)} stay as they are.\n{reasons}")
         return dg.MaterializeResult(metadata=_metadata(loaded, TIMEFRAMES[request.timeframe], outside=outside))
 
     return [history_klines]

@@ -156,6 +156,5 @@ class HiveDays:
 
     def _opened(self) -> HiveTable:
         table = self._open()
-        if table.create():
-            table.repair()  # days that were shared before the table was dropped or the metastore is new
+        table.create()
         return table

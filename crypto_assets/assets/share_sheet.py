@@ -96,7 +96,9 @@ class SheetDays:
         """Upsert the rows of the day and describe what was done; a day without rows changes nothing."""
         table = shared_table(self._store, partition, settings=self._settings)
         rows = shared_rows(table, timeframes=self._settings.sheet_timeframes)
-        shared = self._spreadsheet.upsert(LAYOUT, rows, retention=retention_of(self._settings))
+        # Rows go below the last one that was read: a run of another day that read the same one would write there too.
+        with self._files.alone(self._endpoint.spreadsheet):
+            shared = self._spreadsheet.upsert(LAYOUT, rows, retention=retention_of(self._settings))
         metadata = self._described(shared, table) | self._publish_files(partition, table)
         return Written(
             rows=table.num_rows,

@@ -12,7 +12,7 @@ from crypto_assets.assets.candle_metadata import describe_klines
 from crypto_assets.assets.day_cache import DayCache
 from crypto_assets.assets.each_partition import Written, published_metadata
 from crypto_assets.assets.missing_inputs import never_materialised, without_bronze
-from crypto_assets.cleaning.candles import NEIGHBOUR_DAYS, Candle, first_candle, last_candle, nearest_candle
+from crypto_assets.cleaning.candles import NEIGHBOUR_DAYS, Candle, end_candles, nearest_candle
 from crypto_assets.cleaning.gaps import gaps_as_json
 from crypto_assets.cleaning.klines import clean_klines
 from crypto_assets.cleaning.orderbook import clean_orderbook
@@ -87,11 +87,7 @@ class KlinesDays:
     def _ends(self, partition: Partition) -> tuple[Candle | None, Candle | None]:
         if partition not in self._candles:
             day = self._cache.read(self._bronze, partition)
-            self._candles[partition] = (
-                (None, None)
-                if day is None
-                else (first_candle(day, timeframe=self._timeframe), last_candle(day, timeframe=self._timeframe))
-            )
+            self._candles[partition] = (None, None) if day is None else end_candles(day, timeframe=self._timeframe)
         return self._candles[partition]
 
     def _halts(self, partition: Partition) -> list[Span]:

@@ -2,8 +2,9 @@
 
 A file holds one CSV of the columns named below, with a header or without. What cannot be the file it is named after is
 refused as a whole with BadPayload: a corrupt zip, another member, a missing or an unknown column, an empty file. Within
-a file that can, each line becomes a row or a rejected one. A row outside the time that the *file's name* gives is
-rejected; a row inside it, but outside [start, end), is left out silently, so that a monthly file can be read by day.
+a file that can, each line that is not blank becomes a row or a rejected one. A row outside the time that the *file's
+name* gives is rejected; one inside it, but outside [start, end), is left out silently, good or bad, so that a monthly
+file can be read by day. A bad line without a time of the file counts as one of the file's first moment.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pyarrow as pa
 
 from crypto_assets.binance.archive_paths import NamedFile, read_file_name
 from crypto_assets.binance.archive_zip import read_blocks
-from crypto_assets.binance.csv_rows import Layout, find_layout, split_block
+from crypto_assets.binance.csv_rows import Layout, TextRows, blank_head, find_layout, split_block
 from crypto_assets.binance.parsed import Parsed, join_parsed
 from crypto_assets.binance.typed_rows import Column, TypedRows, as_table, in_span, read_rows, rejected_rows, utc_time
 from crypto_assets.errors import BadPayload
@@ -182,10 +183,15 @@ def _read_layout(path: Path, layouts: Sequence[tuple[Column, ...]]) -> Iterator[
     for whole_block in read_blocks(path):
         block = whole_block
         if layout is None:
+            blank = blank_head(block)
+            line += block.count(b"\n", 0, blank)
+            block = block[blank:]
+            if not block:
+                continue
             layout = find_layout(block, layouts, name=path.name)
             if layout.header is not None:
                 block = block[len(layout.header) + 1 :]
-                line = 2
+                line += 1
         yield block, layout, line
         line += block.count(b"\n")
 
@@ -196,17 +202,32 @@ def _parse_block(
     text = split_block(block, width=len(layout.columns))
     rows = recipe.finish(read_rows(text.texts, columns=layout.columns))
     rows = _reject_other_days(rows, recipe=recipe, file=file)
-    bad = text.irregular + [(int(text.regular[row]), reason) for row, reason in rows.rejected()]
+    bad = _bad_lines(text, rows, recipe=recipe, file=file, wanted=wanted)
     return Parsed(
         rows=as_table(rows.accepted().filter(in_span(recipe.time, wanted)), schema=recipe.payload),
-        rejected=rejected_rows(
-            [(text.raw(line), reason, line + first_line) for line, reason in sorted(bad)], origin=origin
-        ),
+        rejected=rejected_rows([(text.raw(line), reason, line + first_line) for line, reason in bad], origin=origin),
     )
 
 
-def _reject_other_days(rows: TypedRows, *, recipe: _Recipe, file: NamedFile) -> TypedRows:
+def _bad_lines(
+    text: TextRows, rows: TypedRows, *, recipe: _Recipe, file: NamedFile, wanted: Span
+) -> list[tuple[int, str]]:
+    """Index and reason of the lines of the wanted span that are no rows."""
+    bad = text.irregular if wanted.start <= file.span.start < wanted.end else []
+    if rejected := rows.rejected():
+        has_time = pl.col(recipe.time).is_not_null() & ~_of_other_day(recipe, file)
+        counts_at = pl.when(has_time).then(pl.col(recipe.time)).otherwise(utc_time(file.span.start))
+        is_wanted = rows.values.select(counts_at.alias(recipe.time)).select(in_span(recipe.time, wanted)).to_series()
+        bad = bad + [(int(text.regular[row]), reason) for row, reason in rejected if is_wanted[row]]
+    return sorted(bad)
+
+
+def _of_other_day(recipe: _Recipe, file: NamedFile) -> pl.Expr:
     time, start, end = pl.col(recipe.time), utc_time(file.span.start), utc_time(file.span.end)
-    outside = (time <= start) | (time > end) if recipe.includes_next_midnight else (time < start) | (time >= end)
+    return (time <= start) | (time > end) if recipe.includes_next_midnight else (time < start) | (time >= end)
+
+
+def _reject_other_days(rows: TypedRows, *, recipe: _Recipe, file: NamedFile) -> TypedRows:
+    time = pl.col(recipe.time)
     reason = pl.format("{} {} is of another day: the file covers {}", pl.lit(recipe.time), time, pl.lit(str(file.span)))
-    return rows.reject(outside, reason)
+    return rows.reject(_of_other_day(recipe, file), reason)

@@ -1,4 +1,4 @@
-"""Lines of comma-separated text to columns of text; no line is lost, whatever it holds."""
+"""Lines of comma-separated text to columns of text; no line is lost, whatever it holds, but those of white space."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ class TextRows:
 
 
 def split_block(block: bytes, *, width: int) -> TextRows:
-    """Lines of a block of text; a regular one is UTF-8 and has `width` fields."""
+    """Lines of a block of text; a regular one is UTF-8 and has `width` fields, two or more.
+
+    One of nothing but white space is no line: it is neither regular nor irregular, and only counts in the indices.
+    """
     starts, ends = line_bounds(block)
     fields = field_counts(block, starts, ends)
     undecodable = _undecodable_lines(block, starts, ends)
@@ -42,9 +45,17 @@ def split_block(block: bytes, *, width: int) -> TextRows:
     irregular = [
         (int(i), "is not UTF-8" if undecodable[i] else f"has {fields[i]} columns, not {width}")
         for i in np.flatnonzero(~is_regular)
+        if block[starts[i] : ends[i]].strip()
     ]
     texts = _texts(block, is_regular, starts, width)
     return TextRows(block, starts, ends, np.flatnonzero(is_regular), texts, irregular)
+
+
+def blank_head(block: bytes) -> int:
+    """Bytes of the lines of nothing but white space that a block begins with."""
+    if block.isspace():
+        return len(block)
+    return block.rfind(b"\n", 0, len(block) - len(block.lstrip())) + 1
 
 
 def line_bounds(block: bytes) -> tuple[Bounds, Bounds]:

@@ -78,6 +78,11 @@ class SpotClient:
         params = {"symbol": symbol, "fromId": from_id, "limit": limit}
         return self._rest.get_as(list[PrintedTrade], "/api/v3/historicalTrades", params=params, weight=25)
 
+    def newest_trades(self, symbol: str) -> list[PrintedTrade]:
+        """The 1,000 single trades before now, offered by every host."""
+        params = {"symbol": symbol, "limit": PAGE}
+        return self._rest.get_as(list[PrintedTrade], "/api/v3/trades", params=params, weight=25)
+
     def agg_trades(self, symbol: str, start: datetime, end: datetime) -> Parsed:
         """Aggregated trades matched in [start, end), AGG_TRADES: found by time, followed by id."""
         span = Span(start, end)

@@ -60,7 +60,7 @@ class ExchangeInfo(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class PrintedTrade(msgspec.Struct, frozen=True):
-    """A row of GET /api/v3/historicalTrades."""
+    """A row of GET /api/v3/historicalTrades and /api/v3/trades."""
 
     trade_id: Id = msgspec.field(name="id")
     price: Printed

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from crypto_assets.checks.findings import WARN, Finding
 from crypto_assets.checks.predicted_day import PredictedDay
 from crypto_assets.errors import CheckpointError, InputIncomplete
 from crypto_assets.forecast.drift import LEAST_REALISED, MOST_ROWS_OUTSIDE, WEEK_DAYS, input_drift, week_skill
 from crypto_assets.forecast.predicting import rows_of_day
-from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, STEP_S, horizon_name, outcomes
+from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, STEP_S, horizon_name, outcomes, record_of_model
 from crypto_assets.forecast.retraining import LEAST_DAYS_APART, RetrainRequest, RetrainRequests, too_near
 
 NO_MODEL = "No model foretold this day: 0 forecasts to look at."
@@ -39,7 +41,7 @@ def check_drift(day: PredictedDay) -> Finding:
 
 
 def check_skill(day: PredictedDay) -> Finding:
-    """Whether the shortest horizon's forecasts of a week were worse than the last price."""
+    """Whether the last model's forecasts of a week over its shortest horizon were worse than the last price."""
     if not day.model_ids:
         return Finding(True, NO_MODEL)
     model_id, symbol = day.model_ids[-1], day.partition.symbol
@@ -48,16 +50,23 @@ def check_skill(day: PredictedDay) -> Finding:
     except CheckpointError as error:
         return Finding(False, str(error))
     stored = [held for held in day.lake.days(LSTM_PREDICTIONS, symbol) if held <= day.partition.day][-WEEK_DAYS:]
-    week = day.lake.read_days(LSTM_PREDICTIONS, symbol, stored)
-    outcome = next(outcomes(week))
+    rows = [record_of_model(day.lake.read_days(LSTM_PREDICTIONS, symbol, [held]), model_id) for held in stored]
+    days = sum(table.num_rows > 0 for table in rows)
+    outcome = next(outcomes(pa.concat_tables(rows)), None)
+    if outcome is None:
+        return Finding(
+            True,
+            f"All forecasts by {model_id} are backcasts, which are no record of it: too few to say anything.",
+            {"days": 0, "realised": 0},
+        )
     found = week_skill(outcome, step_s=STEP_S[source])
     name = horizon_name(found.horizon_s)
-    numbers: dict[str, int | float] = {"days": len(stored), "realised": found.realised}
+    numbers: dict[str, int | float] = {"days": days, "realised": found.realised}
     if found.interval is None or found.skill is None:
         return Finding(
             True,
-            f"{found.realised:,} forecasts over {name} are realised in {len(stored)} days, too few to say anything: "
-            f"{LEAST_REALISED:,} are needed.",
+            f"{found.realised:,} forecasts by {model_id} over {name} are realised in {days} days, too few to say "
+            f"anything: {LEAST_REALISED:,} are needed; backcasts do not count.",
             numbers,
         )
     low, high = 100 * found.interval.low, 100 * found.interval.high
@@ -67,7 +76,7 @@ def check_skill(day: PredictedDay) -> Finding:
         "high_percent": round(high, 3),
     }
     said = (
-        f"Skill over the last price at {name} in {len(stored)} days: {100 * found.skill:.2f} % "
+        f"Skill of {model_id} over the last price at {name} in {days} days: {100 * found.skill:.2f} % "
         f"({low:.2f} to {high:.2f} %, {found.realised:,} forecasts)"
     )
     if not found.is_below_naive:

@@ -1,6 +1,6 @@
 """Checks of predictions: that they were possible, that they come out again, and that their model still fits."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 
 import dagster as dg
@@ -23,10 +23,10 @@ from crypto_assets.forecast.predicting import Predictor, rows_of_day
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, STEP_S
 from crypto_assets.forecast.promotions import Promotion, Promotions
 from crypto_assets.forecast.retraining import trained_days
-from crypto_assets.forecast.table import FloatArray
+from crypto_assets.forecast.table import BoolArray, FloatArray, IntArray
 from crypto_assets.forecast.training_sets_days import READ
 from crypto_assets.partitions import DaySymbol
-from crypto_assets.spans import SECOND_US, from_us, times_us, to_us
+from crypto_assets.spans import SECOND_US, day_span, from_us, times_us, to_us
 from resources.checkpoints import CheckpointsResource
 from resources.lake import LakeResource
 
@@ -65,8 +65,8 @@ def forecast_predictions_checks(days: DaySymbol) -> list[dg.AssetChecksDefinitio
         ),
         DayCheck(
             "skill",
-            f"Over the last {WEEK_DAYS} stored days the forecasts are not worse than the last price by more than "
-            "chance. Where they are, a request to train again is left.",
+            f"Over the last {WEEK_DAYS} stored days the forecasts of the last model, its backcasts aside, are not "
+            "worse than the last price by more than chance. Where they are, a request to train again is left.",
             check_skill,
             sampled=1,
         ),
@@ -184,6 +184,7 @@ def _realised(day: PredictedDay) -> Finding:
     price = np.array([due.get(moment, np.nan) for moment in target.tolist()])
     waiting = np.isfinite(price) & np.isnan(stored)
     wrong = np.isfinite(price) & ~waiting & ~(np.abs(stored - price) <= SAME_PRICE * price)
+    wrong |= np.isnan(price) & np.isfinite(stored) & _is_told(day, sources, target)
     numbers = {
         "forecasts": target.size,
         "realised": int(np.isfinite(stored).sum()),
@@ -195,7 +196,8 @@ def _realised(day: PredictedDay) -> Finding:
         return Finding(
             False,
             f"{numbers['realised_otherwise']:,} forecasts say that something else came than candles do, the first of "
-            f"{from_us(int(target[row])):%Y-%m-%d %H:%M}: {stored[row]:.8g} instead of {price[row]:.8g}. {_AGAIN}",
+            f"{from_us(int(target[row])):%Y-%m-%d %H:%M}: {stored[row]:.8g} instead of "
+            f"{f'{price[row]:.8g}' if np.isfinite(price[row]) else 'nothing real'}. {_AGAIN}",
             numbers,
         )
     if waiting.any():
@@ -216,6 +218,16 @@ def _closes(day: PredictedDay, source: Source) -> Iterator[tuple[int, float]]:
     real = klines.filter(pa.array(~is_flagged(klines, *NOT_READ)))
     for opened, close in zip(real["open_time"].to_pylist(), real["close"].to_pylist(), strict=True):
         yield to_us(opened) + step_us, float(close)
+
+
+def _is_told(day: PredictedDay, sources: Collection[Source], target_us: IntArray) -> BoolArray:
+    """Whether candles of each source are stored of the day in which the one of a target opened."""
+    told = np.zeros(target_us.size, dtype=bool)
+    for partition in (day.partition, day.partition.moved(1)):
+        if all(day.lake.has(READ[source][-1], partition.symbol, partition.day) for source in sources):
+            span = day_span(partition.day)
+            told |= (to_us(span.start) < target_us) & (target_us <= to_us(span.end))
+    return told
 
 
 def _column(table: pa.Table, name: str) -> FloatArray:

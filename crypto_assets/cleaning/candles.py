@@ -11,9 +11,10 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_assets.cleaning import rules
+from crypto_assets.cleaning.deduplicate import FIELDS, deduplicate_klines
 from crypto_assets.cleaning.tables import frame_of
 from crypto_assets.flags import is_usable
-from crypto_assets.schemas import AMOUNT, KLINE_FIELDS, TIMEFRAMES
+from crypto_assets.schemas import AMOUNT, BRONZE_KLINES, KLINE_FIELDS, TIMEFRAMES
 from crypto_assets.spans import MICROSECOND
 
 NEIGHBOUR_DAYS = 4
@@ -32,14 +33,13 @@ class Candle:
     close: Decimal
 
 
-def first_candle(klines: pa.Table, *, timeframe: str) -> Candle | None:
-    """The earliest usable candle of bronze or silver klines, None where there is none."""
-    return _candle_of(_usable_by_time(klines, timeframe=timeframe).head(1))
+def end_candles(klines: pa.Table, *, timeframe: str) -> tuple[Candle | None, Candle | None]:
+    """The earliest and the latest usable candle of bronze or silver klines, None where there is none.
 
-
-def last_candle(klines: pa.Table, *, timeframe: str) -> Candle | None:
-    """The latest usable candle of bronze or silver klines, None where there is none."""
-    return _candle_of(_usable_by_time(klines, timeframe=timeframe).tail(1))
+    Raises BadPayload when a column is absent or of another type.
+    """
+    usable = _usable_by_time(klines, timeframe=timeframe)
+    return _candle_of(usable.head(1)), _candle_of(usable.tail(1))
 
 
 def nearest_candle(ends: Callable[[int], tuple[Candle | None, Candle | None]], *, direction: int) -> Candle | None:
@@ -81,11 +81,15 @@ def _mean(a: Decimal, b: Decimal) -> Decimal:
 
 def _usable_by_time(klines: pa.Table, *, timeframe: str) -> pl.DataFrame:
     step_us = TIMEFRAMES[timeframe] // MICROSECOND
-    rows = frame_of(klines, pa.schema(KLINE_FIELDS), name=f"klines_{timeframe}")
-    if "flags" in klines.column_names:
+    is_bronze = "source" in klines.column_names and "flags" not in klines.column_names
+    schema = BRONZE_KLINES[timeframe].schema if is_bronze else pa.schema(KLINE_FIELDS)
+    rows = frame_of(klines, schema, name=f"klines_{timeframe}")
+    if is_bronze:  # of the copies of a candle the one that silver of that day keeps
+        rows = deduplicate_klines(rows).rows
+    elif "flags" in klines.column_names:
         rows = rows.with_columns(pl.Series("flags", klines["flags"].to_numpy())).filter(is_usable())
     wrong = rules.out_of_range(step_us) | rules.off_grid(step_us) | rules.ohlc_violation()
-    return rows.drop_nulls().filter(~wrong).sort("open_time")
+    return rows.drop_nulls(FIELDS).filter(~wrong).sort("open_time")
 
 
 def _candle_of(rows: pl.DataFrame) -> Candle | None:

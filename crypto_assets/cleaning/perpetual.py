@@ -61,7 +61,8 @@ def build_perpetual(
     The tables are stored ones of the day and the day before it, in any order; None or empty where nothing is known.
 
     - Funding: the last settled rate, the one before it, and when the next one settles: as the mark-price stream said
-      last, else the last settlement and its interval. Null once that time has passed without a settlement.
+      last, at most 5 minutes ago and not settled since, else the last settlement and its interval. Null once that time
+      has passed without a settlement.
     - Open interest: the last figure and its time; how old it may be is for the reader to say.
     - Mark and index price: the last ones, at most 5 minutes old.
     - Liquidations: those that became known in the minute, in filled quote value. 0 only where the recorder is known to
@@ -75,13 +76,16 @@ def build_perpetual(
     rows = _known_last(grid, _settlements(_rows(funding, BRONZE_FUNDING_RATE)), on="funding_time")
     rows = _known_last(rows, _open_interest(_rows(open_interest, BRONZE_OPEN_INTEREST)), on="open_interest_time")
     rows = _known_last(rows, _marks(marks), on="mark_time", tolerance=MARK_PRICE_MAX_AGE)
+    rows = _known_last(rows, _announcements(marks), on="announced_at", tolerance=MARK_PRICE_MAX_AGE)
     rows = rows.join(
         _liquidations(_rows(liquidations, BRONZE_LIQUIDATIONS), marks),
         on="open_time",
         how="left",
         maintain_order="left",
     )
-    upcoming = pl.coalesce("announced_funding_time", "expected_funding_time")
+    announced, expected = pl.col("announced_funding_time"), pl.col("expected_funding_time")
+    is_settled = announced <= pl.col("funding_time")
+    upcoming = pl.when(is_settled).then(expected).otherwise(pl.coalesce(announced, expected))
     rows = rows.with_columns(next_funding_time=pl.when(upcoming >= pl.col("as_of")).then(upcoming))
     return Perpetual(table_of(rows, SILVER_PERPETUAL.payload))
 
@@ -133,10 +137,13 @@ def _open_interest(figures: pl.DataFrame) -> pl.DataFrame:
 
 
 def _marks(marks: pl.DataFrame) -> pl.DataFrame:
-    return marks.select(
-        pl.col("time").alias("mark_time"),
-        pl.col("mark_price", "index_price").cast(pl.Float64),
-        pl.col("next_funding_time").alias("announced_funding_time"),
+    return marks.select(pl.col("time").alias("mark_time"), pl.col("mark_price", "index_price").cast(pl.Float64))
+
+
+def _announcements(marks: pl.DataFrame) -> pl.DataFrame:
+    """When the next rate settles, from those rows that say so: the archive's, at the end of each minute, do not."""
+    return marks.drop_nulls("next_funding_time").select(
+        pl.col("time").alias("announced_at"), pl.col("next_funding_time").alias("announced_funding_time")
     )
 
 

@@ -80,7 +80,9 @@ def look_at_disk(folder: Path) -> Diagnosis:
 
 def look_at_ports(ports: Mapping[str, int] = PORTS) -> Diagnosis:
     """Whether the pages can listen where they do unless told otherwise."""
-    taken = {name: port for name, port in ports.items() if not _is_free(port)}
+    from resources.services.folder import is_free
+
+    taken = {name: port for name, port in ports.items() if not is_free(port)}
     free = ", ".join(f"{port} ({name})" for name, port in ports.items() if name not in taken)
     if not taken:
         return Diagnosis("ok", f"Free: {free}. Embedded services take free ones.")
@@ -111,15 +113,3 @@ def look_at_jars() -> Diagnosis:
         f"Not in {cache} yet: {needed}.",
         "They are fetched from the Maven repository at the first use; crypto-assets up fetches Kafka's now.",
     )
-
-
-def _is_free(port: int) -> bool:
-    import socket
-
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -22,7 +22,7 @@ from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import WholeDay, range_tags
 from crypto_assets.runs.events import Doing, Failed, Order
 from crypto_assets.runs.stages import ARCHIVE, Stage
-from crypto_assets.runs.worker import run_order, tell
+from crypto_assets.runs.worker import keep_output_for_events, run_order, tell
 from crypto_assets.runs.workers import Worker, orders_of
 from resources.postgres import PostgresResource
 from resources.services.service import Name
@@ -52,6 +52,7 @@ def orders_after(day: date) -> list[Order]:
 
 def main() -> None:
     """Run until something fails; exit 1 then."""
+    keep_output_for_events()
     from crypto_assets.definitions import defs
 
     day, symbols = date.fromisoformat(sys.argv[1]), sys.argv[2:]

@@ -59,9 +59,10 @@ class FeatureInputs:
 
 
 def gather_inputs(day: date, read: Callable[[Dataset, date], pa.Table | None]) -> FeatureInputs:
-    """What a day is computed from, of the days that `read` has; an order book of the evening before alone is none.
+    """What a day is computed from, of the days that `read` has, each whether or not there is anything of another one.
 
-    `read` gives None for what is not there. Of the evening before, the last BOOK_LEAD_IN of the order book is enough.
+    `read` gives None for what is not there. Of the evening before, the last BOOK_LEAD_IN of the order book is enough;
+    it is read even where the day itself has no state: early rows cannot know whether one will follow.
     """
     days = {
         dataset: [read(dataset, day - timedelta(days=ago)) for ago in range(back, -1, -1)]
@@ -71,10 +72,9 @@ def gather_inputs(day: date, read: Callable[[Dataset, date], pa.Table | None]) -
         dataset: [rows for rows in tables if rows is not None and rows.num_rows] for dataset, tables in days.items()
     }
     joined = {dataset: pa.concat_tables(tables) for dataset, tables in held.items() if tables}
-    book_of_day = days[SILVER_ORDERBOOK][-1]
     return FeatureInputs(
         {timeframe: joined[dataset] for timeframe, dataset in SILVER_KLINES.items() if dataset in joined},
-        joined.get(SILVER_ORDERBOOK) if book_of_day is not None and book_of_day.num_rows else None,
+        joined.get(SILVER_ORDERBOOK),
         joined.get(SILVER_PERPETUAL),
     )
 

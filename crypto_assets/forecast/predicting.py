@@ -21,7 +21,7 @@ from crypto_assets.forecast.card import ModelCard
 from crypto_assets.forecast.checkpoint import Checkpoint, load_checkpoint, read_card, refuse_other_features
 from crypto_assets.forecast.minutes import PRICE_READ
 from crypto_assets.forecast.options import Source
-from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, STEP_S, predictions_of, realised
+from crypto_assets.forecast.predictions import LSTM_PREDICTIONS, STEP_S, predictions_of, realised, unrealised
 from crypto_assets.forecast.promotions import Promotion, Promotions
 from crypto_assets.forecast.samples import window_rows
 from crypto_assets.forecast.selection import known_features
@@ -114,8 +114,11 @@ class Predictor:
             parts = [self._foretell(day, model, rows.table) for model, rows in zip(models, read, strict=True)]
             predictions = pa.concat_tables([LSTM_PREDICTIONS.schema.empty_table(), *parts]).combine_chunks()
         cards = tuple(self.card(model.promotion) for model in models)
+        after = day + timedelta(days=1)  # the targets of the last rows lie there
+        if all(self._lake.has(READ[card.data.source][-1], symbol, after) for card in cards):
+            # made_from does not tell of it: a candle that was real when these were stored may be none now
+            predictions = unrealised(predictions, day_span(after))
         for card in cards:
-            after = day + timedelta(days=1)  # the targets of the last rows lie there
             as_of_us, close = real_closes(self._lake, symbol, (day, after), source=card.data.source)
             predictions = realised(predictions, as_of_us=as_of_us, close=close)
         start_us = to_us(day_span(day).start)

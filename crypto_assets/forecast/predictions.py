@@ -17,7 +17,7 @@ from crypto_assets.forecast.judge.measures import skill
 from crypto_assets.forecast.options import Source
 from crypto_assets.forecast.table import BoolArray, FloatArray, IntArray
 from crypto_assets.schemas import TIMESTAMP, Dataset, described
-from crypto_assets.spans import SECOND_US, times_us, to_us
+from crypto_assets.spans import SECOND_US, Span, times_us, to_us
 
 STEP_S: dict[Source, int] = {"gold_features": 60, "klines_1s": 1}
 """Seconds that one row of a source is long, and one step of a horizon."""
@@ -102,6 +102,21 @@ def realised(predictions: pa.Table, *, as_of_us: IntArray, close: FloatArray) ->
     came = _floats(predictions, "realised_return").copy()
     came[found] = np.log(price[found] / _floats(predictions, "price")[found])
     return _with(_with(predictions, "realised_price", price), "realised_return", came)
+
+
+def unrealised(predictions: pa.Table, span: Span) -> pa.Table:
+    """The predictions with nothing known of targets at which candles of a span close: after its start, to its end."""
+    target = times_us(predictions["target_time"])
+    forgotten = (to_us(span.start) < target) & (target <= to_us(span.end))
+    for name in ("realised_price", "realised_return"):
+        predictions = _with(predictions, name, np.where(forgotten, np.nan, _floats(predictions, name)))
+    return predictions
+
+
+def record_of_model(predictions: pa.Table, model_id: str) -> pa.Table:
+    """The forecasts that a model made in time: others' say nothing of it, and a backcast is no record of anything."""
+    own = np.array(predictions["model_id"].to_pylist()) == model_id
+    return predictions.filter(pa.array(own & ~predictions["is_backcast"].to_numpy(), pa.bool_()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ import dagster as dg
 from crypto_assets.health.events import RANGE, CheckResult, RunState
 from crypto_assets.run_tags import ends_of
 
-MOST_RUNS = 2_000
-"""Runs that are looked at, the newest: five days of a flush every five minutes, with what follows it."""
+MOST_RUNS = 5_000
+"""Runs that are looked at, the newest: a week of a flush every five minutes, with what follows it."""
 
-MOST_REMEMBERED = 600
-"""Finished runs whose results a process keeps, two days of them: Dagster's store takes some ms to tell those of one."""
+MOST_REMEMBERED = MOST_RUNS
+"""Finished runs whose results a process keeps: Dagster's store takes some ms to tell those of one."""
 
 
 class _Remembered:
@@ -56,8 +56,8 @@ def recent_runs(instance: dg.DagsterInstance, *, since: datetime) -> list[RunSta
     return [state_of(instance, record) for record in _runs(instance, since=since)]
 
 
-def state_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> RunState:
-    """How the run of a record went."""
+def state_of(instance: dg.DagsterInstance, record: dg.RunRecord, *, explain: bool = True) -> RunState:
+    """How the run of a record went; why one failed is asked of Dagster only where wanted, a statement for each run."""
     run = record.dagster_run
     failed = run.status is dg.DagsterRunStatus.FAILURE
     return RunState(
@@ -67,7 +67,7 @@ def state_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> RunState:
         started_at=_moment(record.start_time),
         ended_at=_moment(record.end_time),
         partition=_partition(run),
-        sentence=_why(instance, run) if failed else "",
+        sentence="" if not failed else _why(instance, run) if explain else "It failed; its log says why.",
         assets=tuple(sorted(key.to_user_string() for key in run.asset_selection or ())),
     )
 

@@ -20,6 +20,8 @@ from crypto_assets.lake.files import filesystem_of
 
 CSV_SUFFIXES = (".csv", ".csv.gz", ".zip")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+SOURCE = "history"
+"""Source of rows of such files."""
 BLOCK_BYTES = 4 << 20
 BATCH_ROWS = 200_000
 LONGEST_HEADER = 64 << 10
@@ -36,8 +38,13 @@ class HistoryFile:
 
     @property
     def name(self) -> str:
-        """Last part of the path: what rows name as their origin."""
+        """Last part of the path."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def origin(self) -> str:
+        """What rows name as their origin: no other file's name, and none that the exchange's archive has."""
+        return f"{SOURCE}:{self.path.partition('?')[0]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,20 +108,31 @@ def _parquet_pieces(file: HistoryFile) -> Iterator[Piece]:
 
 def _csv_pieces(file: HistoryFile) -> Iterator[Piece]:
     with open_table(file.fs, file.path) as opened:
-        head = opened.readline(LONGEST_HEADER)
-    if len(head) == LONGEST_HEADER:
-        raise ValueError(f"its first line is longer than {LONGEST_HEADER:,} bytes")
-    if not head.strip():
+        head, blank = _head(opened)
+    if not head:
         raise ValueError("it is empty")
     if b"\0" in head:  # also all of UTF-16; Arrow ends a column's name there
         raise ValueError("its first line holds zero bytes; write it as UTF-8")
     if b"\r" in head.rstrip(b"\r\n"):
         raise ValueError("its lines end with a carriage return alone; write them with line feeds")
     with open_table(file.fs, file.path) as opened:
-        yield from _csv_rows(opened, head)
+        for _ in range(blank):
+            opened.readline()
+        yield from _csv_rows(opened, head, blank=blank)
 
 
-def _csv_rows(opened: BinaryIO, head: bytes) -> Iterator[Piece]:
+def _head(opened: BinaryIO) -> tuple[bytes, int]:
+    """The first line that is not blank, and how many lie before it."""
+    for blank in range(LONGEST_HEADER):
+        head = opened.readline(LONGEST_HEADER)
+        if len(head) == LONGEST_HEADER:
+            raise ValueError(f"its first line is longer than {LONGEST_HEADER:,} bytes")
+        if not head.isspace():
+            return head, blank
+    raise ValueError(f"its first {LONGEST_HEADER:,} lines are blank")
+
+
+def _csv_rows(opened: BinaryIO, head: bytes, *, blank: int) -> Iterator[Piece]:
     """Every value as text, so that no digit is lost before it is looked at."""
     first = head.decode("utf-8-sig", errors="replace").strip()
     has_header = not first[:1].isdigit()
@@ -124,7 +142,7 @@ def _csv_rows(opened: BinaryIO, head: bytes) -> Iterator[Piece]:
     torn: list[tuple[int, str]] = []
 
     def keep_torn(row: Any) -> str:
-        torn.append((row.number or 0, row.text))
+        torn.append((blank + (row.number or 0), row.text))
         return "skip"
 
     reader = pacsv.open_csv(
@@ -135,14 +153,18 @@ def _csv_rows(opened: BinaryIO, head: bytes) -> Iterator[Piece]:
         parse_options=pacsv.ParseOptions(invalid_row_handler=keep_torn),
         convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
     )
-    line = 1 + int(has_header)
+    line = 1 + blank + int(has_header)
     for batch in reader:
         frame = cast("pl.DataFrame", pl.from_arrow(batch))
-        yield Piece(frame, line, tuple(torn))
+        yield Piece(frame, line, _not_blank(torn))
         line += frame.height + len(torn)
         torn.clear()
     if torn:  # after the last row, or in place of any
-        yield Piece(pl.DataFrame(schema=dict.fromkeys(names, pl.String)), line, tuple(torn))
+        yield Piece(pl.DataFrame(schema=dict.fromkeys(names, pl.String)), line, _not_blank(torn))
+
+
+def _not_blank(torn: Sequence[tuple[int, str]]) -> tuple[tuple[int, str], ...]:
+    return tuple((line, text) for line, text in torn if text.strip())
 
 
 def _refuse_twins(names: Sequence[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,10 +16,11 @@ from crypto_assets.binance.parsed import Parsed
 from crypto_assets.binance.typed_rows import rejected_rows
 from crypto_assets.convergence.delivery import Delivery, content_version, stored_rows
 from crypto_assets.convergence.work import IMPORTED, PartitionWork
-from crypto_assets.errors import BadPayload
+from crypto_assets.errors import BadPayload, InputIncomplete
 from crypto_assets.history.columns import find_columns, read_klines
-from crypto_assets.history.files import HistoryFile, Piece, read_pieces
+from crypto_assets.history.files import SOURCE, HistoryFile, Piece, read_pieces
 from crypto_assets.lake.lake import Lake
+from crypto_assets.lake.manifest import Manifest
 from crypto_assets.schemas import BRONZE_KLINES, REJECTED, TIMEFRAMES, Dataset
 
 Progress = Callable[[str], None]
@@ -34,6 +37,8 @@ class LoadedHistory:
     rejected: int = 0
     changed_days: set[date] = field(default_factory=set[date])
     """Days whose partition has other rows than before."""
+    refused: dict[date, str] = field(default_factory=dict[date, str])
+    """Days that stay as they are, and why: retention deleted them, and a file gives less than they had."""
     rows_by_day: dict[date, int] = field(default_factory=dict[date, int])
 
 
@@ -58,8 +63,8 @@ def load_history(
 ) -> LoadedHistory:
     """Add the rows of the files to bronze partitions, a day at a time, with source `history`.
 
-    Loading the same files again changes nothing; a changed file replaces what it gave before. Raises BadPayload for a
-    file that cannot be read or lacks a column; the days loaded before it stay.
+    Loading the same files again changes nothing; a changed file replaces what it gave of the days that it holds.
+    Raises BadPayload for a file that cannot be read or lacks a column; the days loaded before it stay.
     """
     loaded = LoadedHistory()
     for number, file in enumerate(files, start=1):
@@ -82,16 +87,19 @@ def _load_file(
     def write(days: Sequence[date]) -> None:
         for day in sorted(days):
             rows = pa.concat_tables(open_days.pop(day)).combine_chunks()
-            stored = stored_rows(rows, dataset, source="history", exchange=IMPORTED, received_at=received_at)
+            stored = stored_rows(rows, dataset, source=SOURCE, exchange=IMPORTED, received_at=received_at)
             # An unsorted file comes back to a day that was written: those rows are an origin of their own.
-            count = times_written.get(day, 0)
-            origin = file.name if count == 0 else f"{file.name} ({count + 1})"
-            times_written[day] = count + 1
-            version = content_version(rows)
-            note = f"{origin}: {rows.num_rows:,} rows."
-            delivery = Delivery("history", origin, version, stored, REJECTED.empty_table(), note)
-            if _add(delivery, dataset, request.symbol, day, lake=lake):
-                loaded.changed_days.add(day)
+            times_written[day] = count = times_written.get(day, 0) + 1
+            origin = _origin(file, count)
+            version = hashlib.sha256(f"{origin} {content_version(rows)}".encode()).hexdigest()  # the name of its file
+            note = f"{file.name}: {rows.num_rows:,} rows."
+            delivery = Delivery(SOURCE, origin, version, stored, REJECTED.empty_table(), note)
+            try:
+                if _add(delivery, dataset, request.symbol, day, lake=lake):
+                    loaded.changed_days.add(day)
+            except InputIncomplete as error:
+                loaded.refused[day] = str(error)
+                continue
             loaded.rows += rows.num_rows
             loaded.rows_by_day[day] = loaded.rows_by_day.get(day, 0) + rows.num_rows
 
@@ -109,6 +117,13 @@ def _load_file(
                 )
         write([day for day in open_days if day not in touched])
     write(list(open_days))
+    for day, count in times_written.items():
+        if _drop_from(file, count + 1, dataset, request.symbol, day, lake=lake):
+            loaded.changed_days.add(day)
+
+
+def _origin(file: HistoryFile, count: int) -> str:
+    return file.origin if count == 1 else f"{file.origin} ({count})"
 
 
 def _parse(piece: Piece, request: HistoryRequest, *, origin: str) -> Parsed:
@@ -139,9 +154,24 @@ def _add(delivery: Delivery, dataset: Dataset, symbol: str, day: date, *, lake: 
         if any(part.origin == delivery.origin and part.version == delivery.version for part in work.parts):
             return False
         work.take(delivery)
+        work.check_retired()
         work.keep_answers()
         _, changed = work.publish(work.held_halts)
         return changed
+
+
+def _drop_from(file: HistoryFile, count: int, dataset: Dataset, symbol: str, day: date, *, lake: Lake) -> bool:
+    """Drop what a file gave of a day in more pieces than it does now, from this one on; whether there was such."""
+    held = {part.origin for part in (lake.manifest(dataset, symbol, day) or Manifest()).parts}
+    gone = set(itertools.takewhile(held.__contains__, (_origin(file, number) for number in itertools.count(count))))
+    if not gone:
+        return False
+    with lake.writing(dataset, symbol):
+        work = PartitionWork(dataset, symbol, day, lake=lake, exchange=IMPORTED)
+        work.parts = [part for part in work.parts if part.origin not in gone]
+        work.keep_answers()
+        work.publish(work.held_halts)
+    return True
 
 
 def _keep_rejected(rejected: pa.Table, dataset: Dataset, symbol: str, day: date, *, lake: Lake) -> None:

@@ -1,10 +1,11 @@
 """Runs orders one after the other in this process: `python -m crypto_assets.runs.worker ORDERS`.
 
-Standard output carries events for the parent; Dagster's log goes to standard error.
+Standard output carries events for the parent; Dagster's log, and what programs beneath print, go to standard error.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import uuid
 
@@ -16,6 +17,7 @@ from crypto_assets.runs.events import Checked, Event, Failed, Order, Written, de
 
 def main() -> None:
     """Run until an order fails; exit 1 then."""
+    keep_output_for_events()
     from crypto_assets.definitions import defs
 
     loaded = defs()
@@ -47,6 +49,13 @@ def run_order(order: Order, *, definitions: dg.Definitions, instance: dg.Dagster
         raise_on_error=False,
     )
     return result.success
+
+
+def keep_output_for_events() -> None:
+    """Give programs that this process starts its standard error as their output, where Java reports its own death."""
+    events = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    sys.stdout = os.fdopen(events, "w", encoding="utf-8")
 
 
 def tell(event: Event) -> None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
 from tqdm import tqdm
 
 from crypto_assets.checks.names import FRESHNESS
-from crypto_assets.dagster_home import PROJECT
 from crypto_assets.partitions import Partition, range_tags
 from crypto_assets.processes import end_children, start_child
 from crypto_assets.runs.events import (
@@ -57,9 +57,9 @@ class Worker:
     """How many it will tell of."""
 
     def start(self, *, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-        """The process of it, with events on its standard output."""
+        """The process of it, with events on its standard output, in the folder whose `.env` this program reads."""
         command = [sys.executable, "-m", *self.command]
-        return start_child(command, environment=environment, folder=PROJECT, log=log, read_stdout=True)
+        return start_child(command, environment=environment, folder=Path.cwd(), log=log, read_stdout=True)
 
 
 def worker_of(name: str, symbols: Sequence[str], stages: Sequence[Stage]) -> Worker:
@@ -116,7 +116,11 @@ def run_workers(
 
         assert child.stdout is not None
         for line in child.stdout:
-            take(decode_event(line))
+            try:
+                take(decode_event(line))
+            except msgspec.DecodeError:
+                with log.open("ab") as file:
+                    file.write(line)
         if child.wait() != 0:
             with lock:
                 outcome.failures.append(f"{worker.name}: the run did not succeed; its log is {log}")

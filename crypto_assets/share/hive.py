@@ -40,6 +40,10 @@ _SILENT = ("Could not connect to meta store", "TTransportException")
 """What Hive's client says of a metastore that it does not reach, or no longer."""
 
 
+FOUND = "crypto_assets.days_found"
+"""Property of a table whose former days were added: one that was only made, and then its maker killed, lacks it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What a day comes to: its rows, and the sum of each column of whole or decimal numbers."""
@@ -62,15 +66,15 @@ class HiveTable:
         self._database = database
         self.name = f"{database}.{table.name}"
 
-    def create(self) -> bool:
-        """Make database and table where there are none; whether the table is new.
+    def create(self) -> None:
+        """Make database and table where there are none, and add each day whose folder lies below the new table.
 
-        Raises SchemaError where a table of the name has other columns, or is none over files: it is left as it is.
+        These days are those that were shared before the table was dropped, or the metastore is new. Raises SchemaError
+        where a table of the name has other columns, or is none over files: it is left as it is.
         """
         with self._asked():
             self._run("create_database", database=self._database)
-            new = not self._session.catalog.tableExists(self.name)
-            if new:
+            if not self._session.catalog.tableExists(self.name):
                 self._run(
                     "create_table",
                     columns=columns_of(self._table),
@@ -78,7 +82,10 @@ class HiveTable:
                     location=_text(f"{self._root}/{self._table.name}"),
                 )
             self._check()
-        return new
+            if not any(row["key"] == FOUND for row in self._run("show_properties")):
+                self._run("repair_table")
+                self._session.catalog.refreshTable(self.name)
+                self._run("set_property", property=_text(FOUND))
 
     def add_day(self, day: date) -> str:
         """Make the folder of a day its partition, whatever it was before; its URI. Twice is the same as once."""
@@ -88,12 +95,6 @@ class HiveTable:
             self._run("move_partition", **_partition(day), location=_text(location))
             self._session.catalog.refreshTable(self.name)  # files that were replaced are listed anew
         return location
-
-    def repair(self) -> None:
-        """Add every day whose folder lies below the table's location."""
-        with self._asked():
-            self._run("repair_table")
-            self._session.catalog.refreshTable(self.name)
 
     def days(self) -> list[date]:
         """Days that are partitions, ascending."""

@@ -1,4 +1,4 @@
-"""Requests of the Sheets API that carry out plans: few, none too large, each of them safe to send twice."""
+"""Requests of the Sheets API that carry out plans: few, none too large."""
 
 from __future__ import annotations
 

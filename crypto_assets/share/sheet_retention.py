@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crypto_assets.share.sheet import Layout
-from crypto_assets.share.sheet_requests import Tab
+from crypto_assets.share.sheet_requests import MIN_ROWS, Tab
 from crypto_assets.share.sheet_rows import EMPTY, TIME_FORMAT, Cell, Row
 from crypto_assets.share.tables import WINDOWS
 from crypto_assets.spans import day_span
@@ -58,9 +58,15 @@ def expired(layout: Layout, rows: Sequence[Sequence[Cell]], *, first_kept: datet
 
 
 def delete_rows(tab: Tab, spans: Sequence[range]) -> list[dict[str, Any]]:
-    """Entries of `batchUpdate` that delete rows, of `expired`; the last first: each moves up what is below it."""
-    places = ({"startIndex": span.start, "endIndex": span.stop} for span in reversed(spans))
-    return [{"deleteDimension": {"range": {"sheetId": tab.sheet_id, "dimension": "ROWS"} | place}} for place in places]
+    """Entries of `batchUpdate` that delete rows, of `expired`; the last first: each moves up what is below it.
+
+    A tab of which less than MIN_ROWS would be left gets an empty row before: Google keeps one below the header.
+    """
+    of_tab = {"sheetId": tab.sheet_id, "dimension": "ROWS"}
+    places = (of_tab | {"startIndex": span.start, "endIndex": span.stop} for span in reversed(spans))
+    is_short = tab.rows - sum(map(len, spans)) < MIN_ROWS
+    room = [{"appendDimension": of_tab | {"length": 1}}] if spans and is_short else []
+    return [*room, *({"deleteDimension": {"range": place}} for place in places)]
 
 
 def _short_start(row: Sequence[Cell]) -> datetime | None:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import gspread
 import requests
-import tenacity
 from google.auth.exceptions import GoogleAuthError
-from google.auth.transport.requests import AuthorizedSession
 from google.oauth2.service_account import Credentials
 from gspread.exceptions import APIError
-from gspread.urls import SPREADSHEET_BATCH_UPDATE_URL
+from gspread.urls import SPREADSHEET_BATCH_UPDATE_URL, SPREADSHEET_VALUES_BATCH_UPDATE_URL
 
-from crypto_assets.endpoints import GOOGLE_SHEETS_URL, SheetsEndpoint
+from crypto_assets.endpoints import SheetsEndpoint
 from crypto_assets.errors import ConfigurationError, CryptoAssetsError, ServiceUnavailable, SheetError
 from crypto_assets.share.sheet import Layout, Shared, TabPlan, plan_upsert
 from crypto_assets.share.sheet_requests import (
@@ -38,47 +35,19 @@ from crypto_assets.share.sheet_requests import (
 )
 from crypto_assets.share.sheet_retention import Retention, delete_rows, expired
 from crypto_assets.share.sheet_rows import Cell, Row
+from crypto_assets.share.sheets_client import ATTEMPTS, RETRIED, PlanAgain, SheetsClient, sign_in_may_pass, was_not_done
 
 SCOPES = ("https://www.googleapis.com/auth/spreadsheets",)
-TIMEOUT_S = 180.0  # Google ends a request after as long
-ATTEMPTS = 8
-LONGEST_PAUSE_S = 64.0
-TOO_MANY = 429
-RETRIED = frozenset({408, TOO_MANY, 500, 502, 503, 504})
 
 
-class SheetsClient(gspread.HTTPClient):
-    """gspread's client for an API at another address, which repeats what may succeed later.
+@dataclass
+class _Progress:
+    """What an upsert planned at first, and did in all of its attempts."""
 
-    gspread's own repeats too, but neither a connection that breaks nor an answer without JSON, and it does not heed
-    Retry-After.
-    """
-
-    def __init__(self, account: Credentials, *, api: str, sleep: Callable[[float], None]) -> None:
-        super().__init__(account, AuthorizedSession(account))
-        self.set_timeout(TIMEOUT_S)
-        self._api = api.rstrip("/")
-        self._repeat, self._repeat_what_was_not_done = (
-            tenacity.Retrying(
-                retry=tenacity.retry_if_exception(may_pass),
-                wait=_pause_s,
-                stop=tenacity.stop_after_attempt(ATTEMPTS),
-                sleep=sleep,
-                reraise=True,
-            )
-            for may_pass in (_may_pass, _was_not_done)
-        )
-
-    def request(self, method: str, endpoint: str, *given: Any, **named: Any) -> requests.Response:
-        return self._repeat(super().request, method, self._at(endpoint), *given, **named)
-
-    def batch_update_once(self, spreadsheet: str, body: Mapping[str, Any]) -> None:
-        """`batch_update` of what must not be done twice: where it may have been done, the error is raised at once."""
-        url = self._at(SPREADSHEET_BATCH_UPDATE_URL % spreadsheet)
-        self._repeat_what_was_not_done(super().request, "post", url, json=body)
-
-    def _at(self, endpoint: str) -> str:
-        return endpoint.replace(GOOGLE_SHEETS_URL, self._api, 1)
+    plans: Mapping[str, TabPlan] = field(default_factory=dict[str, TabPlan])
+    created: tuple[str, ...] = ()
+    deleted: int = 0
+    sent: int = 0
 
 
 class SharedSpreadsheet:
@@ -97,22 +66,56 @@ class SharedSpreadsheet:
 
         An end anywhere in between leaves some rows written and the others as they were: a repeat writes the rest.
         """
+        progress = _Progress()
         with self._explained():
-            tabs = self._known_tabs(list(wanted))
-            created = [title for title in wanted if title not in tabs]
-            old = [title for title in wanted if title in tabs]
-            held = self._read(layout, old)
-            plans = _plans(layout, held, wanted)  # a header that is not ours stops everything here
-            deleted = self._delete_expired(retention, layout, held, wanted) if retention else 0
-            if deleted:
-                self._known_tabs(old)  # they are shorter now
-                plans = _plans(layout, self._read(layout, old), wanted)
-            sent = bool(deleted) + self._make_room(layout, plans, created)
-            ranges = [entry for title, plan in plans.items() for entry in value_ranges(title, layout, plan.writes)]
-            for body in batches(ranges):
-                self._client.values_batch_update(self._id, body)
-                sent += 1
-            return replace(self._described(plans, created, sent), deleted=deleted)
+            for attempt in range(1, ATTEMPTS + 1):
+                error = None
+                try:
+                    if self._bring(layout, wanted, progress, retention=retention):
+                        return self._described(progress)
+                except PlanAgain as again:
+                    self._tabs, error = None, again.error
+                    if attempt == ATTEMPTS:
+                        raise error from None
+                if attempt < ATTEMPTS:
+                    self._client.pause(error, attempt=attempt)
+        raise ServiceUnavailable(
+            f"Rows that were written into spreadsheet {self._id} were gone {ATTEMPTS} times when they were read again. "
+            "Do runs on another machine share into it? Let one machine do it, then repeat the run."
+        )
+
+    def _bring(
+        self,
+        layout: Layout,
+        wanted: Mapping[str, Sequence[Row]],
+        progress: _Progress,
+        *,
+        retention: Retention | None,
+    ) -> bool:
+        """Read, plan and write once; whether every row is there after it."""
+        tabs = self._known_tabs(list(wanted))
+        created = [title for title in wanted if title not in tabs]
+        old = [title for title in wanted if title in tabs]
+        held = self._read(layout, old)
+        plans = _plans(layout, held, wanted)  # a header that is not ours stops everything here
+        deleted = self._delete_expired(retention, layout, held, wanted) if retention else 0
+        if deleted:
+            progress.deleted += deleted
+            progress.sent += 1
+            self._known_tabs(old)  # they are shorter now
+            plans = _plans(layout, self._read(layout, old), wanted)
+        if not progress.plans:
+            progress.plans, progress.created = plans, tuple(created)
+        progress.sent += self._make_room(layout, plans, created)
+        ranges = [entry for title, plan in plans.items() for entry in value_ranges(title, layout, plan.writes)]
+        for body in batches(ranges):
+            self._client.write_once(SPREADSHEET_VALUES_BATCH_UPDATE_URL % self._id, body)
+            progress.sent += 1
+        if not any(plan.appended for plan in plans.values()):
+            return True
+        # Somebody on another machine may have written where we did: the rows that are not ours are theirs.
+        after = _plans(layout, self._read_known(layout, wanted), wanted)
+        return not any(plan.appended for plan in after.values())
 
     def _delete_expired(
         self,
@@ -140,10 +143,13 @@ class SharedSpreadsheet:
 
     def _delete(self, entries: Sequence[Mapping[str, Any]]) -> None:
         try:
-            self._client.batch_update_once(self._id, {"requests": entries})
-        except APIError as error:
-            if error.response.status_code not in RETRIED:
+            self._client.write_once(SPREADSHEET_BATCH_UPDATE_URL % self._id, {"requests": entries})
+        except PlanAgain as again:
+            error = again.error
+            if was_not_done(error):
                 raise
+            if not isinstance(error, APIError):
+                raise error from None
             raise ServiceUnavailable(
                 f"Google answered {error.response.status_code} when rows older than SHEET_KEEP_DAYS were to be "
                 "deleted. Whether they were is not known. Nothing else was written; a repeat of the run looks first."
@@ -152,8 +158,11 @@ class SharedSpreadsheet:
     def read(self, layout: Layout, titles: Sequence[str]) -> dict[str, list[list[Cell]]]:
         """Our columns of the tabs that are there, row 1 first; numbers as numbers, without empty rows at the end."""
         with self._explained():
-            tabs = self._known_tabs(titles)
-            return self._read(layout, [title for title in titles if title in tabs])
+            return self._read_known(layout, titles)
+
+    def _read_known(self, layout: Layout, titles: Iterable[str]) -> dict[str, list[list[Cell]]]:
+        tabs = self._known_tabs(titles := list(titles))
+        return self._read(layout, [title for title in titles if title in tabs])
 
     def _known_tabs(self, titles: Sequence[str]) -> dict[str, Tab]:
         """Tabs by title, asked for once and again where one that is wanted is not among them."""
@@ -180,6 +189,9 @@ class SharedSpreadsheet:
         """Add the tabs that are missing and lengthen those too short, all in one request or none of it."""
         tabs = self._known_tabs([])
         last_rows = {title: plan.last_row for title, plan in plans.items()}
+        if grow_tabs([tabs[title] for title in plans if title in tabs], last_rows, layout):
+            self._tabs = None  # made longer since, by others: our size would cut off what they wrote
+            tabs = self._known_tabs([])
         held = [tabs[title] for title in plans if title in tabs]
         for spare in (SPARE_ROWS, 0):  # with rows to spare where they find room
             new = add_tabs(created, layout, last_rows=last_rows, spare=spare)
@@ -193,20 +205,23 @@ class SharedSpreadsheet:
             return 0
         check_size(cells)
         self._tabs = None
-        self._client.batch_update(self._id, {"requests": [*new, *map(resize, grown.values())]})
+        body = {"requests": [*new, *map(resize, grown.values())]}
+        self._client.write_once(SPREADSHEET_BATCH_UPDATE_URL % self._id, body)
         return 1
 
-    def _described(self, plans: Mapping[str, TabPlan], created: Sequence[str], sent: int) -> Shared:
+    def _described(self, progress: _Progress) -> Shared:
+        plans = progress.plans
         repeated = tuple(f"{title}!A{row}" for title, plan in plans.items() for row in plan.repeated)
         return Shared(
             tabs=len(plans),
-            created=tuple(created),
+            created=progress.created,
             updated=sum(plan.updated for plan in plans.values()),
             appended=sum(plan.appended for plan in plans.values()),
             unchanged=sum(plan.unchanged for plan in plans.values()),
             repeated=repeated,
-            requests=sent,
+            requests=progress.sent,
             cells=sum(tab.cells for tab in self._known_tabs(list(plans)).values()),
+            deleted=progress.deleted,
         )
 
     @contextmanager
@@ -287,35 +302,12 @@ def explained(error: APIError, *, spreadsheet: str, account: str) -> CryptoAsset
 
 
 def _sign_in_failed(error: GoogleAuthError, *, account: str) -> CryptoAssetsError:
-    if error.retryable:
+    if sign_in_may_pass(error):
         return ServiceUnavailable(f"Signing in to Google failed: {error}. Nothing more was written; repeat the run.")
     return SheetError(
         f"Google does not let the service account {account} sign in: {error}. Its key was deleted, or this machine's "
         "clock is wrong. Nothing more was written. Make a new key and put it into GOOGLE_APPLICATION_CREDENTIALS."
     )
-
-
-def _may_pass(error: BaseException) -> bool:
-    match error:
-        case APIError():
-            return error.response.status_code in RETRIED
-        case requests.ConnectionError() | requests.Timeout():
-            return True
-        case _:
-            return False
-
-
-def _was_not_done(error: BaseException) -> bool:
-    """Only a request beyond the quota was surely not carried out."""
-    return isinstance(error, APIError) and error.response.status_code == TOO_MANY
-
-
-def _pause_s(state: tenacity.RetryCallState) -> float:
-    """As long as the answer asks for, else 1, 2, 4 … seconds; never longer than LONGEST_PAUSE_S."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.response.headers.get("Retry-After", "") if isinstance(error, APIError) else ""
-    pause_s = float(asked) if asked.isdigit() else 2.0 ** (state.attempt_number - 1)
-    return min(pause_s, LONGEST_PAUSE_S)
 
 
 def _plans(

@@ -10,6 +10,7 @@ from crypto_assets.binance.archive_paths import FUTURES_TIMEFRAMES
 from crypto_assets.simulator.exchange_data import KlineKind
 from crypto_assets.simulator.parameters import (
     TimeRange,
+    limit_of,
     read_integer,
     read_interval,
     read_limit,
@@ -112,8 +113,7 @@ def check_order(span: TimeRange) -> None:
 
 
 def _kline_weight(query: QueryParams) -> int:
-    text = query.get("limit", str(_DEFAULT))
-    limit = int(text) if text.isdecimal() else _DEFAULT
+    limit = limit_of(query, default=_DEFAULT)
     return 1 if limit < 100 else 2 if limit < 500 else 5 if limit <= 1000 else 10
 
 

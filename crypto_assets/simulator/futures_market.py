@@ -15,6 +15,7 @@ from crypto_assets.simulator.decimal_text import decimal_text, decimals_of
 from crypto_assets.simulator.futures import check_order
 from crypto_assets.simulator.market import SymbolSpec
 from crypto_assets.simulator.parameters import (
+    limit_of,
     read_limit,
     read_optional_symbol,
     read_symbol,
@@ -264,5 +265,4 @@ def _one_or(all_symbols: int) -> Callable[[QueryParams], int]:
 
 
 def _depth_weight(query: QueryParams) -> int:
-    text = query.get("limit", "500")
-    return _DEPTH_WEIGHTS.get(int(text), 2) if text.isdecimal() else 2
+    return _DEPTH_WEIGHTS.get(limit_of(query, default=500), 2)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from crypto_assets.binance.typed_rows import MICROSECONDS_FROM
@@ -74,6 +75,12 @@ def read_limit(request: Request, *, default: int, largest: int, clamp: bool) -> 
     if limit == 0 or (limit > largest and not clamp):
         raise ApiError(-1130, "Data sent for parameter 'limit' is not valid.")
     return min(limit, largest)
+
+
+def limit_of(query: QueryParams, *, default: int) -> int:
+    """The rows that a request is charged for, before it is looked at: the default where it names no number."""
+    text = query.get("limit", "")
+    return int(text) if _INTEGER.fullmatch(text) else default
 
 
 def read_time_range(request: Request) -> TimeRange:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from crypto_assets.simulator.decimal_text import Digits, decimal_text
 from crypto_assets.simulator.market import Halt, SymbolSpec, Ticker24h
-from crypto_assets.simulator.parameters import read_limit, read_symbol
+from crypto_assets.simulator.parameters import limit_of, read_limit, read_symbol
 from crypto_assets.simulator.replies import ApiError
 from crypto_assets.simulator.rest import SPOT_WEIGHT_LIMIT, Endpoint, time_unit_us
 from crypto_assets.simulator.rows import RowReader
@@ -149,8 +149,7 @@ def _symbol_info(spec: SymbolSpec, *, status: str) -> dict[str, object]:
 
 
 def _depth_weight(query: QueryParams) -> int:
-    text = query.get("limit", "100")
-    limit = int(text) if text.isdecimal() else 100
+    limit = limit_of(query, default=100)
     return 5 if limit <= 100 else 25 if limit <= 500 else 50 if limit <= 1000 else 250
 
 

@@ -33,6 +33,9 @@ CREATE_ATTEMPTS = 3
 PASSING_CLASSES = ("08", "40", "53", "57")
 """Classes of SQLSTATE that say nothing about the statement: connection, rollback, resources, an operator."""
 
+CONFLICT_SIGNS = ("Serializable isolation violation", "conflict with concurrent transaction")
+"""How a transaction that Redshift undid for the sake of another one says so: under the class of internal errors."""
+
 CREATED_MEANWHILE = (
     psycopg2.errors.UniqueViolation,
     psycopg2.errors.DuplicateTable,
@@ -217,12 +220,16 @@ def _may_pass(error: psycopg2.Error) -> bool:
     """Whether the connection is gone, or the session was ended, queued or rolled back for another's sake."""
     if error.pgcode is None:
         return isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+    if error.pgcode == "XX000":
+        return any(sign in str(error) for sign in CONFLICT_SIGNS)
     return error.pgcode[:2] in PASSING_CLASSES or error.pgcode == "55P03"
 
 
 def _raise(error: psycopg2.Error, *, what: str, note: str | None = None) -> NoReturn:
     lines = str(error).strip().splitlines()
     reason = lines[0].strip().rstrip(".") if lines else type(error).__name__
+    if error.diag.message_detail and reason.isdecimal():
+        reason = f"{reason}, {error.diag.message_detail.strip()}"
     if _may_pass(error):
         raise ServiceUnavailable(
             f"Redshift did not answer about {what}: {reason}. It is as it was or as it is to be, never in between; "

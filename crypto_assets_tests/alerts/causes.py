@@ -57,13 +57,14 @@ class Book:
     ledger: Ledger
     outbox: Outbox
     now: datetime = NOW
+    channels: tuple[str, ...] = CHANNELS
 
     def look(
         self, *causes: Cause, scopes: tuple[str, ...] = ("disk", "stream", "run"), after: timedelta = EVERY
     ) -> None:
         """A look that found these, some time after the last one."""
         self.now += after
-        self.ledger.record(Judged(causes, frozenset(scopes)), channels=CHANNELS, now=self.now)
+        self.ledger.record(Judged(causes, frozenset(scopes)), channels=self.channels, now=self.now)
 
     def told(self, channel: str = "webhook") -> list[tuple[str, str]]:
         """Key and last kind of what a channel has not been told; it is told then."""

@@ -30,6 +30,14 @@ class Mailbox:
     receivers: list[list[str]] = field(default_factory=list)
     refuse: str = ""
     """Answer to the content of a letter, in place of taking it."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Answers to receivers, in place of taking a letter for them."""
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Envelope, address: str, options: Any) -> str:
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:
         if self.refuse:

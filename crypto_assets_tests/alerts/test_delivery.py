@@ -14,10 +14,11 @@ from crypto_assets.alerts.delivery import Sent, channels_of, deliver, send_test
 from crypto_assets.alerts.facts import Facts
 from crypto_assets.alerts.rules import judge
 from crypto_assets.config import Settings
+from crypto_assets.errors import AlertsError
 from crypto_assets.health.storage import Disk
 from crypto_assets_tests.alerts.causes import NOW, Book, cause
 from crypto_assets_tests.alerts.hook import SECRET, Hook, hook_server
-from crypto_assets_tests.alerts.mailbox import mail_server
+from crypto_assets_tests.alerts.mailbox import Mailbox, mail_server
 from crypto_assets_tests.services import service_settings
 
 MINUTE = timedelta(minutes=1)
@@ -37,6 +38,19 @@ class Teller:
         channels = channels_of(self.settings, log=log)
         sent = deliver(self.book.outbox, channels, settings=self.settings, calls=self.calls, now=self.book.now)
         return {one.channel: one for one in sent}
+
+
+def with_mail(book: Book, hook: Hook, box: Mailbox, folder: Path) -> Teller:
+    """A webhook and a mailbox."""
+    settings = service_settings(
+        folder,
+        alert_webhook_url=hook.url,
+        alert_smtp_url=f"smtp://127.0.0.1:{box.port}",
+        alert_email_from="a@b.example",
+        alert_email_to="c@d.example",
+    )
+    book.channels = tuple(channel.name for channel in channels_of(settings, log=log))
+    return Teller(book, settings)
 
 
 @pytest.fixture
@@ -98,6 +112,42 @@ def test_a_server_that_is_down_delays_no_other_channel_and_is_told_when_it_is_ba
         assert teller.tell(after=MINUTE)["webhook"].state == "sent"
         assert back.subjects == ["RESOLVED: disk/a is wrong"]
         assert "It was: It is 9 % full." in back.texts[0]
+
+
+def test_a_webhook_that_asks_for_an_endless_pause_keeps_no_letter_back_and_sends_none_twice(
+    book: Book, hook: Hook, tmp_path: Path
+) -> None:
+    hook.answers += [(429, {"Retry-After": "9" * 20})]
+    with mail_server(signs_in=False) as box:
+        teller = with_mail(book, hook, box, tmp_path)
+        book.look(cause("disk/a"))
+        found = teller.tell()
+        assert (found["webhook"].state, found["e-mail"].state) == ("failed", "sent")
+        book.look(cause("disk/a"), cause("disk/b"), after=MINUTE)
+        assert teller.tell()["e-mail"].state == "sent"
+        assert [letter["Subject"] for letter in box.letters] == [
+            "[crypto-assets] WARNING: disk/a is wrong",
+            "[crypto-assets] WARNING: disk/b is wrong",
+        ]
+    assert teller.tell(after=timedelta(hours=1))["webhook"].state == "sent"
+
+
+def test_what_a_channel_took_is_noted_down_where_that_another_failed_cannot_be(
+    book: Book, hook: Hook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AlertsError("The disk is full.")
+
+    hook.answers.append((500, {}))
+    monkeypatch.setattr(book.outbox, "failed", refuse)
+    with mail_server(signs_in=False) as box:
+        teller = with_mail(book, hook, box, tmp_path)
+        book.look(cause("disk/a"))
+        with pytest.raises(AlertsError, match="The disk is full"):
+            teller.tell()
+        assert len(box.letters) == 1
+    assert book.outbox.waiting("e-mail") == []
+    assert len(book.outbox.waiting("webhook")) == 1
 
 
 def test_a_channel_that_takes_nothing_for_long_is_itself_a_cause(teller: Teller, hook: Hook) -> None:

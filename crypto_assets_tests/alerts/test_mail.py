@@ -41,6 +41,7 @@ def mailbox(running: Mailbox, pem: Path, monkeypatch: pytest.MonkeyPatch) -> Mai
     running.letters.clear()
     running.receivers.clear()
     running.refuse = ""
+    running.refused.clear()
     return running
 
 
@@ -98,6 +99,44 @@ def test_a_wrong_password_and_a_refused_letter_are_told_apart(mailbox: Mailbox) 
     assert "refuses user and password of ALERT_SMTP_URL (535)" in send(wrong)
     mailbox.refuse = f"554 no, {PASSWORD}"
     assert send(f"smtp://{WHO}127.0.0.1:{mailbox.port}").endswith("refuses the message (554).")
+
+
+def test_a_receiver_that_is_refused_is_told_and_gets_what_the_others_have(mailbox: Mailbox) -> None:
+    url = f"smtp://{WHO}127.0.0.1:{mailbox.port}"
+    one, two = BOTH
+    mailbox.refused[two] = f"450 greylisted, {PASSWORD}"
+    for _ in range(3):
+        assert send(url).endswith(f":{mailbox.port} refuses 1 of 2 receivers of ALERT_EMAIL_TO: number 2 (450).")
+    mailbox.refused[one] = "550 no such mailbox"
+    assert send(url).endswith("number 2 (450).")
+    assert mailbox.receivers == [[one]]
+    mailbox.refused.clear()
+    assert send(url) == ""
+    assert mailbox.receivers == [[one], [two]]
+    assert len({letter["Message-ID"] for letter in mailbox.letters}) == 1
+
+
+def test_a_server_that_hangs_up_between_two_receivers_has_taken_nothing(mailbox: Mailbox) -> None:
+    url = f"smtp://{WHO}127.0.0.1:{mailbox.port}"
+    mailbox.refused[BOTH[1]] = "421 too many connections"
+    assert send(url).endswith("number 2 (421).")
+    mailbox.refused.clear()
+    assert send(url) == ""
+    assert mailbox.receivers == [list(BOTH)]
+
+
+def test_a_receiver_that_is_refused_for_long_keeps_no_new_letter_from_the_others(mailbox: Mailbox) -> None:
+    one, two = BOTH
+    mailbox.refused[two] = "550 no such mailbox"
+    for number in (1, 2):
+        message = compose([notice(number)], dagster_url="http://127.0.0.1:3000", origin="here")
+        mail = Mail(SecretStr(f"smtp://{WHO}127.0.0.1:{mailbox.port}"), sender=USER, receivers=BOTH)
+        for _ in range(2):
+            with pytest.raises(DeliveryFailed, match="number 2"):
+                mail.send(message)
+    assert mailbox.receivers == [[one], [one]]
+    mailbox.refused[one] = "550 no such mailbox"
+    assert send(f"smtp://{WHO}127.0.0.1:{mailbox.port}").endswith("number 1 (550), number 2 (550).")
 
 
 def test_a_server_that_is_down_is_told_without_user_or_password() -> None:

@@ -10,6 +10,7 @@ import pytest
 from crypto_assets.alerts.alert import Cause
 from crypto_assets.alerts.facts import Damaged, Facts, FailedRuns, ModelSkill, Unseen
 from crypto_assets.alerts.rules import judge
+from crypto_assets.alerts.rules_live import RESTARTS_WITHIN
 from crypto_assets.features.declaration import FEATURES
 from crypto_assets.forecast.drift import WeekSkill
 from crypto_assets.forecast.judge.significance import Interval
@@ -22,7 +23,8 @@ from crypto_assets.spans import to_us
 from crypto_assets.stream.health import Health
 from crypto_assets.stream.health import judge as judge_beat
 from crypto_assets.stream.heartbeat import Heartbeat, Program, StreamState
-from crypto_assets_tests.alerts.causes import NOW
+from crypto_assets_tests.alerts.causes import NOW, Book
+from sensors.market_stream import INTERVAL_S, STEADY_AFTER_S, pause_s
 
 MINUTE = timedelta(minutes=1)
 DAY = date(2026, 3, 7)
@@ -242,6 +244,25 @@ def test_a_disk_is_told_below_a_tenth(free: int, is_told: bool) -> None:
 def test_four_starts_in_half_an_hour_are_a_loop(starts: int, is_loop: bool) -> None:
     assert ("restarts/market_stream" in causes(starts={"market_stream": starts})) is is_loop
     assert "restarts" in scopes(starts={})
+
+
+def test_a_loop_of_restarts_is_one_alert_until_nothing_was_started_for_as_long_as_it_could_pause(
+    quick_book: Book,
+) -> None:
+    book, begun = quick_book, quick_book.now
+    starts_s = [0.0]
+    for failures in range(1, 20):
+        lasted_s = 5.0 if failures < 4 else STEADY_AFTER_S - 1.0
+        starts_s.append(starts_s[-1] + lasted_s + pause_s(failures) + INTERVAL_S)
+    told: list[tuple[timedelta, str]] = []
+    while (after := book.now - begun) < timedelta(seconds=starts_s[-1]) + 2 * RESTARTS_WITHIN:
+        made = [(str(s), begun + timedelta(seconds=s)) for s in starts_s if timedelta(seconds=s) <= after]
+        starts = book.ledger.remember_starts({"market_stream": made}, since=book.now - RESTARTS_WITHIN)
+        book.ledger.record(judge(Facts(now=book.now, streams=False, starts=starts)), channels=("log",), now=book.now)
+        told += [(after, kind) for _, kind in book.told("log")]
+        book.now += MINUTE
+    assert [kind for _, kind in told] == ["firing", "resolved"]
+    assert told[-1][0] >= timedelta(seconds=starts_s[-1]) + RESTARTS_WITHIN
 
 
 def check(partition: str | None, *, passed: bool, severity: str = "ERROR", name: str = "drift") -> CheckResult:

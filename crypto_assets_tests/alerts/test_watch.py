@@ -321,8 +321,13 @@ def fill(path: Path) -> None:
             file.write(bytes(4_096))
 
 
-def publish_forecasts(lake: Lake, watched: Platform, *, model_id: str, knows: float, noise: float) -> None:
-    """A day of forecasts of a minute, and what came: a share of it known, and noise beside."""
+def publish_forecasts(
+    lake: Lake, watched: Platform, *, model_id: str, knows: float, noise: float, promoted_at: datetime | None = None
+) -> None:
+    """A day of forecasts of a minute, and what came: a share of it known, and noise beside.
+
+    The model was promoted as the day began, unless said otherwise.
+    """
     card, rng = small_card(), np.random.default_rng(5)
     moves = rng.normal(0, 1e-4, 1_442)
     as_of_us = to_us(day_span(watched.day).start) + 60_000_000 * np.arange(1_442)
@@ -334,7 +339,7 @@ def publish_forecasts(lake: Lake, watched: Platform, *, model_id: str, knows: fl
         as_of_us=as_of_us[:1_440],
         price=close[:1_440],
         forecasts=horizons,
-        promoted_at=day_span(watched.day).start,
+        promoted_at=promoted_at or day_span(watched.day).start,
     )
     made = realised(made, as_of_us=as_of_us, close=close)
     place = made.schema.get_field_index("model_id")
@@ -353,6 +358,10 @@ def test_a_model_that_lost_its_skill_is_told_until_its_forecasts_are_worth_somet
     quiet.looks(10, every=5)
     assert quiet.told() == ["RESOLVED: the model of BTCUSDT has lost its skill"]
     publish_forecasts(quiet.lake, quiet, model_id="a former model", knows=0.0, noise=1e-4)
+    quiet.looks(10, every=5)
+    assert quiet.told() == []
+    backcast = day_span(quiet.day).end
+    publish_forecasts(quiet.lake, quiet, model_id=model.card.model_id, knows=0.0, noise=1e-4, promoted_at=backcast)
     quiet.looks(10, every=5)
     assert quiet.told() == []
 

@@ -53,6 +53,12 @@ def test_each_day_gets_the_header_of_the_month(tmp_path: Path) -> None:
     assert [text.startswith(header) for text in found.values()] == [True, True]
 
 
+def test_blank_lines_do_not_hide_the_header(tmp_path: Path) -> None:
+    header = "open_time,open,high,low,close,volume\n"
+    found = texts(split(tmp_path, "\n \r\n" + header + line(second(DAYS[0], 1)) + line(second(DAYS[1], 1))))
+    assert [text.startswith(header) for text in found.values()] == [True, True]
+
+
 def test_a_line_that_begins_with_no_time_of_the_month_stays_beside_the_line_before_it(tmp_path: Path) -> None:
     strange = "tomorrow,1,2\n" + line(second(date(2023, 1, 1), 0)) + "17\n"
     found = texts(split(tmp_path, "?\n" + line(second(DAYS[7], 1)) + strange + line(second(DAYS[8], 0))))

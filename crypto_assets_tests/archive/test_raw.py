@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import override
 
 import pytest
 from starlette.testclient import TestClient
@@ -13,7 +14,7 @@ from starlette.testclient import TestClient
 from crypto_assets.archive.raw import RawDay, RawDays, file_of, path_of, read_zip
 from crypto_assets.binance.archive import ArchiveClient
 from crypto_assets.binance.archive_paths import ArchiveFile
-from crypto_assets.errors import ChecksumMismatch, InputIncomplete, LakeError
+from crypto_assets.errors import ChecksumMismatch, InputIncomplete, LakeError, NothingOfDay
 from crypto_assets.lake.files import Files
 from crypto_assets.simulator.app import create_app
 from crypto_assets.simulator.clock import Clock
@@ -38,8 +39,8 @@ class Zone:
         publish(self.archive, file_of(SYMBOL, day), content, sha256=sha256)
         return content
 
-    def publish_month(self, *, close: str = "60000.00") -> None:
-        text = "".join(line(second(day, 5), close=close) for day in DAYS)
+    def publish_month(self, *, close: str = "60000.00", without: frozenset[date] = frozenset()) -> None:
+        text = "".join(line(second(day, 5), close=close) for day in DAYS if day not in without)
         publish(self.archive, MONTH, zipped(MONTH, text))
 
     def raw(
@@ -54,6 +55,71 @@ class Zone:
     def write(self, *days: date, accept: frozenset[str] = frozenset()) -> list[RawDay]:
         raw = self.raw(*((SYMBOL, day) for day in days), accept=accept)
         return [raw.write(SYMBOL, day) for day in days]
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+class EndingFiles(Files):
+    """Files of a process that is killed before it writes or deletes once more."""
+
+    def __init__(self, uri: str, *, writes: int) -> None:
+        super().__init__(uri)
+        self._left = writes
+
+    @override
+    def publish(self, path: str, content: bytes) -> bool:
+        self._count()
+        return super().publish(path, content)
+
+    @override
+    def remove(self, path: str) -> None:
+        self._count()
+        super().remove(path)
+
+    def _count(self) -> None:
+        if not self._left:
+            raise Killed
+        self._left -= 1
+
+
+class InterruptedFiles(Files):
+    """Files of a reader to whom something happens after one of its reads."""
+
+    def __init__(self, uri: str, happens: Callable[[], object], *, after: int) -> None:
+        super().__init__(uri)
+        self._happens, self._left = happens, after
+
+    @override
+    def read(self, path: str) -> bytes | None:
+        content = super().read(path)
+        self._left -= 1
+        if not self._left:
+            self._happens()
+        return content
+
+
+def kill(zone: Zone, *, writes: int) -> None:
+    """Write the day in a process that is killed after so many writes."""
+    lasting = zone.files
+    zone.files = EndingFiles(lasting.uri, writes=writes)
+    with pytest.raises(Killed):
+        zone.write(DAY)
+    zone.files = lasting
+
+
+def is_whole(zone: Zone, content: bytes) -> bool:
+    """Whether the day is this zip, with its checksum and its record, and nothing else."""
+    file, folder = file_of(SYMBOL, DAY), Path(zone.files.uri_of(path_of(SYMBOL, DAY))).parent
+    found = read_zip(zone.files, SYMBOL, DAY)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return (
+        found is not None
+        and found[0] == (folder / file.name).read_bytes() == content
+        and (folder / file.checksum_name).read_text().startswith(sha256)
+        and {path.name for path in folder.iterdir()} == {file.name, file.checksum_name, "_origin.json"}
+    )
 
 
 @pytest.fixture
@@ -136,6 +202,17 @@ def test_a_day_that_nobody_publishes_is_refused_with_both_names(zone: Zone) -> N
         zone.write(DAY)
 
 
+@pytest.mark.parametrize("wanted", [DAYS, [DAY]], ids=["month", "day"])
+def test_a_day_of_which_a_published_month_has_no_candle_is_not_to_be_tried_again(
+    zone: Zone, wanted: list[date]
+) -> None:
+    zone.publish_month(without=frozenset({DAY}))
+    raw = zone.raw(*((SYMBOL, day) for day in wanted))
+    with pytest.raises(NothingOfDay, match=r"2024-02\.zip is published and has no candle of this day.*leave it out"):
+        raw.write(SYMBOL, DAY)
+    assert all(raw.write(SYMBOL, day).changed for day in wanted if day != DAY)
+
+
 def test_a_day_that_is_no_longer_published_stays_and_says_so(zone: Zone) -> None:
     zone.publish_day(DAY, line(second(DAY, 0)))
     zone.write(DAY)
@@ -175,3 +252,56 @@ def test_a_zip_that_was_changed_is_not_read_and_is_replaced_by_the_next_run(zone
         read_zip(zone.files, SYMBOL, DAY)
     (again,) = zone.write(DAY)
     assert again.changed
+
+
+@pytest.mark.parametrize("writes", range(6))
+def test_a_run_that_is_killed_as_it_publishes_a_day_anew_leaves_the_former_day_or_the_new_one(
+    zone: Zone, writes: int
+) -> None:
+    former = zone.publish_day(DAY, line(second(DAY, 0)))
+    zone.write(DAY)
+    new = zone.publish_day(DAY, line(second(DAY, 1)))
+    kill(zone, writes=writes)
+    found = read_zip(zone.files, SYMBOL, DAY)
+    assert found is not None
+    assert found[0] == (former if writes < 2 else new)
+    zone.write(DAY)
+    assert is_whole(zone, new)
+
+
+@pytest.mark.parametrize("writes", range(6))
+def test_what_a_killed_run_left_goes_with_the_next_file_that_is_published(zone: Zone, writes: int) -> None:
+    zone.publish_day(DAY, line(second(DAY, 0)))
+    zone.write(DAY)
+    zone.publish_day(DAY, line(second(DAY, 1)))
+    kill(zone, writes=writes)
+    newest = zone.publish_day(DAY, line(second(DAY, 2)))
+    zone.write(DAY)
+    assert is_whole(zone, newest)
+
+
+def test_a_day_that_a_killed_run_left_is_put_in_its_place_though_it_is_published_no_more(zone: Zone) -> None:
+    zone.publish_day(DAY, line(second(DAY, 0)))
+    zone.write(DAY)
+    new = zone.publish_day(DAY, line(second(DAY, 1)))
+    kill(zone, writes=2)
+    for path in zone.archive.rglob("*.zip*"):
+        path.unlink()
+    (kept,) = zone.write(DAY)
+    assert "no longer published" in kept.remark
+    assert is_whole(zone, new)
+
+
+@pytest.mark.parametrize("writes", [0, 2])
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_who_reads_while_a_day_is_published_anew_has_the_former_day_or_the_new_one(
+    zone: Zone, after: int, writes: int
+) -> None:
+    former = zone.publish_day(DAY, line(second(DAY, 0)))
+    zone.write(DAY)
+    new = zone.publish_day(DAY, line(second(DAY, 1)))
+    kill(zone, writes=writes)
+    found = read_zip(InterruptedFiles(zone.files.uri, lambda: zone.write(DAY), after=after), SYMBOL, DAY)
+    assert found is not None
+    assert found[0] in (former, new)
+    assert found[1].sha256 == hashlib.sha256(found[0]).hexdigest()

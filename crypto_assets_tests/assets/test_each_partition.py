@@ -9,7 +9,7 @@ import pytest
 from crypto_assets.assets import each_partition
 from crypto_assets.assets.day_asset import day_asset
 from crypto_assets.assets.each_partition import Written, materialize_each
-from crypto_assets.errors import BadPayload, RateLimited, Unavailable
+from crypto_assets.errors import BadPayload, NothingOfDay, RateLimited, Unavailable
 from crypto_assets.partitions import DaySymbol, Partition, range_tags
 from crypto_assets_tests.assets.small_exchange import SmallPlatform, day, failures, time
 
@@ -66,6 +66,26 @@ def test_a_failed_day_is_named_and_the_days_before_it_stay(platform: SmallPlatfo
     assert "The 2 of 5 partitions before it are done and stay." in sentence
     assert platform.materialized(ASSET) == {day(1).key, day(2).key}
     assert platform.metadata(ASSET, day(2))["dagster/row_count"] == 1440
+
+
+def test_a_day_of_which_nothing_was_published_keeps_no_other_from_being_written(platform: SmallPlatform) -> None:
+    platform.rest.errors[date(2024, 8, 2)] = [NothingOfDay("nothing of this day")]
+
+    result = platform.run(day(1), day(4), assets=[ASSET])
+
+    (sentence,) = failures(result).values()
+    assert "1 of 4 partitions failed. The 3 others are done and stay.\n2024-08-02 BTCUSDT: nothing of" in sentence
+    assert platform.materialized(ASSET) == {day(1).key, day(3).key, day(4).key}
+
+
+def test_a_failure_after_a_day_of_nothing_names_its_own_day(platform: SmallPlatform) -> None:
+    platform.rest.errors[date(2024, 8, 2)] = [NothingOfDay("nothing of this day")]
+    platform.rest.errors[date(2024, 8, 3)] = [BadPayload("the response is not JSON")]
+
+    result = platform.run(day(1), day(4), assets=[ASSET])
+
+    (sentence,) = failures(result).values()
+    assert "bronze_klines_1m 2024-08-03 BTCUSDT: the response is not JSON" in sentence
 
 
 def test_a_bug_is_not_retried_and_the_days_before_it_stay(platform: SmallPlatform) -> None:

@@ -12,6 +12,7 @@ import pytest
 from crypto_assets.assets.forecast_predictions import forecast_predictions_assets
 from crypto_assets.forecast import predicting
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS
+from crypto_assets.schemas import SILVER_KLINES
 from crypto_assets_tests.assets.small_exchange import failures
 from crypto_assets_tests.forecast.small_predictions import (
     DAYS,
@@ -116,6 +117,32 @@ def test_the_end_of_a_day_is_realised_once_the_next_one_is_there_and_nothing_els
     assert after["realised_price"].null_count == 0
     assert after.select(FORETOLD).equals(before.select(FORETOLD))
     assert after.slice(0, 2_800).equals(before.slice(0, 2_800))
+
+
+def test_what_came_is_forgotten_where_its_candle_is_real_no_longer_and_stays_without_the_next_day(
+    world: PredictionWorld, model: SmallModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.promote(model, time(3))
+    world.fill(4)
+    assert world.run(day(3)).success
+    before = world.stored(day(3))
+
+    monkeypatch.setattr(predicting, "load_checkpoint", None)  # what is stored is not foretold again
+    world.lake.files.remove(SILVER_KLINES["1m"].partition_path("BTCUSDT", day(4).day))
+    assert world.run(day(3)).success
+    assert world.stored(day(3)).equals(before)
+
+    first = 3 * MINUTES
+    world.fill(4, table=without_rows(with_filled(market(4), [first]), range(first)))
+    assert world.run(day(3)).success
+
+    after = world.stored(day(3)).to_pylist()
+    gone = [row for row in after if row["realised_price"] is None]
+    assert {row["target_time"] for row in gone} == {time(4, 0, 1)}
+    assert all(row["realised_return"] is None for row in gone)
+    assert [row for row in after if row not in gone] == [
+        row for row in before.to_pylist() if row["target_time"] != time(4, 0, 1)
+    ]
 
 
 def test_a_repeat_changes_nothing(world: PredictionWorld, model: SmallModel) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,11 +22,13 @@ from crypto_assets.config import read_settings
 from crypto_assets.lake.lake import Lake
 from crypto_assets.partitions import DaySymbol, WholeDay
 from crypto_assets.run_tags import PARTITION_TAG
+from crypto_assets.share.sheets_client import SheetsClient
 from crypto_assets.share.tables import PRICE_AGGREGATES
 from crypto_assets_tests.share.test_workbook import aggregates
 from crypto_assets_tests.sheets_server import SheetsServer
 from resources.lake import LakeResource
 from resources.services.manager import Services
+from resources.services.sheets_book import Sheet
 from resources.services.sheets_standin import EMAIL, EMBEDDED_ID
 from resources.sheets import SheetsResource
 
@@ -40,6 +45,16 @@ class Share:
 
     def publish(self, *symbols: str) -> None:
         share_store(Lake(self.lake)).publish(PRICE_AGGREGATES, DAY.day, aggregates(*symbols))
+
+    def publish_next_day(self) -> WholeDay:
+        """The same rows of BTCUSDT a day later."""
+        later = aggregates("BTCUSDT").to_pylist()
+        for row in later:
+            row["window_start"] += timedelta(days=1)
+        day = WholeDay(DAY.day + timedelta(days=1))
+        rows = pa.Table.from_pylist(later, schema=PRICE_AGGREGATES.schema)
+        share_store(Lake(self.lake)).publish(PRICE_AGGREGATES, day.day, rows)
+        return day
 
     def run(self, day: WholeDay = DAY) -> dg.ExecuteInProcessResult:
         definitions = dg.Definitions(
@@ -157,16 +172,37 @@ def test_days_that_have_become_too_old_leave_the_sheet_and_pass_their_check(
     monkeypatch.setenv("SHEET_KEEP_DAYS", "1")
     named.publish("BTCUSDT")
     assert verdict(named.run()).passed
-    later = aggregates("BTCUSDT").to_pylist()
-    for row in later:
-        row["window_start"] += timedelta(days=1)
-    day = WholeDay(DAY.day + timedelta(days=1))
-    rows = pa.Table.from_pylist(later, schema=PRICE_AGGREGATES.schema)
-    share_store(Lake(named.lake)).publish(PRICE_AGGREGATES, day.day, rows)
+    day = named.publish_next_day()
     assert verdict(named.run(day)).passed
     assert named.metadata(day)["rows_deleted_as_too_old"] == 1
     assert [row[1] for row in sheets_server.rows("BTCUSDT")[1:]] == [*["1h"] * 3, "1m", *["1h"] * 3]
     assert _check_alone(named, sheet_checks(DAYS), DAY).passed
+
+
+def test_two_days_that_are_shared_at_once_are_both_there(
+    named: Share, sheets_server: SheetsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named.publish("BTCUSDT")
+    days = (DAY, named.publish_next_day())
+    both, read = threading.Barrier(2), SheetsClient.values_batch_get
+    met: list[object] = []
+
+    def read_together(*given: Any) -> Any:
+        held = read(*given)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(1)
+            met.append(given)
+        return held
+
+    def write(day: WholeDay) -> None:
+        SheetDays(SheetsResource(), share_store(Lake(named.lake)), settings=read_settings()).write(day)
+
+    sheets_server.edit(lambda book: book.sheets.append(Sheet(9, "BTCUSDT")))
+    monkeypatch.setattr(SheetsClient, "values_batch_get", read_together)
+    with ThreadPoolExecutor() as runs:
+        list(runs.map(write, days))
+    assert len(sheets_server.rows("BTCUSDT")) == 1 + 2 * 4
+    assert met == []
 
 
 def test_a_refusal_fails_the_step_with_its_sentence(named: Share, sheets_server: SheetsServer) -> None:

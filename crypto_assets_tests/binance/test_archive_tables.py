@@ -135,7 +135,7 @@ GARBAGE = st.one_of(
 def test_no_line_is_lost_and_none_makes_the_file_fail(tmp_path: Path, garbage: list[bytes]) -> None:
     lines = [KLINE.encode(), *garbage, KLINE.encode()]
     parsed = klines(tmp_path, b"\n".join(lines))
-    assert parsed.rows.num_rows + parsed.rejected.num_rows == len(lines)
+    assert parsed.rows.num_rows + parsed.rejected.num_rows == sum(1 for line in lines if line.strip())
     for raw, line in zip(parsed.rejected["raw"].to_pylist(), parsed.rejected["line"].to_pylist(), strict=True):
         assert raw == lines[line - 1]
 
@@ -213,10 +213,51 @@ def test_a_monthly_file_gives_the_rows_of_one_day_without_rejecting_the_others(t
     assert parsed.rejected.num_rows == 0
 
 
+MONTH = ArchiveFile.funding_rate("BTCUSDT", "2024-08")
+DAYS = [SPAN.start + timedelta(days=n) for n in range(31)]
+
+
+def rejected_by_day(path: Path) -> dict[int, list[int]]:
+    """Lines of the month's rejected rows, by the day of which they are told."""
+    parsed = {
+        day.day: parse_funding_rates(path, start=day, end=day + timedelta(days=1)).rejected["line"].to_pylist()
+        for day in DAYS
+    }
+    return {day: lines for day, lines in parsed.items() if lines}
+
+
+def test_a_bad_line_of_a_monthly_file_is_told_of_one_day(tmp_path: Path) -> None:
+    moments = [START_MS + hours * 3_600_000 for hours in range(0, 31 * 24, 8)]
+    lines = ["calc_time,funding_interval_hours,last_funding_rate", *(f"{at},8,0.0001" for at in moments), ""]
+    assert rejected_by_day(write_zip(tmp_path, MONTH, "\n".join([*lines, "", ""]))) == {}
+    lines[40] = lines[40].replace("0.0001", "much")  # the first of the fourteenth day
+    lines[50] = "much,8,0.0001"
+    lines[60] += ",1"
+    lines += [f"{START_MS + 31 * 86_400_000},8,0.0001"]  # the month after, on the line after the blank one
+    assert rejected_by_day(write_zip(tmp_path, MONTH, "\n".join(lines))) == {1: [51, 61, 96], 14: [41]}
+
+
+@pytest.mark.parametrize("first", ["", "\n", "\r\n \n"])
+def test_blank_lines_are_no_rows_and_hide_no_header(tmp_path: Path, first: str) -> None:
+    header = HEADER.replace("open,high,low,close", "close,high,low,open")
+    text = "\n\n".join([header, minute(0, open="1", close="2"), minute(1, open="1", close="2")])
+    parsed = klines(tmp_path, f"{first}{text}\nbad\n\n \r\n")
+    assert parsed.rows["open"].to_pylist() == [Decimal(2)] * 2
+    assert parsed.rejected["line"].to_pylist() == [first.count("\n") + 6]
+
+
+def test_blank_lines_may_fill_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = archive_zip.read_blocks
+    monkeypatch.setattr("crypto_assets.binance.archive_tables.read_blocks", lambda path: read(path, block_bytes=100))
+    parsed = klines(tmp_path, "\n" * 250 + minute(0) + "\n" + "\n" * 250 + "bad")
+    assert (parsed.rows.num_rows, parsed.rejected["line"].to_pylist()) == (1, [502])
+
+
 @pytest.mark.parametrize(
     ("csv", "reason"),
     [
         ("", "an empty file"),
+        ("\n\r\n ", "an empty file"),
         (f"{KLINE},13", "has 13 columns, not 12"),
         (KLINE.removesuffix(",0"), "has 11 columns, not 12"),
         (HEADER.replace("count,", "") + "\n" + KLINE, "the header lacks count"),

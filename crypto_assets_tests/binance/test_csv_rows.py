@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_assets.binance.csv_rows import find_layout, split_block
+from crypto_assets.binance.csv_rows import blank_head, find_layout, split_block
 from crypto_assets.binance.typed_rows import Column
 from crypto_assets.errors import BadPayload
 
@@ -40,7 +40,8 @@ def test_every_line_is_split_as_by_hand_or_named_irregular(lines: list[bytes], e
     found = [[field or "" for field in row] for row in rows.texts.rows()]
     assert found == list(expected.values())
     assert rows.regular.tolist() == list(expected)
-    assert sorted([*rows.regular.tolist(), *(line for line, _ in rows.irregular)]) == list(range(len(lines)))
+    held = [i for i, line in enumerate(lines) if line.strip()]
+    assert sorted([*rows.regular.tolist(), *(line for line, _ in rows.irregular)]) == held
     assert [rows.raw(line) for line in range(len(lines))] == lines
 
 
@@ -58,10 +59,24 @@ def test_quotes_and_spaces_are_kept_as_they_are() -> None:
 def test_an_irregular_line_says_how_many_columns_it_has() -> None:
     assert split_block(b"1,2,3\n1,2\n\n1,2,3,4\n\xff,2,3\n", width=3).irregular == [
         (1, "has 2 columns, not 3"),
-        (2, "has 1 columns, not 3"),
         (3, "has 4 columns, not 3"),
         (4, "is not UTF-8"),
     ]
+
+
+def test_a_line_of_white_space_is_no_line_and_counts_in_the_numbers_of_others() -> None:
+    rows = split_block(b"\r\n1,2,3\n\n \t\r\n4,5\n7,8,9\n\n", width=3)
+    assert rows.texts.rows() == [("1", "2", "3"), ("7", "8", "9")]
+    assert rows.regular.tolist() == [1, 5]
+    assert rows.irregular == [(4, "has 2 columns, not 3")]
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [(b"", 0), (b"1,2\n", 0), (b" 1\n\n", 0), (b"\n\r\n  \n\n 1\n", 7), (b"\n \n", 3), (b" \n ", 3)],
+)
+def test_the_blank_lines_that_a_block_begins_with_end_before_the_first_other(block: bytes, expected: int) -> None:
+    assert blank_head(block) == expected
 
 
 def test_a_header_in_another_order_moves_the_columns_with_it() -> None:

@@ -259,6 +259,14 @@ def test_printed_trades_from_an_id_keep_their_text(server: LocalServer, client: 
     assert server.asked[-1].query == {"symbol": "BTCUSDT", "fromId": "7", "limit": "5"}
 
 
+def test_the_newest_trades_keep_their_text(server: LocalServer, client: SpotClient) -> None:
+    body = b'[{"id":7,"price":"64000.10","qty":"0.50","time":1,"isBuyerMaker":true}]'
+    server.routes["/api/v3/trades"] = lambda _: Reply(body=body)
+    (row,) = client.newest_trades("BTCUSDT")
+    assert (row.trade_id, row.price, row.quantity) == (7, "64000.10", "0.50")
+    assert server.asked[-1].query == {"symbol": "BTCUSDT", "limit": "1000"}
+
+
 @pytest.mark.parametrize(
     "body", [b'[{"id":1,"price":"NaN","qty":"1","time":1,"isBuyerMaker":true}]', b"{}", b"", b"\xff"]
 )

@@ -16,6 +16,7 @@ import pytest
 from crypto_assets.forecast.predictions import LSTM_PREDICTIONS
 from crypto_assets.forecast.retraining import RetrainRequests
 from crypto_assets.forecast.table import FeatureTable
+from crypto_assets.schemas import SILVER_KLINES
 from crypto_assets_tests.checks.conftest import copy_folder
 from crypto_assets_tests.checks.spoil import Change, setting
 from crypto_assets_tests.forecast.small_predictions import (
@@ -27,7 +28,7 @@ from crypto_assets_tests.forecast.small_predictions import (
     small_model,
     time,
 )
-from crypto_assets_tests.forecast.tables import with_value, without_rows
+from crypto_assets_tests.forecast.tables import with_filled, with_value, without_rows
 
 WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 OF_MARKETS_OF_2024 = {"freshness"}
@@ -204,6 +205,24 @@ def test_another_price_than_silver_has_is_found(world: PredictionWorld) -> None:
     )
 
 
+def test_a_price_that_came_of_a_candle_that_is_real_no_longer_is_found(world: PredictionWorld) -> None:
+    first = 3 * MINUTES
+    world.fill(4, table=without_rows(with_filled(market(4), [first]), range(first)))
+    found = world.check(day(3))["realised"]
+    assert not found.passed
+    assert found.severity is ERROR
+    said = str(found.description)
+    assert "2 forecasts say that something else came than candles do, the first of 2024-08-04 00:01" in said
+    assert "instead of nothing real" in said
+    assert world.run(day(3)).success
+    assert world.check(day(3))["realised"].passed
+
+
+def test_a_price_that_came_of_a_day_that_is_gone_is_left_alone(world: PredictionWorld) -> None:
+    world.lake.files.remove(SILVER_KLINES["1m"].partition_path("BTCUSDT", day(4).day))
+    assert world.check(day(3))["realised"].passed
+
+
 def test_what_came_due_and_is_not_realised_is_a_warning(world: PredictionWorld) -> None:
     change(world, setting({"realised_price": None, "realised_return": None}, row=2_879))
     found = world.check(day(3))["realised"]
@@ -258,17 +277,23 @@ def test_a_drift_right_after_a_training_asks_for_nothing(world: PredictionWorld)
     assert request(world) is None
 
 
-def test_a_week_of_forecasts_worse_than_the_last_price_asks_for_a_training(world: PredictionWorld) -> None:
+def without_skill(table: pa.Table) -> pa.Table:
+    """The forecasts with noise as large as what came."""
+    came = table["realised_return"].to_numpy()
+    return column("predicted_return", np.random.default_rng(3).normal(0, came.std(), came.size))(table)
+
+
+def test_a_week_of_forecasts_worse_than_the_last_price_asks_for_a_training(
+    world: PredictionWorld, model: SmallModel
+) -> None:
     for number in (3, 4):
-        came = world.stored(day(number))["realised_return"].to_numpy()
-        noise = np.random.default_rng(number).normal(0, came.std(), came.size)
-        change(world, column("predicted_return", noise), number)
+        change(world, without_skill, number)
 
     found = world.check(day(4))["skill"]
 
     assert not found.passed
     assert found.severity is WARN
-    assert "Skill over the last price at 1m in 2 days: -" in str(found.description)
+    assert f"Skill of {model.card.model_id} over the last price at 1m in 2 days: -" in str(found.description)
     assert request(world).day == date(2024, 8, 4)
 
 
@@ -283,12 +308,38 @@ def test_days_before_the_last_seven_say_nothing_of_the_week(world: PredictionWor
     assert "in 7 days" in str(found.description)
 
 
-def test_of_a_few_forecasts_nothing_is_said(world: PredictionWorld) -> None:
+def test_a_week_that_another_model_foretold_says_nothing_of_the_new_one(world: PredictionWorld) -> None:
+    change(world, without_skill)
+    change(world, column("model_id", ["BTCUSDT-2024-08-01-ffffffffffff"] * 2 * MINUTES))
+    found = world.check(day(4))["skill"]
+    assert found.passed
+    assert "in 1 days" in str(found.description)
+    assert request(world) is None
+
+
+def test_a_shorter_horizon_of_another_model_is_not_looked_at(world: PredictionWorld) -> None:
+    change(world, column("model_id", ["BTCUSDT-2024-08-01-ffffffffffff"] * 2 * MINUTES))
+    change(world, column("horizon_s", [10, 300] * MINUTES))
+    assert "at 1m in 1 days" in str(world.check(day(4))["skill"].description)
+
+
+def test_backcasts_ask_for_no_training(world: PredictionWorld, model: SmallModel) -> None:
+    for number in (3, 4):
+        change(world, without_skill, number)
+        change(world, column("is_backcast", [True] * 2 * MINUTES), number)
+    found = world.check(day(4))["skill"]
+    assert found.passed
+    assert f"All forecasts by {model.card.model_id} are backcasts" in str(found.description)
+    assert request(world) is None
+
+
+def test_of_a_few_forecasts_nothing_is_said(world: PredictionWorld, model: SmallModel) -> None:
     for number in (3, 4):
         change(world, lambda table: table.slice(0, 200), number)
     found = world.check(day(4))["skill"]
     assert found.passed
-    assert "200 forecasts over 1m are realised in 2 days, too few to say anything" in str(found.description)
+    said = f"200 forecasts by {model.card.model_id} over 1m are realised in 2 days, too few to say anything"
+    assert said in str(found.description)
 
 
 def test_columns_that_are_not_the_declared_ones_are_told_of(world: PredictionWorld) -> None:

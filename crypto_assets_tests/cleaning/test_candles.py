@@ -5,14 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from crypto_assets.cleaning.candles import Candle, first_candle, last_candle, nearest_candle
+from crypto_assets.cleaning.candles import Candle, end_candles, nearest_candle
 from crypto_assets_tests.cleaning.examples import Row, at, bronze, clean, kline
 
 
 def ends(rows: list[Row]) -> tuple[datetime | None, datetime | None]:
-    table = bronze(rows)
-    found = (first_candle(table, timeframe="1m"), last_candle(table, timeframe="1m"))
-    first, last = (None if candle is None else candle.open_time for candle in found)
+    first, last = (None if candle is None else candle.open_time for candle in end_candles(bronze(rows), timeframe="1m"))
     return first, last
 
 
@@ -28,7 +26,26 @@ def test_a_day_without_usable_candles_has_none() -> None:
 
 def test_an_interpolated_candle_is_nobodys_neighbour() -> None:
     silver = clean([kline(0), kline(2)], minutes=3).table
-    assert last_candle(silver.slice(0, 2), timeframe="1m") == first_candle(silver, timeframe="1m")
+    first, _ = end_candles(silver, timeframe="1m")
+    assert end_candles(silver.slice(0, 2), timeframe="1m") == (first, first)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("copies", "closes"),
+    [
+        ([kline(9, close="100"), kline(9, close="100.5", source="live")], ("100", "100")),
+        # The trusted copy cannot be used, and silver keeps it all the same.
+        ([kline(0, high="1"), kline(0, source="live"), kline(1, close="101.5"), kline(2)], ("101.5", "101")),
+        ([kline(8, close=None), kline(8, close="100", source="live"), kline(9)], ("100", "101")),
+    ],
+)
+def test_of_the_copies_of_a_candle_the_one_that_silver_keeps_is_the_neighbour(
+    copies: list[Row], closes: tuple[str, str], order: int
+) -> None:
+    found = end_candles(bronze(copies[::order]), timeframe="1m")
+    assert found == end_candles(clean(copies).table, timeframe="1m")
+    assert [candle and candle.close for candle in found] == list(map(Decimal, closes))
 
 
 def candle(minute: float) -> Candle:
@@ -36,7 +53,8 @@ def candle(minute: float) -> Candle:
 
 
 def test_a_candle_is_known_by_its_prices() -> None:
-    assert first_candle(bronze([kline(3)]), timeframe="1m") == Candle(at(3), *map(Decimal, ("100", "102", "99", "101")))
+    known = Candle(at(3), *map(Decimal, ("100", "102", "99", "101")))
+    assert end_candles(bronze([kline(3)]), timeframe="1m") == (known, known)
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,22 @@ class TestFunding:
         assert column(built, "next_funding_time")[0] == at(240)
         assert column(built, "next_funding_time")[10] == at(480)
 
+    def test_archive_rows_do_not_hide_what_the_stream_announced(self) -> None:
+        live = [mark(minute + 0.9, source="live", next_funding_time=at(240)) for minute in range(3)]
+        archive = [mark(minute + 0.99, source="archive", received_at=at(2000)) for minute in range(12)]
+        upcoming = column(build(funding=list(self.RATES), marks=live + archive), "next_funding_time")
+        assert upcoming[:9] == [at(240)] * 7 + [at(480)] * 2  # the last one was announced in the third minute
+
+    def test_an_announcement_that_was_settled_since_is_none(self) -> None:
+        built = build(funding=list(self.RATES), marks=[mark(479.9, next_funding_time=at(480))])
+        upcoming = column(built, "next_funding_time")
+        assert (upcoming[479], upcoming[480], upcoming[483]) == (at(480), at(960), at(960))
+
+    def test_an_announced_settlement_that_did_not_come_leaves_the_next_one_unknown(self) -> None:
+        built = build(funding=list(self.RATES), marks=[mark(239.9, next_funding_time=at(240))])
+        upcoming = column(built, "next_funding_time")
+        assert (upcoming[238], upcoming[239], upcoming[240]) == (at(480), at(240), None)
+
 
 def test_open_interest_is_carried_with_the_time_at_which_it_was_known() -> None:
     built = build(open_interest=[figure(10, "7"), figure(-5, "5"), figure(5, None)])

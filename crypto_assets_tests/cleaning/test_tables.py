@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from crypto_assets.cleaning.aggregate import aggregate_klines, compare_with_aggregates, klines_from_trades
-from crypto_assets.cleaning.candles import first_candle, last_candle
+from crypto_assets.cleaning.candles import end_candles
 from crypto_assets.cleaning.klines import clean_klines
 from crypto_assets.cleaning.orderbook import clean_orderbook
 from crypto_assets.cleaning.perpetual import build_perpetual
@@ -37,8 +37,7 @@ def _five(table: pa.Table) -> object:
         (lambda table: compare_with_aggregates(table, table, timeframe="5m"), "silver_klines_5m"),
         (_five, "silver_klines_1m"),
         (lambda table: klines_from_trades(table, timeframe="1m"), "trades"),
-        (lambda table: first_candle(table, timeframe="5m"), "klines_5m"),
-        (lambda table: last_candle(table, timeframe="1m"), "klines_1m"),
+        (lambda table: end_candles(table, timeframe="5m"), "klines_5m"),
         (clean_orderbook, "bronze_orderbook"),
         (_perpetual("funding"), "bronze_funding_rate"),
         (_perpetual("open_interest"), "bronze_open_interest"),

@@ -50,10 +50,11 @@ def served(served_settings: Settings, stored: Lake, service_variables: Mapping[s
 
 @pytest.fixture(scope="module")
 def stored(served_settings: Settings, feeding: Feeding) -> Lake:
-    """Yesterday of one symbol, candles that lack an hour; a gap of the streams; and a check that did not pass."""
+    """Yesterday, of one symbol candles that lack an hour; a gap of the streams; and a check that did not pass."""
     lake = Lake(served_settings.lake)
     lake.publish(CANDLES, SYMBOL, YESTERDAY, candle_table(YESTERDAY, minutes=range(1_380)))
-    lake.publish(GOLD_FEATURES, SYMBOL, YESTERDAY, gold_table(YESTERDAY))
+    for symbol in served_settings.symbols:
+        lake.publish(GOLD_FEATURES, symbol, YESTERDAY, gold_table(YESTERDAY))
     now = datetime.now(UTC)
     gap = Gap(
         gap_id="one", dataset="orderbook", symbol=SYMBOL, start=now - timedelta(minutes=9), end=now, cause="disconnect",

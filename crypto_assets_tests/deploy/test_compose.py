@@ -34,7 +34,6 @@ MEANT_UNSET: dict[str, str] = {
     "kafka_ssl_key_password": "likewise",
     "google_sheets_url": "Google's own",
     "google_application_credentials": "the key's content is given instead of a file",
-    "sheet_keep_days": "keeps all",
     "simulator_speed": "the market keeps time",
     "landing_replication": "HDFS's own setting, 1",
     "spark_tasks": "the worker's cores",

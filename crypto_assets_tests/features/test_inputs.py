@@ -32,7 +32,7 @@ def test_candles_of_four_days_before_and_what_else_of_one_are_joined_in_the_orde
 
 
 @pytest.mark.parametrize("is_published", [False, True])
-def test_a_book_that_ended_the_day_before_is_none_and_perpetual_states_stay(is_published: bool) -> None:
+def test_a_book_and_a_perpetual_that_ended_the_day_before_are_read(is_published: bool) -> None:
     def read(dataset: Dataset, day: date) -> pa.Table | None:
         if dataset in CANDLES or day < DAY:
             return rows_of(day)
@@ -40,9 +40,9 @@ def test_a_book_that_ended_the_day_before_is_none_and_perpetual_states_stay(is_p
 
     found = gather_inputs(DAY, read)
 
-    assert found.orderbook is None
+    assert found.orderbook is not None
     assert found.perpetual is not None
-    assert found.perpetual["day"].to_pylist() == [DAY - timedelta(days=1)]
+    assert found.orderbook["day"].to_pylist() == found.perpetual["day"].to_pylist() == [DAY - timedelta(days=1)]
 
 
 def test_a_timeframe_without_a_candle_is_left_out() -> None:

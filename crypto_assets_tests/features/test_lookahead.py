@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto_assets.features.compute import compute_features
-from crypto_assets.features.inputs import FeatureInputs
+from crypto_assets.features.inputs import FeatureInputs, gather_inputs
 from crypto_assets.features.lookahead import check_stored, cut_inputs, find_leaks, noise_inputs, sample_minutes
-from crypto_assets.schemas import FLAGS
+from crypto_assets.schemas import FLAGS, SILVER_KLINES, SILVER_ORDERBOOK, SILVER_PERPETUAL, Dataset
+from crypto_assets.spans import day_span
 from crypto_assets_tests.features.synthetic import (
     DAY,
     MINUTE,
@@ -89,6 +90,36 @@ def test_the_rows_computed_minute_by_minute_are_the_rows_of_the_batch(
 def test_the_check_accepts_what_compute_features_gives(inputs: FeatureInputs, seed: int) -> None:
     assert find_leaks(compute_features, inputs, day=DAY, seed=seed) == []
     assert check_stored(compute_features(inputs, day=DAY), inputs, day=DAY, seed=seed) == []
+
+
+def _gathering(inputs: FeatureInputs, *, day: date) -> pa.Table:
+    """`compute_features` of what is gathered from the inputs' days: what is taken of a day is searched as well."""
+    tables = {SILVER_KLINES[timeframe]: table for timeframe, table in inputs.klines.items()}
+    tables |= {SILVER_ORDERBOOK: inputs.orderbook, SILVER_PERPETUAL: inputs.perpetual}
+
+    def read(dataset: Dataset, of: date) -> pa.Table | None:
+        table, span = tables[dataset], day_span(of)
+        if table is None:
+            return None
+        time = pc.field(dataset.time_column)
+        return table.filter((time >= pa.scalar(span.start)) & (time < pa.scalar(span.end)))
+
+    return compute_features(gather_inputs(day, read), day=day)
+
+
+@pytest.mark.parametrize("until_minute", [0, 180, 1_440])
+def test_what_is_taken_of_a_day_does_not_follow_from_what_comes_later_in_it(
+    day_inputs: FeatureInputs, until_minute: int
+) -> None:
+    book = day_inputs.orderbook
+    assert book is not None
+    first = 360 - 1  # states every 10 s from an hour before the day; that of midnight is of the day
+    halted = replace(day_inputs, orderbook=without_rows(book, range(first, first + until_minute * 6 + 1)))
+    assert find_leaks(_gathering, halted, day=DAY) == []
+    rows = _gathering(halted, day=DAY)
+    present, warm = rows["orderbook_present"].to_pylist(), rows["warm"].to_pylist()
+    assert present[:59] == [True] * 59
+    assert warm[:59] == ([True] * 59 if not until_minute else [False] * 59)
 
 
 Wrapper = Callable[..., pa.Table]

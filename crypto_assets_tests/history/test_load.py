@@ -16,6 +16,7 @@ from crypto_assets.errors import BadPayload, InputIncomplete
 from crypto_assets.history.files import find_files
 from crypto_assets.history.load import HistoryRequest, LoadedHistory, load_history
 from crypto_assets.lake.lake import Lake
+from crypto_assets.lake.manifest import Retired
 from crypto_assets.schemas import BRONZE_KLINES
 from crypto_assets_tests.convergence.archive_folder import put_klines
 from crypto_assets_tests.convergence.place import make_place
@@ -172,6 +173,63 @@ def test_what_other_sources_gave_and_said_stays(tmp_path: Path) -> None:
     assert sorted({part.source for part in manifest.parts}) == ["archive", "history"]
 
 
+def test_a_file_named_as_the_archives_takes_nothing_from_it(tmp_path: Path) -> None:
+    place = make_place(tmp_path)
+    put_klines(place.archive, DAY, range(100, 1440))
+    place.converge()
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "BTCUSDT-1m-2024-08-05.zip", "w") as packed:
+        packed.writestr("BTCUSDT-1m-2024-08-05.csv", candles().write_csv())
+
+    load(folder, place.lake)
+
+    assert stored(place.lake)["source"].value_counts().sort("source").rows() == [("archive", 1_340), ("history", 3)]
+
+
+def test_files_of_one_name_in_several_folders_are_all_kept(tmp_path: Path, lake: Lake) -> None:
+    for number, begin in enumerate((MIDNIGHT, MIDNIGHT + timedelta(hours=1), MIDNIGHT + timedelta(hours=2))):
+        folder = tmp_path / "in" / f"hour={number}"
+        folder.mkdir(parents=True)
+        candles(begin).write_parquet(folder / "part-0.parquet")
+
+    assert load(tmp_path / "in", lake).rows_by_day == {DAY: 9}
+    assert stored(lake).height == 9
+    assert load(tmp_path / "in", lake).changed_days == set()
+    assert load(tmp_path / "in" / "hour=1", lake).changed_days == set()
+
+
+def test_what_an_unsorted_file_no_longer_holds_is_gone(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    far = candles(MIDNIGHT + timedelta(days=1), minutes=1_440)
+    later = pl.concat([candles(MIDNIGHT + timedelta(days=n), minutes=1_440) for n in range(1, 60)])
+    pl.concat([candles(), later, candles(MIDNIGHT + timedelta(hours=1))]).write_csv(folder / "a.csv")
+    load(folder, lake)
+    assert stored(lake).height == 6
+
+    pl.concat([candles(), far]).write_csv(folder / "a.csv")
+    assert load(folder, lake).changed_days == {DAY}
+    assert stored(lake).height == 3
+    assert load(folder, lake).changed_days == set()
+
+
+def test_a_day_that_retention_deleted_is_not_replaced_by_less(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    candles(minutes=10).write_csv(folder / "a.csv")
+    load(folder, lake)
+    lake.retire(KLINES, "BTCUSDT", DAY, Retired(at=NOW, rows=10, keys=10, bytes=1, data_version=""))
+    pl.concat([candles(), candles(MIDNIGHT + timedelta(days=1))]).write_csv(folder / "a.csv")
+
+    loaded = load(folder, lake)
+
+    assert set(loaded.rows_by_day) == loaded.changed_days == {DAY + timedelta(days=1)}
+    assert "deleted by retention" in loaded.refused[DAY]
+    assert lake.manifest(KLINES, "BTCUSDT", DAY) is None
+    assert lake.retired(KLINES, "BTCUSDT", DAY) is not None
+
+
 def test_floats_are_rounded_to_the_decimals_of_the_exchange(tmp_path: Path, lake: Lake) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
@@ -235,9 +293,10 @@ def test_a_place_without_files_is_named(tmp_path: Path) -> None:
 def test_an_empty_file_and_a_broken_one_are_refused(tmp_path: Path, lake: Lake) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
-    (folder / "a.csv").write_bytes(b"")
-    with pytest.raises(BadPayload, match=r"a\.csv cannot be read: it is empty"):
-        load(folder, lake)
+    for content in (b"", b"\n \r\n"):
+        (folder / "a.csv").write_bytes(content)
+        with pytest.raises(BadPayload, match=r"a\.csv cannot be read: it is empty"):
+            load(folder, lake)
     (folder / "a.csv").unlink()
     (folder / "b.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(BadPayload, match=r"b\.parquet cannot be read"):
@@ -258,6 +317,20 @@ def test_lines_that_are_no_text_are_kept_and_cost_no_other_line(tmp_path: Path, 
     kept = pl.read_parquet(f"{lake.uri}/{KLINES.rejected_path(NOW.date())}/*.parquet").sort("reason")
     assert kept["raw"][0] == rb"1,\xff\xa0,3"
     assert rb"6\xa0000" in kept["raw"][1]
+
+
+def test_blank_lines_are_no_rows_and_hide_no_header(tmp_path: Path, lake: Lake) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    lines = candles().write_csv().splitlines()
+    lines[2] = lines[2].replace("61010.00", "much")
+    (folder / "a.csv").write_text("\n".join(["", "\r", " ", *lines, "  ", "1,2,3", "", " "]))
+
+    loaded = load(folder, lake)
+
+    assert (loaded.rows, loaded.rejected) == (2, 2)
+    kept = pl.read_parquet(f"{lake.uri}/{KLINES.rejected_path(NOW.date())}/*.parquet").sort("line")
+    assert kept["line"].to_list() == [6, 9]
 
 
 def test_a_file_of_torn_lines_only_loses_none(tmp_path: Path, lake: Lake) -> None:

@@ -16,7 +16,8 @@ import pytest
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from crypto_assets.endpoints import exchange_name, exchange_urls, kafka_servers
+from crypto_assets.config import Settings, variables_of
+from crypto_assets.endpoints import exchange_name, exchange_urls, kafka_servers, redis_url
 from crypto_assets.live.evidence import days_of, read_topic, scan
 from crypto_assets.live.flush import flush_worker
 from crypto_assets.live.ledger import read_gaps
@@ -196,13 +197,13 @@ def later_version(market: Market, folder: Path) -> Generator[None]:
 
 
 @contextmanager
-def own_collector(market: Market, *options: str) -> Generator[subprocess.Popen[bytes]]:
-    """A collector beside, or in the place of, the platform's."""
+def own_collector(market: Market, folder: Path, *options: str) -> Generator[subprocess.Popen[bytes]]:
+    """A collector beside, or in the place of, the platform's; on a machine of its own, whose DATA_DIR is `folder`."""
     child = start_child(
         [sys.executable, "-m", "crypto_assets.stream.collector", *options],
-        environment=market.platform.environment,
-        folder=market.settings.data_dir,
-        log=market.settings.data_dir / "own_collector.log",
+        environment={**market.platform.environment, **variables_of(elsewhere(market.settings, folder))},
+        folder=folder,
+        log=folder / "own_collector.log",
     )
     try:
         yield child
@@ -210,10 +211,26 @@ def own_collector(market: Market, *options: str) -> Generator[subprocess.Popen[b
         end_children([child])
 
 
-def test_two_collectors_at_once_lose_and_double_nothing(market: Market) -> None:
+def elsewhere(settings: Settings, folder: Path) -> Settings:
+    """Settings of a program that reaches the same services from another machine."""
+    urls = exchange_urls(settings)
+    named = {
+        "data_dir": folder,
+        "kafka_bootstrap_servers": kafka_servers(settings),
+        "redis_url": redis_url(settings),
+        "binance_archive_url": urls.archive,
+        "binance_spot_rest_url": urls.spot_rest,
+        "binance_futures_rest_url": urls.futures_rest,
+        "binance_spot_ws_url": urls.spot_ws,
+        "binance_futures_ws_url": urls.futures_ws,
+    }
+    return Settings.model_validate({**settings.model_dump(exclude_none=True), **named})
+
+
+def test_two_collectors_at_once_lose_and_double_nothing(market: Market, tmp_path: Path) -> None:
     before = copies_in_kafka(market)
     market.platform.kill(["redis"])  # so that neither knows of the other
-    with own_collector(market):
+    with own_collector(market, tmp_path):
         wait_for(lambda: copies_in_kafka(market), until=lambda copies: copies > before, deadline_s=READY_S)
         market.platform.services.start(["redis"])
     market.assert_nothing_is_lost()
@@ -225,9 +242,9 @@ def copies_in_kafka(market: Market) -> int:
     return sum(trades.ids.size - np.unique(trades.ids).size for trades in held)
 
 
-def test_a_full_disk_buffer_gives_up_books_and_no_trades(market: Market) -> None:
+def test_a_full_disk_buffer_gives_up_books_and_no_trades(market: Market, tmp_path: Path) -> None:
     market.platform.services.stop(["collector"])
-    with own_collector(market, "--spool-bytes", "2000000") as child:
+    with own_collector(market, tmp_path, "--spool-bytes", "2000000") as child:
         wait_for(lambda: beats(market), until=lambda pid: pid == child.pid, deadline_s=READY_S)
         market.platform.kill(["kafka"])
         wait_for(lambda: figure(market, "dropped"), until=lambda count: count > 0, deadline_s=READY_S)

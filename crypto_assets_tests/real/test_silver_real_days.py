@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from crypto_assets.cleaning.aggregate import aggregate_klines, klines_from_trades
-from crypto_assets.cleaning.candles import Candle, first_candle, last_candle
+from crypto_assets.cleaning.candles import Candle, end_candles
 from crypto_assets.cleaning.gaps import Gap, GapCause
 from crypto_assets.cleaning.klines import CleanedKlines, clean_klines
 from crypto_assets.flags import count_flags
@@ -106,13 +106,13 @@ def test_the_outage_of_2018_is_one_interval_from_both_of_its_days_and_marks_the_
     eighth = clean_day(
         real_data,
         "2018-02-08",
-        after=first_candle(tables[1], timeframe="1m"),
+        after=end_candles(tables[1], timeframe="1m")[0],
         halts=(Span(outage.start, midnight),),
     )
     ninth = clean_day(
         real_data,
         "2018-02-09",
-        before=last_candle(tables[0], timeframe="1m"),
+        before=end_candles(tables[0], timeframe="1m")[1],
         halts=(Span(midnight, outage.end),),
     )
     assert eighth.gaps == ninth.gaps == (outage,)
@@ -131,7 +131,7 @@ def test_sound_days_the_crash_of_2024_08_05_among_them_are_whole_and_without_any
         cleaned = clean_day(real_data, day, before=before)
         assert (day, cleaned.table.num_rows, flags_of(cleaned), cleaned.gaps) == (day, 1440, {}, ())
         assert cleaned.table.select(COLUMNS).equals(bronze.select(COLUMNS))
-        before = last_candle(cleaned.table, timeframe="1m")
+        _, before = end_candles(cleaned.table, timeframe="1m")
 
 
 def test_candles_of_five_and_fifteen_minutes_hold_the_whole_day(real_data: Path) -> None:

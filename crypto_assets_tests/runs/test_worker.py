@@ -10,9 +10,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from crypto_assets.dagster_home import prepare_dagster_home
+from crypto_assets.dagster_home import PROJECT, prepare_dagster_home
 from crypto_assets.runs.events import Order
 from crypto_assets.runs.worker import run_order
+from crypto_assets.runs.workers import Worker, run_workers
 from crypto_assets_tests.waiting import wait_for
 from proof.crash.child import forking
 
@@ -75,6 +76,21 @@ def test_a_run_that_was_killed_is_told_of_as_failed_by_the_next_one(context: For
     with dg.DagsterInstance.from_config(str(home)) as instance:
         assert {run.run_id: run.status for run in instance.get_runs()}[killed.run_id] is dg.DagsterRunStatus.FAILURE
         assert instance.event_log_storage.get_concurrency_info("exchange").active_slot_count == 0
+
+
+def test_what_is_no_event_goes_to_the_log_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker("noisy", ("crypto_assets_tests.runs.noisy_worker",), 2)
+    monkeypatch.chdir(tmp_path)
+
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    outcome = run_workers([worker], environment=environment, logs=tmp_path, parallel=1, with_bars=False)
+
+    assert outcome.failures == []
+    assert set((tmp_path / "noisy.log").read_text().splitlines()) == {
+        str(tmp_path),
+        "a library prints",
+        "# A fatal error has been detected by Java",
+    }
 
 
 def test_a_run_that_still_goes_on_is_left_alone(context: ForkServerContext, home: Path) -> None:

@@ -7,7 +7,7 @@ import io
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import example, given
@@ -43,7 +43,9 @@ def test_secrets_are_those_of_settings_and_of_embedded_services(tmp_path: Path) 
         {
             "data_dir": tmp_path,
             "postgres_url": f"postgresql://me:{quote(PASSWORD, safe='')}@db.example.com/prices",
-            "alert_webhook_url": "https://hooks.example.com/services/T0/B0/hidden",
+            "redis_url": "rediss://cache.example.com/0?password=of-redis&ssl_ca_certs=/etc/ca.pem",
+            "warehouse_url": f"postgresql://db.example.com/facts?user=me&password={quote_plus('of the facts')}",
+            "alert_webhook_url": "https://me:of-the-hook@hooks.example.com/services/T0/B0/hidden",
             "google_service_account_json": '{"private_key": "hidden"}',
             "kafka_bootstrap_servers": "kafka:9092",
             "kafka_security_protocol": "SASL_SSL",
@@ -53,6 +55,7 @@ def test_secrets_are_those_of_settings_and_of_embedded_services(tmp_path: Path) 
     )
     assert secrets_of(settings) == {
         *("drawn-for-s3", "drawn-for-redis", "of-kafka", quote(PASSWORD, safe=""), PASSWORD),
+        *("of-redis", "of+the+facts", "of the facts", "of-the-hook"),
         *("services/T0/B0/hidden", '{"private_key": "hidden"}'),
     }
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from crypto_assets.errors import SchemaError, ServiceUnavailable
-from crypto_assets.share.hive import Figures, HiveTable, columns_of, figures_of, hive_type
+from crypto_assets.share.hive import FOUND, Figures, HiveTable, columns_of, figures_of, hive_type
 from crypto_assets.share.tables import PRICE_AGGREGATES
 from crypto_assets.share.windows import price_windows
 from crypto_assets.warehouse.store import WarehouseStore
@@ -49,7 +49,7 @@ def publish(store: WarehouseStore, day: date, *closes: str) -> pa.Table:
 
 def test_hive_reads_of_a_day_what_was_published(table: HiveTable, store: WarehouseStore) -> None:
     windows = publish(store, DAY, "100.12345678", "101", "0.00000001")
-    assert table.create()
+    table.create()
     table.add_day(DAY)
     found = table.figures(DAY)
     assert found == figures_of(PRICE_AGGREGATES, windows)
@@ -101,14 +101,26 @@ def test_a_lake_that_moved_takes_its_days_along(table: HiveTable, tmp_path: Path
     assert moved.figures(DAY) == figures_of(PRICE_AGGREGATES, windows)
 
 
-def test_a_repair_finds_every_day_below_the_table(table: HiveTable, store: WarehouseStore) -> None:
+def test_a_new_table_has_every_day_below_it(table: HiveTable, store: WarehouseStore) -> None:
     publish(store, date(2025, 10, 1), "1")
     publish(store, date(2025, 12, 31), "2")
     table.create()
-    table.repair()
-    table.repair()
+    table.create()
     assert table.days() == [DAY, date(2025, 10, 1), date(2025, 12, 31)]
     assert table.figures(date(2024, 1, 1)) is None
+
+
+def test_a_table_whose_maker_was_killed_before_it_added_the_days_gets_them(
+    table: HiveTable, hive_session: SparkSession
+) -> None:
+    table.create()
+    hive_session.sql(f"ALTER TABLE {table.name} DROP PARTITION (year = '2025')")
+    table.create()
+    assert table.days() == [], "what somebody dropped stays dropped"
+
+    hive_session.sql(f"ALTER TABLE {table.name} UNSET TBLPROPERTIES ('{FOUND}')")
+    table.create()
+    assert table.days() == [DAY]
 
 
 @pytest.fixture(params=["hdfs", "s3"])
@@ -121,15 +133,13 @@ def remote(request: pytest.FixtureRequest) -> WarehouseStore:
 
 
 def test_tables_lie_where_the_lake_is(remote: WarehouseStore, hive_session: SparkSession) -> None:
+    publish(remote, date(2025, 9, 11), "7")
     table = HiveTable(hive_session, PRICE_AGGREGATES, root=remote.uri, database=f"test_{uuid.uuid4().hex[:8]}")
     for _ in range(2):
         table.create()
         assert table.add_day(DAY).startswith(("hdfs://", "s3a://"))
     windows = publish(remote, DAY, *(str(n) for n in range(1, 50)))
-    publish(remote, date(2025, 9, 11), "7")
     assert table.figures(DAY) == figures_of(PRICE_AGGREGATES, windows)
-    for _ in range(2):
-        table.repair()
     assert table.days() == [DAY, date(2025, 9, 11)]
     assert (table.figures(date(2025, 9, 11)) or Figures(0, {})).rows == 4
 

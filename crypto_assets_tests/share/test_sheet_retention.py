@@ -11,6 +11,7 @@ from crypto_assets.share.sheet import Layout
 from crypto_assets.share.sheet_requests import Tab
 from crypto_assets.share.sheet_retention import Retention, delete_rows, expired
 from crypto_assets.share.sheet_rows import Cell, Row
+from crypto_assets_tests.sheets_server import SheetsServer
 
 LAYOUT = Layout(("symbol", "timeframe", "window_start", "close"), key=3)
 HEADER: list[Cell] = [*LAYOUT.columns]
@@ -61,6 +62,14 @@ def test_rows_are_deleted_from_the_last_to_the_first() -> None:
         (7, "ROWS", 9, 10),
         (7, "ROWS", 1, 3),
     ]
+
+
+def test_a_tab_of_nothing_but_old_rows_keeps_its_header_and_one_row(sheets_server: SheetsServer) -> None:
+    sheets_server.open().upsert(LAYOUT, {"BTCUSDT": [row("05T00:00"), row("05T00:01")]})
+    sheets_server.edit_tab("BTCUSDT", lambda sheet: setattr(sheet, "rows", 3))  # somebody deleted the empty ones
+    shared = sheets_server.open().upsert(LAYOUT, {"BTCUSDT": [row("08T00:00")]}, retention=Retention(1))
+    assert (shared.deleted, shared.appended) == (2, 1)
+    assert sheets_server.rows("BTCUSDT") == [HEADER, list(row("08T00:00"))]
 
 
 starts = st.tuples(st.integers(1, 28), st.integers(0, 23)).map(lambda at: f"{at[0]:02}T{at[1]:02}:00")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +17,8 @@ from crypto_assets.errors import ConfigurationError, ServiceUnavailable, SheetEr
 from crypto_assets.share.sheet import Layout, Shared
 from crypto_assets.share.sheet_retention import Retention
 from crypto_assets.share.sheet_rows import Row
-from crypto_assets.share.spreadsheet import ATTEMPTS, open_spreadsheet, service_account
+from crypto_assets.share.sheets_client import ATTEMPTS
+from crypto_assets.share.spreadsheet import open_spreadsheet, service_account
 from crypto_assets_tests.sheets_server import SheetsServer, serving
 from resources.services.sheets_book import Sheet
 from resources.services.sheets_standin import EMAIL, EMBEDDED_ID
@@ -87,8 +89,74 @@ def test_what_passes_is_repeated_until_it_has_passed(
     sheets_server.fail(status, times=2, only="values:batchUpdate", retry_after="7", is_applied=is_applied)
     sheets_server.fail(status, times=1, only="values:batchGet")
     sheets_server.open().upsert(LAYOUT, DAY)
-    assert sheets_server.slept == [7, 7]
+    assert sheets_server.slept == ([7, 1] if is_applied else [7, 1, 7])
     assert sheets_server.rows("BTCUSDT") == [list(LAYOUT.columns), *as_lists(DAY["BTCUSDT"])]
+
+
+@pytest.mark.parametrize("is_applied", [False, True])
+def test_what_an_analyst_writes_during_a_pause_stays(sheets_server: SheetsServer, is_applied: bool) -> None:
+    sheets_server.open().upsert(LAYOUT, {"BTCUSDT": hours("BTCUSDT", 24)})
+
+    def write_meanwhile(pause_s: float) -> None:
+        sheets_server.sleep(pause_s)
+        sheets_server.edit_tab("BTCUSDT", lambda sheet: sheet.cells.insert(3, ["NOTE", "", "", 7]))
+        sheets_server.edit_tab("BTCUSDT", lambda sheet: sheet.cells.append(["TOTAL", "", "", 9]))
+
+    sheets_server.fail(429, only="values:batchUpdate", retry_after="60", is_applied=is_applied)
+    wanted = {"BTCUSDT": [*hours("BTCUSDT", 24, close=1.5), *hours("BTCUSDT", 48)[24:]]}
+    shared = open_spreadsheet(sheets_server.endpoint, sleep=write_meanwhile).upsert(LAYOUT, wanted)
+    assert (sheets_server.slept, shared.updated, shared.appended) == ([60], 24, 24)
+    rows = sheets_server.rows("BTCUSDT")
+    assert rows[3] == ["NOTE", "", "", 7]
+    assert ["TOTAL", "", "", 9] in rows
+    ours = [row for row in rows[1:] if row[0] == "BTCUSDT"]
+    assert ours == as_lists(wanted["BTCUSDT"])
+
+
+def test_rows_that_another_machine_wrote_over_are_written_again(
+    sheets_server: SheetsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheets_server.open().upsert(LAYOUT, {"BTCUSDT": hours("BTCUSDT", 24)})
+    days, answer = hours("BTCUSDT", 72), sheets_server.standin.answer
+
+    def write_over(request: Any, body: bytes) -> Any:
+        answered = answer(request, body)
+        if request.url.path.endswith("values:batchUpdate"):
+            monkeypatch.undo()
+            sheets_server.edit_tab(
+                "BTCUSDT", lambda sheet: sheet.cells.__setitem__(slice(25, 49), as_lists(days[24:48]))
+            )
+        return answered
+
+    monkeypatch.setattr(sheets_server.standin, "answer", write_over)
+    shared = sheets_server.open().upsert(LAYOUT, {"BTCUSDT": days[48:]})
+    assert shared.appended == 24
+    assert sheets_server.rows("BTCUSDT")[1:] == as_lists(days)
+
+
+def test_a_tab_that_somebody_made_longer_is_not_cut(sheets_server: SheetsServer) -> None:
+    book = sheets_server.open()
+    book.upsert(LAYOUT, {"BTCUSDT": hours("BTCUSDT", 10)})
+
+    def lengthen(sheet: Sheet) -> None:
+        sheet.rows = 9_000
+        sheet.put(8_000, 6, "look here")
+
+    sheets_server.edit_tab("BTCUSDT", lengthen)
+    book.upsert(LAYOUT, {"BTCUSDT": hours("BTCUSDT", 2_500)})
+    assert sheets_server.rows("BTCUSDT")[8_000][6] == "look here"
+
+
+def test_a_deletion_that_waited_looks_where_the_rows_are_by_then(sheets_server: SheetsServer) -> None:
+    sheets_server.open().upsert(LAYOUT, {"BTCUSDT": [*MINUTES[8], *hours("BTCUSDT", 5)]})
+    sheets_server.fail(429, only=f"{EMBEDDED_ID}:batchUpdate")
+    book = open_spreadsheet(
+        sheets_server.endpoint,
+        sleep=lambda _: sheets_server.edit_tab("BTCUSDT", lambda sheet: sheet.cells.insert(1, ["NOTE", "", "", 7])),
+    )
+    assert book.upsert(LAYOUT, {"BTCUSDT": MINUTES[10]}, retention=TWO_DAYS).deleted == 30
+    left = [["NOTE", "", "", 7], *as_lists([*hours("BTCUSDT", 5), *MINUTES[10]])]
+    assert sheets_server.rows("BTCUSDT")[1:] == left
 
 
 def test_without_a_hint_the_pauses_double(sheets_server: SheetsServer) -> None:

@@ -105,7 +105,9 @@ def test_aggregates_by_id_continue_those_by_time(exchange: TestClient) -> None:
 
 def test_ids_of_the_future_give_nothing(exchange: TestClient) -> None:
     (last,) = get(exchange, "/api/v3/aggTrades", limit=1)
-    assert get(exchange, "/api/v3/aggTrades", fromId=last["a"] + 1) == []
+    for path in ("/api/v3/aggTrades", "/api/v3/historicalTrades"):
+        for beyond in (last["l"] + 1, 10**12, 10**20 - 1):
+            assert get(exchange, path, fromId=beyond) == []
 
 
 def test_times_come_in_microseconds_where_the_header_asks_for_them(exchange: TestClient) -> None:
@@ -131,6 +133,7 @@ def test_times_come_in_microseconds_where_the_header_asks_for_them(exchange: Tes
         ("/api/v3/klines", {"symbol": "BTCUSDT", "interval": "1m", "limit": "0"}, -1130),
         ("/api/v3/klines", {"symbol": "BTCUSDT", "interval": "1m", "limit": "-5"}, -1100),
         ("/api/v3/klines", {"symbol": "BTCUSDT", "interval": "1m", "startTime": "yesterday"}, -1100),
+        ("/api/v3/depth", {"symbol": "BTCUSDT", "limit": "9" * 5_000}, -1100),
         ("/api/v3/aggTrades", {"symbol": "BTCUSDT", "fromId": 1, "startTime": DAY_MS}, -1128),
         ("/api/v3/ticker/price", {"symbols": '["BTCUSDT","NOSUCH"]'}, -1121),
         ("/api/v3/ticker/price", {"symbols": "BTCUSDT"}, -1100),

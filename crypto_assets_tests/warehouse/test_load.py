@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -171,7 +171,7 @@ def test_a_load_that_is_killed_leaves_the_day_and_the_next_one_completes_it(
 
 
 @contextmanager
-def _postgres_beneath(administrator: str) -> Iterator[psycopg2.extensions.connection]:
+def _postgres_beneath(administrator: str) -> Generator[psycopg2.extensions.connection]:
     """The database that the stand-in keeps its tables in, without the stand-in before it."""
     with closing(psycopg2.connect(urlsplit(administrator)._replace(path="/warehouse").geturl())) as connection:
         connection.autocommit = True
@@ -226,6 +226,25 @@ def test_a_table_that_appears_while_it_is_made_is_taken_as_made(
         cursor.execute(f"CREATE TYPE {place.table.name} AS ENUM ()")
         monkeypatch.setattr(place.redshift, "execute_queries", refused_once)
         assert place.load(facts(2)).rows == 2
+
+
+def test_a_load_that_redshift_undoes_for_another_transaction_may_be_repeated(place: Place, administrator: str) -> None:
+    """Redshift names the conflict by a number, and says in the details what it means."""
+    refuse = (
+        "CREATE FUNCTION refuse_{0}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '1023' USING "
+        "ERRCODE = 'XX000', DETAIL = 'Serializable isolation violation on table - 119371'; END $$; "
+        "CREATE TRIGGER refuse BEFORE INSERT ON {0} FOR EACH STATEMENT EXECUTE FUNCTION refuse_{0}()"
+    )
+    place.load(facts(1))
+    with _postgres_beneath(administrator) as connection, connection.cursor() as cursor:
+        cursor.execute(refuse.format(place.table.name))
+        with pytest.raises(ServiceUnavailable) as failed:
+            place.load(facts(2))
+        cursor.execute(f"DROP TRIGGER refuse ON {place.table.name}")
+    assert "Serializable isolation violation" in str(failed.value)
+    assert failed.value.retryable
+    assert place.rows_by_day() == {"2024-08-08": 1}
+    assert place.load(facts(2)).rows == 2
 
 
 def test_a_reader_meanwhile_sees_the_old_day_or_the_new_one(place: Place) -> None:

@@ -47,6 +47,7 @@ class Sheet(msgspec.Struct):
     rows: int = 1_000
     columns: int = 26
     cells: list[list[Any]] = []
+    frozen_rows: int = 0
 
     def properties(self, index: int) -> dict[str, Any]:
         """`SheetProperties` of the API."""
@@ -137,8 +138,13 @@ class Book(msgspec.Struct):
             case "deleteDimension" if asked["range"]["dimension"] == "ROWS":
                 span = asked["range"]
                 sheet, start, end = self.sheet(span["sheetId"]), int(span["startIndex"]), int(span["endIndex"])
+                if sheet.rows - (end - start) <= sheet.frozen_rows:
+                    text = "Sorry, it is not possible to delete all non-frozen rows."
+                    raise ApiError(400, f"Invalid requests[0].deleteDimension: {text}")
                 del sheet.cells[start:end]
                 sheet.rows -= end - start
+            case "appendDimension" if asked["dimension"] == "ROWS":
+                self.sheet(asked["sheetId"]).rows += int(asked["length"])
             case _:
                 raise ApiError(400, f"Invalid requests[0]: this stand-in of Google Sheets has no {kind}")
         self._check_size()
@@ -152,6 +158,7 @@ class Book(msgspec.Struct):
         grid = properties.get("gridProperties", {})
         number = 1 + max((sheet.sheet_id for sheet in self.sheets), default=0)
         sheet = Sheet(number, title, rows=grid.get("rowCount", 1_000), columns=grid.get("columnCount", 26))
+        sheet.frozen_rows = grid.get("frozenRowCount", 0)
         self.sheets.append(sheet)
         self._check_size()
         return {"addSheet": {"properties": sheet.properties(len(self.sheets) - 1)}}

@@ -98,7 +98,13 @@ class Events:
 
     checks: tuple[CheckResult, ...]
     runs: tuple[RunState, ...]
-    since: datetime
+    cut_at: datetime | None = None
+    """When the oldest of the runs began, where there are more than are looked at."""
+
+    @property
+    def reach(self) -> str:
+        """What they are of, in words."""
+        return f"the last {EVENTS_OF.days} days" if self.cut_at is None else f"all since {self.cut_at:%Y-%m-%d %H:%M}"
 
 
 def read_lake(lake: Lake, symbols: Sequence[str], *, now: datetime) -> LakeFigures:
@@ -149,14 +155,16 @@ def read_events(settings: Settings, *, environment: Mapping[str, str], now: date
     opened = open_dagster(settings.data_dir, environment=environment)
     if opened is None:
         return None
-    from crypto_assets.health.dagster_events import latest_checks, recent_runs
+    from crypto_assets.health import dagster_events
 
     since = now - EVENTS_OF
     with opened as instance:
+        runs = tuple(dagster_events.recent_runs(instance, since=since))
+        is_cut = len(runs) == dagster_events.MOST_RUNS
         return Events(
-            checks=tuple(latest_checks(instance, since=since)),
-            runs=tuple(recent_runs(instance, since=since)),
-            since=since,
+            checks=tuple(dagster_events.latest_checks(instance, since=since)),
+            runs=runs,
+            cut_at=runs[-1].started_at if is_cut else None,
         )
 
 

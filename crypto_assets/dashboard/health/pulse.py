@@ -93,7 +93,7 @@ class Pulse:
                     "Bronze", lake, lambda figures: of_bronze(figures, programs.value, now=now, flushed_every=every)
                 ),
                 _judged("Silver", lake, lambda figures: of_silver(figures, now=now)),
-                _judged("Gold", lake, of_gold),
+                _judged("Gold", lake, lambda figures: of_gold(figures, now=now)),
                 _judged("Checks", events, lambda kept: of_checks(kept[0])),
                 _judged("Runs", events, lambda kept: of_runs(kept[0], now=now)),
                 _judged("Streams", programs, of_streams),

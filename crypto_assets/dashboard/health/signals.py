@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from crypto_assets.alerts.alert import Alert
-from crypto_assets.dashboard.health.figures import EVENTS_OF, Events, LakeFigures, Losses, Storage
+from crypto_assets.dashboard.health.figures import Events, LakeFigures, Losses, Storage
 from crypto_assets.dashboard.words import age, number, percent, share_of, size, span
 from crypto_assets.features.declaration import FEATURES
 from crypto_assets.health.completeness import newest_due_day
@@ -116,41 +116,54 @@ def of_silver(lake: LakeFigures, *, now: datetime) -> Signal:
     wanting = [count for count in lake.silver if not count.is_complete]
     wanting.sort(key=lambda count: -1.0 if count.share is None else count.share)
     shown = wanting[0] if wanting else newest
-    sentences = [count.sentence for count in wanting[:MOST_SENTENCES]]
-    due = newest_due_day(now)
-    lacking = (due - newest.day).days
-    if lacking > 0:
-        first = newest.day + timedelta(days=1)
-        days = "the day after it lacks" if lacking == 1 else f"the {lacking:,} days after it lack"
-        sentences.append(
-            f"{newest.day} is the newest day; {days}. Run: crypto-assets backfill {newest.symbol} {first} {due}"
-        )
+    late = _late(lake, ((count.symbol, count.day) for count in lake.silver), now=now)
+    sentences = [count.sentence for count in wanting] + late
     return Signal(
         area="Silver",
-        level=Level.WRONG if wanting else Level.WATCH if lacking > 0 else Level.WELL,
+        level=Level.WRONG if wanting else Level.WATCH if late else Level.WELL,
         value=share_of(shown.usable, shown.wanted),
         note=f"minutes of {shown.symbol} {shown.day}; "
         + (f"{len(lake.silver) - len(wanting)} of {len(lake.silver)} days complete"),
-        sentences=tuple(sentences),
+        sentences=tuple(sentences[:MOST_SENTENCES]),
         asset="silver_klines_1m",
     )
 
 
-def of_gold(lake: LakeFigures) -> Signal:
-    """Whether the newest features are all there, numbers, and in their ranges."""
+def of_gold(lake: LakeFigures, *, now: datetime) -> Signal:
+    """Whether the newest features are all there, numbers, in their ranges, and of the last day."""
     if not lake.gold:
         return Signal("Gold", Level.WATCH, "none", "no day of features", ("Gold holds nothing yet. Run: make demo",))
     bad = [found for found in lake.gold if not found.is_good]
     shown = bad[0] if bad else lake.gold[0]
+    late = _late(lake, ((found.symbol, found.day) for found in lake.gold), now=now)
+    sentences = [found.sentence for found in bad] + late
     ranges = "all in range" if not bad else f"{len(shown.out_of_range)} out of range, {shown.bad_cells:,} bad cells"
     return Signal(
         area="Gold",
-        level=Level.WRONG if bad else Level.WELL,
+        level=Level.WRONG if bad else Level.WATCH if late else Level.WELL,
         value=f"{shown.features}/{len(FEATURES)} features",
         note=f"{ranges}; {shown.symbol} {shown.day}, {shown.warm_rows:,} warm rows",
-        sentences=tuple(found.sentence for found in bad[:MOST_SENTENCES]),
+        sentences=tuple(sentences[:MOST_SENTENCES]),
         asset="gold_features",
     )
+
+
+def _late(lake: LakeFigures, held: Iterable[tuple[str, date]], *, now: datetime) -> list[str]:
+    """What to run for each symbol whose newest day is not the last one, the furthest behind first."""
+    due = newest_due_day(now)
+    newest: dict[str, date | None] = dict.fromkeys(write.symbol for write in lake.writes)
+    newest |= dict(sorted(held, key=lambda one: one[1]))
+    behind = sorted((day or date.min, symbol) for symbol, day in newest.items() if day is None or day < due)
+    return [_lacking(symbol, None if day == date.min else day, due=due) for day, symbol in behind]
+
+
+def _lacking(symbol: str, newest: date | None, *, due: date) -> str:
+    if newest is None:
+        return f"{symbol} has no day. Run: crypto-assets backfill {symbol} {due} {due}"
+    count = (due - newest).days
+    days = "the day after it lacks" if count == 1 else f"the {count:,} days after it lack"
+    first = newest + timedelta(days=1)
+    return f"{newest} is the newest day of {symbol}; {days}. Run: crypto-assets backfill {symbol} {first} {due}"
 
 
 def of_disk(storage: Storage) -> Signal:
@@ -250,7 +263,7 @@ def of_checks(events: Events | None) -> Signal:
         area="Checks",
         level=Level.WRONG if errors else Level.WATCH if failed else Level.WELL,
         value=f"{number(len(events.checks) - len(failed))}/{number(len(events.checks))} passed",
-        note=f"of the last {EVENTS_OF.days} days; {len(errors)} errors, {len(failed) - len(errors)} warnings",
+        note=f"of {events.reach}; {len(errors)} errors, {len(failed) - len(errors)} warnings",
         sentences=tuple(_short(f"{check.check} of {check.asset}: {check.sentence}") for check in failed[:3]),
     )
 
@@ -265,7 +278,7 @@ def of_runs(events: Events | None, *, now: datetime) -> Signal:
         area="Runs",
         level=Level.WRONG if failed else Level.WELL,
         value=f"{len(failed)} failed" if failed else "none failed",
-        note=f"of {number(len(events.runs))} in {EVENTS_OF.days} days; the last ended {age(newest, now=now)}",
+        note=f"of {number(len(events.runs))}, {events.reach}; the last ended {age(newest, now=now)}",
         sentences=tuple(_short(f"{run.partition or run.job}: {run.sentence}") for run in failed[:3]),
     )
 

@@ -119,7 +119,9 @@ class Market:
         return chain(Trades, [between(tape.trades, start_us, end_us) for tape in tapes])
 
     def trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue = "spot") -> Trades:
-        """The `count` trades from `first_id` on (fewer at the end of time)."""
+        """The `count` trades from `first_id` on; fewer at the end of time, none beyond it."""
+        if first_id >= self._days.ledger(symbol, venue).first_trade[-1]:
+            return chain(Trades, [])
         place = self.locate_trade(symbol, first_id, venue=venue)
         return chain(Trades, self._run(place, count, lambda tape: tape.trades, symbol=symbol, venue=venue))
 
@@ -129,7 +131,9 @@ class Market:
         return chain(AggTrades, [between(tape.aggregates, start_us, end_us) for tape in tapes])
 
     def agg_trades_by_id(self, symbol: str, first_id: int, count: int, *, venue: Venue = "spot") -> AggTrades:
-        """The `count` aggregates from `first_id` on."""
+        """The `count` aggregates from `first_id` on; fewer at the end of time, none beyond it."""
+        if first_id >= self._days.ledger(symbol, venue).first_order[-1]:
+            return chain(AggTrades, [])
         place = self.locate_agg(symbol, first_id, venue=venue)
         return chain(AggTrades, self._run(place, count, lambda tape: tape.aggregates, symbol=symbol, venue=venue))
 

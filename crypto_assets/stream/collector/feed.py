@@ -184,9 +184,12 @@ class Feed:
             self._failures += 1
             await self._pause()
             self._remember("silent")
+        ending = asyncio.ensure_future(self._remember_at_end_of(old))
         new = await self._connect(delayed=False)
         self._replace.clear()
-        if new is not None and not is_silent:
+        has_ended = ending.done()
+        ending.cancel()
+        if new is not None and not is_silent and not has_ended:
             for state in self.states:
                 state.shared = True
             with suppress(TimeoutError):
@@ -195,6 +198,11 @@ class Feed:
         for state in self.states:
             state.shared = False
         return new
+
+    async def _remember_at_end_of(self, old: _Open) -> None:
+        """Note what was known when the connection ended: with no other beside it, something is missing from then on."""
+        await old.socket.wait_closed()
+        self._remember("disconnected")
 
     async def _connect(self, *, delayed: bool = True) -> _Open | None:
         """An open connection, however many attempts it takes; None where told to stop."""
@@ -228,20 +236,17 @@ class Feed:
 
     def _prepare(self, link: Link) -> None:
         for state in self.states:
-            handler = self._make_handler(state, link)
-            before = self._before.get(state)
-            link.set_handler(state.stream.name, handler if before is None else self._first_of(before, link, handler))
+            link.set_handler(state.stream.name, self._first_of(state, link, self._make_handler(state, link)))
 
-    def _first_of(self, before: Before, link: Link, handler: Handler) -> Handler:
-        """A handler for the first message after a break; the usual one comes after it."""
-        state = before.state
+    def _first_of(self, state: CollectedState, link: Link, handler: Handler) -> Handler:
+        """A handler for the first message of a connection, which ends a break if there was one; then the usual one."""
 
         def handle(raw: bytes) -> None:
             count = state.messages
             handler(raw)
             if state.messages > count:
                 link.set_handler(state.stream.name, handler)
-                if self._before.pop(state, None) is not None:
+                if (before := self._before.pop(state, None)) is not None:
                     self._on_resumed(before)
 
         return handle
@@ -249,10 +254,6 @@ class Feed:
     def expect(self, before: Before) -> None:
         """Take what the run before delivered last as the moment at which the stream broke."""
         self._before[before.state] = before
-        for entry in self._open:
-            name = before.state.stream.name
-            if (handler := entry.link.handler_of(name)) is not None:
-                entry.link.set_handler(name, self._first_of(before, entry.link, handler))
 
     def _lost(self, entry: _Open) -> None:
         code = entry.socket.close_code

@@ -80,6 +80,7 @@ class Collector:
         self._pulse = Pulse(
             redis_url(settings),
             self.exchange,
+            lock=options.spool.with_name(f"{options.spool.name}.lock"),
             streams=self._beat_states,
             figures=lambda: self.figures() | {"metrics_port": float(self._metrics_port)},
         )
@@ -104,6 +105,7 @@ class Collector:
         self._pulse.detail = f"metrics at {page.address}"
         _log.info("collecting %d streams of %s; metrics at %s", len(self._states), self.exchange, page.address)
         try:
+            self._spool.open()
             await self._collect()
         except BaseException as error:
             await self._pulse.end("failed", str(error) or type(error).__name__)

@@ -7,8 +7,10 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import redis
+from filelock import FileLock, Timeout
 
 from crypto_assets.stream.collector.states import CollectedState
 from crypto_assets.stream.heartbeat import BEAT_EVERY_S, LEASE_MS, Seat, State, StreamState
@@ -30,6 +32,7 @@ class Pulse:
         url: str,
         exchange: str,
         *,
+        lock: Path,
         streams: Callable[[], tuple[StreamState, ...]],
         figures: Callable[[], Mapping[str, float]],
     ) -> None:
@@ -37,26 +40,28 @@ class Pulse:
         self.detail = ""
         client = redis.Redis.from_url(url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
         self._seat = Seat(client, exchange, "collector")
+        self._lock = FileLock(lock)
         self._exchange = exchange
         self._streams = streams
         self._figures = figures
         self._is_away = False
 
     async def claim(self, *, wait: bool, until: asyncio.Event) -> bool:
-        """Take the lease; where another has it, wait for it, or raise LeaseHeld once a dead one's would have ended.
+        """Take the lock and the lease; where another has one, wait, or raise LeaseHeld once a dead one's had ended.
 
-        False where it was told to end before. Without Redis nobody can tell: the collector goes on, as nothing breaks
-        where two do the same.
+        False where it was told to end before. Without Redis nobody can tell of those with another lock: the collector
+        goes on, as nothing breaks where two do the same, but for the folder on disk, which the lock is for.
         """
+        Path(self._lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + LEASE_MS / 1000 + 1.0
         said = False
-        while not await self._try(self._seat.hold):
+        while not await self._take():
             if not wait and time.monotonic() > deadline:
                 raise LeaseHeld(
                     f"A collector of {self._exchange} runs already. Stop it first, or start this one with --standby."
                 )
             if not said:
-                _log.info("another collector of %s has the lease, waiting", self._exchange)
+                _log.info("another collector of %s runs, waiting", self._exchange)
                 said = True
             with suppress(TimeoutError):
                 await asyncio.wait_for(until.wait(), 0.5)
@@ -73,10 +78,22 @@ class Pulse:
             await asyncio.sleep(BEAT_EVERY_S)
 
     async def end(self, state: State, detail: str) -> None:
-        """The last words, and the lease given back."""
+        """The last words, and lease and lock given back."""
         self.state, self.detail = state, detail
         await self._say()
         await self._try(self._seat.leave)
+        self._lock.release()
+
+    async def _take(self) -> bool:
+        """Take both lock and lease, or none."""
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        if await self._try(self._seat.hold):
+            return True
+        self._lock.release()
+        return False
 
     async def _say(self) -> None:
         streams, figures = self._streams(), self._figures()

@@ -28,7 +28,9 @@ IDLE_S = 0.2
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 60.0
 GIVE_UP_AFTER = timedelta(hours=1)
-"""A gap for which the exchange gives neither rows nor a proof that there are none."""
+"""A gap for which the exchange gives neither rows nor a proof that there are none, for so long while this run asks."""
+REQUEST_IS_WRONG = range(-1199, -1099)
+"""The exchange's codes for what is wrong with a request itself, such as a symbol that it does not have any more."""
 
 type Fields = tuple[str | int | bool, ...]
 """Of a record, in the order of the schema: those between the symbol and the time of the event, which REST has not."""
@@ -44,12 +46,14 @@ class Repairer:
         self._ledger = ledger
         self._sink = sink
         self._now = now
+        self._begun_at = now()
         self._requests = count(1)
         self._due_s: dict[str, float] = {}
         self._tries: dict[str, int] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
+        self._begun_at = self._now()
         while True:
             now_s = time.monotonic()
             due = [gap for gap in self._ledger.open.values() if self._due_s.get(gap.gap_id, 0.0) <= now_s]
@@ -65,33 +69,43 @@ class Repairer:
             return
         try:
             settled = await self._repair(gap, state)
-        except (Refused, Blocked) as error:
-            settled = gap.become("unrecoverable", now=self._now(), detail=f"the exchange refuses it: {error}")
         except (ExchangeError, BadPayload) as error:
-            _log.warning("gap %s cannot be repaired yet: %s", gap.gap_id, error)
-            settled = None
+            if not _is_final(error):
+                _log.warning("gap %s cannot be repaired yet: %s", gap.gap_id, error)
+                self._later(gap, f": {error}", with_all=isinstance(error, Blocked))
+                return
+            settled = gap.become("unrecoverable", now=self._now(), detail=f"the exchange refuses it: {error}")
         if settled is None:
-            self._later(gap)
+            self._later(self._ledger.open[gap.gap_id])
             return
         _log.info("gap %s is %s: %s", settled.gap_id, settled.state, settled.detail)
         self._due_s.pop(gap.gap_id, None)
         self._tries.pop(gap.gap_id, None)
         self._ledger.write(settled)
 
-    def _later(self, gap: Gap) -> None:
-        if self._now() - gap.noticed_at > GIVE_UP_AFTER:
-            self._ledger.write(
-                gap.become("unrecoverable", now=self._now(), detail="the exchange gives neither rows nor an end")
-            )
+    def _later(self, gap: Gap, why: str = "", *, with_all: bool = False) -> None:
+        """Ask again after a pause, or give up; `with_all` lets all open gaps wait, as none would fare better."""
+        now = self._now()
+        if now - max(gap.noticed_at, self._begun_at) > GIVE_UP_AFTER:
+            told = f"the exchange gives neither rows nor an end{why}"
+            self._ledger.write(gap.become("unrecoverable", now=now, detail=told))
             return
         tries = self._tries[gap.gap_id] = self._tries.get(gap.gap_id, 0) + 1
-        self._due_s[gap.gap_id] = time.monotonic() + min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** (tries - 1))
+        due_s = time.monotonic() + min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** (tries - 1))
+        for gap_id in self._ledger.open if with_all else (gap.gap_id,):
+            self._due_s[gap_id] = max(due_s, self._due_s.get(gap_id, 0.0))
 
     async def _repair(self, gap: Gap, state: CollectedState) -> Gap | None:
         """The gap's next entry; None where it has to be asked for again."""
         first, last = numbers_of(gap)
         if gap.dataset == "trades":
-            recovered, is_whole = await self._trades(gap, state, first, last)
+            try:
+                recovered, is_whole = await self._trades(gap, state, first, last)
+            except (Refused, Blocked) as error:
+                if _is_final(error):
+                    raise
+                _log.info("gap %s is looked for among the newest trades: %s", gap.gap_id, error)
+                recovered, is_whole = await self._newest_trades(gap, state, first, last)
         else:
             recovered, is_whole = await self._klines(gap, state)
         if state.track.missing(first, last) and not is_whole:
@@ -116,6 +130,13 @@ class Repairer:
             await asyncio.to_thread(self._rest.printed_trades, gap.symbol, last + 1, limit=1)
         )
 
+    async def _newest_trades(self, gap: Gap, state: CollectedState, first: int, last: int) -> tuple[int, bool]:
+        """As `_trades`, where the exchange gives no trades from an id on: enough for a short gap that is young."""
+        rows = await asyncio.to_thread(self._rest.newest_trades, gap.symbol)
+        within = [(row.trade_id, _fields_of_trade(row)) for row in rows if first <= row.trade_id <= last]
+        ids = [row.trade_id for row in rows]
+        return self._emit(state, _trade, within), bool(ids) and min(ids) <= first and last <= max(ids)
+
     async def _klines(self, gap: Gap, state: CollectedState) -> tuple[int, bool]:
         start_ms, end_ms = (to_us(moment) // 1000 for moment in (gap.start, gap.end))
         timeframe = gap.timeframe or "1m"
@@ -139,6 +160,11 @@ class Repairer:
             sent += 1
         self.repaired += sent
         return sent
+
+
+def _is_final(error: ExchangeError | BadPayload) -> bool:
+    """Whether the same request can never be answered; 403, 451 and 404 may be over soon."""
+    return isinstance(error, Refused) and error.code in REQUEST_IS_WRONG
 
 
 def _fields_of_trade(row: PrintedTrade) -> Fields:

@@ -154,7 +154,10 @@ class Sink:
         return not self._spool.is_full
 
     def tick(self) -> None:
-        """Serve the producer's reports and keep the disk in bounds; to be called every TICK_S."""
+        """Serve the producer's reports and keep the disk in bounds; to be called every TICK_S.
+
+        Raises OSError where the disk fails, also where it failed what was delivered from it.
+        """
         self._producer.poll(0)
         if self._is_fatal:
             self._renew()
@@ -163,6 +166,9 @@ class Sink:
             self._spool.flush()
             self._make_room()
             if not self._is_held and (self._recovery is None or self._recovery.done()):
+                ended, self._recovery = self._recovery, None
+                if ended is not None:
+                    ended.result()
                 self._recovery = asyncio.get_running_loop().create_task(self._recover())
 
     def release(self) -> None:
@@ -177,14 +183,18 @@ class Sink:
     async def close(self) -> bool:
         """Deliver what is here, or keep it on disk; True where all of it is in Kafka."""
         deadline = time.monotonic() + FLUSH_S
-        while not self._is_held and time.monotonic() < deadline and not (self.is_direct and not len(self._producer)):
-            self.tick()
-            await asyncio.sleep(TICK_S)
+        try:
+            while (
+                not self._is_held and time.monotonic() < deadline and not (self.is_direct and not len(self._producer))
+            ):
+                self.tick()
+                await asyncio.sleep(TICK_S)
+        except OSError as error:
+            _log.error("what is on disk is left there: %s", error)
         was_replaying = self._replaying
         if self._recovery is not None:
             self._recovery.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._recovery
+            await asyncio.wait([self._recovery])
         self._replaying = was_replaying
         self._left = 0
         if len(self._producer):

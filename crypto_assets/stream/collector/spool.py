@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from io import BufferedWriter
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -46,18 +47,29 @@ _decode = msgspec.msgpack.Decoder(Record).decode
 
 
 class Spool:
-    """The segments of all lanes in a folder, within a budget of bytes."""
+    """The segments of all lanes in a folder, within a budget of bytes; to be opened before anything is kept."""
 
     def __init__(self, folder: Path, *, budget: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.bytes = 0
         self._folder = folder
         self._budget = budget
         self._segment_bytes = max(1 << 16, min(SEGMENT_BYTES, budget // 32))
         self._open: dict[Lane, tuple[Path, BufferedWriter]] = {}
-        for retired in folder.glob("*.retired"):  # handed over just before a kill: Kafka may have it, or not
+        self._sizes: dict[Path, int] = {}
+        self._first = dict.fromkeys(Lane, _MIDDLE)
+        self._last = dict.fromkeys(Lane, _MIDDLE)
+
+    def open(self) -> Self:
+        """Take up what earlier runs left; not before this run is the only one that writes into the folder."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for retired in self._folder.glob("*.retired"):  # handed over just before a kill: Kafka may have it, or not
             retired.rename(retired.with_suffix(".spool"))
-        self._sizes = {path: path.stat().st_size for path in sorted(folder.glob("*.spool"))}
+        self._sizes = {path: path.stat().st_size for path in sorted(self._folder.glob("*.spool"))}
+        for path in self._sizes:
+            lane, number = _lane_of(path), _number_of(path)
+            self._first[lane], self._last[lane] = min(self._first[lane], number), max(self._last[lane], number)
         self.bytes = sum(self._sizes.values())
+        return self
 
     @property
     def is_full(self) -> bool:
@@ -138,8 +150,8 @@ class Spool:
             self.seal(lane)
 
     def _begin(self, lane: Lane, *, after: bool) -> tuple[Path, BufferedWriter]:
-        numbers = [_number_of(path) for path in self._sizes if _lane_of(path) == lane] or [_MIDDLE]
-        number = max(numbers) + 1 if after else min(numbers) - 1
+        ends, step = (self._last, 1) if after else (self._first, -1)
+        number = ends[lane] = ends[lane] + step  # none is given twice: that of a retired segment may come back
         path = self._folder / f"{lane.value}-{number:012d}.spool"
         file = path.open("xb")
         self._sizes[path] = 0

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from crypto_assets.cleaning.candles import NEIGHBOUR_DAYS, Candle, first_candle, last_candle, nearest_candle
+from crypto_assets.cleaning.candles import NEIGHBOUR_DAYS, Candle, end_candles, nearest_candle
 from crypto_assets.cleaning.klines import clean_klines
 from crypto_assets.features.inputs import LEAD_IN_DAYS
 from crypto_assets.lake.lake import Lake
@@ -163,7 +163,7 @@ class CandleDays:
         if rows is None:
             return None, None
         if held.edges is None or held.edges[0] is not rows:
-            held.edges = rows, first_candle(rows, timeframe=timeframe), last_candle(rows, timeframe=timeframe)
+            held.edges = rows, *end_candles(rows, timeframe=timeframe)
         return held.edges[1:]
 
     def _of(self, day: date, timeframe: str) -> _Held:

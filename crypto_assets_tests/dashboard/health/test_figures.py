@@ -19,6 +19,7 @@ from crypto_assets.dashboard.health.figures import (
     read_storage,
 )
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
+from crypto_assets.health import dagster_events
 from crypto_assets.lake.lake import Lake
 from crypto_assets.stream.gap_table import GAP_LEDGER, gap_table
 from crypto_assets.stream.gaps import Gap
@@ -108,6 +109,25 @@ def test_checks_and_runs_are_those_of_the_home_that_the_environment_names(tmp_pa
         ("range", False, "3 rows <b>leave</b> their range.")
     ]
     assert [run.status for run in events.runs] == ["SUCCESS"]
+
+
+def test_where_there_are_too_many_runs_it_is_said_how_far_back_they_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = prepare_dagster_home(tmp_path, environment={})
+    run_a_failing_check(home)
+    run_a_failing_check(home)
+    settings, now = Settings.model_validate({"data_dir": tmp_path}), datetime.now(UTC)
+    events = read_events(settings, environment={"DAGSTER_HOME": str(home)}, now=now)
+    assert events is not None
+    assert (len(events.runs), events.reach) == (2, "the last 7 days")
+
+    monkeypatch.setattr(dagster_events, "MOST_RUNS", 1)
+    cut = read_events(settings, environment={"DAGSTER_HOME": str(home)}, now=now)
+    assert cut is not None
+    (newest,) = cut.runs
+    assert cut.cut_at == newest.started_at
+    assert cut.reach == f"all since {newest.started_at:%Y-%m-%d %H:%M}"
 
 
 def run_a_failing_check(home: Path) -> None:

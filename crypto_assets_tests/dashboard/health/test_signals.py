@@ -78,7 +78,7 @@ def check(
 
 
 def test_an_empty_lake_is_to_be_watched_and_says_what_to_run() -> None:
-    for signal in (of_bronze(EMPTY, None, now=NOW), of_silver(EMPTY, now=NOW), of_gold(EMPTY)):
+    for signal in (of_bronze(EMPTY, None, now=NOW), of_silver(EMPTY, now=NOW), of_gold(EMPTY, now=NOW)):
         assert signal.level is Level.WATCH
         assert "make demo" in signal.sentences[0]
 
@@ -133,10 +133,26 @@ def test_silver_of_yesterday_is_expected_by_two_in_the_morning() -> None:
     assert late.sentences[0].endswith("Run: crypto-assets backfill BTCUSDT 2026-01-20 2026-01-20")
 
 
+def test_a_symbol_that_is_behind_is_named_though_another_is_not() -> None:
+    old, never = DAY - timedelta(days=10), LastWrite("bronze_klines_1m", "SOLUSDT", None, None, None)
+    lake = LakeFigures(
+        writes=(written(1), written(1, "ETHUSDT"), never),
+        silver=(WHOLE, replace(WHOLE, symbol="ETHUSDT", day=old)),
+        gold=(replace(GOOD, symbol="ETHUSDT", day=old), GOOD),
+    )
+    for signal in (of_silver(lake, now=NOW), of_gold(lake, now=NOW)):
+        assert signal.level is Level.WATCH
+        assert signal.sentences == (
+            "SOLUSDT has no day. Run: crypto-assets backfill SOLUSDT 2026-01-19 2026-01-19",
+            "2026-01-09 is the newest day of ETHUSDT; the 10 days after it lack. "
+            "Run: crypto-assets backfill ETHUSDT 2026-01-10 2026-01-19",
+        )
+
+
 def test_gold_shows_the_symbol_that_is_not_good() -> None:
-    assert of_gold(replace(EMPTY, gold=(GOOD,))).value == f"{len(FEATURES)}/{len(FEATURES)} features"
+    assert of_gold(replace(EMPTY, gold=(GOOD,)), now=NOW).value == f"{len(FEATURES)}/{len(FEATURES)} features"
     bad = replace(GOOD, symbol="ETHUSDT", bad_cells=3)
-    signal = of_gold(replace(EMPTY, gold=(GOOD, bad)))
+    signal = of_gold(replace(EMPTY, gold=(GOOD, bad)), now=NOW)
     assert signal.level is Level.WRONG
     assert "ETHUSDT" in signal.note
     assert "3 bad cells" in signal.note
@@ -205,7 +221,7 @@ def test_gaps_tell_the_worst_day() -> None:
 
 def test_failed_checks_are_wrong_and_warnings_are_watched() -> None:
     def of(*checks: CheckResult) -> Signal:
-        return of_checks(Events(checks, (), NOW))
+        return of_checks(Events(checks, ()))
 
     assert of(check(passed=True)).value == "1/1 passed"
     assert of(check(passed=False, severity="WARN")).level is Level.WATCH
@@ -217,9 +233,9 @@ def test_failed_checks_are_wrong_and_warnings_are_watched() -> None:
 
 def test_failed_runs_are_wrong() -> None:
     run = RunState("id", "medallion", "FAILURE", NOW, NOW - timedelta(hours=2), "2026-01-19|BTCUSDT", "No space.")
-    signal = of_runs(Events((), (run, replace(run, status="SUCCESS")), NOW), now=NOW)
+    signal = of_runs(Events((), (run, replace(run, status="SUCCESS"))), now=NOW)
     assert (signal.level, signal.value) == (Level.WRONG, "1 failed")
-    assert signal.note == "of 2 in 7 days; the last ended 2 hours ago"
+    assert signal.note == "of 2, the last 7 days; the last ended 2 hours ago"
     assert signal.sentences == ("2026-01-19|BTCUSDT: No space.",)
 
 

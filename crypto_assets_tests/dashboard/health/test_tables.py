@@ -59,7 +59,7 @@ def test_one_check_of_many_partitions_is_one_row_and_errors_come_first() -> None
         replace(CHECK, partition="2026-01-18|BTCUSDT", at=NOW - timedelta(hours=1)),
         replace(CHECK, check="fine", passed=True),
     )
-    html = checks_table(Events(checks, (), NOW), SETTINGS, now=NOW + timedelta(minutes=5))
+    html = checks_table(Events(checks, ()), SETTINGS, now=NOW + timedelta(minutes=5))
     assert rows_of(html) == [
         ["✕range", "gold_features", "2026-01-19|BTCUSDT and 1 more", "3 rows leave it.", "5 minutes ago"],
         ["!soft", "gold_features", "2026-01-19|BTCUSDT", "3 rows leave it.", "5 minutes ago"],
@@ -70,7 +70,7 @@ def test_one_check_of_many_partitions_is_one_row_and_errors_come_first() -> None
 def test_runs_that_failed_say_why() -> None:
     run = RunState("id", "medallion", "FAILURE", NOW, NOW - timedelta(minutes=1), None, "No space is left.")
     several = replace(run, assets=("a", "b", "c"), partition="2026-01-19|BTCUSDT")
-    html = runs_table(Events((), (run, several, replace(run, status="SUCCESS")), NOW), SETTINGS, now=NOW)
+    html = runs_table(Events((), (run, several, replace(run, status="SUCCESS"))), SETTINGS, now=NOW)
     assert rows_of(html) == [
         ["✕medallion", "", "No space is left.", "1 minute ago"],
         ["✕a, b and 1 more", "2026-01-19|BTCUSDT", "No space is left.", "1 minute ago"],

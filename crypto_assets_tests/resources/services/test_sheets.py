@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from crypto_assets.endpoints import SheetsEndpoint, embedded_endpoint, sheets_endpoint
-from crypto_assets.share.spreadsheet import SheetsClient, service_account
+from crypto_assets.share.sheets_client import SheetsClient
+from crypto_assets.share.spreadsheet import service_account
 from resources.services.folder import ServiceFolder
 from resources.services.manager import Services
 from resources.services.process import family

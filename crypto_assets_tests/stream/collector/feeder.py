@@ -6,11 +6,13 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from crypto_assets_tests.waiting import wait_for
@@ -24,9 +26,16 @@ class Feeder:
     def __init__(self) -> None:
         self.connections: list[ServerConnection] = []
         self.opened = 0
+        self.is_away = False
+        """Whether it takes no new connections."""
+        self.turned_away = 0
         self.trades: dict[int, dict[str, Any]] = {}
         """What REST gives by id."""
         self.klines: list[list[Any]] = []
+        self.asked: list[str] = []
+        """Paths of REST in the order in which they were asked for."""
+        self.refusals: dict[str, tuple[int, bytes]] = {}
+        """Status and body in place of an answer, by path."""
         self.clock_ms = 1_900_000_000_000
         self.url = self.stream_url = ""
 
@@ -49,6 +58,12 @@ class Feeder:
             self.connections.remove(connection)
             connection.close(code)
 
+    def admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        if not self.is_away:
+            return None
+        self.turned_away += 1
+        return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "")
+
     def handle(self, connection: ServerConnection) -> None:
         self.opened += 1
         self.connections.append(connection)
@@ -68,6 +83,8 @@ class Feeder:
             case "/api/v3/historicalTrades":
                 first, limit = int(query["fromId"][0]), int(query["limit"][0])
                 return [self.trades[n] for n in sorted(self.trades) if n >= first][:limit]
+            case "/api/v3/trades":
+                return [self.trades[n] for n in sorted(self.trades)][-int(query["limit"][0]) :]
             case "/api/v3/klines":
                 start, end = int(query["startTime"][0]), int(query["endTime"][0])
                 return [row for row in self.klines if start <= row[0] <= end]
@@ -83,8 +100,11 @@ def feeding() -> Iterator[Feeder]:
     class Rest(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             address = urlsplit(self.path)
-            body = json.dumps(feeder.answer(address.path, parse_qs(address.query))).encode()
-            self.send_response(200)
+            feeder.asked.append(address.path)
+            status, body = feeder.refusals.get(address.path, (200, b""))
+            if status == 200:
+                body = json.dumps(feeder.answer(address.path, parse_qs(address.query))).encode()
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -93,7 +113,7 @@ def feeding() -> Iterator[Feeder]:
             return
 
     rest = ThreadingHTTPServer(("127.0.0.1", 0), Rest)
-    with rest, serve(feeder.handle, "127.0.0.1", 0, compression=None) as streams:
+    with rest, serve(feeder.handle, "127.0.0.1", 0, compression=None, process_request=feeder.admit) as streams:
         feeder.url = f"http://127.0.0.1:{rest.server_port}"
         feeder.stream_url = f"ws://127.0.0.1:{streams.socket.getsockname()[1]}"
         threads = [threading.Thread(target=s.serve_forever, daemon=True) for s in (rest, streams)]

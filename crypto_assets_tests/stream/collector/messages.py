@@ -8,12 +8,19 @@ T0 = 1_768_824_000_000
 TRADE = "btcusdt@trade"
 BOOK = "btcusdt@depth10@100ms"
 KLINE = "btcusdt@kline_1m"
+TICKER = "btcusdt@ticker"
 
 
 def trade(number: int, **changes: object) -> dict[str, Any]:
     at = T0 + number * 10
     fields = {"e": "trade", "E": at + 3, "s": "BTCUSDT", "t": number, "p": "66325.70000000", "q": "0.00839000"}
     return {**fields, "T": at, "m": True, "M": True, **changes}
+
+
+def rest_trade(number: int) -> dict[str, Any]:
+    """As REST gives what `trade` is in the stream."""
+    fields = {"id": number, "price": "66325.7", "qty": "0.0083900", "quoteQty": "1"}
+    return {**fields, "time": T0 + number * 10, "isBuyerMaker": True, "isBestMatch": True}
 
 
 def book(update: int) -> dict[str, Any]:
@@ -63,7 +70,7 @@ MESSAGES: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
     ),
     "tickers": (
         "ticker",
-        "btcusdt@ticker",
+        TICKER,
         {"e": "24hrTicker", "E": T0, "s": "BTCUSDT", "p": "-0.0015", "P": "250.00", "w": "0.0018", "x": "0.0009"}
         | {"c": "0.0025", "Q": "10", "b": "0.0024", "B": "10", "a": "0.0026", "A": "100", "o": "0.0010"}
         | {"h": "0.0025", "l": "0.0010", "v": "10000", "q": "18", "O": 0, "C": T0, "F": 0, "L": 18150, "n": 18151},
@@ -71,3 +78,8 @@ MESSAGES: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
     ),
 }
 """By topic: the kind, the stream, what it sends, and fields of the record that becomes of it."""
+
+
+def ticker(second: int) -> dict[str, Any]:
+    """The ticker of a second after T0."""
+    return {**MESSAGES["tickers"][2], "E": T0 + second * 1_000}

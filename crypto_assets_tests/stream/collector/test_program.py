@@ -5,26 +5,40 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
+from pydantic import SecretStr
 
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name, kafka_servers
 from crypto_assets.spans import to_us
+from crypto_assets.stream.avro import encode, encode_key
+from crypto_assets.stream.collector import pulse
+from crypto_assets.stream.collector.options import CollectorOptions
+from crypto_assets.stream.collector.pulse import LeaseHeld
+from crypto_assets.stream.collector.sink import Outlet
+from crypto_assets.stream.collector.spool import Record, Spool
+from crypto_assets.stream.collector.subscriptions import KINDS
 from crypto_assets.stream.topics import TRADES
 from crypto_assets_tests.stream.collector.conftest import QUICK, WAIT_S, Running
 from crypto_assets_tests.stream.collector.feeder import Feeder
-from crypto_assets_tests.stream.collector.messages import BOOK, KLINE, MESSAGES, T0, TRADE, book, kline, trade
+from crypto_assets_tests.stream.collector.messages import (
+    BOOK,
+    KLINE,
+    MESSAGES,
+    T0,
+    TICKER,
+    TRADE,
+    book,
+    kline,
+    rest_trade,
+    ticker,
+    trade,
+)
 from crypto_assets_tests.waiting import wait_for
 
 type Collect = Callable[..., Running]
-
-
-def rest_trade(number: int) -> dict[str, Any]:
-    fields = {"id": number, "price": "66325.7", "qty": "0.0083900", "quoteQty": "1"}
-    return {**fields, "time": T0 + number * 10, "isBuyerMaker": True, "isBestMatch": True}
 
 
 def ids(collector: Running) -> list[int]:
@@ -149,6 +163,25 @@ def test_a_shutdown_that_is_announced_costs_nothing(feeder: Feeder, collect: Col
     feeder.send(TRADE, trade(2))
     wait_ids(collector, [1, 2])
     assert collector.figure("dead_letters") == 0
+
+
+def test_what_is_missed_after_a_shutdown_that_was_announced_is_in_the_ledger(feeder: Feeder, collect: Collect) -> None:
+    collector = collect("ticker", care=replace(QUICK, overlap_s=60.0))
+    feeder.wait_for_listener(TICKER)
+    feeder.send(TICKER, ticker(0))
+    collector.wait_figure("messages", lambda count: count == 1)
+    feeder.is_away = True
+    feeder.send_raw(TICKER, '{"e":"serverShutdown","E":1770123456789}')
+    wait_for(lambda: feeder.turned_away, until=lambda count: count >= 2, deadline_s=WAIT_S)
+    feeder.send(TICKER, ticker(3))  # the old connection speaks until its end
+    collector.wait_figure("messages", lambda count: count == 2)
+    feeder.close(TICKER)
+    feeder.is_away = False
+    feeder.wait_for_listener(TICKER)
+    feeder.send(TICKER, ticker(60))
+    (gap,) = collector.wait_gaps(bool)
+    assert (gap.dataset, gap.cause, gap.state) == ("tickers", "disconnected", "unrecoverable")
+    assert [to_us(moment) // 1_000 - T0 for moment in (gap.start, gap.end)] == [3_000, 60_000]
 
 
 def test_what_a_disconnection_cost_is_repaired_or_known(feeder: Feeder, collect: Collect) -> None:
@@ -287,3 +320,41 @@ def test_two_collectors_at_once_break_nothing(feeder: Feeder, collect: Collect, 
     feeder.wait_for_listener(TRADE)
     feeder.send(TRADE, trade(2))
     wait_ids(two, [1, 2])
+
+
+def test_the_next_collector_delivers_what_the_first_left_on_disk_while_it_waited(
+    feeder: Feeder, collect: Collect, live: Settings
+) -> None:
+    one = collect("trade")
+    feeder.wait_for_listener(TRADE)
+    feeder.send(TRADE, trade(1))
+    (record,) = one.wait_records("trades", 1)
+    two = collect("trade", standby=True)
+    folder = live.data_dir / "spool"
+    wait_for(lambda: list(folder.iterdir()), until=lambda found: found == [], deadline_s=WAIT_S)
+    outlet = Outlet.of(TRADES, exchange_name(live))
+    left = Spool(folder, budget=1 << 20).open()
+    for number in (2, 3):
+        value = encode("trades", {**record, "trade_id": number})
+        left.append(outlet.lane, Record(outlet.topic, encode_key("BTCUSDT"), value, T0, outlet.fingerprint))
+    left.close()
+    one.stop()
+    feeder.wait_for_listener(TRADE)
+    feeder.send(TRADE, trade(4))
+    wait_ids(two, [1, 2, 3, 4])
+    assert two.wait_gaps(lambda gaps: True) == []
+
+
+def test_without_redis_a_folder_is_still_one_collectors(
+    feeder: Feeder, collect: Collect, live: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "LEASE_MS", 0)
+    alone = live.model_copy(update={"redis_url": SecretStr("redis://127.0.0.1:1/0")})
+    one = collect("trade", settings=alone)
+    feeder.wait_for_listener(TRADE)
+    two = Running(alone, CollectorOptions(kinds=(KINDS["trade"],), spool=alone.data_dir / "spool"))
+    two.join()
+    assert isinstance(two.error, LeaseHeld)
+    feeder.send(TRADE, trade(1))
+    wait_ids(one, [1])
+    assert feeder.opened == 1

@@ -79,7 +79,7 @@ def test_the_newest_event_is_that_of_the_newest_receipt() -> None:
 def test_what_waits_on_disk_is_a_tail_of_its_own_exchange_only(kafka: str, tmp_path: Path) -> None:
     mine = f"simulator-{uuid4().int % 10**9}"
     TopicCare(kafka, mine).ensure()
-    spool = Spool(tmp_path, budget=1 << 20)
+    spool = Spool(tmp_path, budget=1 << 20).open()
     for record in (spooled_trade("binance", 5_000_000_000), spooled_trade(mine, 7), spooled_trade(mine, 8)):
         spool.append(Lane.KEPT, record)
     tails = read_tails(kafka, mine, spool)

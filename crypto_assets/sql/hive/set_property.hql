@@ -1,0 +1,1 @@
+ALTER TABLE {table} SET TBLPROPERTIES ({property} = 'true')

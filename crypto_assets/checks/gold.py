@@ -21,7 +21,7 @@ from crypto_assets.run_tags import command_to_run
 from crypto_assets.schemas import SILVER_KLINES
 
 LOOK_AHEAD_DAYS = 1
-"""Days of a run, the last ones, for which look-ahead is searched: each recomputes the day several times."""
+"""Days of each symbol of a run, the last ones, in which look-ahead is searched: each is computed several times."""
 
 
 def gold_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:

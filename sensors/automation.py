@@ -11,7 +11,8 @@ def automation_sensor() -> dg.AutomationConditionSensorDefinition:
     """Runs by default: a repaired day becomes silver and gold without anyone asking.
 
     Conditions are asked in the code location, because one of them is this project's own. Where several days of an asset
-    are wanted at once they become a backfill, which is one run for each symbol and contiguous range.
+    are wanted at once they become a backfill: one run for each symbol and contiguous range of days or, where there are
+    no more days than symbols, one for each day and contiguous range of symbols.
     """
     return dg.AutomationConditionSensorDefinition(
         "follow_changes",

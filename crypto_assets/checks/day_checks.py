@@ -1,5 +1,6 @@
 """Checks of the days of a dataset: they read what was stored once, and each gives a result of its own."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ class DayCheck[Day]:
     blocking: bool = False
     """Whether assets that read this one wait for it, and do not run where it fails."""
     sampled: int | None = None
-    """How many days of a run are looked at, the last ones; None looks at all."""
+    """How many days of each symbol of a run are looked at, the last ones; None looks at all."""
 
 
 def day_checks[Day](
@@ -38,7 +39,8 @@ def day_checks[Day](
 ) -> dg.AssetChecksDefinition:
     """One step for all checks of an asset; it waits for what it compares with, where the same run writes that.
 
-    It looks at the partitions of its run; started on its own, without any, at the newest stored day of each symbol.
+    It looks at the partitions of its run; started on its own, without any, at the newest stored day of each symbol. A
+    sampled check of several symbols takes as many times as long as one of a single symbol.
     `read` gives what is stored of a day, None where nothing was ever published.
     """
 
@@ -84,11 +86,13 @@ def judge_days[Day](
     asked = {key: check for key, check in by_key.items() if key in context.selected_asset_check_keys}
     findings: dict[dg.AssetCheckKey, dict[Partition, Finding]] = {key: {} for key in asked}
     with days_to_judge(context, days, newest=partial(_newest, lake, dataset, days)) as partitions:
-        for left, partition in zip(range(len(partitions), 0, -1), partitions, strict=True):
+        left = Counter(partition.symbol for partition in partitions)
+        for partition in partitions:
             day = read(lake, partition, now)
             for key, check in asked.items():
-                if check.sampled is None or left <= check.sampled:
+                if check.sampled is None or left[partition.symbol] <= check.sampled:
                     findings[key][partition] = not_there(dataset.name) if day is None else check.judge(day)
+            left[partition.symbol] -= 1
     for key, found in findings.items():
         yield as_result(key, found)
 

@@ -74,7 +74,8 @@ def forecast_data_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
         ),
         DayCheck(
             "enough_samples",
-            f"The newest test block tells a directional accuracy to ±{RESOLVED_PERCENT:g} percentage points.",
+            f"The newest test block holds outcomes enough, those that overlap counted as one, to tell a directional "
+            f"accuracy to ±{RESOLVED_PERCENT:g} percentage points.",
             _enough_samples,
         ),
     ]
@@ -210,15 +211,24 @@ def _enough_samples(stored: StoredVersion) -> Finding:
     options, judge = stored.options, JudgeOptions()
     samples = _count_samples(stored.rows, window=options["window"], horizons=options["horizons"])
     newest = int(samples * judge.test_share / judge.folds)
-    half_width = 100 * Z_95 * 0.5 / math.sqrt(newest) if newest else math.inf
-    numbers = {"samples": samples, "samples_of_newest_block": newest, "half_width_percent": round(half_width, 3)}
+    horizon = options["horizons"][judge.primary]
+    apart = math.ceil(newest / horizon)  # as the evaluation counts trials: the outcomes of rows in between overlap
+    half_width = 100 * Z_95 * 0.5 / math.sqrt(apart) if apart else math.inf
+    numbers = {
+        "samples": samples,
+        "samples_of_newest_block": newest,
+        "outcomes_apart": apart,
+        "half_width_percent": round(half_width, 3),
+    }
+    ahead = f"{horizon} row{'s' * (horizon > 1)} ahead"
     told = (
-        f"{samples:,} samples, {newest:,} of them in the newest block, which tell a directional accuracy of 50 % to "
-        f"±{half_width:.1f} percentage points."
+        f"{samples:,} samples. The newest of {judge.folds} folds, which together test {100 * judge.test_share:g} % of "
+        f"them, has {newest:,}: {apart:,} outcomes, {ahead}, that do not overlap. They tell a directional accuracy of "
+        f"50 % to ±{half_width:.1f} percentage points."
     )
     if half_width <= RESOLVED_PERCENT:
         return Finding(True, told, numbers)
-    wanted = math.ceil((100 * Z_95 * 0.5 / RESOLVED_PERCENT) ** 2 * judge.folds / judge.test_share)
+    wanted = math.ceil((100 * Z_95 * 0.5 / RESOLVED_PERCENT) ** 2 * horizon * judge.folds / judge.test_share)
     return Finding(False, f"{told} Take more days: {wanted:,} samples tell it to ±{RESOLVED_PERCENT:g}.", numbers, WARN)
 
 

@@ -15,12 +15,13 @@ from crypto_assets.checks.stored import FRESHNESS, SCHEMA, StoredDay, read_store
 from crypto_assets.errors import InputIncomplete
 from crypto_assets.features.declaration import FEATURES, GOLD_FEATURES
 from crypto_assets.features.inputs import LEAD_IN_DAYS
+from crypto_assets.flags import is_flagged
 from crypto_assets.partitions import DaySymbol
 from crypto_assets.run_tags import command_to_run
 from crypto_assets.schemas import SILVER_KLINES
 
 LOOK_AHEAD_DAYS = 1
-"""Days of a run, the last ones, for which look-ahead is searched: each recomputes the day several times."""
+"""Days of each symbol of a run, the last ones, in which look-ahead is searched: each is computed several times."""
 
 
 def gold_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
@@ -34,7 +35,9 @@ def gold_checks(days: DaySymbol) -> list[dg.AssetChecksDefinition]:
             blocking=True,
             sampled=LOOK_AHEAD_DAYS,
         ),
-        DayCheck("completeness", "There is a row for each 1m candle of silver.", _completeness),
+        DayCheck(
+            "completeness", "There is a row for each 1m candle of silver that opens on the minute.", _completeness
+        ),
         DayCheck("warm", "Every day that a window reaches back to was materialised.", partial(_warm, days=days)),
         DayCheck("defined", "A warm row has every value of a source that was present: no null, NaN or inf.", _defined),
         DayCheck("ranges", "Values lie in the range that their feature declares.", _ranges),
@@ -74,10 +77,12 @@ def _no_look_ahead(day: StoredDay) -> Finding:
 
 
 def _completeness(day: StoredDay) -> Finding:
-    silver = day.lake.read(SILVER_KLINES["1m"], day.partition.symbol, day.partition.day, columns=["open_time"])
+    columns = ["open_time", "flags"]
+    silver = day.lake.read(SILVER_KLINES["1m"], day.partition.symbol, day.partition.day, columns=columns)
     if silver is None:
         return Finding(False, "silver_klines_1m of this day is not there to compare with.", severity=WARN)
     wanted, found = (table["open_time"].to_numpy() for table in (silver, day.table))
+    wanted = wanted[~is_flagged(silver, "off_grid")]  # such a candle stands for no minute: gold has no row of it
     odd = np.setxor1d(wanted, found)
     numbers = {"rows": found.size, "candles": wanted.size, "rows_without_their_like": odd.size}
     if not odd.size:

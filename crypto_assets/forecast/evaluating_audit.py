@@ -81,6 +81,7 @@ class _Again:
 def candles_of(lake: Lake, stored: StoredSet) -> Candles:
     """The candles that the set's prices come from, of those of its days whose file is the one that it was made from.
 
+    Those that open off the grid are left out, as the set has no row of them.
     A day whose file has changed since stands as one candle without a price: nothing is known of it, and what came
     before is not the last price before what comes after.
     """
@@ -96,7 +97,7 @@ def candles_of(lake: Lake, stored: StoredSet) -> Candles:
             pl.from_arrow(pq.read_table(pa.BufferReader(content), columns=["open_time", "close", "flags"]))
         )
         parts.append(
-            raw.select(
+            raw.filter(~has_flag("off_grid")).select(
                 open_us=pl.col("open_time").cast(pl.Int64),
                 close=pl.col("close").cast(pl.Float64),
                 filled=has_flag(*NOT_READ),

@@ -47,13 +47,15 @@ class Sets:
     lake: Lake
     succeeded: bool = True
 
-    def make(self, table: FeatureTable = WALK) -> StoredSet:
+    def make(self, table: FeatureTable = WALK, *, horizons: tuple[int, ...] = (1, 5, 15)) -> StoredSet:
         publish_gold(self.lake, "BTCUSDT", table)
-        return self.publish_of("gold_features")
+        return self.publish_of("gold_features", horizons=horizons)
 
-    def publish_of(self, source: Source, *, changed: FeatureTable | None = None) -> StoredSet:
+    def publish_of(
+        self, source: Source, *, changed: FeatureTable | None = None, horizons: tuple[int, ...] = (1, 5, 15)
+    ) -> StoredSet:
         """A set of the days of the lake, or another table in the place of its own."""
-        options = DataOptions(source=source, days=2)
+        options = DataOptions(source=source, days=2, horizons=horizons)
         made = make_set(self.lake, "BTCUSDT", LAST, options=options, known_until=LATER)
         table = made.table if changed is None else changed
         return TrainingSets(self.lake).publish("BTCUSDT", LAST, replace(made, table=table), made_at=LATER)
@@ -197,8 +199,20 @@ def test_the_count_that_would_be_enough_is_told(sets: Sets) -> None:
     found = sets.check()["enough_samples"]
     assert found.severity is WARN
     assert str(found.description) == (
-        "2024-08-02 BTCUSDT: 2,806 samples, 280 of them in the newest block, which tell a directional accuracy of 50 % "
-        "to ±5.9 percentage points. Take more days: 24,010 samples tell it to ±2."
+        "2024-08-02 BTCUSDT: 2,806 samples. The newest of 5 folds, which together test 50 % of them, has 280: 280 "
+        "outcomes, 1 row ahead, that do not overlap. They tell a directional accuracy of 50 % to ±5.9 percentage "
+        "points. Take more days: 24,010 samples tell it to ±2."
+    )
+
+
+def test_outcomes_that_overlap_are_not_counted_as_samples_of_their_own(sets: Sets) -> None:
+    sets.make(horizons=(15, 1))
+    found = sets.check()["enough_samples"]
+    assert found.metadata["outcomes_apart"].value == 19
+    assert str(found.description) == (
+        "2024-08-02 BTCUSDT: 2,806 samples. The newest of 5 folds, which together test 50 % of them, has 280: 19 "
+        "outcomes, 15 rows ahead, that do not overlap. They tell a directional accuracy of 50 % to ±22.5 percentage "
+        "points. Take more days: 360,150 samples tell it to ±2."
     )
 
 

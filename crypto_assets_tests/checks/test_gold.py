@@ -8,8 +8,8 @@ import pytest
 
 from crypto_assets.features.declaration import GOLD_FEATURES
 from crypto_assets.partitions import DaySymbol
-from crypto_assets.schemas import SILVER_KLINES
-from crypto_assets_tests.assets.small_exchange import FIRST_DAY, SYMBOLS, day
+from crypto_assets.schemas import FLAGS, SILVER_KLINES
+from crypto_assets_tests.assets.small_exchange import FIRST_DAY, SYMBOLS, day, time
 from crypto_assets_tests.checks.conftest import Spoiled
 from crypto_assets_tests.checks.spoil import setting, without
 
@@ -54,6 +54,17 @@ def test_a_row_for_each_candle(spoiled: Spoiled) -> None:
 
     assert not found.passed
     assert "1,439 rows for 1,440 candles; the first that only one has is 01:01" in str(found.description)
+
+
+def test_a_candle_that_opens_off_the_grid_needs_no_row(spoiled: Spoiled) -> None:
+    opened = time(2, 9, 44).replace(second=54, microsecond=789_000)
+    spoiled.change(SILVER_KLINES["1m"], 2, setting({"open_time": opened, "flags": FLAGS["off_grid"]}, row=9 * 60 + 44))
+    spoiled.change(GOLD_FEATURES, 2, without(9 * 60 + 44))
+
+    found = spoiled.check(GOLD_FEATURES, day(2))["completeness"]
+
+    assert found.passed
+    assert "1,439 rows, one for each candle" in str(found.description)
 
 
 def test_a_value_outside_its_range_is_named(spoiled: Spoiled) -> None:

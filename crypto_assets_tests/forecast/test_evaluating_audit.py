@@ -35,19 +35,29 @@ BEFORE = 4 * 1_440
 SEED = 4
 
 
-def silver() -> FeatureInputs:
-    """Candles of the day and four before it, one of them interpolated."""
+def silver(*, off_grid: int | None = None) -> FeatureInputs:
+    """Candles of the day and four before it, one of them interpolated; the minute `off_grid` of the day opens late."""
     klines = walk(seed=2, start_us=midnight_us(days=-4), minutes=BEFORE + 1_440)
     close, flags = (klines[name].to_numpy().astype(float) for name in ("close", "flags"))
     at = BEFORE + FILLED
     close[at] = (close[at - 1] + close[at + 1]) / 2 + 50
     flags[at] = FLAGS["filled"]
+    if off_grid is not None:
+        opened = klines["open_time"].cast("int64").to_numpy().copy()
+        opened[BEFORE + off_grid] += 54_789_000
+        flags[BEFORE + off_grid] = FLAGS["off_grid"]
+        klines = with_column(klines, "open_time", opened)
     return inputs_of(with_column(with_column(klines, "close", close), "flags", flags))
 
 
-def made(folder: Path, change: Callable[[FeatureTable], FeatureTable] = lambda table: table) -> tuple[Lake, StoredSet]:
+def made(
+    folder: Path,
+    change: Callable[[FeatureTable], FeatureTable] = lambda table: table,
+    *,
+    inputs: FeatureInputs | None = None,
+) -> tuple[Lake, StoredSet]:
     """A lake with silver and gold of the day, and its training set after `change`."""
-    lake, inputs = Lake(str(folder)), silver()
+    lake, inputs = Lake(str(folder)), inputs or silver()
     for timeframe, dataset in SILVER_KLINES.items():
         whole = inputs.klines[timeframe]
         for number, rows in enumerate(np.array_split(np.arange(whole.num_rows), 5), start=-4):
@@ -122,3 +132,12 @@ def test_the_candles_beside_a_set_are_those_that_it_was_made_from(tmp_path: Path
     changed = candles_of(lake, stored)
     assert changed.open_us.tolist() == [midnight_us()]
     assert np.isnan(changed.close).all()
+
+
+def test_a_candle_that_opens_off_the_grid_is_not_beside_a_set(tmp_path: Path) -> None:
+    lake, stored = made(tmp_path, inputs=silver(off_grid=FILLED - 1))
+
+    candles = candles_of(lake, stored)
+
+    assert candles.open_us.tolist() == stored.table.open_us.tolist()
+    assert candles.open_us.size == 1_439

@@ -16,13 +16,14 @@ from crypto_assets.archive.raw import TIMEFRAME, file_of
 from crypto_assets.binance.archive_tables import parse_klines
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.cleaning import rules
+from crypto_assets.cleaning.aggregate import COMPARED, merge_candles
 from crypto_assets.cleaning.deduplicate import FIELDS, deduplicate_klines, is_incomplete
 from crypto_assets.cleaning.disagreements import DISAGREEMENTS, OTHER, list_differences
 from crypto_assets.cleaning.gaps import Gap, find_gaps
 from crypto_assets.cleaning.steps import CleaningSteps, Step
 from crypto_assets.cleaning.tables import frame_of, table_of
 from crypto_assets.flags import has_flag, is_flagged, is_usable, raised
-from crypto_assets.schemas import KLINE_FIELDS, KLINES_1S
+from crypto_assets.schemas import KLINE_FIELDS, KLINES_1S, TIMEFRAMES
 from crypto_assets.spans import MICROSECOND, Span, day_span
 
 SECOND = timedelta(seconds=1)
@@ -31,8 +32,6 @@ ARCHIVE, MINUTES = "klines_1s", "bronze_klines_1m"
 """How a difference names the two sides."""
 
 _STEP_US = SECOND // MICROSECOND
-_SUMS = ("volume", "quote_volume", "count", "taker_buy_volume", "taker_buy_quote_volume")
-_COMPARED = ("open", "high", "low", "close", *_SUMS)
 _CANDLE = pa.schema(KLINE_FIELDS)
 _SEQUENCE_FLAGS = ("truncated", "no_trades", "outlier")
 
@@ -119,29 +118,9 @@ def clean_seconds(parsed: Parsed, *, day: date) -> CleanedSeconds:
 
 
 def minutes_of_seconds(seconds: pa.Table) -> pa.Table:
-    """Candles of a minute that usable candles of a second (KLINES_1S) add up to: KLINE_FIELDS, by open time.
-
-    Open and close are those of the first and the last second with a trade, high and low the extremes of these; where
-    none of a minute's seconds has one, the former close is repeated, as the exchange does.
-    """
-    traded = ~rules.no_trades()
-    counted = traded | ~traded.any()
-    minutes = (
-        frame_of(seconds, KLINES_1S.schema, name=KLINES_1S.name)
-        .filter(is_usable())
-        .sort("open_time")
-        .group_by(pl.col("open_time").dt.truncate("1m").alias("_minute"), maintain_order=True)
-        .agg(
-            pl.col("open").filter(counted).first(),
-            pl.col("high").filter(counted).max(),
-            pl.col("low").filter(counted).min(),
-            pl.col("close").filter(counted).last(),
-            pl.col(_SUMS).sum(),
-            pl.col("close_time").last(),
-        )
-        .rename({"_minute": "open_time"})
-    )
-    return table_of(minutes, _CANDLE)
+    """Candles of a minute that usable candles of a second (KLINES_1S) add up to: KLINE_FIELDS, by open time."""
+    rows = frame_of(seconds, KLINES_1S.schema, name=KLINES_1S.name)
+    return table_of(merge_candles(rows, TIMEFRAMES["1m"]), _CANDLE)
 
 
 def compare_with_minutes(seconds: pa.Table, bronze_1m: pa.Table) -> pa.Table:
@@ -158,7 +137,7 @@ def compare_with_minutes(seconds: pa.Table, bronze_1m: pa.Table) -> pa.Table:
         _alone(ours.join(theirs, on="open_time", how="anti"), other=MINUTES),
         _alone(theirs.join(ours, on="open_time", how="anti").filter(~rules.no_trades()), other=ARCHIVE),
     ]
-    differences = pl.concat([list_differences(pairs, fields=_COMPARED), *alone])
+    differences = pl.concat([list_differences(pairs, fields=COMPARED), *alone])
     return table_of(differences.sort("open_time", "field"), DISAGREEMENTS)
 
 

@@ -17,7 +17,7 @@ from crypto_assets.binance.parsed import Parsed
 from crypto_assets.cleaning import rules
 from crypto_assets.cleaning.aggregate import COMPARED, merge_candles
 from crypto_assets.cleaning.deduplicate import FIELDS, deduplicate_klines, is_incomplete
-from crypto_assets.cleaning.disagreements import DISAGREEMENTS, OTHER, list_differences
+from crypto_assets.cleaning.disagreements import DISAGREEMENTS, OTHER, list_differences, list_one_sided
 from crypto_assets.cleaning.gaps import Gap
 from crypto_assets.cleaning.klines import Day, clean_loaded
 from crypto_assets.cleaning.steps import CleaningSteps
@@ -101,27 +101,19 @@ def compare_with_minutes(seconds: pa.Table, bronze_1m: pa.Table) -> pa.Table:
     stored = deduplicate_klines(pl.DataFrame(pl.from_arrow(bronze_1m))).rows.select(FIELDS)
     theirs = _side(table_of(stored.filter(~is_incomplete()), _CANDLE), MINUTES)
     pairs = ours.join(theirs, on="open_time", suffix=OTHER)
-    alone = [
-        _alone(ours.join(theirs, on="open_time", how="anti"), other=MINUTES),
-        _alone(theirs.join(ours, on="open_time", how="anti").filter(~rules.no_trades()), other=ARCHIVE),
-    ]
-    differences = pl.concat([list_differences(pairs, fields=COMPARED), *alone])
+    traded = theirs.filter(~rules.no_trades())
+    differences = pl.concat(
+        [
+            list_differences(pairs, fields=COMPARED),
+            list_one_sided(ours, theirs, kept_source=ARCHIVE, other_source=MINUTES),
+            list_one_sided(traded, ours, kept_source=MINUTES, other_source=ARCHIVE),
+        ]
+    )
     return table_of(differences.sort("open_time", "field"), DISAGREEMENTS)
 
 
 def _side(candles: pa.Table, source: str) -> pl.DataFrame:
     return frame_of(candles, _CANDLE, name=source).with_columns(source=pl.lit(source))
-
-
-def _alone(rows: pl.DataFrame, *, other: str) -> pl.DataFrame:
-    return rows.select(
-        "open_time",
-        field=pl.lit("open_time"),
-        kept_value=pl.col("open_time").dt.strftime("%Y-%m-%dT%H:%M:%S"),
-        kept_source=pl.col("source"),
-        other_value=pl.lit(None, pl.String),
-        other_source=pl.lit(other),
-    )
 
 
 def _with_provenance(rows: pa.Table) -> pl.DataFrame:

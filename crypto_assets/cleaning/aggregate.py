@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_assets.cleaning import rules
-from crypto_assets.cleaning.disagreements import DISAGREEMENTS, OTHER, as_text, list_differences
+from crypto_assets.cleaning.disagreements import DISAGREEMENTS, OTHER, list_differences, list_one_sided
 from crypto_assets.cleaning.tables import frame_of, table_of
 from crypto_assets.flags import has_flag, is_usable, raised
 from crypto_assets.schemas import BRONZE_TRADES, FLAGS, KLINE_FIELDS, SILVER_KLINES, TIMEFRAMES
@@ -79,8 +79,8 @@ def compare_with_aggregates(klines: pa.Table, klines_1m: pa.Table, *, timeframe:
     differences = pl.concat(
         [
             list_differences(pairs, fields=COMPARED),
-            _one_sided(sent, aggregated, kept_source=timeframe, other_source=AGGREGATED),
-            _one_sided(aggregated, sent, kept_source=AGGREGATED, other_source=timeframe),
+            list_one_sided(sent, aggregated, kept_source=timeframe, other_source=AGGREGATED),
+            list_one_sided(aggregated, sent, kept_source=AGGREGATED, other_source=timeframe),
         ]
     )
     return table_of(differences.sort(differences.columns), DISAGREEMENTS)
@@ -157,19 +157,6 @@ def _aggregated(klines_1m: pl.DataFrame, *, timeframe: str) -> pl.DataFrame:
 
 def _last_moment(step: timedelta) -> pl.Expr:
     return pl.col("open_time") + (step - rules.CLOSE_TIME_RESOLUTION_US * MICROSECOND)
-
-
-def _one_sided(kept: pl.DataFrame, other: pl.DataFrame, *, kept_source: str, other_source: str) -> pl.DataFrame:
-    """A row of DISAGREEMENTS for each candle that only `kept` has."""
-    alone = kept.join(other, on="open_time", how="anti")
-    return alone.select(
-        "open_time",
-        field=pl.lit("open_time"),
-        kept_value=as_text("open_time", kept.schema["open_time"]),
-        kept_source=pl.lit(kept_source),
-        other_value=pl.lit(None, pl.String),
-        other_source=pl.lit(other_source),
-    )
 
 
 def _silver(klines: pa.Table, timeframe: str) -> pl.DataFrame:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -16,25 +15,22 @@ from crypto_assets.archive.raw import TIMEFRAME, file_of
 from crypto_assets.binance.archive_tables import parse_klines
 from crypto_assets.binance.parsed import Parsed
 from crypto_assets.cleaning import rules
+from crypto_assets.cleaning.aggregate import COMPARED, merge_candles
 from crypto_assets.cleaning.deduplicate import FIELDS, deduplicate_klines, is_incomplete
-from crypto_assets.cleaning.disagreements import DISAGREEMENTS, OTHER, list_differences
-from crypto_assets.cleaning.gaps import Gap, find_gaps
-from crypto_assets.cleaning.steps import CleaningSteps, Step
+from crypto_assets.cleaning.disagreements import DISAGREEMENTS, OTHER, list_differences, list_one_sided
+from crypto_assets.cleaning.gaps import Gap
+from crypto_assets.cleaning.klines import Day, clean_loaded
+from crypto_assets.cleaning.steps import CleaningSteps
 from crypto_assets.cleaning.tables import frame_of, table_of
-from crypto_assets.flags import has_flag, is_flagged, is_usable, raised
-from crypto_assets.schemas import KLINE_FIELDS, KLINES_1S
-from crypto_assets.spans import MICROSECOND, Span, day_span
+from crypto_assets.schemas import KLINE_FIELDS, KLINES_1S, TIMEFRAMES
+from crypto_assets.spans import Span, day_span
 
 SECOND = timedelta(seconds=1)
 SECONDS_OF_DAY = 86_400
 ARCHIVE, MINUTES = "klines_1s", "bronze_klines_1m"
 """How a difference names the two sides."""
 
-_STEP_US = SECOND // MICROSECOND
-_SUMS = ("volume", "quote_volume", "count", "taker_buy_volume", "taker_buy_quote_volume")
-_COMPARED = ("open", "high", "low", "close", *_SUMS)
 _CANDLE = pa.schema(KLINE_FIELDS)
-_SEQUENCE_FLAGS = ("truncated", "no_trades", "outlier")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,68 +76,19 @@ def clean_seconds(parsed: Parsed, *, day: date) -> CleanedSeconds:
 
     Copies of an open time: the complete one is kept, then the first of the file. Rows are flagged, not deleted.
     """
-    span = day_span(day)
-    loaded = _with_provenance(parsed.rows)
-    unique = deduplicate_klines(loaded)
-    complete = unique.rows.filter(~is_incomplete())
-    judged = complete.with_columns(
-        raised(
-            {
-                "out_of_range": rules.out_of_range(_STEP_US),
-                "off_grid": rules.off_grid(_STEP_US),
-                "ohlc_violation": rules.ohlc_violation(),
-            }
-        )
+    cleaned = clean_loaded(
+        _with_provenance(parsed.rows),
+        Day(TIMEFRAME, day_span(day)),
+        received=parsed.rows.num_rows + parsed.rejected.num_rows,
+        schema=KLINES_1S.schema,
     )
-    flagged = _judge_in_sequence(judged)
-    rows = judged.height
-    steps = (
-        Step("load", parsed.rows.num_rows + parsed.rejected.num_rows, parsed.rejected.num_rows, loaded.height),
-        Step("deduplicate", loaded.height, unique.dropped, unique.rows.height),
-        Step("schema", unique.rows.height, unique.rows.height - rows, rows),
-        *(
-            Step(name, rows, np.count_nonzero(is_flagged(judged, flag)), rows)
-            for name, flag in (("range", "out_of_range"), ("sequence", "off_grid"), ("ohlc", "ohlc_violation"))
-        ),
-        Step("fill", rows, 0, rows),
-        Step("flag", rows, np.count_nonzero(is_flagged(flagged, *_SEQUENCE_FLAGS)), flagged.height),
-    )
-    on_grid = flagged.filter(~has_flag("off_grid"))
-    gaps = find_gaps(
-        on_grid["open_time"].to_physical().to_numpy(),
-        span=span,
-        step=SECOND,
-        halts=(),
-        last_before=None,
-        first_after=None,
-    )
-    return CleanedSeconds(table_of(flagged, KLINES_1S.schema), CleaningSteps(steps), gaps, parsed.rejected)
+    return CleanedSeconds(cleaned.table, cleaned.steps, cleaned.gaps, parsed.rejected)
 
 
 def minutes_of_seconds(seconds: pa.Table) -> pa.Table:
-    """Candles of a minute that usable candles of a second (KLINES_1S) add up to: KLINE_FIELDS, by open time.
-
-    Open and close are those of the first and the last second with a trade, high and low the extremes of these; where
-    none of a minute's seconds has one, the former close is repeated, as the exchange does.
-    """
-    traded = ~rules.no_trades()
-    counted = traded | ~traded.any()
-    minutes = (
-        frame_of(seconds, KLINES_1S.schema, name=KLINES_1S.name)
-        .filter(is_usable())
-        .sort("open_time")
-        .group_by(pl.col("open_time").dt.truncate("1m").alias("_minute"), maintain_order=True)
-        .agg(
-            pl.col("open").filter(counted).first(),
-            pl.col("high").filter(counted).max(),
-            pl.col("low").filter(counted).min(),
-            pl.col("close").filter(counted).last(),
-            pl.col(_SUMS).sum(),
-            pl.col("close_time").last(),
-        )
-        .rename({"_minute": "open_time"})
-    )
-    return table_of(minutes, _CANDLE)
+    """Candles of a minute that usable candles of a second (KLINES_1S) add up to: KLINE_FIELDS, by open time."""
+    rows = frame_of(seconds, KLINES_1S.schema, name=KLINES_1S.name)
+    return table_of(merge_candles(rows, TIMEFRAMES["1m"]), _CANDLE)
 
 
 def compare_with_minutes(seconds: pa.Table, bronze_1m: pa.Table) -> pa.Table:
@@ -154,27 +101,19 @@ def compare_with_minutes(seconds: pa.Table, bronze_1m: pa.Table) -> pa.Table:
     stored = deduplicate_klines(pl.DataFrame(pl.from_arrow(bronze_1m))).rows.select(FIELDS)
     theirs = _side(table_of(stored.filter(~is_incomplete()), _CANDLE), MINUTES)
     pairs = ours.join(theirs, on="open_time", suffix=OTHER)
-    alone = [
-        _alone(ours.join(theirs, on="open_time", how="anti"), other=MINUTES),
-        _alone(theirs.join(ours, on="open_time", how="anti").filter(~rules.no_trades()), other=ARCHIVE),
-    ]
-    differences = pl.concat([list_differences(pairs, fields=_COMPARED), *alone])
+    traded = theirs.filter(~rules.no_trades())
+    differences = pl.concat(
+        [
+            list_differences(pairs, fields=COMPARED),
+            list_one_sided(ours, theirs, kept_source=ARCHIVE, other_source=MINUTES),
+            list_one_sided(traded, ours, kept_source=MINUTES, other_source=ARCHIVE),
+        ]
+    )
     return table_of(differences.sort("open_time", "field"), DISAGREEMENTS)
 
 
 def _side(candles: pa.Table, source: str) -> pl.DataFrame:
     return frame_of(candles, _CANDLE, name=source).with_columns(source=pl.lit(source))
-
-
-def _alone(rows: pl.DataFrame, *, other: str) -> pl.DataFrame:
-    return rows.select(
-        "open_time",
-        field=pl.lit("open_time"),
-        kept_value=pl.col("open_time").dt.strftime("%Y-%m-%dT%H:%M:%S"),
-        kept_source=pl.col("source"),
-        other_value=pl.lit(None, pl.String),
-        other_source=pl.lit(other),
-    )
 
 
 def _with_provenance(rows: pa.Table) -> pl.DataFrame:
@@ -186,19 +125,4 @@ def _with_provenance(rows: pa.Table) -> pl.DataFrame:
         received_at=pl.lit(None, frame.schema["open_time"]),
         topic=pl.lit(None, pl.String),
         partition=pl.lit(None, pl.Int32),
-    )
-
-
-def _judge_in_sequence(rows: pl.DataFrame) -> pl.DataFrame:
-    usable = rows.filter(is_usable())
-    is_outlier = rules.outlier(usable, step_us=_STEP_US, before=None)
-    outliers = usable["open_time"].filter(is_outlier)
-    return rows.with_columns(
-        raised(
-            {
-                "truncated": rules.truncated(_STEP_US),
-                "no_trades": rules.no_trades(),
-                "outlier": pl.col("open_time").is_in(outliers.implode()),
-            }
-        )
     )

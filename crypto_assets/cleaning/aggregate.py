@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_assets.cleaning import rules
-from crypto_assets.cleaning.disagreements import DISAGREEMENTS, OTHER, as_text, list_differences
+from crypto_assets.cleaning.disagreements import DISAGREEMENTS, OTHER, list_differences, list_one_sided
 from crypto_assets.cleaning.tables import frame_of, table_of
 from crypto_assets.flags import has_flag, is_usable, raised
 from crypto_assets.schemas import BRONZE_TRADES, FLAGS, KLINE_FIELDS, SILVER_KLINES, TIMEFRAMES
@@ -36,6 +36,31 @@ def aggregate_klines(klines_1m: pa.Table, *, timeframe: str) -> pa.Table:
     return table_of(_aggregated(_silver(klines_1m, "1m"), timeframe=timeframe), SILVER_KLINES[timeframe].payload)
 
 
+def merge_candles(candles: pl.DataFrame, step: timedelta, **further: pl.Expr) -> pl.DataFrame:
+    """Candles of `step` that usable shorter ones with `flags` add up to, by open time: KLINE_FIELDS and `further`.
+
+    Open and close are those of the first and the last candle with a trade, high and low the extremes of these; where
+    none has one, the former close is repeated, as the exchange does.
+    """
+    traded = ~rules.no_trades()
+    counted = traded | ~traded.any()
+    return (
+        candles.filter(is_usable())
+        .sort("open_time")
+        .group_by(pl.col("open_time").dt.truncate(step).alias("_slot"), maintain_order=True)
+        .agg(
+            pl.col("open").filter(counted).first(),
+            pl.col("high").filter(counted).max(),
+            pl.col("low").filter(counted).min(),
+            pl.col("close").filter(counted).last(),
+            pl.col(SUMS).sum(),
+            pl.col("close_time").last(),
+            **further,
+        )
+        .rename({"_slot": "open_time"})
+    )
+
+
 def compare_with_aggregates(klines: pa.Table, klines_1m: pa.Table, *, timeframe: str) -> pa.Table:
     """DISAGREEMENTS between silver candles that the exchange sent and what the one-minute candles aggregate to.
 
@@ -54,8 +79,8 @@ def compare_with_aggregates(klines: pa.Table, klines_1m: pa.Table, *, timeframe:
     differences = pl.concat(
         [
             list_differences(pairs, fields=COMPARED),
-            _one_sided(sent, aggregated, kept_source=timeframe, other_source=AGGREGATED),
-            _one_sided(aggregated, sent, kept_source=AGGREGATED, other_source=timeframe),
+            list_one_sided(sent, aggregated, kept_source=timeframe, other_source=AGGREGATED),
+            list_one_sided(aggregated, sent, kept_source=AGGREGATED, other_source=timeframe),
         ]
     )
     return table_of(differences.sort(differences.columns), DISAGREEMENTS)
@@ -117,24 +142,10 @@ def _with_candles_without_trades(
 def _aggregated(klines_1m: pl.DataFrame, *, timeframe: str) -> pl.DataFrame:
     """Usable silver minutes as candles of `timeframe`, with the columns of silver, by open time."""
     step, minute = TIMEFRAMES[timeframe], TIMEFRAMES["1m"]
-    traded = ~rules.no_trades()
-    counted = traded | ~traded.any()
     is_whole = pl.col("_last_minute") == pl.col("open_time") + (step - minute)
+    last = {"_last_minute": pl.col("open_time").last(), "_last_is_truncated": has_flag("truncated").last()}
     return (
-        klines_1m.filter(is_usable())
-        .sort("open_time")
-        .group_by(pl.col("open_time").dt.truncate(step).alias("_slot"), maintain_order=True)
-        .agg(
-            pl.col("open").filter(counted).first(),
-            pl.col("high").filter(counted).max(),
-            pl.col("low").filter(counted).min(),
-            pl.col("close").filter(counted).last(),
-            pl.col(SUMS).sum(),
-            pl.col("close_time").last(),
-            pl.col("open_time").last().alias("_last_minute"),
-            has_flag("truncated").last().alias("_last_is_truncated"),
-        )
-        .rename({"_slot": "open_time"})
+        merge_candles(klines_1m, step, **last)
         .with_columns(
             close_time=pl.when(is_whole).then("close_time").otherwise(_last_moment(step)),
             flags=pl.lit(FLAGS["derived"], pl.Int32),
@@ -146,19 +157,6 @@ def _aggregated(klines_1m: pl.DataFrame, *, timeframe: str) -> pl.DataFrame:
 
 def _last_moment(step: timedelta) -> pl.Expr:
     return pl.col("open_time") + (step - rules.CLOSE_TIME_RESOLUTION_US * MICROSECOND)
-
-
-def _one_sided(kept: pl.DataFrame, other: pl.DataFrame, *, kept_source: str, other_source: str) -> pl.DataFrame:
-    """A row of DISAGREEMENTS for each candle that only `kept` has."""
-    alone = kept.join(other, on="open_time", how="anti")
-    return alone.select(
-        "open_time",
-        field=pl.lit("open_time"),
-        kept_value=as_text("open_time", kept.schema["open_time"]),
-        kept_source=pl.lit(kept_source),
-        other_value=pl.lit(None, pl.String),
-        other_source=pl.lit(other_source),
-    )
 
 
 def _silver(klines: pa.Table, timeframe: str) -> pl.DataFrame:

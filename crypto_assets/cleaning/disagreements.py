@@ -45,9 +45,9 @@ def list_differences(pairs: pl.DataFrame, *, fields: Sequence[str]) -> pl.DataFr
         pairs.filter(differs(field)).select(
             "open_time",
             field=pl.lit(field),
-            kept_value=as_text(field, pairs.schema[field]),
+            kept_value=_as_text(field, pairs.schema[field]),
             kept_source="source",
-            other_value=as_text(field + OTHER, pairs.schema[field]),
+            other_value=_as_text(field + OTHER, pairs.schema[field]),
             other_source="source" + OTHER,
         )
         for field, any_differs in found.items()
@@ -57,7 +57,20 @@ def list_differences(pairs: pl.DataFrame, *, fields: Sequence[str]) -> pl.DataFr
     return rows.unique().sort(rows.columns) if parts else rows
 
 
-def as_text(column: str, kind: pl.DataType) -> pl.Expr:
+def list_one_sided(kept: pl.DataFrame, other: pl.DataFrame, *, kept_source: str, other_source: str) -> pl.DataFrame:
+    """A row of DISAGREEMENTS for each candle that only `kept` has, in the field `open_time`."""
+    alone = kept.join(other, on="open_time", how="anti")
+    return alone.select(
+        "open_time",
+        field=pl.lit("open_time"),
+        kept_value=_as_text("open_time", kept.schema["open_time"]),
+        kept_source=pl.lit(kept_source),
+        other_value=pl.lit(None, pl.String),
+        other_source=pl.lit(other_source),
+    )
+
+
+def _as_text(column: str, kind: pl.DataType) -> pl.Expr:
     """The column as text: decimals with all digits, times with microseconds."""
     if isinstance(kind, pl.Datetime):
         return pl.col(column).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")

@@ -20,8 +20,8 @@ from crypto_assets.cleaning.gaps import Gap, find_gaps, merged_spans
 from crypto_assets.cleaning.steps import CleaningSteps, Step
 from crypto_assets.cleaning.tables import frame_of, table_of
 from crypto_assets.flags import has_flag, is_flagged, is_usable, raised
-from crypto_assets.schemas import BRONZE_KLINES, FLAGS, SILVER_KLINES, TIMEFRAMES
-from crypto_assets.spans import MICROSECOND, Span, to_us
+from crypto_assets.schemas import BRONZE_KLINES, FLAGS, SILVER_KLINES
+from crypto_assets.spans import MICROSECOND, TIMEFRAME_US, Span, to_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,24 @@ class CleanedKlines:
 
 
 @dataclass(frozen=True, slots=True)
-class _Day:
-    """What the steps know of the span besides its rows."""
+class Day:
+    """What the steps know of a span besides its rows; see `clean_klines`."""
 
+    timeframe: str
     span: Span
-    step: timedelta
-    before: Candle | None
-    after: Candle | None
-    halts: tuple[Span, ...]
+    before: Candle | None = None
+    after: Candle | None = None
+    halts: tuple[Span, ...] = ()
 
     @property
     def step_us(self) -> int:
-        return self.step // MICROSECOND
+        """Length of a candle."""
+        return TIMEFRAME_US[self.timeframe]
+
+    @property
+    def step(self) -> timedelta:
+        """The same."""
+        return self.step_us * MICROSECOND
 
 
 def clean_klines(
@@ -79,17 +85,28 @@ def clean_klines(
     reaches on to them. `halts` are the spans that every source confirms to hold no candle. Raises BadPayload when a
     column is absent or of another type.
     """
-    step = TIMEFRAMES[timeframe]
-    day = _Day(Span(start, end), step, before, after, merged_spans(halts))
+    day = Day(timeframe, Span(start, end), before, after, merged_spans(halts))
     received = frame_of(bronze, BRONZE_KLINES[timeframe].schema, name=f"bronze_klines_{timeframe}")
     loaded = _rows_of_span(received, day)
+    return clean_loaded(
+        loaded, day, received=received.height, schema=SILVER_KLINES[timeframe].payload, klines_1m=klines_1m
+    )
+
+
+def clean_loaded(
+    loaded: pl.DataFrame, day: Day, *, received: int, schema: pa.Schema, klines_1m: pa.Table | None = None
+) -> CleanedKlines:
+    """Steps 2 to 8 of `clean_klines`, for candles of a second too, which are not filled.
+
+    `received` counts the rows from which step 1 took `loaded`; `schema` is that of the result.
+    """
     unique = deduplicate_klines(loaded)
     complete = _complete(unique.rows)
     judged = complete.with_columns(_own_flags(day.step_us))
-    filled = _fill(judged, day, timeframe=timeframe, klines_1m=klines_1m)
+    filled = _fill(judged, day, klines_1m)
     flagged = _judge_in_sequence(filled, day)
     steps = (
-        Step("load", received.height, received.height - loaded.height, loaded.height),
+        Step("load", received, received - loaded.height, loaded.height),
         Step("deduplicate", loaded.height, unique.dropped, unique.rows.height),
         Step("schema", unique.rows.height, unique.rows.height - complete.height, complete.height),
         *(
@@ -100,7 +117,7 @@ def clean_klines(
         Step("flag", filled.height, np.count_nonzero(is_flagged(flagged, *_SEQUENCE_FLAGS)), flagged.height),
     )
     return CleanedKlines(
-        table_of(flagged, SILVER_KLINES[timeframe].payload),
+        table_of(flagged, schema),
         CleaningSteps(steps),
         _missing(flagged, day, halts=day.halts),
         table_of(unique.disagreements, DISAGREEMENTS),
@@ -110,7 +127,7 @@ def clean_klines(
 _SEQUENCE_FLAGS = ("truncated", "no_trades", "outlier", "exchange_halt")
 
 
-def _rows_of_span(rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
+def _rows_of_span(rows: pl.DataFrame, day: Day) -> pl.DataFrame:
     start_us, end_us = to_us(day.span.start), to_us(day.span.end)
     first, last = rows["open_time"].to_physical().min(), rows["open_time"].to_physical().max()
     if isinstance(first, int) and isinstance(last, int) and start_us <= first and last < end_us:
@@ -141,18 +158,18 @@ def _kind_flags(step_us: int) -> pl.Expr:
     return raised({"truncated": rules.truncated(step_us), "no_trades": rules.no_trades() & ~has_flag("filled")})
 
 
-def _fill(rows: pl.DataFrame, day: _Day, *, timeframe: str, klines_1m: pa.Table | None) -> pl.DataFrame:
+def _fill(rows: pl.DataFrame, day: Day, klines_1m: pa.Table | None) -> pl.DataFrame:
     """The rows, and those that could be calculated, by open time."""
-    if timeframe == "1m":
+    if day.timeframe == "1m":
         added = _interpolated(rows, day)
     elif klines_1m is not None:
-        added = _derived(rows, day, klines_1m, timeframe=timeframe)
+        added = _derived(rows, day, klines_1m)
     else:
         return rows
     return pl.concat([rows, added], how="diagonal").sort("open_time") if added.height else rows
 
 
-def _interpolated(rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
+def _interpolated(rows: pl.DataFrame, day: Day) -> pl.DataFrame:
     holes = [gap.start for gap in _missing(rows, day, halts=()) if gap.end - gap.start == day.step]
     if not holes:
         return rows.clear()
@@ -168,14 +185,14 @@ def _interpolated(rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
     return pl.DataFrame([kline | constants for kline in made], schema=rows.select(columns).schema)
 
 
-def _derived(rows: pl.DataFrame, day: _Day, klines_1m: pa.Table, *, timeframe: str) -> pl.DataFrame:
-    schema = SILVER_KLINES[timeframe].payload
-    derived = frame_of(aggregate_klines(klines_1m, timeframe=timeframe), schema, name="aggregated klines")
+def _derived(rows: pl.DataFrame, day: Day, klines_1m: pa.Table) -> pl.DataFrame:
+    schema = SILVER_KLINES[day.timeframe].payload
+    derived = frame_of(aggregate_klines(klines_1m, timeframe=day.timeframe), schema, name="aggregated klines")
     closed = (pl.col("open_time") >= day.span.start) & (pl.col("open_time") + day.step <= day.span.end)
     return derived.filter(closed).join(rows, on="open_time", how="anti")
 
 
-def _judge_in_sequence(rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
+def _judge_in_sequence(rows: pl.DataFrame, day: Day) -> pl.DataFrame:
     """Flags of the last step."""
     usable = rows.filter(is_usable()) if rows["flags"].to_numpy().any() else rows
     before = (to_us(day.before.open_time), float(day.before.close)) if day.before is not None else None
@@ -189,7 +206,7 @@ def _judge_in_sequence(rows: pl.DataFrame, day: _Day) -> pl.DataFrame:
     return flagged
 
 
-def _missing(rows: pl.DataFrame, day: _Day, *, halts: Sequence[Span]) -> tuple[Gap, ...]:
+def _missing(rows: pl.DataFrame, day: Day, *, halts: Sequence[Span]) -> tuple[Gap, ...]:
     is_on_grid = ~is_flagged(rows, "off_grid")
     return find_gaps(
         rows["open_time"].to_physical().to_numpy()[is_on_grid],

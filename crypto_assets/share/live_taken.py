@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from crypto_assets.stream.processor.checkpoint import numbered
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -64,7 +66,7 @@ class TakenByBatch:
         if (last := last_finished(checkpoint)) is None or last in self._read():
             return
         # A batch that was begun since is planned anew: Spark goes on with the newest plan, and would skip this one.
-        begun = [number for number in numbered(checkpoint / "offsets") if number > last]
+        begun = [number for number in reversed(numbered(checkpoint / "offsets")) if number > last]
         for folder, number in [*(("offsets", number) for number in begun), ("commits", last)]:
             for name in (f".{number}.crc", f"{number}"):
                 (checkpoint / folder / name).unlink(missing_ok=True)
@@ -85,11 +87,6 @@ class TakenByBatch:
 def last_finished(checkpoint: Path) -> int | None:
     """Number of the last batch that a checkpoint of Spark says is over; None where none is."""
     return max(numbered(checkpoint / "commits"), default=None)
-
-
-def numbered(folder: Path) -> list[int]:
-    """Numbers of the batches that a log of Spark's has an entry of, descending; none where there is no log."""
-    return sorted((int(path.name) for path in folder.glob("*") if path.name.isdigit()), reverse=True)
 
 
 def taken_of(progress: Iterable[Any]) -> dict[int, Taken]:

@@ -98,15 +98,16 @@ class Checkpoint:
 
 def _offsets_of(location: Path) -> tuple[Offsets, Offsets]:
     """Offsets after the last batch that was finished, and after the last one that was begun."""
-    begun = _numbers(location / "offsets")
-    finished = [number for number in _numbers(location / "commits") if number in begun]
+    begun = numbered(location / "offsets")
+    finished = [number for number in numbered(location / "commits") if number in begun]
     if not begun:
         return {}, {}
     last = _read_offsets(location / "offsets" / str(begun[-1]))
     return (_read_offsets(location / "offsets" / str(finished[-1])) if finished else {}), last
 
 
-def _numbers(folder: Path) -> list[int]:
+def numbered(folder: Path) -> list[int]:
+    """Numbers of the batches that a log of Spark's has an entry of, ascending; none where there is no log."""
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit()) if folder.is_dir() else []
 
 

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 
 from crypto_assets.health.words import largest_unit
 
-_BYTES = ("B", "kB", "MB", "GB", "TB", "PB")
-
 
 def number(value: float | None, unit: str = "", *, digits: int = 0) -> str:
     """`1,234.50 USDT`; `–` for None.
@@ -73,20 +71,6 @@ def span(seconds: float) -> str:
     ('2 hours', '45 s', '0.3 s')
     """
     return largest_unit(seconds) or (f"{int(seconds)} s" if seconds >= 10 else f"{seconds:.1f} s")
-
-
-def size(count: float | None) -> str:
-    """`1.2 GB` of bytes, by thousands.
-
-    >>> size(1_234_567_890), size(512)
-    ('1.2 GB', '512 B')
-    """
-    if count is None:
-        return "–"
-    left, place = float(count), 0
-    while left >= 1_000 and place < len(_BYTES) - 1:
-        left, place = left / 1_000, place + 1
-    return f"{left:,.1f} {_BYTES[place]}" if place else f"{left:,.0f} B"
 
 
 def utc(moment: datetime, *, seconds: bool = True) -> str:

@@ -1,6 +1,6 @@
 """Ages, durations, sizes and amounts as reports and alerts write them: read once, so in whole words and three digits.
 
-What changes while it is looked at is written by `crypto_assets.dashboard.words`: its digits stay where they are.
+Ages and numbers that change each second are written by `crypto_assets.dashboard.words`: their digits stay in place.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
-_SIZES = ("bytes", "kB", "MB", "GB", "TB")
+_SIZES = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
 def age(time: timedelta) -> str:

@@ -12,9 +12,8 @@ import httpx
 import msgspec
 import numpy as np
 import pyarrow as pa
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaException
 
-from crypto_assets.access import kafka_options
 from crypto_assets.binance.spot import SpotClient
 from crypto_assets.config import Exchange, Settings
 from crypto_assets.endpoints import exchange_name, exchange_urls, kafka_servers, postgres_url
@@ -25,14 +24,12 @@ from crypto_assets.postgres.connection import connect
 from crypto_assets.schemas import BRONZE_KLINES, BRONZE_TRADES, Dataset
 from crypto_assets.spans import Span, from_us, times_us, to_us
 from crypto_assets.stream.avro import decode, encode_key
-from crypto_assets.stream.consuming import header_pairs
+from crypto_assets.stream.consuming import header_pairs, read_to_the_ends
+from crypto_assets.stream.lag import read_offsets
 from crypto_assets.stream.topics import TRADES, Topic
 
 MINUTE = timedelta(minutes=1)
 POLL_S = 0.5
-BULK = 10_000
-KAFKA_WAIT_S = 30.0
-"""How long Kafka may take for its next message, before it is said to be away."""
 HTTP_WAIT_S = 30.0
 
 
@@ -117,14 +114,15 @@ def read_published(settings: Settings, symbol: str) -> Published | None:
 
 
 def read_topic(settings: Settings, symbols: Iterable[str], *, topic: Topic = TRADES) -> dict[str, HeldTrades]:
-    """Every trade in Kafka, by symbol, from the first message kept to the last one now.
+    """Every trade in Kafka, by symbol, from the first message kept to the last one now; none without the topic.
 
-    Raises KafkaException where the topic does not exist or Kafka does not answer in KAFKA_WAIT_S.
+    Raises KafkaException where Kafka does not answer.
     """
     wanted = {encode_key(symbol): symbol for symbol in symbols}
     ids: dict[str, list[int]] = defaultdict(list)
     times: dict[str, list[int]] = defaultdict(list)
-    for message in scan(kafka_servers(settings), topic.of(exchange_name(settings))):
+    depths = {topic.of(exchange_name(settings)): None}
+    for message in read_to_the_ends(kafka_servers(settings), "crypto-assets-account", depths):
         symbol = wanted.get(message.key() or b"")
         value = message.value()
         if symbol is None or value is None:
@@ -138,73 +136,11 @@ def read_topic(settings: Settings, symbols: Iterable[str], *, topic: Topic = TRA
     return {s: HeldTrades(np.array(ids[s], np.int64), np.array(times[s], np.int64)) for s in wanted.values()}
 
 
-def scan(servers: str, topic: str) -> Iterable[Message]:
-    """Messages of a topic, partition by partition in their order, up to the ends of the partitions at the call."""
-    consumer = Consumer(
-        {
-            **kafka_options(servers),
-            "group.id": "crypto-assets-account",
-            "enable.auto.commit": False,
-            "enable.partition.eof": False,
-        }
-    )
-    try:
-        left = _assign_all(consumer, topic)
-        expected = sum(end - start for start, end in left.values())
-        heard_at = time.monotonic()
-        while left:
-            # It returns as soon as so many came, or after the time-out: a compacted topic holds fewer.
-            batch = consumer.consume(min(BULK, max(expected, 1)), timeout=POLL_S)
-            if batch:
-                heard_at = time.monotonic()
-            elif time.monotonic() > heard_at + KAFKA_WAIT_S:
-                raise Unavailable(f"Kafka: nothing came of {topic} for {KAFKA_WAIT_S:g} s, although it holds more.")
-            expected -= len(batch)
-            for message in batch:
-                if (error := message.error()) is not None:
-                    raise KafkaException(error)
-                partition, offset = message.partition(), message.offset()
-                assert partition is not None
-                assert offset is not None
-                if partition not in left:
-                    continue
-                _, end = left[partition]
-                if offset < end:
-                    yield message
-                if offset + 1 >= end:
-                    del left[partition]
-    finally:
-        consumer.close()
-
-
-def _assign_all(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
-    """Read every partition from its first message; first and end offset of those that hold any."""
-    listed = consumer.list_topics(topic, timeout=KAFKA_WAIT_S).topics[topic]
-    if listed.error is not None:
-        raise KafkaException(listed.error)
-    bounds = {
-        number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=KAFKA_WAIT_S)
-        for number in listed.partitions
-    }
-    filled = {number: (low, high) for number, (low, high) in bounds.items() if high > low}
-    consumer.assign([TopicPartition(topic, number, low) for number, (low, _) in filled.items()])
-    return filled
-
-
 def count_messages(settings: Settings, topics: Sequence[Topic]) -> dict[str, int]:
-    """Messages that each topic holds now, by its name; 0 where it does not exist."""
-    consumer = Consumer({**kafka_options(kafka_servers(settings)), "group.id": "crypto-assets-account"})
-    try:
-        known = consumer.list_topics(timeout=KAFKA_WAIT_S).topics
-        counts = {topic.name: 0 for topic in topics}
-        for topic in topics:
-            name = topic.of(exchange_name(settings))
-            for number in known[name].partitions if name in known else ():
-                low, high = consumer.get_watermark_offsets(TopicPartition(name, number), timeout=KAFKA_WAIT_S)
-                counts[topic.name] += high - low
-        return counts
-    finally:
-        consumer.close()
+    """Messages that each topic holds now, by its name; 0 where it does not exist. Raises KafkaException."""
+    names = {topic.name: topic.of(exchange_name(settings)) for topic in topics}
+    offsets = read_offsets(kafka_servers(settings), names.values())
+    return {name: offsets[full].messages if full in offsets else 0 for name, full in names.items()}
 
 
 def read_postgres(url: str, exchange: str, symbol: str, first_id: int, last_id: int) -> Ids:

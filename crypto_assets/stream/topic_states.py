@@ -48,13 +48,7 @@ def _has_no_leader(error: BaseException) -> bool:
     return isinstance(error, KafkaException) and error.args[0].code() in codes
 
 
-while_leaders_are_found = retry(
-    retry=retry_if_exception(_has_no_leader), stop=stop_after_delay(ANSWER_S), wait=wait_fixed(0.1), reraise=True
-)
-"""Asks again for offsets of a topic that was made a moment ago."""
-
-
-@while_leaders_are_found
+@retry(retry=retry_if_exception(_has_no_leader), stop=stop_after_delay(ANSWER_S), wait=wait_fixed(0.1), reraise=True)
 def read_states(admin: AdminClient, names: Iterable[str]) -> dict[str, TopicState]:
     """What Kafka holds of those of the topics that exist."""
     described = _described(admin, names)

@@ -23,7 +23,7 @@ def test_from_a_minute_on_reports_and_pages_say_the_same(seconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 bytes"), (999_499, "999 kB"), (999_600, "1 MB"), (2 * 10**15, "2e+03 TB")]
+    ("count", "text"), [(0, "0 bytes"), (999_499, "999 kB"), (999_600, "1 MB"), (2 * 10**15, "2 PB")]
 )
 def test_sizes_keep_to_three_digits(count: int, text: str) -> None:
     assert words.size(count) == text

@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 
 from crypto_assets.config import Settings, variables_of
 from crypto_assets.endpoints import exchange_name, exchange_urls, kafka_servers, redis_url
-from crypto_assets.live.evidence import days_of, read_topic, scan
+from crypto_assets.live.evidence import days_of, read_topic
 from crypto_assets.live.flush import flush_worker
 from crypto_assets.live.ledger import read_gaps
 from crypto_assets.processes import end_children, start_child
@@ -39,7 +39,7 @@ from crypto_assets.simulator.stream_faults import (
 from crypto_assets.simulator.streams.damage import SOUND
 from crypto_assets.spans import Span
 from crypto_assets.stream.avro import FINGERPRINT_HEADER, decode, encode_key
-from crypto_assets.stream.consuming import header_pairs
+from crypto_assets.stream.consuming import header_pairs, read_to_the_ends
 from crypto_assets.stream.topics import DEAD_LETTERS, TRADES
 from crypto_assets_tests.live.conftest import READY_S, SYMBOLS, Market
 from crypto_assets_tests.schema_change import trades_with_another_field
@@ -158,7 +158,7 @@ def dead_letters(market: Market) -> list[dict[str, object]]:
     topic = DEAD_LETTERS.of(exchange_name(market.settings))
     return [
         decode(DEAD_LETTERS.name, message.value() or b"", header_pairs(message))
-        for message in scan(kafka_servers(market.settings), topic)
+        for message in read_to_the_ends(kafka_servers(market.settings), "test", {topic: None})
     ]
 
 

@@ -23,7 +23,6 @@ from crypto_assets.binance.archive_tables import parse_klines
 from crypto_assets.cleaning.aggregate import klines_from_trades
 from crypto_assets.config import Exchange, Settings, variables_of
 from crypto_assets.endpoints import exchange_name, kafka_servers, postgres_url
-from crypto_assets.live.evidence import scan
 from crypto_assets.live.ledger import read_gaps
 from crypto_assets.postgres.connection import connect
 from crypto_assets.processes import end_children, start_child
@@ -31,7 +30,7 @@ from crypto_assets.schemas import BRONZE_TRADES
 from crypto_assets.simulator.process import start_simulator
 from crypto_assets.spans import Span, to_us
 from crypto_assets.stream.avro import decode
-from crypto_assets.stream.consuming import header_pairs
+from crypto_assets.stream.consuming import header_pairs, read_to_the_ends
 from crypto_assets.stream.topics import BOOK_TICKERS, DEAD_LETTERS, DEPTH_UPDATES, TRADES, Topic
 from crypto_assets_tests.databases import fetch
 from crypto_assets_tests.services import NAMED, service_settings
@@ -131,14 +130,14 @@ def told_by_kafka(topic: Topic, record: dict[str, Any]) -> Message:
 def test_every_recorded_message_is_once_in_kafka_and_in_its_order(replayed: Settings, recorded: Streams) -> None:
     found: Streams = {}
     for topic in CHANNELS.values():
-        for message in scan(kafka_servers(replayed), topic.of(exchange_name(replayed))):
+        for message in read_to_the_ends(kafka_servers(replayed), "test", {topic.of(exchange_name(replayed)): None}):
             record = decode(topic.name, message.value() or b"", header_pairs(message))
             found.setdefault((topic.name, record["symbol"]), []).append(told_by_kafka(topic, record))
     assert {key: len(messages) for key, messages in found.items()} == {
         key: len(messages) for key, messages in recorded.items()
     }
     assert found == recorded
-    dead = scan(kafka_servers(replayed), DEAD_LETTERS.of(exchange_name(replayed)))
+    dead = read_to_the_ends(kafka_servers(replayed), "test", {DEAD_LETTERS.of(exchange_name(replayed)): None})
     assert [decode(DEAD_LETTERS.name, message.value() or b"", header_pairs(message)) for message in dead] == []
     assert read_gaps(replayed) == []
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from crypto_assets.alerts.alert import Alert
 from crypto_assets.dashboard.health.figures import Events, LakeFigures, Losses, Storage
-from crypto_assets.dashboard.words import age, number, percent, share_of, size, span
+from crypto_assets.dashboard.words import age, number, percent, share_of, span
 from crypto_assets.features.declaration import FEATURES
 from crypto_assets.health.completeness import newest_due_day
 from crypto_assets.health.events import CheckResult
 from crypto_assets.health.lag import collecting_since, stream_lags
-from crypto_assets.health.words import money
+from crypto_assets.health.words import money, size
 from crypto_assets.health.writes import FLUSHED_EVERY, bronze_limit, late_writes
 from crypto_assets.stream.health import Health, Standing
 

@@ -13,13 +13,13 @@ from crypto_assets.dashboard.health.figures import Events, LakeFigures, Storage
 from crypto_assets.dashboard.health.markup import Cell, chips, table
 from crypto_assets.dashboard.health.signals import LEVEL_OF_PROGRAM, Level, failed_checks
 from crypto_assets.dashboard.links import asset_url, run_url
-from crypto_assets.dashboard.words import age, number, percent, share_of, size
+from crypto_assets.dashboard.words import age, number, percent, share_of
 from crypto_assets.features.declaration import FEATURES
 from crypto_assets.health.completeness import Completeness
 from crypto_assets.health.events import CheckResult, RunState
 from crypto_assets.health.gold import GoldQuality
 from crypto_assets.health.lag import StreamLag, stream_lags
-from crypto_assets.health.words import money
+from crypto_assets.health.words import money, size
 from crypto_assets.stream.health import Health
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from crypto_assets.dashboard.health.tables import (
 )
 from crypto_assets.dashboard.links import asset_link, asset_url
 from crypto_assets.dashboard.states import empty, part
-from crypto_assets.dashboard.words import age, number, percent, plain, size, span, utc
+from crypto_assets.dashboard.words import age, number, percent, plain, span, utc
+from crypto_assets.health.words import size
 from crypto_assets.stream.gap_table import GAP_LEDGER
 
 ALL = "All symbols"

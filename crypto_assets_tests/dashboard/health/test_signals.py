@@ -179,7 +179,7 @@ def storage(*, free: int = 80) -> Storage:
 def test_the_cost_of_a_month_names_its_price_table() -> None:
     signal = of_cost(storage())
     assert signal.value == "0.03 USD"  # 10^9 bytes / 2^30 * 0.023, 2,000 / 1,000 * 0.005 and 4,000 / 1,000 * 0.0004
-    assert signal.note.startswith("1.0 GB and ")
+    assert signal.note.startswith("1 GB and ")
     assert "Amazon S3" in signal.note
 
 

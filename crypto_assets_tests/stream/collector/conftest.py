@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaException
 
 from crypto_assets.config import Settings
 from crypto_assets.endpoints import exchange_name, kafka_servers
-from crypto_assets.live.evidence import scan
 from crypto_assets.stream.avro import decode
 from crypto_assets.stream.collector.feed import Care
 from crypto_assets.stream.collector.options import CollectorOptions
 from crypto_assets.stream.collector.program import Collector
 from crypto_assets.stream.collector.subscriptions import KINDS
-from crypto_assets.stream.consuming import header_pairs
+from crypto_assets.stream.consuming import header_pairs, read_to_the_ends
 from crypto_assets.stream.gaps import Gap, read_ledger
 from crypto_assets.stream.topics import BY_NAME
 from crypto_assets_tests.services import service_settings
@@ -92,13 +90,10 @@ class Running:
 def records_of(settings: Settings, name: str) -> list[dict[str, Any]]:
     """All records of a topic, those of a symbol in their order."""
     topic = BY_NAME[name].of(exchange_name(settings))
-    try:
-        return [
-            decode(name, message.value() or b"", header_pairs(message))
-            for message in scan(kafka_servers(settings), topic)
-        ]
-    except KafkaException:
-        return []  # not made yet
+    return [
+        decode(name, message.value() or b"", header_pairs(message))
+        for message in read_to_the_ends(kafka_servers(settings), "test", {topic: None})
+    ]
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ def trade(trade_id: int, minute: float, price: str, *, quantity: str = "1", sold
     }
 
 
-MINUTES = st.integers(0, 8 * 60_000).map(lambda milliseconds: milliseconds / 60_000)
+moments = st.integers(0, 8 * 60_000).map(lambda milliseconds: milliseconds / 60_000)
 """Of whole milliseconds: the next number below 2 is the moment of minute 2, as a moment has microseconds."""
 
 TRADES = [
@@ -204,7 +204,7 @@ class TestTrades:
 
     @settings(max_examples=30)
     @given(
-        made=st.lists(st.tuples(MINUTES, st.integers(90, 110), st.integers(1, 99), st.booleans()), max_size=12),
+        made=st.lists(st.tuples(moments, st.integers(90, 110), st.integers(1, 99), st.booleans()), max_size=12),
         ends=st.none() | st.tuples(st.integers(-2, 4), st.integers(5, 10)),
         previous=st.none() | st.integers(90, 110).map(Decimal),
     )

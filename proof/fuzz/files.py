@@ -217,7 +217,7 @@ def _try_table(folder: Path) -> Try:
             return
         if name.endswith(".csv") and b'"' not in content:
             has_header = not content.decode("utf-8-sig", errors="replace").strip()[:1].isdigit()
-            lines = sum(1 for line in _LINE_END.split(content) if line) - has_header
+            lines = sum(1 for line in _LINE_END.split(content) if line.strip()) - has_header
             assert came == lines, f"{came} of {lines} lines"
 
     return attempt

@@ -64,7 +64,7 @@ class SmallEvaluation:
     @property
     def kept(self) -> list[Path]:
         """Files of fits that are kept."""
-        return sorted(self.folder.rglob("_fits/*.npz"))
+        return sorted(self.folder.rglob("_fits/*.kept"))
 
     def publish_seconds(self, klines: pa.Table) -> None:
         self.lake.publish(KLINES_1S, SYMBOL, DAY, klines)

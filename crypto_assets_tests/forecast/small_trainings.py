@@ -48,7 +48,7 @@ class SmallTraining:
     @property
     def kept(self) -> list[Path]:
         """Files of epochs that are kept."""
-        return sorted(Path(self.checkpoints_uri).rglob("_training/*.npz"))
+        return sorted(Path(self.checkpoints_uri).rglob("_training/*.kept"))
 
     def task(self, **network: Any) -> DayTask:
         """The training of DAY, with other options of the network."""

@@ -85,7 +85,7 @@ def test_a_damaged_state_is_begun_anew(
 ) -> None:
     with pytest.raises(Ended):
         lesson.train(options=OPTIONS, keep=keeper(tmp_path), on_epoch=end_after(1))
-    (file,) = (tmp_path / "_training").glob("*.npz")
+    (file,) = (tmp_path / "_training").glob("*.kept")
     content = file.read_bytes()
     file.write_bytes(content[: int(len(content) * kept_share)])
     seen: list[int] = []

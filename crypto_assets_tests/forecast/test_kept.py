@@ -32,7 +32,7 @@ def test_arrays_come_back_by_their_key_until_they_are_forgotten(tmp_path: Path) 
 def test_a_damaged_file_is_worth_as_much_as_none(tmp_path: Path) -> None:
     kept = kept_in(tmp_path)
     kept.keep("a", {"mean": np.arange(100.0)})
-    path = tmp_path / "day/_fits/a.npz"
+    path = tmp_path / "day/_fits/a.kept"
     whole = path.read_bytes()
     for damaged in (whole[:100], whole[:-20], b"", whole.replace(np.float64(7).tobytes(), np.float64(8).tobytes())):
         path.write_bytes(damaged)
@@ -43,17 +43,12 @@ ARRAYS = {"mean": np.arange(3_000.0)}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(at=st.integers(0, 200) | st.integers(-90, -1), byte=st.integers(0, 255))
-@example(at=-66, byte=8)  # said to be deflated
-@example(at=-70, byte=64)  # of a version of zip that nobody knows
-@example(at=-66, byte=12)  # said to be of bzip2
-@example(at=-66, byte=14)  # said to be of LZMA
-@example(at=68, byte=ord("'"))  # a header that is no Python
-@example(at=79, byte=ord(","))
+@given(at=st.integers(0, 240) | st.integers(-90, -1), byte=st.integers(0, 255))
+@example(at=-10, byte=0)  # a list of files of no length
 def test_a_byte_that_is_another_one_never_ends_the_work(tmp_path: Path, at: int, byte: int) -> None:
     kept = kept_in(tmp_path)
     kept.keep("a", ARRAYS)
-    path = tmp_path / "day/_fits/a.npz"
+    path = tmp_path / "day/_fits/a.kept"
     content = bytearray(path.read_bytes())
     content[at] = byte
     path.write_bytes(content)

@@ -16,6 +16,7 @@ import httpx
 from crypto_assets.config import Settings, read_settings
 from crypto_assets.dagster_home import PROJECT
 from crypto_assets.errors import ConfigurationError
+from crypto_assets.ports import draw_port
 from crypto_assets.processes import end_children, end_on_signals, start_child
 
 POLL_S = 0.1
@@ -106,7 +107,7 @@ def _port(host: str, *, wanted: int, target: str) -> int:
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             sys.exit(f"{host}:{wanted} cannot be listened on: {reason}. Try: make {target} ARGS='--port 0'")
-        return probe.getsockname()[1]
+    return wanted or draw_port(host=host)
 
 
 def _ended(running: Mapping[str, subprocess.Popen[bytes]]) -> str | None:

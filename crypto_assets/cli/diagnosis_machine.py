@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crypto_assets.cli.diagnosis import Diagnosis
+from crypto_assets.ports import is_free
 
 if TYPE_CHECKING:
     from resources.services.jars import Group
@@ -80,8 +81,6 @@ def look_at_disk(folder: Path) -> Diagnosis:
 
 def look_at_ports(ports: Mapping[str, int] = PORTS) -> Diagnosis:
     """Whether the pages can listen where they do unless told otherwise."""
-    from resources.services.folder import is_free
-
     taken = {name: port for name, port in ports.items() if not is_free(port)}
     free = ", ".join(f"{port} ({name})" for name, port in ports.items() if name not in taken)
     if not taken:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,13 +59,6 @@ def here(value: str, places: Mapping[str, str]) -> str:
     for place, own in places.items():
         value = value.replace(place, own)
     return value
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _put(found: re.Match[str], variables: Mapping[str, str]) -> str:

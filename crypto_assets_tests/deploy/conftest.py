@@ -14,7 +14,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from crypto_assets_tests.deploy.composed import ROOT, free_port
+from crypto_assets.ports import draw_port
+from crypto_assets_tests.deploy.composed import ROOT
 from crypto_assets_tests.waiting import wait_for
 from deploy.draw_secrets import with_secrets
 from resources.services.unprivileged import way_to_run
@@ -57,7 +58,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, drawn: dict[str, str]) -> 
     make += ["--auth=scram-sha-256", f"--pwfile={password}"]
     own = {"cwd": folder, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "preexec_fn": way.before_exec}
     subprocess.run([way.programs / make[0], *make[1:]], check=True, **own)  # type: ignore[call-overload]
-    port = free_port()
+    port = draw_port()
     options = (f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "timezone=UTC")
     command = [way.programs / "postgres", "-D", folder / "data", *(part for o in options for part in ("-c", o))]
     server = subprocess.Popen(command, stderr=(folder / "log").open("wb"), **own)  # type: ignore[call-overload]

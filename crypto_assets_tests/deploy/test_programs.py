@@ -23,9 +23,10 @@ import psycopg2
 import pytest
 
 from crypto_assets.config import Settings
+from crypto_assets.ports import draw_port
 from crypto_assets.stream.health import read_health
 from crypto_assets.stream.heartbeat import Heartbeat, Program
-from crypto_assets_tests.deploy.composed import ROOT, environment, free_port, here, services
+from crypto_assets_tests.deploy.composed import ROOT, environment, here, services
 from crypto_assets_tests.deploy.conftest import Cluster
 from crypto_assets_tests.waiting import wait_for
 from resources.services.jars import fetch_jars
@@ -114,7 +115,7 @@ def process(
 def deployment(
     cluster: Cluster, drawn: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
-    PORTS.update({name: free_port() for name in LISTENERS})
+    PORTS.update({name: draw_port() for name in LISTENERS})
     folder = tmp_path_factory.mktemp("deployment")
     (folder / "home").mkdir()
     for name in ("dagster.yaml", "workspace.yaml"):

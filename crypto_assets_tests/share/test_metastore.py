@@ -12,6 +12,7 @@ from pathlib import Path
 import pyspark
 import pytest
 
+from crypto_assets.ports import draw_port
 from crypto_assets_tests.waiting import wait_for
 from resources.services.java import java_command
 
@@ -61,9 +62,7 @@ class Metastore:
 @pytest.fixture
 def metastore(tmp_path: Path) -> Iterator[Metastore]:
     """One of the test's own, whose database is empty."""
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
+    port = draw_port()
     options = {
         "hive.async.log.enabled": "false",
         "derby.system.home": str(tmp_path),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import secrets
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +11,12 @@ from pathlib import Path
 import msgspec
 
 from crypto_assets.endpoints import PROCESS_FILE, ProcessRecord, publish_private, service_folder
+from crypto_assets.ports import draw_port, is_free
 
 LOG_LIMIT_BYTES = 10 << 20
 """A log longer than this becomes `log.1` at the next start."""
 START = "--- started\n"
 """Separates, in a log, what one start printed from what the one before did."""
-FIRST_PORT = 20_000
-LAST_PORT = 32_000
-"""Below the ports that Linux gives to outgoing connections: while a service is down, its clients that try to connect
-could otherwise be given its port, and even connect to themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,24 +108,8 @@ class ServiceFolder:
         for purpose in purposes:
             port = known.get(purpose)
             if port is None or not is_free(port):
-                port = _draw_port(avoid={*known.values(), *ports.values()})
+                port = draw_port(avoid={*known.values(), *ports.values()})
             ports[purpose] = port
         if ports != known:
             self.write("ports.json", msgspec.json.encode(ports).decode())
         return ports
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on the port of 127.0.0.1 now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: old connections do not count
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _draw_port(*, avoid: set[int]) -> int:
-    candidates = random.SystemRandom().sample(range(FIRST_PORT, LAST_PORT), k=LAST_PORT - FIRST_PORT)
-    return next(port for port in candidates if port not in avoid and is_free(port))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from resources.services.folder import FIRST_PORT, LAST_PORT, START, ServiceFolder
+from crypto_assets.ports import FIRST_PORT, LAST_PORT
+from resources.services.folder import START, ServiceFolder
 
 
 @pytest.fixture

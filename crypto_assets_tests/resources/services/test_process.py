@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from crypto_assets.ports import is_free
 from crypto_assets_tests.waiting import wait_for
-from resources.services.folder import ServiceFolder, is_free
+from resources.services.folder import ServiceFolder
 from resources.services.process import Launch, end, is_alive, record_of, remains, spawn
 
 SAYS_WHAT_IT_HEEDS = (

@@ -7,10 +7,12 @@ import logging
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from queue import SimpleQueue
 
 import psutil
 
@@ -32,6 +34,24 @@ def end_on_signals() -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+
+
+def stop_on_signals(stop: Callable[[], object]) -> None:
+    """Call this in a thread of its own, once, when Ctrl-C or SIGTERM comes. Must be called in the main thread.
+
+    A handler interrupts the main thread wherever it is, even in a handler: a killed parent's threads end one by one,
+    and Linux may send a signal for each. Were a lock asked for there that is held right then, as setting an Event does,
+    all would wait forever; putting into a SimpleQueue asks for none.
+    """
+    told = SimpleQueue[int]()
+
+    def wait() -> None:
+        told.get()
+        stop()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _frame: told.put(number))
 
 
 def start_child(

@@ -6,7 +6,6 @@ there is none), `crash`, or `hang`, which lives on without a heartbeat.
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
@@ -15,16 +14,15 @@ from typing import cast
 
 import redis
 
+from crypto_assets.processes import stop_on_signals
 from crypto_assets.stream.heartbeat import NOT_ALONE, Program, Seat, StreamState
 
 BEAT_S = 0.1
 
 
 def main(program: Program, url: str, exchange: str, folder: Path) -> int:
-    # As the real programs do: a killed parent's threads end one by one, and Linux may send a signal for each of them.
     told_to_end = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: told_to_end.set())
+    stop_on_signals(told_to_end.set)
     client = redis.Redis.from_url(url)
     seat, started = Seat(client, exchange, program), time.time_ns() // 1000
     if not seat.hold():

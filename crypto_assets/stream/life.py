@@ -7,12 +7,10 @@ from a thread of its own.
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType
 from typing import Protocol
 
 import psycopg2
@@ -24,7 +22,7 @@ from crypto_assets.config import Settings, read_settings
 from crypto_assets.endpoints import exchange_name, redis_url
 from crypto_assets.errors import ConfigurationError, CryptoAssetsError
 from crypto_assets.metrics.serving import serve_metrics
-from crypto_assets.processes import log_to_stderr
+from crypto_assets.processes import log_to_stderr, stop_on_signals
 from crypto_assets.secrecy import mask_logs
 from crypto_assets.stream.heartbeat import (
     BEAT_EVERY_S,
@@ -221,12 +219,7 @@ def run_program(make: Callable[[Settings], Works]) -> int:
         settings = read_settings()
         mask_logs(settings)
         program = make(settings)
-
-        def end(_number: int, _frame: FrameType | None) -> None:
-            program.stop()
-
-        signal.signal(signal.SIGTERM, end)
-        signal.signal(signal.SIGINT, end)
+        stop_on_signals(program.stop)
         return program.run()
     except CryptoAssetsError as error:
         log.error("%s", error)

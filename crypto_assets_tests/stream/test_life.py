@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -19,6 +21,27 @@ from crypto_assets_tests.services import service_settings
 from crypto_assets_tests.waiting import wait_for
 
 WAIT_S = 30.0
+TOLD_IN_THE_MIDDLE = """
+import os, signal, sys, threading
+from crypto_assets.stream.life import run_program
+
+class Program:
+    def __init__(self, settings):
+        self.lock, self.stopped = threading.Lock(), threading.Event()
+
+    def run(self):
+        with self.lock:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGINT)
+        return 0 if self.stopped.wait(20) else 1
+
+    def stop(self):
+        with self.lock:
+            self.stopped.set()
+
+sys.exit(run_program(Program))
+"""
+"""A program to which signals come while it holds a lock that its end needs, as each `threading.Event` has one."""
 
 
 class Counts:
@@ -125,3 +148,7 @@ def test_while_redis_does_not_take_what_is_told_beside_the_heartbeat_it_is_not_t
         wait_for(life.redis_answers.is_set, until=lambda answers: not answers, deadline_s=WAIT_S)
 
     assert life.live(work, also=also) == ENDED
+
+
+def test_signals_end_a_program_whatever_it_does_at_that_moment() -> None:
+    assert subprocess.run([sys.executable, "-c", TOLD_IN_THE_MIDDLE], timeout=WAIT_S, check=False).returncode == ENDED

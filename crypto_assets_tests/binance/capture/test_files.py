@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -86,6 +87,14 @@ def liquidation(*, at: int, symbol: str = "BTCUSDT") -> Any:
 
 def packed(lines: Iterable[bytes]) -> bytes:
     return gzip.compress(b"".join(text + b"\n" for text in lines), 1)
+
+
+def unpacked(content: bytes) -> bytes | None:
+    """None where it is damaged. In another place than the header too a change may say the same in another way."""
+    try:
+        return gzip.decompress(content)
+    except (EOFError, OSError, zlib.error):
+        return None
 
 
 def read(
@@ -697,7 +706,7 @@ def test_a_damaged_file_never_raises_and_keeps_what_comes_before_the_damage(data
     for dataset in CAPTURED:
         parsed = by_dataset(tables)[dataset.name]
         assert parsed.rows.schema.equals(captured_schema(dataset))
-        assert parsed.rejected.num_rows >= (at > 10), "only bytes of gzip's own header can change unnoticed"
+        assert parsed.rejected.num_rows or unpacked(bytes(content)) == unpacked(packed(RECORDING))
 
 
 @given(data=st.lists(st.binary(max_size=200), max_size=5))
